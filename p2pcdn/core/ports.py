@@ -1,0 +1,437 @@
+"""What goes into a node and what comes out of it.
+
+`Input` is the closed union that `Node.receive` takes; `Event` the one that `Node.take_events`
+gives. A *link* is known by a small number that the node gives out, from the moment somebody should
+make an offer for it until it is closed; shells and the rest of the core never see pairings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from p2pcdn.errors import SourceReason
+from p2pcdn.model import SegmentKey, Span
+from p2pcdn.wire.chunk import Frame
+from p2pcdn.wire.link import LinkMessage
+from p2pcdn.wire.manifest import RenditionManifest
+from p2pcdn.wire.tracker import FromTracker, ToTracker
+
+LinkReason = Literal["failed", "timeout", "closed", "integrity", "protocol"]
+
+
+# Inputs: from the player
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The player asks for a segment, which it will play in ``within`` seconds."""
+
+    key: SegmentKey
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The player no longer wants the segment (it seeks, or switches the rendition)."""
+
+    key: SegmentKey
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """Where the player is. Sent when something changed, and every second or so."""
+
+    rendition: str
+    head: int
+    """Sequence of the segment at the play head."""
+    last: int
+    """Sequence of the newest segment that the playlist names."""
+    buffer: float
+    """Seconds of media ahead of the play head, in the player's own buffer."""
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A whole segment that the shell got past the node, by plain HTTP, offered for sharing."""
+
+    key: SegmentKey
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """What the site and the viewer agree to."""
+
+    p2p: bool
+    upload: bool
+
+
+# Inputs: from the origin
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestArrived:
+    """A page of a rendition's manifest."""
+
+    page: RenditionManifest
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFailed:
+    """A `FetchManifest` that brought nothing."""
+
+    rendition: str
+
+
+@dataclass(frozen=True, slots=True)
+class HashesArrived:
+    """The binary answer to a `FetchHashes`, for the same span; None if it failed."""
+
+    rendition: str
+    sequences: Span
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeData:
+    """Some bytes of a `FetchRange`, in their order."""
+
+    fetch: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RangeDone:
+    """A `FetchRange` has brought all it will. ``ttfb`` and ``took`` are seconds since its start."""
+
+    fetch: int
+    ttfb: float
+    took: float
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFailed:
+    """A `FetchRange` that failed, however much it brought before."""
+
+    fetch: int
+    reason: SourceReason
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The answer to a `Check`. Anything but a clear yes is a no."""
+
+    check: int
+    ok: bool
+
+
+# Inputs: from the tracker's socket and from links
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerDown:
+    """The tracker's socket closed, or could not be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSays:
+    """A message from the tracker (the first one is `Welcome`)."""
+
+    message: FromTracker
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The offer or answer that `MakeOffer` or `MakeAnswer` asked for."""
+
+    link: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFound:
+    """A local ICE candidate found after the description was handed over."""
+
+    link: int
+    candidate: str
+    mid: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    """Both channels are open."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClosed:
+    """The connection failed or ended; nothing more will come."""
+
+    link: int
+    reason: LinkReason
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSays:
+    """A control message from the other end."""
+
+    link: int
+    message: LinkMessage
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSends:
+    """A frame from the other end."""
+
+    link: int
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDrained:
+    """So many bytes are still buffered in the data channel; sent when it falls below the low mark."""
+
+    link: int
+    buffered: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBroke:
+    """The other end sent something that no decoder accepts: close it, and say so."""
+
+    link: int
+    code: str
+
+
+Input = (
+    Demand
+    | Release
+    | Playing
+    | Loaded
+    | Allow
+    | ManifestArrived
+    | ManifestFailed
+    | HashesArrived
+    | RangeData
+    | RangeDone
+    | RangeFailed
+    | Checked
+    | TrackerDown
+    | TrackerSays
+    | Described
+    | CandidateFound
+    | LinkOpened
+    | LinkClosed
+    | LinkSays
+    | LinkSends
+    | LinkDrained
+    | LinkBroke
+)
+
+
+# Messages out
+
+
+@dataclass(frozen=True, slots=True)
+class TellTracker:
+    """Send this over the tracker's socket."""
+
+    message: ToTracker
+
+
+@dataclass(frozen=True, slots=True)
+class TellLink:
+    """Send this over the link's control channel."""
+
+    link: int
+    message: LinkMessage
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """Send this over the link's data channel."""
+
+    link: int
+    frame: Frame
+
+
+Outgoing = TellTracker | TellLink | SendFrame
+
+
+# Events: to the player
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReady:
+    """A demanded segment, whole and verified, and how many of its bytes came from where."""
+
+    key: SegmentKey
+    data: bytes
+    origin_bytes: int
+    peer_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFailed:
+    """A demanded segment that could not be had in a verified form: load it by plain HTTP."""
+
+    key: SegmentKey
+    reason: SourceReason
+
+
+# Events: what the shell is to fetch or compute
+
+
+@dataclass(frozen=True, slots=True)
+class FetchManifest:
+    """Fetch the page of the rendition's manifest that holds this sequence."""
+
+    rendition: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchHashes:
+    """Fetch the chunk hashes of these segments."""
+
+    rendition: str
+    sequences: Span
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRange:
+    """Fetch these bytes of a segment from the origin; ``whole`` if that is all of it.
+
+    ``fresh`` asks to go past any cache, since what a cache gave failed its hash.
+    """
+
+    fetch: int
+    key: SegmentKey
+    span: Span
+    whole: bool
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AbortRange:
+    """This fetch is no longer wanted."""
+
+    fetch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Say (by `Checked`) whether the SHA-256 of ``data`` is ``digest``."""
+
+    check: int
+    data: bytes
+    digest: bytes
+
+
+# Events: what the shell is to do about links
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOffer:
+    """Open a connection for this link, with both channels, and describe it as an offer."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeAnswer:
+    """Open a connection for this link, with both channels, and answer this offer."""
+
+    link: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAnswer:
+    """The other end's answer to this link's offer."""
+
+    link: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddCandidate:
+    """A candidate of the other end."""
+
+    link: int
+    candidate: str
+    mid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLink:
+    """Close the connection; what was already sent should still leave."""
+
+    link: int
+
+
+# Events: what a person may want to see
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The tracker has let us in."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A link is open and both ends have greeted each other."""
+
+    link: int
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """A link that was up is over."""
+
+    link: int
+    reason: LinkReason
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRejected:
+    """A chunk failed its hash. ``link`` is None if the origin (or a cache before it) sent it."""
+
+    key: SegmentKey
+    chunk: int
+    link: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerRefused:
+    """The tracker will not have us; the socket is to be closed."""
+
+    code: str
+    retry_after: float | None
+
+
+Event = (
+    SegmentReady
+    | SegmentFailed
+    | FetchManifest
+    | FetchHashes
+    | FetchRange
+    | AbortRange
+    | Check
+    | MakeOffer
+    | MakeAnswer
+    | TakeAnswer
+    | AddCandidate
+    | CloseLink
+    | Entered
+    | LinkUp
+    | LinkDown
+    | ChunkRejected
+    | TrackerRefused
+)

@@ -1,0 +1,106 @@
+"""The values that everything else speaks of.
+
+A content has renditions, a rendition has segments, a segment has chunks, a chunk travels as
+frames. Sizes are bytes, times are seconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+PROTOCOL = 1
+"""Version of the tracker and link protocols; it also stands in the WebSocket's path."""
+
+CHUNK_SIZE = 65_536
+"""One hash, one sender. Small enough that a wrong one costs little, large enough that its hash
+is 0.05 % of it."""
+
+FRAME_PAYLOAD = 16_384
+"""What one data-channel message carries of a chunk. Browsers' SCTP does not interleave messages,
+so a larger one would hold control messages up on a slow uplink."""
+
+HASH_SIZE = 32
+"""SHA-256: the one fast hash that every browser has."""
+
+FILE_SLICE = 4 * 1024 * 1024
+"""A plain file has no segments; slices of this size play their role."""
+
+
+class SegmentKey(NamedTuple):
+    """One segment of one rendition of the content at hand."""
+
+    rendition: str
+    sequence: int
+
+
+class ChunkKey(NamedTuple):
+    """One chunk of one segment."""
+
+    rendition: str
+    sequence: int
+    chunk: int
+
+    @property
+    def segment(self) -> SegmentKey:
+        return SegmentKey(self.rendition, self.sequence)
+
+
+class Span(NamedTuple):
+    """A run of whole numbers, both ends included, as HTTP writes byte ranges."""
+
+    first: int
+    last: int
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and self.first <= number <= self.last
+
+    def numbers(self) -> range:
+        return range(self.first, self.last + 1)
+
+
+def spans_of(numbers: Iterable[int]) -> list[Span]:
+    """The shortest list of ascending spans that holds exactly these numbers."""
+    spans: list[Span] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1].last + 1:
+            spans[-1] = Span(spans[-1].first, number)
+        else:
+            spans.append(Span(number, number))
+    return spans
+
+
+def numbers_of(spans: Iterable[Span]) -> Iterator[int]:
+    """Every number of the spans, in their order."""
+    for span in spans:
+        yield from span.numbers()
+
+
+def chunk_count(length: int) -> int:
+    """How many chunks a segment of ``length`` bytes has."""
+    return -(-length // CHUNK_SIZE)
+
+
+def chunk_length(length: int, chunk: int) -> int:
+    """The bytes of chunk number ``chunk`` in a segment of ``length`` bytes; the last is shorter."""
+    if not 0 <= chunk < chunk_count(length):
+        raise IndexError(f"chunk {chunk} of a segment of {chunk_count(length)} chunks")
+    return min(CHUNK_SIZE, length - chunk * CHUNK_SIZE)
+
+
+def bytes_of(length: int, chunks: Span) -> Span:
+    """The byte range, within its segment, of a run of chunks."""
+    return Span(chunks.first * CHUNK_SIZE, min(length, (chunks.last + 1) * CHUNK_SIZE) - 1)
+
+
+def content_id(site: str, url: str) -> str:
+    """The id of what ``url`` shows on ``site``: 32 hexadecimal digits.
+
+    The query is left out, so that signed URLs of one content meet in one swarm.
+    """
+    parts = urlsplit(url)
+    canonical = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else parts.path
+    digest = hashlib.sha256(f"p2pcdn content v1\n{site}\n{canonical}".encode())
+    return digest.hexdigest()[:32]

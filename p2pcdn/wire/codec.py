@@ -1,0 +1,57 @@
+"""JSON text to messages and back, with every check that the types ask for."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.wire.fields import Message
+from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
+from p2pcdn.wire.manifest import Manifest, PresentationManifest, RenditionManifest
+from p2pcdn.wire.tracker import FromTracker, ToTracker
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+_to_tracker: msgspec.json.Decoder[ToTracker] = msgspec.json.Decoder(ToTracker)
+_from_tracker: msgspec.json.Decoder[FromTracker] = msgspec.json.Decoder(FromTracker)
+_link: msgspec.json.Decoder[LinkMessage] = msgspec.json.Decoder(LinkMessage)
+_manifest: msgspec.json.Decoder[PresentationManifest | RenditionManifest] = msgspec.json.Decoder(
+    PresentationManifest | RenditionManifest
+)
+
+
+def encode(message: Message | Manifest) -> str:
+    """The JSON text of a message."""
+    return _encoder.encode(message).decode()
+
+
+def decode_to_tracker(text: str | bytes) -> ToTracker:
+    """What a peer told the tracker; `RemoteError` if it is no such message."""
+    return _decode(_to_tracker, text)
+
+
+def decode_from_tracker(text: str | bytes) -> FromTracker:
+    """What the tracker told a peer; `RemoteError` if it is no such message."""
+    return _decode(_from_tracker, text)
+
+
+def decode_link(text: str | bytes) -> LinkMessage:
+    """What came over a link's control channel; `RemoteError` if it is no such message."""
+    if len(text) > CONTROL_BYTES:
+        raise RemoteError(ErrorCode.TOO_LARGE, f"a control message of {len(text)} bytes")
+    return _decode(_link, text)
+
+
+def decode_manifest(text: str | bytes) -> PresentationManifest | RenditionManifest:
+    """What an origin answered; `RemoteError` if it is no manifest of a version we read."""
+    return _decode(_manifest, text)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], text: str | bytes) -> T:
+    try:
+        return decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise RemoteError(ErrorCode.MALFORMED, str(error)[:512]) from error

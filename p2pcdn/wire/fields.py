@@ -1,0 +1,59 @@
+"""The field types that wire messages are made of, each with its bounds and the reason for them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""A whole number that JavaScript can hold exactly."""
+
+Id = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+"""A random id issued by the tracker: of a peer or of a pairing."""
+
+ContentId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+"""A SHA-256 digest in hexadecimal."""
+
+SiteId = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
+
+RenditionId = Annotated[str, Meta(max_length=512)]
+"""The path of the rendition's playlist (or of the file) under the origin's media root."""
+
+Sdp = Annotated[str, Meta(max_length=8192)]
+"""A session description with one data channel section takes 500 to 2,000 bytes."""
+
+Candidate = Annotated[str, Meta(max_length=512)]
+"""An ICE candidate attribute (RFC 8839, 5.1)."""
+
+Mid = Annotated[str, Meta(max_length=32)]
+"""The media section that a candidate belongs to; a data-channel session has only one."""
+
+Offer = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""A number by which a peer knows an offer that it prepared for nobody in particular."""
+
+ChunkNumber = Annotated[int, Meta(ge=0, le=65_535)]
+"""Bounds a segment to 4 GiB."""
+
+WantNumber = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+"""A request's number on its link, chosen by the requester; it also stands in each frame."""
+
+Detail = Annotated[str, Meta(max_length=512)]
+"""For a person who reads a log; programs look at the code beside it."""
+
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+
+Milliseconds = Annotated[float, Meta(ge=0, le=86_400_000)]
+
+
+class Message(Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """What all messages have in common: immutable, and a ``type`` that says which one it is.
+
+    Unknown fields are ignored, so that a newer side may add one; an unknown type is an error.
+    """
+
+
+class Part(Struct, frozen=True, omit_defaults=True):
+    """A piece of a message or of a manifest that is no message of its own."""

@@ -1,0 +1,175 @@
+"""Manifests: what a content consists of, and what each segment must hash to.
+
+A presentation's manifest names its renditions. A rendition's manifest lists its segments, in
+pages; a record carries only the *root* of its segment. The chunk hashes behind a root are a binary
+list, 32 bytes a chunk, that may come from anybody, since it is checked against the root.
+
+::
+
+    root = SHA-256( "p2pcdn segment v1\\n"
+                    text(content) text(rendition)
+                    u64(sequence) u64(length) u32(chunk size)
+                    hash of chunk 0, hash of chunk 1, ... )
+
+where ``text(s)`` is u16(bytes) followed by the UTF-8 bytes and all numbers are unsigned,
+big-endian. Binding content, rendition and sequence into the root is what stops a valid segment
+from being passed off as another one.
+
+What a signature covers is `signed_bytes`, never the JSON text, which any proxy may re-serialise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from p2pcdn.model import CHUNK_SIZE, HASH_SIZE, chunk_count
+from p2pcdn.wire.fields import (
+    ContentId,
+    Count,
+    Digest,
+    Message,
+    Part,
+    RenditionId,
+    SiteId,
+)
+
+VERSION = 1
+
+PAGE_RECORDS = 64
+"""Records a page: about 11 KB of JSON, so that little comes before a peer's first chunk."""
+
+Uri = Annotated[str, Meta(max_length=2048)]
+
+
+class Signature(Part, frozen=True):
+    """A signature over `signed_bytes`."""
+
+    key: Annotated[str, Meta(max_length=64)]
+    algorithm: Literal["ed25519", "ecdsa-p256"]
+    value: Annotated[str, Meta(max_length=256)]
+    """Base64url, without padding."""
+
+
+class SegmentRecord(Part, frozen=True):
+    """One segment of a rendition."""
+
+    sequence: Count
+    """Its media sequence number (RFC 8216, 4.3.3.2), or its number among a file's slices."""
+    uri: Uri
+    """Relative to the URL of the rendition's playlist or file."""
+    length: Annotated[int, Meta(ge=1, le=CHUNK_SIZE * 65_536)]
+    root: Digest
+    duration: Count = 0
+    """In milliseconds; 0 for a slice of a file."""
+    offset: Count = 0
+    """Where the segment begins in what `uri` names, in bytes."""
+
+
+class RenditionRef(Part, frozen=True):
+    """A rendition of a presentation."""
+
+    rendition: RenditionId
+    uri: Uri
+    """Of its playlist, relative to the URL of the multivariant playlist."""
+
+
+class Manifest(Message, frozen=True):
+    """What the two kinds of manifest have in common."""
+
+    version: Literal[1]
+    site: SiteId
+    content: ContentId
+
+
+class PresentationManifest(Manifest, frozen=True, tag="presentation"):
+    """The answer for a multivariant playlist."""
+
+    renditions: Annotated[tuple[RenditionRef, ...], Meta(max_length=256)]
+    signatures: Annotated[tuple[Signature, ...], Meta(max_length=4)] = ()
+
+
+class RenditionManifest(Manifest, frozen=True, tag="rendition"):
+    """One page of the manifest of a rendition (a media playlist, or a plain file)."""
+
+    rendition: RenditionId
+    chunk_size: Literal[65_536]
+    live: bool
+    """Whether segments may still be added."""
+    time: Count
+    """When the rendition last changed, in milliseconds since 1970; it never goes back."""
+    first: Count
+    """Sequence of the oldest segment of the whole rendition."""
+    last: Count
+    """Sequence of the newest segment of the whole rendition; below `first` if there is none."""
+    segments: Annotated[tuple[SegmentRecord, ...], Meta(max_length=PAGE_RECORDS)]
+    """Those of this page, by ascending sequence."""
+    signatures: Annotated[tuple[Signature, ...], Meta(max_length=4)] = ()
+
+
+def _text(value: str) -> bytes:
+    data = value.encode()
+    return struct.pack(">H", len(data)) + data
+
+
+def root_input(
+    content: str, rendition: str, sequence: int, length: int, hashes: Iterable[bytes]
+) -> bytes:
+    """The bytes whose SHA-256 is a segment's root."""
+    return b"".join(
+        [
+            b"p2pcdn segment v1\n",
+            _text(content),
+            _text(rendition),
+            struct.pack(">QQI", sequence, length, CHUNK_SIZE),
+            *hashes,
+        ]
+    )
+
+
+def segment_root(
+    content: str, rendition: str, sequence: int, length: int, hashes: Iterable[bytes]
+) -> str:
+    """The root of a segment, in hexadecimal."""
+    return hashlib.sha256(root_input(content, rendition, sequence, length, hashes)).hexdigest()
+
+
+def signed_bytes(manifest: RenditionManifest) -> bytes:
+    """The canonical bytes of a page that its signatures cover."""
+    return b"".join(
+        [
+            b"p2pcdn rendition v1\n",
+            _text(manifest.site),
+            _text(manifest.content),
+            _text(manifest.rendition),
+            struct.pack(
+                ">I?QQQI",
+                manifest.chunk_size,
+                manifest.live,
+                manifest.time,
+                manifest.first,
+                manifest.last,
+                len(manifest.segments),
+            ),
+            *(
+                struct.pack(">QQQQ", r.sequence, r.length, r.duration, r.offset)
+                + _text(r.uri)
+                + bytes.fromhex(r.root)
+                for r in manifest.segments
+            ),
+        ]
+    )
+
+
+def split_hashes(data: bytes, records: Iterable[SegmentRecord]) -> list[bytes] | None:
+    """Cut the binary answer for several segments into one hash list each; none if it doesn't fit."""
+    lists, at = [], 0
+    for record in records:
+        size = chunk_count(record.length) * HASH_SIZE
+        lists.append(data[at : at + size])
+        at += size
+    return lists if at == len(data) else None

@@ -1,0 +1,265 @@
+"""The tracker's WebSocket: JSON text, one closed union per direction.
+
+::
+
+    tracker                         newcomer                          somebody in the swarm
+       | -- welcome ----------------> |                                         |
+       | <-- join (with an offer) --- |                                         |
+       | -- joined -----------------> |                                         |
+       | -- taken ------------------> |            -- offer ------------------> |
+       | <-- candidate -------------> |            <-> candidate <------------> |
+       | <------------------------------------------------ answer ------------- |
+       | -- answer -----------------> |                                         |
+       |                              | <============ link ===================> |
+       | <-- linked ----------------- |
+
+The tracker speaks first. Whatever follows `joined` names a *pairing* that the tracker issued to
+this socket: a peer can only signal to whom it was paired with.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from p2pcdn.errors import ErrorCode
+from p2pcdn.wire.fields import (
+    Candidate,
+    ContentId,
+    Count,
+    Detail,
+    Id,
+    Message,
+    Mid,
+    Milliseconds,
+    Offer,
+    Part,
+    RenditionId,
+    Sdp,
+    Seconds,
+    SiteId,
+)
+
+
+class PreparedOffer(Part, frozen=True):
+    """An offer made in advance, for whomever the tracker pairs with next."""
+
+    offer: Offer
+    sdp: Sdp
+
+
+class Position(Part, frozen=True):
+    """Where a peer is in the content, as segment sequence numbers of one rendition."""
+
+    rendition: RenditionId
+    first: Count
+    """The oldest segment in its store that it still shares."""
+    head: Count
+    """The segment being played; for a seeder its first."""
+    last: Count
+    """The newest segment in its store."""
+
+
+# To the tracker
+
+
+class Join(Message, frozen=True, tag="join"):
+    """Enter the swarm of a content. The first message of a peer, within 5 s of `welcome`."""
+
+    protocol: Count
+    site: SiteId
+    content: ContentId
+    client: Literal["browser", "native"]
+    upload: bool
+    offers: Annotated[tuple[PreparedOffer, ...], Meta(max_length=2)] = ()
+    position: Position | None = None
+
+
+class Prepared(Message, frozen=True, tag="prepared"):
+    """One more prepared offer, since the last one was taken or has expired."""
+
+    offer: Offer
+    sdp: Sdp
+
+
+class PreparedCandidate(Message, frozen=True, tag="prepared_candidate"):
+    """A candidate found after its prepared offer was sent."""
+
+    offer: Offer
+    candidate: Candidate
+    mid: Mid = "0"
+
+
+class SendOffer(Message, frozen=True, tag="offer"):
+    """The offer that `invite` asked for."""
+
+    pairing: Id
+    sdp: Sdp
+
+
+class SendAnswer(Message, frozen=True, tag="answer"):
+    """The answer to an offer."""
+
+    pairing: Id
+    sdp: Sdp
+
+
+class SendCandidate(Message, frozen=True, tag="candidate"):
+    """A candidate of this end of a pairing."""
+
+    pairing: Id
+    candidate: Candidate
+    mid: Mid = "0"
+
+
+class Linked(Message, frozen=True, tag="linked"):
+    """The pairing has become a link."""
+
+    pairing: Id
+    took: Milliseconds
+    """From hearing of the pairing to an open channel."""
+
+
+class Unlinked(Message, frozen=True, tag="unlinked"):
+    """The pairing never became a link, or the link is over; a replacement is welcome."""
+
+    pairing: Id
+    reason: Literal["failed", "timeout", "closed", "integrity", "protocol"]
+
+
+class Move(Message, frozen=True, tag="move"):
+    """The peer is elsewhere in the content now, or uploads from now on, or no longer."""
+
+    upload: bool
+    position: Position | None = None
+
+
+class PairReport(Part, frozen=True):
+    """What this peer has received and sent on one pairing since it began, in media bytes."""
+
+    pairing: Id
+    received: Count
+    sent: Count
+
+
+class Report(Message, frozen=True, tag="report"):
+    """The figures of this session since it began (totals, so that a lost one does no harm)."""
+
+    origin_bytes: Count
+    peer_bytes: Count
+    cache_bytes: Count
+    waste_bytes: Count
+    rejected_chunks: Count = 0
+    pairs: Annotated[tuple[PairReport, ...], Meta(max_length=64)] = ()
+
+
+class Leave(Message, frozen=True, tag="leave"):
+    """The peer goes, on purpose."""
+
+
+ToTracker = (
+    Join
+    | Prepared
+    | PreparedCandidate
+    | SendOffer
+    | SendAnswer
+    | SendCandidate
+    | Linked
+    | Unlinked
+    | Move
+    | Report
+    | Leave
+)
+
+
+# From the tracker
+
+
+class Limits(Part, frozen=True):
+    """What the tracker will accept; a peer that keeps to it is never turned away."""
+
+    message_bytes: Count
+    messages_per_second: Count
+    links: Count
+    """How many pairings the tracker will let a peer have at once."""
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """The tracker's first words."""
+
+    protocol: Count
+    nonce: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    limits: Limits
+    report_every: Seconds
+    stun: Annotated[str, Meta(max_length=256)] | None = None
+    """A ``stun:`` URL (RFC 7064) of the tracker's own, or none: no third party is ever named.
+
+    An empty host, as in ``stun::8080``, stands for the host that the peer reached the tracker
+    by."""
+
+
+class Joined(Message, frozen=True, tag="joined"):
+    """The peer is in the swarm."""
+
+    peer: Id
+    peers: Count
+    """How many others there are."""
+
+
+class Invite(Message, frozen=True, tag="invite"):
+    """Make an offer for this pairing."""
+
+    pairing: Id
+    peer: Id
+
+
+class Taken(Message, frozen=True, tag="taken"):
+    """A prepared offer of yours is now this pairing's offer."""
+
+    pairing: Id
+    peer: Id
+    offer: Offer
+
+
+class Offered(Message, frozen=True, tag="offer"):
+    """Somebody's offer: answer it."""
+
+    pairing: Id
+    peer: Id
+    sdp: Sdp
+
+
+class Answered(Message, frozen=True, tag="answer"):
+    """The answer to your offer."""
+
+    pairing: Id
+    sdp: Sdp
+
+
+class Candidated(Message, frozen=True, tag="candidate"):
+    """A candidate of the other end."""
+
+    pairing: Id
+    candidate: Candidate
+    mid: Mid = "0"
+
+
+class Unpaired(Message, frozen=True, tag="unpaired"):
+    """The other end went before there was a link, or said that it failed."""
+
+    pairing: Id
+
+
+class Refused(Message, frozen=True, tag="error"):
+    """What was wrong with the last message. Unless ``fatal``, the socket stays open."""
+
+    code: ErrorCode
+    detail: Detail = ""
+    fatal: bool = True
+    retry_after: Seconds | None = None
+
+
+FromTracker = (
+    Welcome | Joined | Invite | Taken | Offered | Answered | Candidated | Unpaired | Refused
+)
