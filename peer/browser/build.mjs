@@ -1,0 +1,87 @@
+// Builds the snippet into origin/static, from where the origin serves it and the wheel carries it.
+//
+//   src/global.ts -> p2pcdn.js    for a script tag (one global, no exports)
+//   src/index.ts  -> p2pcdn.mjs   for bundlers and `import`
+//                    p2pcdn.d.ts  its types, in one file
+//   hls.js        -> hls.min.js   for the demo and the tests
+//   manifest.json                 hash, SRI, sizes and version of p2pcdn.js
+//
+// The same sources give the same bytes, so the hash in a URL means what it says.
+
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+import { generateDtsBundle } from "dts-bundle-generator";
+import { build } from "esbuild";
+
+/** The promise to site owners; p2p-media-loader takes 45 KB. */
+const GZIP_LIMIT = 20 * 1024;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "..", "..");
+const output = join(root, "origin", "static");
+
+const version = readVersion();
+mkdirSync(output, { recursive: true });
+await bundle("src/global.ts", "iife", "p2pcdn.js");
+await bundle("src/index.ts", "esm", "p2pcdn.mjs");
+writeFileSync(join(output, "p2pcdn.d.ts"), types());
+copyFileSync(join(here, "node_modules/hls.js/dist/hls.min.js"), join(output, "hls.min.js"));
+const facts = describe(readFileSync(join(output, "p2pcdn.js")));
+writeFileSync(join(output, "manifest.json"), `${JSON.stringify(facts, null, 2)}\n`);
+report(facts);
+
+/** The one version, as Python has it. */
+function readVersion() {
+  const source = readFileSync(join(root, "p2pcdn", "__init__.py"), "utf8");
+  const found = /^__version__ = "([^"]+)"$/m.exec(source);
+  if (!found) throw new Error('p2pcdn/__init__.py has no line like __version__ = "1.2.3"');
+  return found[1];
+}
+
+async function bundle(entry, format, name) {
+  await build({
+    absWorkingDir: here,
+    entryPoints: [entry],
+    outfile: join(output, name),
+    format,
+    bundle: true,
+    minify: true,
+    charset: "utf8",
+    target: "es2020",
+    legalComments: "none",
+    banner: { js: `/*! p2pcdn ${version} | Apache-2.0 */` },
+    define: { P2PCDN_VERSION: JSON.stringify(version) },
+    logLevel: "warning",
+  });
+}
+
+function types() {
+  const [text] = generateDtsBundle(
+    [{ filePath: join(here, "src/index.ts"), output: { noBanner: true } }],
+    { preferredConfigPath: join(here, "tsconfig.json") },
+  );
+  return text;
+}
+
+function describe(script) {
+  return {
+    version,
+    hash: createHash("sha256").update(script).digest("hex").slice(0, 16),
+    sri: `sha384-${createHash("sha384").update(script).digest("base64")}`,
+    size: script.length,
+    gzip: gzipSync(script, { level: 9 }).length,
+  };
+}
+
+function report({ size, gzip, hash }) {
+  const kilobytes = (bytes) => (bytes / 1024).toFixed(1);
+  console.log(`p2pcdn.js ${version}: ${kilobytes(size)} KB, ${kilobytes(gzip)} KB gzipped, ${hash}`);
+  if (gzip > GZIP_LIMIT) {
+    console.error(`p2pcdn.js is over ${kilobytes(GZIP_LIMIT)} KB gzipped: make it smaller.`);
+    process.exitCode = 1;
+  }
+}
