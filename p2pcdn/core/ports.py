@@ -58,6 +58,8 @@ class Loaded:
 
     key: SegmentKey
     data: bytes
+    cached: bool = False
+    """Whether it came from the HTTP cache of this machine rather than from the origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class RangeDone:
     fetch: int
     ttfb: float
     took: float
+    cached: bool = False
+    """Whether it came from the HTTP cache of this machine rather than from the origin."""
 
 
 @dataclass(frozen=True, slots=True)

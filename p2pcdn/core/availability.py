@@ -1,0 +1,97 @@
+"""Who holds what: the neighbours' announcements, as far as they can be of use.
+
+Chunks are kept as bit masks, a whole number a segment. An announcement costs its sender little, so
+what a link can make us remember is bounded; what lies beyond is not believed to be held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from p2pcdn.model import SegmentKey, Span, spans_of
+from p2pcdn.wire.link import Holding
+
+MOST_SEGMENTS = 8_192
+"""Segments remembered a link: four hours of 2 s segments."""
+
+MOST_CHUNKS = 4_096
+"""Chunks remembered a segment: 256 MiB."""
+
+LOADING_LASTS = 6.0
+"""How long somebody's `loading` is believed; by then it has become a `have`, or it failed."""
+
+
+def mask_of(spans: Iterable[Span]) -> int:
+    """The bit mask of these chunk numbers."""
+    mask = 0
+    for first, last in spans:
+        last = min(last, MOST_CHUNKS - 1)
+        if first <= last:
+            mask |= ((1 << (last - first + 1)) - 1) << first
+    return mask
+
+
+def holding_of(segment: SegmentKey, chunks: Iterable[int]) -> Holding:
+    """The announcement of these chunks."""
+    return Holding(segment.rendition, segment.sequence, tuple(spans_of(chunks)))
+
+
+class Availability:
+    """What each link has announced."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, dict[SegmentKey, int]] = {}
+        self._loading: dict[int, dict[SegmentKey, tuple[int, float]]] = {}
+
+    def have(self, link: int, holdings: Iterable[Holding]) -> None:
+        held = self._held.setdefault(link, {})
+        for holding in holdings:
+            segment = SegmentKey(holding.rendition, holding.sequence)
+            if segment in held or len(held) < MOST_SEGMENTS:
+                held[segment] = held.get(segment, 0) | mask_of(holding.chunks)
+
+    def gone(self, link: int, holdings: Iterable[Holding]) -> None:
+        held = self._held.get(link, {})
+        for holding in holdings:
+            segment = SegmentKey(holding.rendition, holding.sequence)
+            left = held.get(segment, 0) & ~mask_of(holding.chunks)
+            if left:
+                held[segment] = left
+            else:
+                held.pop(segment, None)
+
+    def loads(self, link: int, holdings: Iterable[Holding], now: float) -> None:
+        """The link says that it fetches these from the origin."""
+        loading = self._loading.setdefault(link, {})
+        for segment in [s for s, (_, until) in loading.items() if until <= now]:
+            del loading[segment]
+        for holding in holdings:
+            segment = SegmentKey(holding.rendition, holding.sequence)
+            if segment in loading or len(loading) < MOST_SEGMENTS:
+                mask = loading.get(segment, (0, 0.0))[0] | mask_of(holding.chunks)
+                loading[segment] = (mask, now + LOADING_LASTS)
+
+    def lacks(self, link: int, segment: SegmentKey, chunk: int) -> None:
+        """The link turned out not to hold this chunk."""
+        self.gone(link, [holding_of(segment, [chunk])])
+
+    def forget(self, link: int) -> None:
+        """The link is over."""
+        self._held.pop(link, None)
+        self._loading.pop(link, None)
+
+    def holders(self, segment: SegmentKey, chunk: int) -> list[int]:
+        """The links that hold this chunk, in the order in which they came up."""
+        bit = 1 << chunk
+        return [link for link, held in self._held.items() if held.get(segment, 0) & bit]
+
+    def loaded_until(self, segment: SegmentKey, chunk: int, now: float) -> float | None:
+        """Until when somebody's `loading` of this chunk is to be believed, if anybody's."""
+        bit = 1 << chunk
+        times = [
+            until
+            for loading in self._loading.values()
+            for mask, until in [loading.get(segment, (0, 0.0))]
+            if mask & bit and until > now
+        ]
+        return max(times, default=None)

@@ -1,0 +1,322 @@
+"""How links come about: the talk with the tracker, and every connection until its channels open.
+
+::
+
+    OUT --welcome--> WELCOMED --join--> JOINING --joined--> IN
+     ^------------------- socket closed -----------------------'
+
+    a link:  OFFERING --described--> SPARE --taken--> CONNECTING --opened--> OPEN
+             (invited: OFFERING goes straight to CONNECTING; offered: ANSWERING --described-->
+             CONNECTING)
+
+The join carries an offer that is for nobody in particular, so that the first link costs no round
+trip more than the tracker needs to name it. Such a spare offer is used once, or thrown away when
+its addresses may have gone stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+from typing import Literal
+
+from p2pcdn.core.ports import (
+    AddCandidate,
+    CandidateFound,
+    CloseLink,
+    Described,
+    Entered,
+    Event,
+    LinkClosed,
+    LinkOpened,
+    LinkReason,
+    MakeAnswer,
+    MakeOffer,
+    Outgoing,
+    TakeAnswer,
+    TellTracker,
+    TrackerDown,
+    TrackerRefused,
+    TrackerSays,
+)
+from p2pcdn.model import PROTOCOL
+from p2pcdn.wire.tracker import (
+    Answered,
+    Candidated,
+    FromTracker,
+    Invite,
+    Join,
+    Joined,
+    Leave,
+    Linked,
+    Offered,
+    Position,
+    Prepared,
+    PreparedCandidate,
+    PreparedOffer,
+    Refused,
+    SendAnswer,
+    SendCandidate,
+    SendOffer,
+    Taken,
+    ToTracker,
+    Unlinked,
+    Unpaired,
+    Welcome,
+)
+
+CONNECT_TIMEOUT = 4.0
+"""From hearing of a pairing to an open channel; most links need under one second."""
+OFFER_PATIENCE = 0.5
+"""How long the join waits for the offer that it should carry."""
+SPARE_LASTS = 55.0
+"""A spare offer's addresses may go stale when a NAT forgets them; the tracker keeps it for 60 s."""
+
+
+class State(Enum):
+    OUT = "out"
+    WELCOMED = "welcomed"
+    JOINING = "joining"
+    IN = "in"
+
+
+class Stage(Enum):
+    """Where a link that is coming about stands."""
+
+    OFFERING = "offering"
+    SPARE = "spare"
+    ANSWERING = "answering"
+    CONNECTING = "connecting"
+    OPEN = "open"
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A link, from the moment it has a number."""
+
+    number: int
+    stage: Stage
+    since: float
+    pairing: str | None = None
+    candidates: list[CandidateFound] = field(default_factory=list)
+    """Found before there was anything to send them with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a join says about us."""
+
+    site: str
+    content: str
+    client: Literal["browser", "native"]
+
+
+class Signaling:
+    """The tracker's socket as the core sees it."""
+
+    def __init__(self, identity: Identity, numbers: count[int]) -> None:
+        self.state = State.OUT
+        self.peer = ""
+        """Our id, once the tracker has let us in."""
+        self.welcome: Welcome | None = None
+        self.upload = True
+        self.position: Position | None = None
+        self._identity = identity
+        self._numbers = numbers
+        self._links: dict[int, _Pending] = {}
+        self._join_at: float | None = None
+        self._messages: list[Outgoing] = []
+        self._events: list[Event] = []
+
+    def connecting(self) -> bool:
+        """Whether a link may come up at any moment."""
+        waiting = (Stage.OFFERING, Stage.ANSWERING, Stage.CONNECTING)
+        return any(link.stage in waiting and link.pairing for link in self._links.values())
+
+    def pairing_of(self, number: int) -> str | None:
+        link = self._links.get(number)
+        return link.pairing if link else None
+
+    def tell(self, message: ToTracker) -> None:
+        """Tell the tracker something, if we are in."""
+        if self.state is State.IN:
+            self._send(message)
+
+    def leave(self) -> None:
+        """Leave the swarm, and close what was coming about."""
+        self.tell(Leave())
+        self._drop_unopened()
+        self.state = State.OUT
+
+    # The five verbs
+
+    def receive(
+        self,
+        message: TrackerSays | TrackerDown | Described | CandidateFound | LinkOpened | LinkClosed,
+        now: float,
+    ) -> None:
+        match message:
+            case TrackerSays(message=said):
+                self._hear(said, now)
+            case TrackerDown():
+                self._drop_unopened()
+                self.state = State.OUT
+                self._join_at = None
+            case Described(link=number, sdp=sdp):
+                self._described(number, sdp, now)
+            case CandidateFound():
+                self._found(message)
+            case LinkOpened(link=number):
+                self._opened(number, now)
+            case LinkClosed(link=number, reason=reason):
+                self.over(number, reason)
+
+    def over(self, number: int, reason: LinkReason) -> None:
+        """The link failed or ended: the tracker may have a replacement."""
+        link = self._links.pop(number, None)
+        if link is not None and link.pairing is not None:
+            self.tell(Unlinked(link.pairing, reason))
+
+    def timer_at(self) -> float | None:
+        times = [at for at in map(self._deadline, self._links.values()) if at is not None]
+        if self._join_at is not None:
+            times.append(self._join_at)
+        return min(times, default=None)
+
+    def on_timer(self, now: float) -> None:
+        if self._join_at is not None and self._join_at <= now:
+            self._join(())
+        for link in list(self._links.values()):
+            deadline = self._deadline(link)
+            if deadline is not None and deadline <= now:
+                self._events.append(CloseLink(link.number))
+                self.over(link.number, "timeout")
+
+    def take_messages(self) -> list[Outgoing]:
+        messages, self._messages = self._messages, []
+        return messages
+
+    def take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    # The tracker's messages
+
+    def _hear(self, message: FromTracker, now: float) -> None:
+        match message:
+            case Welcome():
+                self.welcome = message
+                self.state = State.WELCOMED
+                self._join_at = now + OFFER_PATIENCE
+                self._offer(None, now)
+            case Joined(peer=peer):
+                self.state = State.IN
+                self.peer = peer
+                self._events.append(Entered(peer))
+            case Refused(code=code, fatal=fatal, retry_after=retry_after):
+                if fatal:
+                    self._events.append(TrackerRefused(code, retry_after))
+            case Invite(pairing=pairing):
+                self._offer(pairing, now)
+            case Offered(pairing=pairing, sdp=sdp):
+                link = self._new(Stage.ANSWERING, pairing, now)
+                self._events.append(MakeAnswer(link.number, sdp))
+            case Taken(pairing=pairing, offer=number):
+                self._taken(number, pairing, now)
+            case Answered(pairing=pairing, sdp=sdp):
+                if (paired := self._paired(pairing)) is not None:
+                    self._events.append(TakeAnswer(paired.number, sdp))
+            case Candidated(pairing=pairing, candidate=candidate, mid=mid):
+                if (paired := self._paired(pairing)) is not None:
+                    self._events.append(AddCandidate(paired.number, candidate, mid))
+            case Unpaired(pairing=pairing):
+                paired = self._paired(pairing)
+                if paired is not None and paired.stage is not Stage.OPEN:
+                    self._events.append(CloseLink(paired.number))
+                    del self._links[paired.number]
+
+    def _taken(self, number: int, pairing: str, now: float) -> None:
+        link = self._links.get(number)
+        if link is None or link.stage is not Stage.SPARE:
+            self._send(Unlinked(pairing, "failed"))  # it went stale as the tracker gave it away
+            return
+        link.stage, link.pairing, link.since = Stage.CONNECTING, pairing, now
+        self._offer(None, now)
+
+    # Our own ends
+
+    def _described(self, number: int, sdp: str, now: float) -> None:
+        link = self._links.get(number)
+        if link is None:
+            return
+        if link.stage is Stage.ANSWERING and link.pairing:
+            self._send(SendAnswer(link.pairing, sdp))
+            link.stage = Stage.CONNECTING
+        elif link.stage is Stage.OFFERING and link.pairing:
+            self._send(SendOffer(link.pairing, sdp))
+            link.stage = Stage.CONNECTING
+        elif link.stage is Stage.OFFERING:
+            link.stage, link.since = Stage.SPARE, now
+            if self._join_at is not None:
+                self._join((PreparedOffer(number, sdp),))
+            else:
+                self._send(Prepared(number, sdp))
+        found, link.candidates = link.candidates, []
+        for candidate in found:
+            self._found(candidate)
+
+    def _found(self, found: CandidateFound) -> None:
+        link = self._links.get(found.link)
+        if link is None:
+            return
+        if link.stage in (Stage.OFFERING, Stage.ANSWERING):
+            link.candidates.append(found)
+        elif link.pairing is not None:
+            self._send(SendCandidate(link.pairing, found.candidate, found.mid))
+        else:
+            self._send(PreparedCandidate(link.number, found.candidate, found.mid))
+
+    def _opened(self, number: int, now: float) -> None:
+        link = self._links.get(number)
+        if link is not None and link.pairing is not None:
+            link.stage = Stage.OPEN
+            self.tell(Linked(link.pairing, round((now - link.since) * 1000, 1)))
+
+    def _join(self, offers: tuple[PreparedOffer, ...]) -> None:
+        self._join_at = None
+        self.state = State.JOINING
+        who = self._identity
+        self._send(
+            Join(PROTOCOL, who.site, who.content, who.client, self.upload, offers, self.position)
+        )
+
+    # Book-keeping
+
+    def _send(self, message: ToTracker) -> None:
+        self._messages.append(TellTracker(message))
+
+    def _new(self, stage: Stage, pairing: str | None, now: float) -> _Pending:
+        link = _Pending(next(self._numbers), stage, now, pairing)
+        self._links[link.number] = link
+        return link
+
+    def _offer(self, pairing: str | None, now: float) -> None:
+        self._events.append(MakeOffer(self._new(Stage.OFFERING, pairing, now).number))
+
+    def _paired(self, pairing: str) -> _Pending | None:
+        return next((link for link in self._links.values() if link.pairing == pairing), None)
+
+    def _deadline(self, link: _Pending) -> float | None:
+        if link.stage is Stage.OPEN:
+            return None
+        if link.pairing is None:
+            return link.since + SPARE_LASTS
+        return link.since + CONNECT_TIMEOUT
+
+    def _drop_unopened(self) -> None:
+        for link in [link for link in self._links.values() if link.stage is not Stage.OPEN]:
+            self._events.append(CloseLink(link.number))
+            del self._links[link.number]
+        for link in self._links.values():
+            link.pairing = None  # the next socket knows nothing of it

@@ -1,0 +1,180 @@
+"""One segment on its way in, chunk by chunk, from whichever sources.
+
+::
+
+              asked of a link              arrived            hash right
+    MISSING ------------------> PEER -------------> CHECKING ------------> HAVE
+       |  ^----- lost ----------'  '--- deadline --.   |  |
+       |  '------ hash wrong ----------------------|---'  |
+       '---- asked of the origin ---> ORIGIN <-----' -----'
+
+A chunk in PEER that is asked of the origin as well becomes ORIGIN, and whichever copy arrives first
+is checked; the other one is waste. Bytes count for nothing before they have been verified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+
+from p2pcdn.core.ports import Check
+from p2pcdn.model import ChunkKey, SegmentKey, Span, chunk_count, chunk_length
+from p2pcdn.wire.manifest import SegmentRecord
+
+CHECK_TIMEOUT = 5.0
+"""A verifier that does not answer by then has said no."""
+
+
+class ChunkState(Enum):
+    """Where a chunk of a transfer stands."""
+
+    MISSING = "missing"
+    PEER = "peer"
+    ORIGIN = "origin"
+    CHECKING = "checking"
+    HAVE = "have"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A chunk's bytes and where they came from: a link, or (None) the origin or its cache."""
+
+    chunk: int
+    data: bytes
+    link: int | None
+    cached: bool = False
+
+
+@dataclass(slots=True)
+class Transfer:
+    """The chunks of ``record`` that are not held yet."""
+
+    key: SegmentKey
+    record: SegmentRecord
+    since: float
+    """When somebody first wanted it."""
+    states: list[ChunkState]
+    origin_bytes: int = 0
+    peer_bytes: int = 0
+    origin_failures: int = 0
+    """How often the origin failed to deliver, or delivered something wrong."""
+    stale: bool = False
+    """Whether what the origin's cache gave was wrong, so that the next fetch goes past it."""
+    _checks: dict[int, tuple[Copy, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, key: SegmentKey, record: SegmentRecord, held: set[int], now: float
+    ) -> Transfer:
+        """A transfer of what ``held`` leaves to be had."""
+        states = [
+            ChunkState.HAVE if chunk in held else ChunkState.MISSING
+            for chunk in range(chunk_count(record.length))
+        ]
+        return cls(key, record, now, states)
+
+    @property
+    def complete(self) -> bool:
+        return all(state is ChunkState.HAVE for state in self.states)
+
+    def length_of(self, chunk: int) -> int:
+        return chunk_length(self.record.length, chunk)
+
+    def chunks_in(self, *states: ChunkState) -> list[int]:
+        """The chunks that are in one of these states, ascending."""
+        return [chunk for chunk, state in enumerate(self.states) if state in states]
+
+    def bytes_missing(self) -> int:
+        """What has not arrived yet, asked for or not."""
+        arrived = (ChunkState.CHECKING, ChunkState.HAVE)
+        return sum(self.length_of(c) for c, s in enumerate(self.states) if s not in arrived)
+
+    # What is asked
+
+    def asked_peer(self, chunk: int) -> None:
+        self.states[chunk] = ChunkState.PEER
+
+    def asked_origin(self, chunks: Span) -> None:
+        for chunk in chunks.numbers():
+            if self.states[chunk] in (ChunkState.MISSING, ChunkState.PEER):
+                self.states[chunk] = ChunkState.ORIGIN
+
+    # What comes of it
+
+    def lost(self, chunk: int, *, origin: bool) -> None:
+        """A source will not deliver the chunk; the other kind of source may still."""
+        asked = ChunkState.ORIGIN if origin else ChunkState.PEER
+        if self.states[chunk] is asked:
+            self.states[chunk] = ChunkState.MISSING
+
+    def arrived(self, copy: Copy, digest: bytes, numbers: count[int], now: float) -> Check | None:
+        """A whole chunk; the check that decides about it, or None if it is not needed."""
+        if self.states[copy.chunk] in (ChunkState.CHECKING, ChunkState.HAVE):
+            return None
+        self.states[copy.chunk] = ChunkState.CHECKING
+        check = next(numbers)
+        self._checks[check] = (copy, now)
+        return Check(check, copy.data, digest)
+
+    def checked(self, check: int, ok: bool) -> Copy:
+        """The answer to one of our checks: the copy, which is now held or was thrown away."""
+        copy, _ = self._checks.pop(check)
+        if not ok:
+            self.states[copy.chunk] = ChunkState.MISSING
+            if copy.link is None:
+                self.origin_failures += 1
+                self.stale = True
+            return copy
+        self.states[copy.chunk] = ChunkState.HAVE
+        if copy.link is not None:
+            self.peer_bytes += len(copy.data)
+        elif not copy.cached:
+            self.origin_bytes += len(copy.data)
+        return copy
+
+    def checks_before(self, now: float) -> list[int]:
+        """The checks that have been waiting for too long."""
+        return [check for check, (_, since) in self._checks.items() if since + CHECK_TIMEOUT <= now]
+
+    def timer_at(self) -> float | None:
+        return min((since + CHECK_TIMEOUT for _, since in self._checks.values()), default=None)
+
+    def key_of(self, chunk: int) -> ChunkKey:
+        return ChunkKey(self.key.rendition, self.key.sequence, chunk)
+
+
+@dataclass(slots=True)
+class Fetch:
+    """A byte range on its way from the origin, cut into the chunks of one segment."""
+
+    number: int
+    key: SegmentKey
+    length: int
+    """Of the whole segment."""
+    chunks: Span
+    started: float
+    received: int = 0
+    _next: int = 0
+    _rest: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self._next = self.chunks.first
+
+    def take(self, data: bytes) -> list[tuple[int, bytes]] | None:
+        """The chunks that ``data`` completes; None if it is more than was asked for."""
+        self.received += len(data)
+        self._rest += data
+        whole: list[tuple[int, bytes]] = []
+        while self._next <= self.chunks.last:
+            size = chunk_length(self.length, self._next)
+            if len(self._rest) < size:
+                return whole
+            whole.append((self._next, bytes(self._rest[:size])))
+            del self._rest[:size]
+            self._next += 1
+        return None if self._rest else whole
+
+    def left(self) -> range:
+        """The chunks that have not arrived."""
+        return range(self._next, self.chunks.last + 1)
