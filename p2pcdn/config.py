@@ -1,0 +1,311 @@
+"""Everything that can be set, each with its default, its bounds and the reason for it.
+
+A section is a frozen struct, a setting is one of its fields. The description of a setting is what
+`p2pcdn config --default` and the reference print; where its value comes from is the business of
+`p2pcdn.settings`. Sizes are bytes and times are seconds.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from p2pcdn.errors import ConfigError
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group of settings, a table of the TOML file."""
+
+
+class Tls(Section, frozen=True):
+    """The certificate of the server. Peers need a secure page: HTTPS, or localhost."""
+
+    cert: Annotated[
+        Path | None, Meta(description="PEM file with the certificate chain; turns HTTPS on.")
+    ] = None
+    key: Annotated[Path | None, Meta(description="PEM file with the certificate's key.")] = None
+
+    def __post_init__(self) -> None:
+        if (self.cert is None) != (self.key is None):
+            missing = "tls.cert" if self.cert is None else "tls.key"
+            raise ConfigError(f"HTTPS needs both tls.cert and tls.key: {missing} is not set.")
+
+
+class OriginConfig(Section, frozen=True):
+    """The HTTP server: what it tells browsers, and what it bears from clients."""
+
+    allow_origin: Annotated[
+        str,
+        Meta(
+            description="Access-Control-Allow-Origin of media and manifests: `*` or one page "
+            "origin. Credentials are never allowed."
+        ),
+    ] = "*"
+    live_window: Annotated[
+        int,
+        Meta(
+            ge=3,
+            le=100_000,
+            description="How many segments of a live playlist the manifest remembers, those "
+            "that the playlist has dropped included.",
+        ),
+    ] = 256
+    header_timeout: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description="A request's header has to be complete this soon after the connection "
+            "opens, or after its first byte on a kept connection; so that a client that drips "
+            "bytes holds no connection.",
+        ),
+    ] = 5.0
+    header_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=1_048_576,
+            description="Largest request header. A browser's with its cookies takes 1 to 8 KB.",
+        ),
+    ] = 32_768
+    header_count: Annotated[
+        int,
+        Meta(ge=16, le=1000, description="Most header lines of a request. Browsers send 10 to 25."),
+    ] = 64
+    keepalive: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=600,
+            description="How long an idle connection is kept. Longer than the distance of two "
+            "segments, so that playback reuses its connection.",
+        ),
+    ] = 15.0
+
+
+class TrackerConfig(Section, frozen=True):
+    """The tracker's socket: what one viewer may take of it."""
+
+    message_bytes: Annotated[
+        int, Meta(ge=1024, le=1_048_576, description="Largest message on the socket.")
+    ] = 65_536
+    hello_timeout: Annotated[
+        float,
+        Meta(gt=0, le=60, description="A socket has to join this soon after it opens."),
+    ] = 5.0
+    heartbeat: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=300,
+            description="How often the socket is pinged; a peer that is silent for half as long "
+            "again is gone.",
+        ),
+    ] = 20.0
+    messages_per_second: Annotated[
+        float, Meta(gt=0, le=10_000, description="Messages of one socket, on average.")
+    ] = 20.0
+    burst: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="Messages of one socket at once: ICE candidates burst."),
+    ] = 40
+    sdp_bytes: Annotated[
+        int,
+        Meta(
+            ge=512,
+            le=8192,
+            description="Largest session description. One with a data channel alone takes 500 to "
+            "2,000 bytes.",
+        ),
+    ] = 8192
+    candidates: Annotated[
+        int, Meta(ge=1, le=100, description="Most ICE candidates of one end of a pairing.")
+    ] = 10
+    sockets_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Most sockets of one IPv4 address or IPv6 /64. Generous: an office behind "
+            "one NAT is the best swarm there is.",
+        ),
+    ] = 2000
+    joins_per_second: Annotated[
+        float,
+        Meta(gt=0, le=100_000, description="Joins of one IPv4 address or IPv6 /64, on average."),
+    ] = 100.0
+    send_queue: Annotated[
+        int,
+        Meta(
+            ge=8,
+            le=100_000,
+            description="Messages that may wait for a socket; a reader slower than that is "
+            "dropped, so that it takes no memory.",
+        ),
+    ] = 256
+    links: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Most pairings of a peer at once. Each costs the browser memory and "
+            "the viewer privacy.",
+        ),
+    ] = 16
+    neighbours: Annotated[
+        int, Meta(ge=1, le=64, description="How many links the tracker aims at for each peer.")
+    ] = 8
+    pending_offers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Most offers that wait for one peer's answer, so that nobody is flooded "
+            "with them.",
+        ),
+    ] = 2
+    peers_per_hour: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="Most distinct peers that one viewer learns of in an hour: a harvester of "
+            "addresses gets no more.",
+        ),
+    ] = 60
+    stun: Annotated[
+        bool,
+        Meta(
+            description="Answer STUN on UDP at the server's port number, so that viewers behind "
+            "NATs link without a third party."
+        ),
+    ] = True
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks (as `10.0.0.0/8`) of reverse proxies whose X-Forwarded-For is "
+            "believed; of anybody else it is ignored."
+        ),
+    ] = ()
+    sites: Annotated[
+        tuple[str, ...],
+        Meta(description="Site ids that this tracker serves; empty: that of `site` alone."),
+    ] = ()
+    report_every: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="How often peers report what they moved."),
+    ] = 10.0
+
+    def __post_init__(self) -> None:
+        for network in self.trusted_proxies:
+            _network(network)
+
+    @property
+    def proxy_networks(self) -> tuple[IPNetwork, ...]:
+        """The trusted proxies as networks."""
+        return tuple(_network(network) for network in self.trusted_proxies)
+
+
+class PeerConfig(Section, frozen=True):
+    """A native peer: what it gives to the swarm."""
+
+    store_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_048_576,
+            description="Most media that the peer holds in memory; beyond it the segments furthest "
+            "from use are dropped.",
+        ),
+    ] = 1_073_741_824
+    upload: Annotated[
+        bool, Meta(description="Whether the peer sends to others, or only receives.")
+    ] = True
+    advertise: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses by which other peers reach this one, where the tracker sees "
+            "another (a 1:1 NAT, a container)."
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        for address in self.advertise:
+            try:
+                ipaddress.ip_address(address)
+            except ValueError:
+                raise ConfigError(
+                    f"peer.advertise takes IP addresses such as 203.0.113.7, not {address!r}."
+                ) from None
+
+
+class Config(Section, frozen=True):
+    """All settings of a process."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="HOST:PORT of the server. Port 0 takes a free one; an empty host stands for"
+            " all addresses of the machine."
+        ),
+    ] = "127.0.0.1:8080"
+    content: Annotated[
+        Path | None, Meta(description="Directory of the media that the origin serves.")
+    ] = None
+    data: Annotated[
+        Path,
+        Meta(description="Directory where hashes, keys and the ledger outlive a restart."),
+    ] = Path(".p2pcdn")
+    site: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z0-9_.-]{1,64}$",
+            description="Id of the site, as in the snippet's data-site: it keeps the swarms of "
+            "sites that share a tracker apart.",
+        ),
+    ] = "pk_demo"
+    tls: Tls = Tls()
+    origin: OriginConfig = OriginConfig()
+    tracker: TrackerConfig = TrackerConfig()
+    peer: PeerConfig = PeerConfig()
+
+    def __post_init__(self) -> None:
+        split_address(self.listen)
+
+    @property
+    def address(self) -> Address:
+        """Where to listen."""
+        return split_address(self.listen)
+
+
+class Address(NamedTuple):
+    """A host and a port. The host is a name or an address without brackets."""
+
+    host: str
+    port: int
+
+
+def split_address(text: str) -> Address:
+    """``HOST:PORT`` (an IPv6 host in brackets) as a pair; `ConfigError` for anything else."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if port is None or parts.path or parts.query or parts.fragment or parts.username is not None:
+        raise ConfigError(f"listen is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text}.")
+    return Address(host or "", port)
+
+
+def _network(text: str) -> IPNetwork:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ConfigError(
+            f"tracker.trusted_proxies takes networks such as 10.0.0.0/8, not {text!r}."
+        ) from None

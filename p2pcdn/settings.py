@@ -1,0 +1,286 @@
+"""Where the value of a setting comes from: a flag, else the environment, else the TOML file,
+else its default.
+
+A setting goes by one dotted key everywhere: `tracker.links` is ``--set tracker.links=8``, the
+variable ``P2PCDN_TRACKER_LINKS`` and ``links`` in the table ``[tracker]``. A key that nobody
+knows, or a value of the wrong type, is refused with a sentence that says where it stands and what
+would be right: a typo that is silently ignored costs an evening.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from p2pcdn.config import Config, Section
+from p2pcdn.errors import ConfigError
+
+PREFIX = "P2PCDN_"
+FILE_VARIABLE = "P2PCDN_CONFIG"
+"""Names the TOML file where no flag does."""
+
+_KUBERNETES = re.compile(r"P2PCDN_(SERVICE_(HOST|PORT).*|PORT(_\d+_(TCP|UDP).*)?)")
+"""What Kubernetes sets in every pod beside a service called ``p2pcdn``: not meant for us."""
+
+
+class Setting(NamedTuple):
+    """One thing that can be set."""
+
+    key: str
+    type: Any
+    """Its annotation, bounds included."""
+    default: Any
+    description: str
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.key.upper().replace(".", "_")
+
+    @property
+    def is_list(self) -> bool:
+        return any(get_origin(option) is tuple for option in _options(self.type))
+
+
+class Given(NamedTuple):
+    """A value that somebody gave, and where."""
+
+    value: Any
+    source: str
+    text: bool
+    """It was written as text and has yet to become a number or a list."""
+
+
+class Settings(NamedTuple):
+    """The configuration, and for each key that is not at its default where it was set."""
+
+    config: Config
+    sources: dict[str, str]
+
+
+def _describe(section: type[Section], prefix: str = "") -> Iterator[Setting]:
+    hints = get_type_hints(section, include_extras=True)
+    for field in msgspec.structs.fields(section):
+        hint = hints[field.name]
+        if isinstance(hint, type) and issubclass(hint, Section):
+            yield from _describe(hint, f"{prefix}{field.name}.")
+            continue
+        meta = next(part for part in get_args(hint) if isinstance(part, msgspec.Meta))
+        yield Setting(prefix + field.name, hint, field.default, meta.description or "")
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union; of any other type itself."""
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+SETTINGS: dict[str, Setting] = {setting.key: setting for setting in _describe(Config)}
+"""Every setting by its dotted key, in the order of the file."""
+
+
+def load(
+    *,
+    flags: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """Put the configuration together; `ConfigError` says in one sentence what is wrong with it.
+
+    ``flags`` are texts by dotted key, as given on the command line.
+    """
+    environ = os.environ if environ is None else environ
+    if file is None and environ.get(FILE_VARIABLE):
+        file = Path(environ[FILE_VARIABLE])
+    given: dict[str, Given] = {}
+    if file is not None:
+        given |= _from_file(file)
+    given |= _from_environment(environ)
+    given |= {
+        _known(key, "the command line").key: Given(text, "the command line", True)
+        for key, text in (flags or {}).items()
+    }
+    values = {key: _convert(SETTINGS[key], value) for key, value in given.items()}
+    return Settings(_assemble(values), {key: value.source for key, value in given.items()})
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
+    """``KEY=VALUE`` arguments of ``--set`` as a dictionary."""
+    flags = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(
+                f"--set takes KEY=VALUE, such as tracker.links=8, not {assignment!r}."
+            )
+        flags[key.strip()] = value.strip()
+    return flags
+
+
+def value_of(config: Config, key: str) -> Any:
+    """The value of the setting with this dotted key."""
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def default_file() -> str:
+    """A TOML file with every setting at its default, each with its description."""
+    lines = [
+        "# Settings of p2pcdn. Uncomment what you want to change.",
+        "# A flag (--set KEY=VALUE) beats the environment, which beats this file.",
+    ]
+    section = ""
+    for setting in SETTINGS.values():
+        table, _, name = setting.key.rpartition(".")
+        if table != section:
+            lines += ["", f"[{table}]"]
+            section = table
+        lines += ["", *_comment(f"{setting.description} ({setting.variable})")]
+        unset = setting.default is None
+        lines.append(f"# {name} = {'...' if unset else toml_value(setting.default)}")
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(toml_value(item) for item in value)}]"
+    if isinstance(value, int | float):
+        return str(value)
+    return '""' if value is None else json.dumps(str(value), ensure_ascii=False)
+
+
+def _comment(text: str, width: int = 96) -> Iterator[str]:
+    line = "#"
+    for word in text.split():
+        if len(line) + 1 + len(word) > width:
+            yield line
+            line = "#"
+        line += f" {word}"
+    yield line
+
+
+def _from_file(file: Path) -> dict[str, Given]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {file} cannot be read: {error.strerror}."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {file} is not TOML: {error}.") from error
+    return {
+        _known(key, str(file)).key: Given(value, str(file), False)
+        for key, value in _flatten(tables)
+    }
+
+
+def _flatten(tables: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
+    by_variable = {setting.variable: setting for setting in SETTINGS.values()}
+    given = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        setting = by_variable.get(variable)
+        if setting is not None:
+            given[setting.key] = Given(text, f"the variable {variable}", True)
+        elif not _KUBERNETES.fullmatch(variable):
+            raise ConfigError(
+                f"The environment has {variable}, which is no setting"
+                f"{_nearest(variable, by_variable)}."
+            )
+    return given
+
+
+def _known(key: str, source: str) -> Setting:
+    if key not in SETTINGS:
+        raise ConfigError(f"There is no setting {key!r} ({source}){_nearest(key, SETTINGS)}.")
+    return SETTINGS[key]
+
+
+def _nearest(key: str, keys: Iterable[str]) -> str:
+    """A suggestion, as the end of a sentence, if anything comes close."""
+    keys = list(keys)
+    # `links` alone is most likely `tracker.links`, which difflib finds too far away.
+    same_name = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    close = same_name or difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+    return f"; the nearest is {close[0]}" if close else "; `p2pcdn config --default` lists them all"
+
+
+def _convert(setting: Setting, given: Given) -> Any:
+    value = given.value
+    if given.text and setting.is_list:
+        value = [item.strip() for item in value.split(",") if item.strip()]
+    if value == "" and setting.default is None:
+        return None
+    try:
+        return msgspec.convert(value, setting.type, strict=not given.text, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        wrong = str(error).removeprefix("Expected ").partition(" - at ")[0]
+        raise ConfigError(
+            f"{setting.key} = {toml_or_text(given.value)} ({given.source}) is not right: "
+            f"it takes {_phrase(wrong)}."
+        ) from None
+
+
+def toml_or_text(value: Any) -> str:
+    """A given value for a message: short, whatever it is."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+_WORDS = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`str`": "a text",
+    "`array`": "a list",
+}
+
+
+def _phrase(wrong: str) -> str:
+    """msgspec's complaint without its head, in the words of a person who writes a TOML file."""
+    wrong = wrong.partition(", got")[0]
+    for name, word in _WORDS.items():
+        wrong = wrong.replace(name, word)
+    return wrong.replace(" | null", "")
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value).expanduser()
+    raise msgspec.ValidationError("Expected a path")
+
+
+def _assemble(values: Mapping[str, Any]) -> Config:
+    """The structs, made by their constructors, so that what a section checks is checked."""
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        table, _, name = key.rpartition(".")
+        sections.setdefault(table, {})[name] = value
+    top = sections.pop("", {})
+    hints = get_type_hints(Config)
+    tables = {table: hints[table](**fields) for table, fields in sections.items()}
+    return Config(**top, **tables)
