@@ -53,5 +53,5 @@ def decode_manifest(text: str | bytes) -> PresentationManifest | RenditionManife
 def _decode(decoder: msgspec.json.Decoder[T], text: str | bytes) -> T:
     try:
         return decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise RemoteError(ErrorCode.MALFORMED, str(error)[:512]) from error

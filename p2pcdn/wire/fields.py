@@ -6,18 +6,25 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+
+def whole(pattern: str) -> str:
+    """A regular expression for the whole of a text, in Python and in JavaScript alike: Python's
+    ``$`` would also match before a newline at the end."""
+    return f"^{pattern}$(?!\\n)"
+
+
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """A whole number that JavaScript can hold exactly."""
 
-Id = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+Id = Annotated[str, Meta(pattern=whole("[0-9a-f]{16}"))]
 """A random id issued by the tracker: of a peer or of a pairing."""
 
-ContentId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+ContentId = Annotated[str, Meta(pattern=whole("[0-9a-f]{32}"))]
 
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, Meta(pattern=whole("[0-9a-f]{64}"))]
 """A SHA-256 digest in hexadecimal."""
 
-SiteId = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$")]
+SiteId = Annotated[str, Meta(pattern=whole("[A-Za-z0-9_.-]{1,64}"))]
 
 RenditionId = Annotated[str, Meta(max_length=512)]
 """The path of the rendition's playlist (or of the file) under the origin's media root."""

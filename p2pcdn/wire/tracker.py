@@ -39,6 +39,7 @@ from p2pcdn.wire.fields import (
     Sdp,
     Seconds,
     SiteId,
+    whole,
 )
 
 
@@ -189,7 +190,7 @@ class Welcome(Message, frozen=True, tag="welcome"):
     """The tracker's first words."""
 
     protocol: Count
-    nonce: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    nonce: Annotated[str, Meta(pattern=whole("[0-9a-f]{32}"))]
     limits: Limits
     report_every: Seconds
     stun: Annotated[str, Meta(max_length=256)] | None = None
