@@ -1,0 +1,69 @@
+"""The event loop of a process, and how the process is told to stop.
+
+The first SIGINT or SIGTERM cancels the main coroutine, whose ``finally`` (mostly that of
+`Server.serve_forever`) closes everything; a second one ends the process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal
+
+Loop = Literal["uvloop", "asyncio"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(main: Coroutine[Any, Any, int | None], loop: Loop = "uvloop") -> int:
+    """Run ``main`` to its end or until a signal; the process's exit code.
+
+    A stop by a signal is what the operator asked for, and counts as success. uvloop is used where
+    it can be imported.
+    """
+    with asyncio.Runner(loop_factory=_factory(loop)) as runner:
+        return runner.run(_until_signal(main))
+
+
+async def _until_signal(main: Coroutine[Any, Any, int | None]) -> int:
+    task = asyncio.ensure_future(main)
+    signalled = False
+
+    def stop() -> None:
+        nonlocal signalled
+        if signalled:
+            os._exit(130)  # asked twice: whoever asks does not want to wait for a clean end
+        signalled = True
+        task.cancel()
+
+    _on_signals(stop)
+    try:
+        return await task or 0
+    except asyncio.CancelledError:
+        if not signalled:
+            raise
+        return 0
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows: the handler runs outside the loop
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+
+
+def _factory(loop: Loop) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if loop == "asyncio":
+        return None
+    try:
+        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(
+            "uvloop"
+        ).new_event_loop
+    except ImportError:
+        return None
+    return factory

@@ -1,0 +1,70 @@
+"""What machines ask every server of ours: is it alive, is it ready, what are its figures?
+
+`/livez` answers as long as the event loop turns. `/readyz` says whether to send traffic: 503 while
+a service has a problem or the process is going away, with ``?verbose`` also why. `/metrics` is
+Prometheus text of whatever the process has registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+from prometheus_client import REGISTRY, Counter
+from prometheus_client.exposition import choose_encoder
+
+from p2pcdn.service.errors import Handler
+
+REQUESTS = Counter(
+    "p2pcdn_http_requests",
+    "HTTP requests answered, by route (never by path: paths name contents) and status.",
+    ["route", "status"],
+)
+
+
+def routes(problems: Callable[[], list[str]]) -> Iterable[web.AbstractRouteDef]:
+    """The probes' routes; ``problems`` is empty when all is well."""
+
+    async def readyz(request: web.Request) -> web.Response:
+        found = problems()
+        text = "\n".join(found) if found else "ok"
+        return _plain(text if "verbose" in request.query else "", status=503 if found else 200)
+
+    return [
+        web.get("/livez", _livez),
+        web.get("/readyz", readyz),
+        web.get("/metrics", _metrics),
+    ]
+
+
+@web.middleware
+async def count_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count each answer; a WebSocket counts when it closes."""
+    status = 499  # the client went before there was an answer, as nginx counts it
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "none"
+        REQUESTS.labels(route, str(status)).inc()
+
+
+async def _livez(request: web.Request) -> web.Response:
+    return _plain("ok")
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    # An older Prometheus asks for its own text format, a newer one for OpenMetrics.
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return web.Response(body=encode(REGISTRY), headers={"Content-Type": content_type})
+
+
+def _plain(text: str, status: int = 200) -> web.Response:
+    return web.Response(
+        text=f"{text}\n" if text else "", status=status, headers={"Cache-Control": "no-store"}
+    )

@@ -1,0 +1,310 @@
+"""One port that several services share.
+
+::
+
+    start:  bind -> services start -> accept
+    close:  services drain (and /readyz says 503) -> stop accepting -> wait for answers under way
+            -> services close -> cut what is left
+
+Sockets are bound before anything starts, so that a taken port is one clear sentence, and so that a
+service knows the real address (port 0 takes a free one).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import socket
+import ssl
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import structlog
+from aiohttp import hdrs, web
+
+import p2pcdn
+from p2pcdn.config import Config, OriginConfig, Tls
+from p2pcdn.errors import ConfigError
+from p2pcdn.service import probes
+from p2pcdn.service.deadline import DeadlineHandler
+from p2pcdn.service.errors import answer_errors
+
+DRAIN_TIME = 0.5
+"""How long services may take to end what waits for long."""
+
+ANSWER_TIME = 0.5
+"""How long answers under way may take once the process is told to stop, and again once they have
+been cancelled."""
+
+CLOSE_TIME = 1.0
+"""How long services may take to close; all four together stay under 3 s."""
+
+_LINGER = 1.0
+"""How long a body that no handler reads is read and dropped (aiohttp's default is 10 s)."""
+
+_BODY_BYTES = 65_536
+"""Largest request body: nobody uploads media over HTTP."""
+
+_BACKLOG = 1024
+"""Connections that wait to be accepted: a flash crowd arrives within one turn of the loop."""
+
+log = structlog.get_logger("p2pcdn.server")
+
+
+class Service(Protocol):
+    """What a `Server` hosts: the origin, the tracker."""
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """Its HTTP routes."""
+
+    async def start(self) -> None:
+        """Start background work and open further sockets; the server's port is already bound."""
+
+    async def drain(self) -> None:
+        """Take no new work, and end what would wait for long: polls, streams, sockets."""
+
+    async def close(self) -> None:
+        """Release everything."""
+
+    def problems(self) -> list[str]:
+        """Why it is not ready, one sentence each; empty when it is."""
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A service that wants to know where it is reached."""
+
+    def bound(self, host: str, port: int) -> None:
+        """Called once before `Service.start`, with the real port."""
+
+
+class Server:
+    """Hosts services on one port, with the probes and limits that all of them share."""
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        limits: OriginConfig | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.draining = False
+        self._services: Sequence[Service] = tuple(services)
+        self._tls = tls
+        self._limits = limits or OriginConfig()
+        self._runner: web.AppRunner | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._started: list[Service] = []
+
+    @classmethod
+    def of(cls, config: Config, services: Iterable[Service]) -> Server:
+        """A server as the configuration asks for it."""
+        host, port = config.address
+        return cls(
+            services, host=host, port=port, tls=ssl_context(config.tls), limits=config.origin
+        )
+
+    @property
+    def url(self) -> str:
+        """Where a person on this machine reaches it, without a slash at the end."""
+        host = {"": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(
+            self.host, self.host
+        )
+        host = f"[{host}]" if ":" in host else host
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
+
+    def problems(self) -> list[str]:
+        """Why the server is not ready; empty when it is."""
+        if self.draining:
+            return ["The server is going away."]
+        if not self._listeners:
+            return ["The server is starting."]
+        return [problem for service in self._services for problem in service.problems()]
+
+    async def start(self) -> None:
+        """Bind, start the services, then accept; `ConfigError` when the port cannot be had."""
+        sockets = bind(self.host, self.port)
+        self.port = sockets[0].getsockname()[1]
+        try:
+            await self._start_services()
+            await self._accept(sockets)
+        except BaseException:
+            for listening in sockets:
+                listening.close()
+            await self.close()
+            raise
+        log.info("listening", url=self.url)
+
+    async def close(self) -> None:
+        """Drain, then close: in under 3 s, whatever clients and services do."""
+        self.draining = True
+        await self._tell("drain", DRAIN_TIME)
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        await self._tell("close", CLOSE_TIME)
+        self._started.clear()
+
+    async def __aenter__(self) -> Server:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def serve_forever(self) -> None:
+        """Start, serve until cancelled (as `p2pcdn.service.run` does on a signal), close."""
+        async with self:
+            await asyncio.get_running_loop().create_future()
+
+    async def _start_services(self) -> None:
+        for service in self._services:
+            if isinstance(service, Bound):
+                service.bound(self.host, self.port)
+            self._started.append(service)  # before: what started half has to be closed too
+            await service.start()
+
+    async def _accept(self, sockets: Iterable[socket.socket]) -> None:
+        self._runner = web.AppRunner(
+            self._application(),
+            access_log=None,  # it would hold viewers' addresses; the counters say enough
+            shutdown_timeout=ANSWER_TIME,
+        )
+        await self._runner.setup()
+        assert self._runner.server is not None  # setup() made it
+        loop = asyncio.get_running_loop()
+        connection = functools.partial(
+            DeadlineHandler,
+            self._runner.server,
+            loop=loop,
+            header_timeout=self._limits.header_timeout,
+            header_bytes=self._limits.header_bytes,
+            max_headers=self._limits.header_count,
+            keepalive_timeout=self._limits.keepalive,
+            lingering_time=_LINGER,
+            access_log=None,
+        )
+        for listening in sockets:
+            self._listeners.append(
+                await loop.create_server(
+                    connection,
+                    sock=listening,
+                    ssl=self._tls,
+                    backlog=_BACKLOG,
+                    # A slow handshake is as good as a slow header to who wants to hold sockets.
+                    ssl_handshake_timeout=self._limits.header_timeout if self._tls else None,
+                )
+            )
+
+    def _application(self) -> web.Application:
+        app = web.Application(
+            middlewares=[probes.count_requests, answer_errors], client_max_size=_BODY_BYTES
+        )
+        app.on_response_prepare.append(_add_headers)
+        app.add_routes(probes.routes(self.problems))
+        for service in self._services:
+            app.add_routes(service.routes())
+        return app
+
+    async def _tell(self, verb: Literal["drain", "close"], limit: float) -> None:
+        """Call a verb of all services that started; neither an error nor a delay stops the rest."""
+        calls = [
+            asyncio.create_task(getattr(service, verb)(), name=f"{verb} {type(service).__name__}")
+            for service in reversed(self._started)
+        ]
+        if not calls:
+            return
+        done, late = await asyncio.wait(calls, timeout=limit)
+        for call in late:
+            call.cancel()
+            log.warning("too_slow", call=call.get_name(), seconds=limit)
+        for call in done:
+            if not call.cancelled() and call.exception() is not None:
+                log.error("failed", call=call.get_name(), exc_info=call.exception())
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    # A file of the site's that looks like HTML or a script must not become one.
+    response.headers[hdrs.X_CONTENT_TYPE_OPTIONS] = "nosniff"
+    response.headers[hdrs.SERVER] = f"p2pcdn/{p2pcdn.__version__}"
+
+
+def ssl_context(tls: Tls) -> ssl.SSLContext | None:
+    """The TLS side of a server, or nothing where no certificate is set."""
+    if tls.cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    for name, path in (("tls.cert", tls.cert), ("tls.key", tls.key)):
+        if path is None or not path.is_file():
+            raise ConfigError(f"{name} has to be a PEM file; there is none at {path}.")
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"{tls.cert} and {tls.key} are not a certificate and its key in PEM: {error}."
+        ) from error
+    return context
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for every address of ``host``, all on one port."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in _resolve(host, port):
+            bound_port = sockets[0].getsockname()[1] if sockets else port
+            sockets.append(_bind_one(family, kind, protocol, (address[0], bound_port)))
+    except OSError as error:
+        if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            return sockets  # a machine without IPv6
+        for opened in sockets:
+            opened.close()
+        raise ConfigError(_cannot_bind(host, port, error)) from error
+    return sockets
+
+
+def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        raise ConfigError(f"listen: there is no host {host!r} to listen on.") from error
+    return sorted(found, key=lambda info: info[0] != socket.AF_INET)
+
+
+def _bind_one(
+    family: int, kind: int, protocol: int, address: tuple[str | int, int]
+) -> socket.socket:
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":  # there it would let two programs share the port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.setblocking(False)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _cannot_bind(host: str, port: int, error: OSError) -> str:
+    where = f"port {port} of {host or 'this machine'}"
+    if error.errno == errno.EADDRINUSE:
+        return f"Another program listens on {where}: stop it, or choose a port with --listen."
+    if error.errno == errno.EACCES:
+        return f"Only root may listen on {where}: choose a port above 1023 with --listen."
+    return f"It is not possible to listen on {where}: {error.strerror or error}."
