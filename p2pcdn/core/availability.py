@@ -6,7 +6,7 @@ what a link can make us remember is bounded; what lies beyond is not believed to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from p2pcdn.model import SegmentKey, Span, spans_of
 from p2pcdn.wire.link import Holding
@@ -43,14 +43,15 @@ class Availability:
         self._held: dict[int, dict[SegmentKey, int]] = {}
         self._loading: dict[int, dict[SegmentKey, tuple[int, float]]] = {}
 
-    def have(self, link: int, holdings: Iterable[Holding]) -> None:
+    def have(self, link: int, holdings: Sequence[Holding]) -> None:
         held = self._held.setdefault(link, {})
         for holding in holdings:
             segment = SegmentKey(holding.rendition, holding.sequence)
             if segment in held or len(held) < MOST_SEGMENTS:
                 held[segment] = held.get(segment, 0) | mask_of(holding.chunks)
+        self._loaded(link, holdings)
 
-    def gone(self, link: int, holdings: Iterable[Holding]) -> None:
+    def gone(self, link: int, holdings: Sequence[Holding]) -> None:
         held = self._held.get(link, {})
         for holding in holdings:
             segment = SegmentKey(holding.rendition, holding.sequence)
@@ -59,8 +60,9 @@ class Availability:
                 held[segment] = left
             else:
                 held.pop(segment, None)
+        self._loaded(link, holdings)
 
-    def loads(self, link: int, holdings: Iterable[Holding], now: float) -> None:
+    def loads(self, link: int, holdings: Sequence[Holding], now: float) -> None:
         """The link says that it fetches these from the origin."""
         loading = self._loading.setdefault(link, {})
         for segment in [s for s, (_, until) in loading.items() if until <= now]:
@@ -70,6 +72,18 @@ class Availability:
             if segment in loading or len(loading) < MOST_SEGMENTS:
                 mask = loading.get(segment, (0, 0.0))[0] | mask_of(holding.chunks)
                 loading[segment] = (mask, now + LOADING_LASTS)
+
+    def _loaded(self, link: int, holdings: Sequence[Holding]) -> None:
+        """What the link has, or has given up, it is no longer loading."""
+        loading = self._loading.get(link)
+        if not loading:
+            return
+        for holding in holdings:
+            segment = SegmentKey(holding.rendition, holding.sequence)
+            mask, until = loading.pop(segment, (0, 0.0))
+            mask &= ~mask_of(holding.chunks)
+            if mask:
+                loading[segment] = (mask, until)
 
     def lacks(self, link: int, segment: SegmentKey, chunk: int) -> None:
         """The link turned out not to hold this chunk."""

@@ -194,7 +194,11 @@ class Link:
         self._tell(Missing(want))
 
     def announce(
-        self, kind: type[Have | Gone | Loading], segment: SegmentKey, chunks: Iterable[int], now: float
+        self,
+        kind: type[Have | Gone | Loading],
+        segment: SegmentKey,
+        chunks: Iterable[int],
+        now: float,
     ) -> None:
         """Tell the other end, soon. What is gone is no longer announced as held."""
         news = self._news.setdefault(kind, {}).setdefault(segment, set())

@@ -207,7 +207,9 @@ class Manifest:
     def _take_hashes(self, sequences: Span, data: bytes | None, now: float) -> None:
         records = [self._records.get(s) for s in sequences.numbers()]
         known = [record for record in records if record is not None]
-        lists = split_hashes(data, known) if data is not None and len(known) == len(records) else None
+        lists = (
+            split_hashes(data, known) if data is not None and len(known) == len(records) else None
+        )
         if lists is None:
             self._pause.failed(now)
             return
@@ -216,11 +218,10 @@ class Manifest:
 
     def _prove(self, record: SegmentRecord, joined: bytes) -> None:
         hashes = [
-            joined[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(chunk_count(record.length))
+            joined[at * HASH_SIZE : (at + 1) * HASH_SIZE]
+            for at in range(chunk_count(record.length))
         ]
         check = next(self._numbers)
         self._checks[check] = (record, hashes)
-        preimage = root_input(
-            self.content, self.rendition, record.sequence, record.length, hashes
-        )
+        preimage = root_input(self.content, self.rendition, record.sequence, record.length, hashes)
         self._events.append(Check(check, preimage, bytes.fromhex(record.root)))

@@ -288,7 +288,15 @@ class Signaling:
         self.state = State.JOINING
         who = self._identity
         self._send(
-            Join(PROTOCOL, who.site, who.content, who.client, self.upload, offers, self.position)
+            Join(
+                PROTOCOL,
+                who.site,
+                who.content,
+                who.client,
+                self.upload,
+                offers,
+                self.position,
+            )
         )
 
     # Book-keeping

@@ -19,9 +19,11 @@ from enum import Enum
 from itertools import count
 
 from p2pcdn.core.ports import Check
-from p2pcdn.model import ChunkKey, SegmentKey, Span, chunk_count, chunk_length
+from p2pcdn.model import SegmentKey, Span, chunk_count, chunk_length
 from p2pcdn.wire.manifest import SegmentRecord
 
+FIRST_PAUSE = 0.25
+"""Seconds before the origin is asked again for what it did not deliver."""
 CHECK_TIMEOUT = 5.0
 """A verifier that does not answer by then has said no."""
 
@@ -36,14 +38,53 @@ class ChunkState(Enum):
     HAVE = "have"
 
 
+@dataclass(slots=True)
+class Fetch:
+    """A byte range on its way from the origin, cut into the chunks of one segment."""
+
+    number: int
+    key: SegmentKey
+    length: int
+    """Of the whole segment."""
+    chunks: Span
+    received: int = 0
+    kept: int = 0
+    """Bytes that were verified while the fetch was under way, not in the figures yet."""
+    cached: bool | None = None
+    """Whether it came from an HTTP cache; None while that is not known."""
+    _next: int = 0
+    _rest: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self._next = self.chunks.first
+
+    def take(self, data: bytes) -> list[tuple[int, bytes]] | None:
+        """The chunks that ``data`` completes; None if it is more than was asked for."""
+        self.received += len(data)
+        self._rest += data
+        whole: list[tuple[int, bytes]] = []
+        while self._next <= self.chunks.last:
+            size = chunk_length(self.length, self._next)
+            if len(self._rest) < size:
+                return whole
+            whole.append((self._next, bytes(self._rest[:size])))
+            del self._rest[:size]
+            self._next += 1
+        return None if self._rest else whole
+
+    def left(self) -> range:
+        """The chunks that have not arrived."""
+        return range(self._next, self.chunks.last + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A chunk's bytes and where they came from: a link, or (None) the origin or its cache."""
+    """A chunk's bytes and where they came from: a link, a fetch, or (neither) the shell."""
 
     chunk: int
     data: bytes
-    link: int | None
-    cached: bool = False
+    link: int | None = None
+    fetch: Fetch | None = None
 
 
 @dataclass(slots=True)
@@ -55,18 +96,20 @@ class Transfer:
     since: float
     """When somebody first wanted it."""
     states: list[ChunkState]
+    demanded: float | None = None
+    """When the play head gets there, if the player asked for the segment."""
     origin_bytes: int = 0
     peer_bytes: int = 0
     origin_failures: int = 0
     """How often the origin failed to deliver, or delivered something wrong."""
+    origin_after: float = 0.0
+    """Before this the origin is not asked again."""
     stale: bool = False
     """Whether what the origin's cache gave was wrong, so that the next fetch goes past it."""
     _checks: dict[int, tuple[Copy, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, key: SegmentKey, record: SegmentRecord, held: set[int], now: float
-    ) -> Transfer:
+    def of(cls, key: SegmentKey, record: SegmentRecord, held: set[int], now: float) -> Transfer:
         """A transfer of what ``held`` leaves to be had."""
         states = [
             ChunkState.HAVE if chunk in held else ChunkState.MISSING
@@ -117,19 +160,21 @@ class Transfer:
         self._checks[check] = (copy, now)
         return Check(check, copy.data, digest)
 
+    def origin_failed(self, now: float) -> None:
+        """The origin did not deliver, or not the right thing: give it a pause that doubles."""
+        self.origin_after = now + FIRST_PAUSE * 2 ** min(self.origin_failures, 4)
+        self.origin_failures += 1
+
     def checked(self, check: int, ok: bool) -> Copy:
         """The answer to one of our checks: the copy, which is now held or was thrown away."""
         copy, _ = self._checks.pop(check)
         if not ok:
             self.states[copy.chunk] = ChunkState.MISSING
-            if copy.link is None:
-                self.origin_failures += 1
-                self.stale = True
             return copy
         self.states[copy.chunk] = ChunkState.HAVE
         if copy.link is not None:
             self.peer_bytes += len(copy.data)
-        elif not copy.cached:
+        else:
             self.origin_bytes += len(copy.data)
         return copy
 
@@ -139,42 +184,3 @@ class Transfer:
 
     def timer_at(self) -> float | None:
         return min((since + CHECK_TIMEOUT for _, since in self._checks.values()), default=None)
-
-    def key_of(self, chunk: int) -> ChunkKey:
-        return ChunkKey(self.key.rendition, self.key.sequence, chunk)
-
-
-@dataclass(slots=True)
-class Fetch:
-    """A byte range on its way from the origin, cut into the chunks of one segment."""
-
-    number: int
-    key: SegmentKey
-    length: int
-    """Of the whole segment."""
-    chunks: Span
-    started: float
-    received: int = 0
-    _next: int = 0
-    _rest: bytearray = field(default_factory=bytearray)
-
-    def __post_init__(self) -> None:
-        self._next = self.chunks.first
-
-    def take(self, data: bytes) -> list[tuple[int, bytes]] | None:
-        """The chunks that ``data`` completes; None if it is more than was asked for."""
-        self.received += len(data)
-        self._rest += data
-        whole: list[tuple[int, bytes]] = []
-        while self._next <= self.chunks.last:
-            size = chunk_length(self.length, self._next)
-            if len(self._rest) < size:
-                return whole
-            whole.append((self._next, bytes(self._rest[:size])))
-            del self._rest[:size]
-            self._next += 1
-        return None if self._rest else whole
-
-    def left(self) -> range:
-        """The chunks that have not arrived."""
-        return range(self._next, self.chunks.last + 1)

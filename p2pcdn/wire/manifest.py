@@ -69,6 +69,11 @@ class SegmentRecord(Part, frozen=True):
     offset: Count = 0
     """Where the segment begins in what `uri` names, in bytes."""
 
+    @property
+    def chunks(self) -> int:
+        """How many chunks the segment has."""
+        return chunk_count(self.length)
+
 
 class RenditionRef(Part, frozen=True):
     """A rendition of a presentation."""

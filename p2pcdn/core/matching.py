@@ -1,0 +1,113 @@
+"""Whom to pair with whom: what one peer can do for another, and a fair pick from a crowd.
+
+A peer is of use to me if it holds what I will need: its store covers my play head, or what comes
+soon after. A seeder covers everybody; of a peer that has no position yet nothing is known. The
+work for one peer does not grow with its swarm: of a large one a random sample is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
+from p2pcdn.wire.tracker import Position
+
+T = TypeVar("T")
+
+AHEAD = 64
+"""Segments beyond the play head that a peer may want to prefetch: minutes of media."""
+
+SAMPLE = 64
+"""Peers looked at for one search. In a swarm of no more everybody is."""
+
+
+class Use(IntEnum):
+    """What a supplier can do for a taker."""
+
+    NONE = 0
+    """It does not upload, or holds nothing of what comes next."""
+    UNKNOWN = 1
+    """One of them has no position yet, or they watch renditions that cannot be compared."""
+    ALIKE = 2
+    """It holds the right part, of another rendition."""
+    AHEAD = 3
+    """It holds what comes after the play head, but not what is played now."""
+    COVERS = 4
+    """It holds what is played now, and what comes after."""
+
+
+class Standing(Protocol):
+    """What counts about a peer here."""
+
+    upload: bool
+    position: Position | None
+
+
+def use_of(supplier: Standing, taker: Standing) -> Use:
+    """What ``supplier`` can do for ``taker``."""
+    if not supplier.upload:
+        return Use.NONE
+    has, needs = supplier.position, taker.position
+    if has is None or needs is None:
+        return Use.UNKNOWN
+    overlaps = has.first <= needs.head + AHEAD and has.last > needs.head
+    if has.rendition != needs.rendition:
+        return Use.ALIKE if overlaps else Use.UNKNOWN
+    if not overlaps:
+        return Use.NONE
+    return Use.COVERS if has.first <= needs.head else Use.AHEAD
+
+
+def ranked(seeker: Standing, others: Iterable[T], rng: Random) -> list[T]:
+    """The others that make sense for ``seeker``, the best first, equals in random order.
+
+    Those who can only take come last: a seeker is somebody's supplier, too.
+    """
+    scored = []
+    for other in others:
+        gives, takes = use_of(other, seeker), use_of(seeker, other)  # type: ignore[arg-type]
+        if gives or takes:
+            scored.append((-gives, -takes, rng.random(), len(scored), other))
+    scored.sort()
+    return [entry[-1] for entry in scored]
+
+
+class Crowd(Generic[T]):
+    """A set from which a random sample costs the same however large it is."""
+
+    def __init__(self) -> None:
+        self._members: list[T] = []
+        self._places: dict[T, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, member: object) -> bool:
+        return member in self._places
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._members)
+
+    def add(self, member: T) -> None:
+        """Add it, if it is not in."""
+        if member not in self._places:
+            self._places[member] = len(self._members)
+            self._members.append(member)
+
+    def discard(self, member: T) -> None:
+        """Take it out, if it is in; the last one fills its place."""
+        place = self._places.pop(member, None)
+        if place is None:
+            return
+        last = self._members.pop()
+        if place < len(self._members):
+            self._members[place] = last
+            self._places[last] = place
+
+    def sample(self, most: int, rng: Random) -> list[T]:
+        """``most`` random members, or all of them if there are no more."""
+        if len(self._members) <= most:
+            return list(self._members)
+        return rng.sample(self._members, most)

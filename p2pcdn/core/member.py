@@ -1,0 +1,118 @@
+"""A peer in its swarm, as the tracker keeps it: all of it bounded, whatever the peer does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING, Literal
+
+from p2pcdn.core.matching import Crowd
+from p2pcdn.core.pairing import Pairing
+
+if TYPE_CHECKING:
+    from p2pcdn.wire.candidate import Sieve, Vantage
+    from p2pcdn.wire.tracker import Position
+
+MOST_KEPT = 2
+"""Prepared offers of one peer."""
+OFFER_LASTS = 60.0
+"""A NAT forgets an address that nobody uses, some after no longer than this."""
+ACQUAINTANCE_LASTS = 3600.0
+SHUN = 60.0
+"""How long two peers whose link failed are not paired again: it would most likely fail again."""
+MOST_SHUNNED = 1024
+
+
+@dataclass(slots=True)
+class KeptOffer:
+    """An offer that is for nobody in particular yet."""
+
+    number: int
+    sdp: str
+    sieve: Sieve
+    since: float
+    candidates: list[tuple[str, str]] = field(default_factory=list)
+    """Those that followed it, with their section."""
+
+
+@dataclass(slots=True)
+class Swarm:
+    """The peers of one content."""
+
+    key: tuple[str, str]
+    """Site and content."""
+    members: Crowd[Member] = field(default_factory=Crowd)
+    open: Crowd[Member] = field(default_factory=Crowd)
+    """Those that may well be given one more neighbour."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A peer: one socket, one swarm."""
+
+    socket: int
+    id: str
+    swarm: Swarm
+    vantage: Vantage
+    client: Literal["browser", "native"]
+    upload: bool
+    position: Position | None
+    offers: dict[int, KeptOffer] = field(default_factory=dict)
+    pairings: dict[str, Pairing] = field(default_factory=dict)
+    partners: dict[str, Pairing] = field(default_factory=dict)
+    """The same pairings by the id of the other end."""
+    seeks_at: float = inf
+    """When the next search for neighbours is due, if nothing happens before."""
+    _met: dict[str, float] = field(default_factory=dict)
+    _shunned: dict[str, float] = field(default_factory=dict)
+
+    def keep(self, offer: KeptOffer) -> None:
+        """Keep a prepared offer; it takes the place of the oldest if there are too many."""
+        self.offers.pop(offer.number, None)
+        self.offers[offer.number] = offer
+        while len(self.offers) > MOST_KEPT:
+            del self.offers[next(iter(self.offers))]
+
+    def fresh_offer(self, now: float) -> KeptOffer | None:
+        """The oldest prepared offer that is still good."""
+        for number, offer in list(self.offers.items()):
+            if now - offer.since < OFFER_LASTS:
+                return offer
+            del self.offers[number]
+        return None
+
+    @property
+    def inbound(self) -> int:
+        """How many offers wait for this peer's answer, or will in a moment."""
+        return sum(
+            pairing.answerer is self and pairing.waits_for_answer
+            for pairing in self.pairings.values()
+        )
+
+    def may_meet(self, other: Member, now: float, most_an_hour: int) -> bool:
+        """Whether the two may be paired, as far as this one is concerned."""
+        if other is self or other.id in self.partners or self._shunned.get(other.id, 0.0) > now:
+            return False
+        if other.id in self._met or len(self._met) < most_an_hour:
+            return True
+        while self._met and next(iter(self._met.values())) <= now - ACQUAINTANCE_LASTS:
+            del self._met[next(iter(self._met))]
+        return len(self._met) < most_an_hour
+
+    def meet(self, other: Member, pairing: Pairing, now: float) -> None:
+        """They are paired."""
+        self._met.setdefault(other.id, now)
+        self.pairings[pairing.id] = pairing
+        self.partners[other.id] = pairing
+
+    def part(self, pairing: Pairing) -> None:
+        """The pairing is over."""
+        del self.pairings[pairing.id]
+        del self.partners[pairing.other(self).id]
+
+    def shun(self, other: Member, until: float) -> None:
+        """Not to be paired with the other before then."""
+        self._shunned.pop(other.id, None)
+        self._shunned[other.id] = until
+        if len(self._shunned) > MOST_SHUNNED:
+            del self._shunned[next(iter(self._shunned))]

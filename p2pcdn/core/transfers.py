@@ -1,0 +1,436 @@
+"""Everything that is on its way in, and what has arrived: manifests, transfers, fetches, the store.
+
+This machine knows sources only by what they bring; whom to ask is the scheduler's business. A chunk
+that passes its check is stored and reported as `Kept`; one that fails as `ChunkRejected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from p2pcdn.core.manifest import Manifest
+from p2pcdn.core.ports import (
+    AbortRange,
+    Check,
+    Checked,
+    ChunkRejected,
+    Demand,
+    Event,
+    FetchRange,
+    HashesArrived,
+    Loaded,
+    ManifestArrived,
+    ManifestFailed,
+    RangeData,
+    RangeDone,
+    RangeFailed,
+    SegmentFailed,
+    SegmentReady,
+)
+from p2pcdn.core.scheduler import Http
+from p2pcdn.core.stats import Stats
+from p2pcdn.core.store import Store
+from p2pcdn.core.transfer import ChunkState, Copy, Fetch, Transfer
+from p2pcdn.errors import SourceReason
+from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span, bytes_of, chunk_count
+
+MOST_FAILURES = 3
+"""So often the origin may fail a segment before the player is told to try by itself."""
+MOST_WAITING = 8
+"""Segments loaded past us that may wait for their hashes."""
+SMOOTHING = 0.3
+LEAST_MEASURED = 32_768
+"""Bytes below which a fetch says nothing about throughput."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A chunk was verified and is held now. ``link`` is who brought it, if a link did."""
+
+    key: ChunkKey
+    link: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A chunk is held no longer, or will not come from the origin after all."""
+
+    segment: SegmentKey
+    chunks: list[int]
+
+
+TransferEvent = Event | Kept | Dropped
+
+
+class Transfers:
+    """The incoming half of a node for one content."""
+
+    def __init__(self, content: str, store: Store, stats: Stats, numbers: count[int]) -> None:
+        self.store = store
+        self.http = Http()
+        self.stats = stats
+        self._content = content
+        self._numbers = numbers
+        self._manifests: dict[str, Manifest] = {}
+        self._transfers: dict[SegmentKey, Transfer] = {}
+        self._fetches: dict[int, Fetch] = {}
+        self._checks: dict[int, Manifest | Transfer] = {}
+        self._waiting: dict[SegmentKey, Loaded] = {}
+        self._events: list[TransferEvent] = []
+
+    # What is known
+
+    def manifest(self, rendition: str) -> Manifest:
+        """What is known of a rendition."""
+        if rendition not in self._manifests:
+            self._manifests[rendition] = Manifest(self._content, rendition, self._numbers)
+        return self._manifests[rendition]
+
+    def knows(self, key: SegmentKey) -> bool:
+        """Whether the segment can be verified, and so be had from anybody."""
+        manifest = self._manifests.get(key.rendition)
+        return manifest is not None and manifest.knows(key.sequence)
+
+    def open(self) -> Iterable[Transfer]:
+        """The transfers that are not complete."""
+        return self._transfers.values()
+
+    def transfer(self, key: SegmentKey) -> Transfer | None:
+        return self._transfers.get(key)
+
+    # What is wanted
+
+    def demand(self, demand: Demand, now: float) -> None:
+        """The player asks for a segment."""
+        transfer = self.begin(demand.key, now)
+        if transfer is None:
+            self._events.append(SegmentFailed(demand.key, SourceReason.MISSING))
+            return
+        transfer.demanded = now + demand.within
+        self._finish(transfer)
+
+    def release(self, key: SegmentKey) -> None:
+        """The player no longer asks for it; what has arrived stays."""
+        transfer = self._transfers.get(key)
+        if transfer is not None:
+            transfer.demanded = None
+            for fetch in [f for f in self._fetches.values() if f.key == key]:
+                self._abort(fetch)
+                self._dropped(fetch)
+
+    def begin(self, key: SegmentKey, now: float) -> Transfer | None:
+        """The transfer of a segment, begun if need be; None if it can't be verified yet."""
+        transfer = self._transfers.get(key)
+        if transfer is None and self.knows(key):
+            record = self.manifest(key.rendition).record(key.sequence)
+            if record is not None:
+                transfer = Transfer.of(key, record, set(self.store.chunks(key)), now)
+                self._transfers[key] = transfer
+        return transfer
+
+    def keep_only(self, wanted: Collection[SegmentKey]) -> list[Transfer]:
+        """End the transfers that are neither demanded nor wanted ahead; returns them."""
+        ended = [
+            t
+            for t in self._transfers.values()
+            if t.demanded is None and t.key not in wanted and not self._busy(t)
+        ]
+        for transfer in ended:
+            del self._transfers[transfer.key]
+        return ended
+
+    def need(self, wanted: dict[str, list[int]], now: float) -> None:
+        """These segments' records and hashes are needed, in this order."""
+        for key in self._waiting:
+            sequences = wanted.setdefault(key.rendition, [])
+            if key.sequence not in sequences:
+                sequences.append(key.sequence)
+        for rendition, sequences in wanted.items():
+            manifest = self.manifest(rendition)
+            manifest.need(sequences, now)
+            self._gather(manifest)
+
+    def fetch(self, transfer: Transfer, chunks: Span) -> None:
+        """Ask the origin for a run of chunks."""
+        transfer.asked_origin(chunks)
+        length = transfer.record.length
+        fetch = Fetch(next(self._numbers), transfer.key, length, chunks)
+        self._fetches[fetch.number] = fetch
+        span = bytes_of(length, chunks)
+        whole = span == Span(0, length - 1)
+        self._events.append(
+            FetchRange(fetch.number, transfer.key, span, whole, fresh=transfer.stale)
+        )
+
+    def from_link(self, link: int, key: ChunkKey, data: bytes, now: float) -> None:
+        """A link brought a chunk."""
+        transfer = self._transfers.get(key.segment)
+        if transfer is None:
+            self.stats.waste_bytes += len(data)
+        else:
+            self._arrived(transfer, Copy(key.chunk, data, link=link), now)
+
+    def lost(self, key: ChunkKey) -> None:
+        """A link will not bring a chunk."""
+        transfer = self._transfers.get(key.segment)
+        if transfer is not None:
+            transfer.lost(key.chunk, origin=False)
+
+    def evict(self, head: int, ahead: Collection[SegmentKey]) -> None:
+        """Keep the store within its bound."""
+        if self.store.size <= self.store.limit:
+            return
+        pinned = set(ahead) | set(self._transfers)
+        for segment, chunks in self.store.evict(head, pinned).items():
+            self._events.append(Dropped(segment, chunks))
+
+    # The five verbs
+
+    def receive(
+        self,
+        message: ManifestArrived
+        | ManifestFailed
+        | HashesArrived
+        | Loaded
+        | RangeData
+        | RangeDone
+        | RangeFailed
+        | Checked,
+        now: float,
+    ) -> None:
+        match message:
+            case ManifestArrived(page):
+                self._manifest(page.rendition, message, now)
+            case ManifestFailed(rendition) | HashesArrived(rendition=rendition):
+                self._manifest(rendition, message, now)
+            case Loaded():
+                self._loaded(message, now)
+            case RangeData(fetch=number, data=data):
+                self._range_data(number, data, now)
+            case RangeDone():
+                self._range_done(message, now)
+            case RangeFailed(fetch=number):
+                self._range_failed(number, now)
+            case Checked(check=check, ok=ok):
+                self._checked(check, ok, now)
+
+    def timer_at(self) -> float | None:
+        machines = [*self._manifests.values(), *self._transfers.values()]
+        times = (machine.timer_at() for machine in machines)
+        return min((at for at in times if at is not None), default=None)
+
+    def on_timer(self, now: float) -> None:
+        for manifest in self._manifests.values():
+            manifest.on_timer(now)
+            self._gather(manifest)
+        for transfer in list(self._transfers.values()):
+            for check in transfer.checks_before(now):
+                self._checked(check, False, now)
+
+    def take_events(self) -> list[TransferEvent]:
+        events, self._events = self._events, []
+        return events
+
+    # Manifests
+
+    def _manifest(
+        self,
+        rendition: str,
+        message: ManifestArrived | ManifestFailed | HashesArrived,
+        now: float,
+    ) -> None:
+        manifest = self.manifest(rendition)
+        for sequence in manifest.receive(message, now):
+            self._forget(SegmentKey(rendition, sequence))
+        self._gather(manifest)
+
+    def _gather(self, manifest: Manifest) -> None:
+        for event in manifest.take_events():
+            if isinstance(event, Check):
+                self._checks[event.check] = manifest
+            self._events.append(event)
+
+    def _forget(self, key: SegmentKey) -> None:
+        """The segment is no longer what it was."""
+        transfer = self._transfers.pop(key, None)
+        if transfer is not None and transfer.demanded is not None:
+            self._events.append(SegmentFailed(key, SourceReason.INTEGRITY))
+        for fetch in [f for f in self._fetches.values() if f.key == key]:
+            self._abort(fetch)
+        chunks = self.store.drop(key)
+        if chunks:
+            self._events.append(Dropped(key, chunks))
+
+    # Arrivals
+
+    def _loaded(self, loaded: Loaded, now: float) -> None:
+        size = len(loaded.data)
+        if loaded.cached:
+            self.stats.cache_bytes += size
+        else:
+            self.stats.origin_bytes += size
+        if self.knows(loaded.key):
+            self._adopt(loaded, now)
+        elif len(self._waiting) < MOST_WAITING:
+            self._waiting[loaded.key] = loaded
+
+    def _adopt(self, loaded: Loaded, now: float) -> None:
+        """Take what was loaded past us apart, to check and share it."""
+        transfer = self.begin(loaded.key, now)
+        if transfer is None or transfer.record.length != len(loaded.data):
+            return  # not what the manifest says: of no use to anybody else
+        for chunk in range(chunk_count(len(loaded.data))):
+            start = chunk * CHUNK_SIZE
+            copy = Copy(chunk, loaded.data[start : start + CHUNK_SIZE])
+            self._arrived(transfer, copy, now)
+
+    def _arrived(self, transfer: Transfer, copy: Copy, now: float) -> None:
+        key = transfer.key
+        digest = self.manifest(key.rendition).hash_of(key.sequence, copy.chunk)
+        check = digest and transfer.arrived(copy, digest, self._numbers, now)
+        if check:
+            self._checks[check.check] = transfer
+            self._events.append(check)
+        elif copy.link is not None or copy.fetch is not None:
+            self.stats.waste_bytes += len(copy.data)
+
+    def _checked(self, check: int, ok: bool, now: float) -> None:
+        owner = self._checks.pop(check, None)
+        if isinstance(owner, Manifest):
+            sequence = owner.checked(check, ok, now)
+            self._gather(owner)
+            if sequence is not None:
+                loaded = self._waiting.pop(SegmentKey(owner.rendition, sequence), None)
+                if loaded is not None:
+                    self._adopt(loaded, now)
+        elif owner is not None:
+            self._decide(owner, owner.checked(check, ok), ok, now)
+
+    def _decide(self, transfer: Transfer, copy: Copy, ok: bool, now: float) -> None:
+        if not ok:
+            self.stats.rejected_chunks += 1
+            self.stats.waste_bytes += len(copy.data)
+            self._events.append(ChunkRejected(transfer.key, copy.chunk, copy.link))
+            if copy.link is None:
+                transfer.stale = True
+                self._origin_failed(transfer, SourceReason.INTEGRITY, now)
+            return
+        key = ChunkKey(transfer.key.rendition, transfer.key.sequence, copy.chunk)
+        self.store.put(key, copy.data)
+        self._count(copy)
+        self._events.append(Kept(key, copy.link))
+        self._spare(transfer)
+        self._finish(transfer)
+
+    def _count(self, copy: Copy) -> None:
+        size = len(copy.data)
+        if copy.link is not None:
+            self.stats.peer_bytes += size
+        elif copy.fetch is not None:
+            copy.fetch.kept += size
+            if copy.fetch.number not in self._fetches:
+                self._settle(copy.fetch)
+
+    def _settle(self, fetch: Fetch) -> None:
+        """Enter what a fetch has brought, which is over, into the figures."""
+        if fetch.cached:
+            self.stats.cache_bytes += fetch.kept
+        else:
+            self.stats.origin_bytes += fetch.kept
+        fetch.kept = 0
+
+    def _finish(self, transfer: Transfer) -> None:
+        """Hand a complete segment to the player, if he asked for it."""
+        if not transfer.complete:
+            return
+        self._transfers.pop(transfer.key, None)
+        if transfer.demanded is not None:
+            data = self.store.assemble(transfer.key)
+            self._events.append(
+                SegmentReady(transfer.key, data, transfer.origin_bytes, transfer.peer_bytes)
+            )
+
+    # The origin
+
+    def _range_data(self, number: int, data: bytes, now: float) -> None:
+        fetch = self._fetches.get(number)
+        if fetch is None:
+            return
+        whole = fetch.take(data)
+        transfer = self._transfers.get(fetch.key)
+        if whole is None:
+            self._abort(fetch)
+            self._failed(fetch, transfer, SourceReason.LENGTH, now)
+            return
+        for chunk, piece in whole:
+            if transfer is None:
+                self.stats.waste_bytes += len(piece)
+            else:
+                self._arrived(transfer, Copy(chunk, piece, fetch=fetch), now)
+
+    def _range_done(self, done: RangeDone, now: float) -> None:
+        fetch = self._fetches.pop(done.fetch, None)
+        if fetch is None:
+            return
+        fetch.cached = done.cached
+        self._settle(fetch)
+        if not done.cached:
+            self._measure(fetch.received, done)
+        if fetch.left():
+            self._failed(fetch, self._transfers.get(fetch.key), SourceReason.LENGTH, now)
+
+    def _range_failed(self, number: int, now: float) -> None:
+        fetch = self._fetches.pop(number, None)
+        if fetch is not None:
+            self._settle(fetch)
+            transfer = self._transfers.get(fetch.key)
+            self._failed(fetch, transfer, SourceReason.UNREACHABLE, now)
+
+    def _failed(
+        self, fetch: Fetch, transfer: Transfer | None, reason: SourceReason, now: float
+    ) -> None:
+        self._dropped(fetch)
+        if transfer is not None:
+            self._origin_failed(transfer, reason, now)
+
+    def _dropped(self, fetch: Fetch) -> None:
+        """What a fetch has not brought may come from elsewhere; whoever waits for us should know."""
+        left = list(fetch.left())
+        transfer = self._transfers.get(fetch.key)
+        if transfer is not None:
+            for chunk in left:
+                transfer.lost(chunk, origin=True)
+        if left:
+            self._events.append(Dropped(fetch.key, left))
+
+    def _origin_failed(self, transfer: Transfer, reason: SourceReason, now: float) -> None:
+        transfer.origin_failed(now)
+        if transfer.origin_failures >= MOST_FAILURES and transfer.demanded is not None:
+            transfer.demanded = None
+            self._events.append(SegmentFailed(transfer.key, reason))
+
+    def _measure(self, received: int, done: RangeDone) -> None:
+        rate = self.http.rate
+        if received >= LEAST_MEASURED and done.took > 0:
+            seconds = max(done.took - done.ttfb, 0.001)
+            rate += SMOOTHING * (received / seconds - rate)
+        ttfb = self.http.ttfb + SMOOTHING * (done.ttfb - self.http.ttfb)
+        self.http = Http(ttfb, rate)
+
+    def _spare(self, transfer: Transfer) -> None:
+        """Abort the fetches of a transfer that have nothing left to bring."""
+        needed = set(transfer.chunks_in(ChunkState.MISSING, ChunkState.PEER, ChunkState.ORIGIN))
+        for fetch in [f for f in self._fetches.values() if f.key == transfer.key]:
+            if fetch.left() and not needed.intersection(fetch.left()):
+                self._abort(fetch)
+
+    def _abort(self, fetch: Fetch) -> None:
+        if self._fetches.pop(fetch.number, None) is not None:
+            self._settle(fetch)
+            self._events.append(AbortRange(fetch.number))
+
+    def _busy(self, transfer: Transfer) -> bool:
+        asked = (ChunkState.PEER, ChunkState.ORIGIN, ChunkState.CHECKING)
+        return any(state in asked for state in transfer.states)
