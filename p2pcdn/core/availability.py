@@ -17,6 +17,9 @@ MOST_SEGMENTS = 8_192
 MOST_CHUNKS = 4_096
 """Chunks remembered a segment: 256 MiB."""
 
+MOST_SPANS = 128
+"""Runs of chunks a holding (the wire's own bound); what is more ragged is not told."""
+
 LOADING_LASTS = 6.0
 """How long somebody's `loading` is believed; by then it has become a `have`, or it failed."""
 
@@ -33,7 +36,8 @@ def mask_of(spans: Iterable[Span]) -> int:
 
 def holding_of(segment: SegmentKey, chunks: Iterable[int]) -> Holding:
     """The announcement of these chunks."""
-    return Holding(segment.rendition, segment.sequence, tuple(spans_of(chunks)))
+    spans = spans_of(chunks)[:MOST_SPANS]
+    return Holding(segment.rendition, segment.sequence, tuple(spans))
 
 
 class Availability:

@@ -46,8 +46,8 @@ MOST_WANTS = 16
 """Wants that the other end may have open with us; ours are far fewer."""
 ANNOUNCE_EVERY = 0.1
 """Announcements are gathered for so long: ten a second at most."""
-HOLDINGS = 256
-"""Holdings a message (the wire's own bound)."""
+HOLDINGS = 32
+"""Holdings a message: however ragged they are, it stays below the limit of a control message."""
 LEAST_PATIENCE = 0.4
 MOST_PATIENCE = 2.0
 """No byte for so long, whatever was usual, and a want has failed."""

@@ -45,6 +45,8 @@ class Down:
 
     link: int
     reason: LinkReason
+    greeted: bool
+    """Whether it had been up."""
     received: int
     sent: int
 
@@ -249,7 +251,8 @@ class Neighbours:
                 self._events.append(Asked(link.number, want, key))
             case Ended(reason):
                 self._forget(link)
-                self._events.append(Down(link.number, reason, link.received, link.sent))
+                greeted = bool(link.peer)
+                self._events.append(Down(link.number, reason, greeted, link.received, link.sent))
 
     def _note(self, number: int, message: Have | Gone | Loading, now: float) -> None:
         match message:

@@ -47,6 +47,7 @@ from p2pcdn.core.ports import (
     MakeOffer,
     Outgoing,
     Playing,
+    RangeData,
     Release,
     SegmentReady,
     TrackerDown,
@@ -61,7 +62,7 @@ from p2pcdn.core.scheduler import (
     View,
     plan,
 )
-from p2pcdn.core.signaling import CONNECT_TIMEOUT, Identity, Signaling
+from p2pcdn.core.signaling import CONNECT_TIMEOUT, Identity, Signaling, State
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.transfer import ChunkState, Transfer
@@ -128,21 +129,28 @@ class Node:
     def receive(self, message: Input, now: float) -> None:
         """Take in anything that arrived; see `ports` for what there is."""
         match message:
+            case LinkDrained(link, buffered):
+                self._neighbours.drained(link, buffered)
+                return
+            case LinkSends():
+                self._neighbours.receive(message, now)
+                self._settle(now)
+                return
+            case RangeData():
+                self._transfers.receive(message, now)
+                self._settle(now)
+                return
             case Demand():
                 self._reached[message.key.rendition] = message.key.sequence
                 self._transfers.demand(message, now)
             case Release(key):
                 self._transfers.release(key)
             case Playing():
-                self._play(message)
+                self._playing = message
             case Allow():
                 self._permit(message, now)
-            case LinkSays() | LinkSends():
+            case LinkSays():
                 self._neighbours.receive(message, now)
-                self._dirty |= isinstance(message, LinkSays)
-            case LinkDrained(link, buffered):
-                self._neighbours.drained(link, buffered)
-                return
             case LinkBroke(link, code):
                 self._neighbours.end(link, "protocol", now, ErrorCode(code))
             case LinkOpened(link):
@@ -150,6 +158,7 @@ class Node:
                 self._neighbours.opened(link, self._hello(), now)
             case LinkClosed(link, reason):
                 self._neighbours.closed(link, reason, now)
+                self._pass_on(now)  # before the pairing is forgotten: its figures count
                 self._signaling.receive(message, now)
             case TrackerSays() | TrackerDown() | Described() | CandidateFound():
                 self._signaling.receive(message, now)
@@ -158,6 +167,7 @@ class Node:
                 if isinstance(message, Loaded):
                     self._started = True
                 self._transfers.receive(message, now)
+        self._dirty = True
         self._settle(now)
 
     def timer_at(self) -> float | None:
@@ -184,10 +194,6 @@ class Node:
         return events
 
     # The player
-
-    def _play(self, playing: Playing) -> None:
-        self._playing = playing
-        self._dirty = True
 
     def _permit(self, allow: Allow, now: float) -> None:
         self._allow = allow
@@ -233,8 +239,8 @@ class Node:
             self._signal(now)
             if not heard and not came:
                 return
-            for event in heard:
-                self._hear(event, now)
+            for said in heard:
+                self._hear(said, now)
             for event in came:
                 self._take(event, now)
 
@@ -272,7 +278,9 @@ class Node:
         if pairing is not None:
             self._ended.append(PairReport(pairing, event.received, event.sent))
         self._signaling.over(event.link, event.reason)
-        self._events += [CloseLink(event.link), LinkDown(event.link, event.reason)]
+        self._events.append(CloseLink(event.link))
+        if event.greeted:
+            self._events.append(LinkDown(event.link, event.reason))
         self._dirty = True
 
     def _take(self, event: TransferEvent, now: float) -> None:
@@ -324,7 +332,8 @@ class Node:
         wanted: dict[str, list[int]] = {}
         if self._playing is not None:
             # The segments around the play head: what is loaded past us is to be shared too.
-            near = range(self._playing.head, self._reached.get(self._playing.rendition, -1) + 1)
+            reached = self._reached.get(self._playing.rendition, -1)
+            near = range(max(self._playing.head, reached - MOST_AHEAD), reached + 1)
             wanted[self._playing.rendition] = [*near, *(key.sequence for key in ahead)]
         self._transfers.need(wanted, now)
 
@@ -340,10 +349,7 @@ class Node:
     def _view(self, now: float) -> View:
         playing = self._playing
         links = self._neighbours.views()
-        transfers = sorted(
-            self._transfers.open(),
-            key=lambda t: (t.demanded or float("inf"), t.key.sequence),
-        )
+        transfers = sorted(self._transfers.open(), key=_urgency)
         numbers = [link.number for link in links]
         hopeful_until = self._born + HOPE
         if self._signaling.connecting():
@@ -371,7 +377,7 @@ class Node:
         return SegmentView(
             key=transfer.key,
             demanded=transfer.demanded is not None,
-            deadline=transfer.demanded or 0.0,
+            deadline=_urgency(transfer)[0],
             since=transfer.since,
             rank=rank_of(self.peer, self._neighbours.peers(), transfer.key),
             origin_after=transfer.origin_after,
@@ -413,7 +419,7 @@ class Node:
             self._moved = position
             self._signaling.tell(Move(self._allow.upload, position))
         report = self._figures()
-        if report != self._reported:
+        if report != self._reported and self._signaling.state is State.IN:
             self._reported = report
             self._signaling.tell(report)
             self._ended.clear()
@@ -437,3 +443,9 @@ class Node:
         """Say the last figures and leave: the page is closing."""
         self._signaling.tell(self._figures())
         self._signaling.leave()
+
+
+def _urgency(transfer: Transfer) -> tuple[float, int]:
+    """Sorts by when the play head gets there; what nobody asked for yet comes last."""
+    deadline = transfer.demanded if transfer.demanded is not None else float("inf")
+    return (deadline, transfer.key.sequence)

@@ -94,7 +94,7 @@ class Transfer:
     key: SegmentKey
     record: SegmentRecord
     since: float
-    """When somebody first wanted it."""
+    """When the player asked for it, or else when it came to lie ahead."""
     states: list[ChunkState]
     demanded: float | None = None
     """When the play head gets there, if the player asked for the segment."""

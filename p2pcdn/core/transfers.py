@@ -108,6 +108,8 @@ class Transfers:
         if transfer is None:
             self._events.append(SegmentFailed(demand.key, SourceReason.MISSING))
             return
+        if transfer.demanded is None:
+            transfer.since = now
         transfer.demanded = now + demand.within
         self._finish(transfer)
 
@@ -211,14 +213,14 @@ class Transfers:
                 self._range_data(number, data, now)
             case RangeDone():
                 self._range_done(message, now)
-            case RangeFailed(fetch=number):
-                self._range_failed(number, now)
+            case RangeFailed(fetch=number, reason=reason):
+                self._range_failed(number, reason, now)
             case Checked(check=check, ok=ok):
                 self._checked(check, ok, now)
 
     def timer_at(self) -> float | None:
-        machines = [*self._manifests.values(), *self._transfers.values()]
-        times = (machine.timer_at() for machine in machines)
+        times = [manifest.timer_at() for manifest in self._manifests.values()]
+        times += [transfer.timer_at() for transfer in self._transfers.values()]
         return min((at for at in times if at is not None), default=None)
 
     def on_timer(self, now: float) -> None:
@@ -381,12 +383,12 @@ class Transfers:
         if fetch.left():
             self._failed(fetch, self._transfers.get(fetch.key), SourceReason.LENGTH, now)
 
-    def _range_failed(self, number: int, now: float) -> None:
+    def _range_failed(self, number: int, reason: SourceReason, now: float) -> None:
         fetch = self._fetches.pop(number, None)
         if fetch is not None:
             self._settle(fetch)
             transfer = self._transfers.get(fetch.key)
-            self._failed(fetch, transfer, SourceReason.UNREACHABLE, now)
+            self._failed(fetch, transfer, reason, now)
 
     def _failed(
         self, fetch: Fetch, transfer: Transfer | None, reason: SourceReason, now: float

@@ -113,4 +113,3 @@ class Bye(Message, frozen=True, tag="bye"):
 
 
 LinkMessage = Hello | Have | Gone | Loading | Want | Cancel | Busy | Missing | Bye
-

@@ -117,9 +117,7 @@ def _types() -> Iterator[str]:
     """An interface or a type for each definition, unions last."""
     defs, decoded = _components(UNIONS), _components(DECODED)
     for name in sorted(defs, key=lambda name: name in UNIONS):
-        yield _comment(defs[name]) + _declaration(
-            name, defs[name], filled=name in decoded
-        )
+        yield _comment(defs[name]) + _declaration(name, defs[name], filled=name in decoded)
 
 
 def _comment(schema: Schema) -> str:
@@ -183,11 +181,7 @@ def _compact(schema: Schema) -> dict[str, Any]:
         drop.add("type")
     if "prefixItems" in schema:
         drop.add("maxItems")
-    return {
-        key: _compact_value(key, value)
-        for key, value in schema.items()
-        if key not in drop
-    }
+    return {key: _compact_value(key, value) for key, value in schema.items() if key not in drop}
 
 
 def _compact_value(key: str, value: Any) -> Any:
@@ -195,9 +189,7 @@ def _compact_value(key: str, value: Any) -> Any:
         case "$ref":
             return value.removeprefix(_REF)
         case "discriminator":
-            return {
-                tag: ref.removeprefix(_REF) for tag, ref in value["mapping"].items()
-            }
+            return {tag: ref.removeprefix(_REF) for tag, ref in value["mapping"].items()}
         case "properties":
             return {name: _compact(field) for name, field in value.items()}
         case "items":
