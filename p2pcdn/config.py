@@ -264,7 +264,7 @@ class Config(Section, frozen=True):
     site: Annotated[
         str,
         Meta(
-            pattern="^[A-Za-z0-9_.-]{1,64}$",
+            pattern=r"^[A-Za-z0-9_.-]{1,64}\Z",
             description="Id of the site, as in the snippet's data-site: it keeps the swarms of "
             "sites that share a tracker apart.",
         ),

@@ -1,0 +1,41 @@
+"""`p2pcdn config`: what can be set, and what is."""
+
+from __future__ import annotations
+
+import click
+
+from p2pcdn import settings
+from p2pcdn.cli.options import with_settings
+from p2pcdn.settings import Settings
+
+
+@click.command()
+@click.option("--default", "what", flag_value="default", help="Print a commented TOML file.")
+@click.option("--show", "what", flag_value="show", help="Print what is in force, and from where.")
+@with_settings("listen", "content", "data", "site")
+def command(settings: Settings, what: str | None) -> None:
+    """Print every setting: its default and meaning, or its value and where that comes from."""
+    if what is None:
+        raise click.UsageError("Say --default or --show.")
+    click.echo(default_file() if what == "default" else in_force(settings), nl=False)
+
+
+def default_file() -> str:
+    """A TOML file with every setting at its default, each with its description."""
+    return settings.default_file()
+
+
+def in_force(found: Settings) -> str:
+    """The values of all settings as TOML, each that is not a default with its source."""
+    lines: list[str] = []
+    section = ""
+    for key in settings.SETTINGS:
+        table, _, name = key.rpartition(".")
+        if table != section:
+            lines += ["", f"[{table}]"]
+            section = table
+        value = settings.value_of(found.config, key)
+        source = found.sources.get(key)
+        line = f"# {name} is not set" if value is None else f"{name} = {settings.toml_value(value)}"
+        lines.append(f"{line}  # {source}" if source else line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,52 @@
+"""`p2pcdn healthcheck`: is the server of this machine ready? For containers and scripts."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+
+import click
+
+from p2pcdn.cli.options import with_settings
+from p2pcdn.config import Config
+from p2pcdn.settings import Settings
+
+TIMEOUT = 3.0
+"""Seconds: a server that needs longer to say that it is ready is not."""
+
+
+@click.command()
+@with_settings("listen")
+def command(settings: Settings) -> int:
+    """Ask the server at --listen whether it is ready: exit code 0, or 1 and why."""
+    try:
+        status, text = ask(settings.config)
+    except (OSError, http.client.HTTPException) as error:
+        click.echo(f"p2pcdn: nothing answers at {settings.config.listen}: {error}.", err=True)
+        return 1
+    if status != 200:
+        why = " ".join(text.split()) or f"status {status}"
+        click.echo(f"p2pcdn: not ready: {why}", err=True)
+        return 1
+    click.echo("ready")
+    return 0
+
+
+def ask(config: Config) -> tuple[int, str]:
+    """The status and the text of the server's `/readyz?verbose`."""
+    host, port = config.address
+    if host in ("", "0.0.0.0", "::"):
+        host = "localhost"
+    connection: http.client.HTTPConnection
+    if config.tls.cert is None:
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    else:
+        # The certificate names the public host, not this machine; and it is our own server.
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+    try:
+        connection.request("GET", "/readyz?verbose")
+        answer = connection.getresponse()
+        return answer.status, answer.read(65_536).decode(errors="replace")
+    finally:
+        connection.close()

@@ -1,0 +1,34 @@
+"""`p2pcdn serve`: origin, tracker and dashboard in one process on one port."""
+
+from __future__ import annotations
+
+import click
+
+from p2pcdn.cli.options import with_settings
+from p2pcdn.settings import Settings
+
+
+@click.command()
+@with_settings("listen", "content", "data", "site")
+def command(settings: Settings) -> int:
+    """Serve the media of a directory, and match its viewers.
+
+    One script tag, which is printed, gives a page with hls.js its peers.
+    """
+    from origin.app import Origin
+    from p2pcdn.cli import serving
+    from p2pcdn.core.ledger import Ledger
+    from tracker.app import Tracker
+
+    config = settings.config
+    content = serving.content_of(config)
+    ledger = Ledger()
+    return serving.serve(
+        config,
+        [Origin(config, ledger), Tracker(config, ledger)],
+        lambda server: [
+            ("Media", f"{server.url}/media/ from {content}"),
+            ("Dashboard", f"{server.url}/dashboard/"),
+            ("Snippet", serving.snippet(server, config)),
+        ],
+    )

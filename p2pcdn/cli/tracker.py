@@ -1,0 +1,30 @@
+"""`p2pcdn tracker`: the server that matches peers, on its own."""
+
+from __future__ import annotations
+
+import click
+
+from p2pcdn.cli.options import with_settings
+from p2pcdn.settings import Settings
+
+
+@click.command()
+@with_settings("listen", "data", "site")
+def command(settings: Settings) -> int:
+    """Match peers, relay their signalling, show the dashboard.
+
+    Origins run elsewhere; their pages name this tracker in the snippet's data-tracker.
+    """
+    from p2pcdn.cli import serving
+    from p2pcdn.core.ledger import Ledger
+    from tracker.app import Tracker
+
+    config = settings.config
+    return serving.serve(
+        config,
+        [Tracker(config, Ledger())],
+        lambda server: [
+            ("Tracker", f"{server.url.replace('http', 'ws', 1)}/tracker/v1"),
+            ("Dashboard", f"{server.url}/dashboard/"),
+        ],
+    )
