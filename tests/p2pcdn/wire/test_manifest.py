@@ -1,0 +1,78 @@
+"""The canonical bytes of manifests: the same in every implementation, and binding."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pcdn.model import chunk_count
+from p2pcdn.wire.codec import decode_manifest
+from p2pcdn.wire.manifest import (
+    RenditionManifest,
+    SegmentRecord,
+    root_input,
+    segment_root,
+    signed_bytes,
+    split_hashes,
+)
+from tests.p2pcdn.wire.vectors import Case, cases, note_of
+
+
+def root_arguments(case: Case) -> tuple[Any, ...]:
+    hashes = [bytes.fromhex(digest) for digest in case["hashes"]]
+    return case["content"], case["rendition"], case["sequence"], case["length"], hashes
+
+
+def page_of(case: Case) -> RenditionManifest:
+    page = decode_manifest(json.dumps(case["page"]))
+    assert isinstance(page, RenditionManifest)
+    return page
+
+
+@pytest.mark.parametrize("case", cases("manifest-bytes", "roots"), ids=note_of)
+def test_a_segment_root(case: Case) -> None:
+    assert root_input(*root_arguments(case)).hex() == case["input"]
+    assert segment_root(*root_arguments(case)) == case["root"]
+
+
+def test_no_two_roots_are_alike() -> None:
+    roots = [case["root"] for case in cases("manifest-bytes", "roots")]
+    assert len(set(roots)) == len(roots)
+
+
+@pytest.mark.parametrize("case", cases("manifest-bytes", "signed"), ids=note_of)
+def test_what_a_signature_covers(case: Case) -> None:
+    assert signed_bytes(page_of(case)).hex() == case["bytes"]
+
+
+@pytest.mark.parametrize("case", cases("manifest-bytes", "hashes"), ids=note_of)
+def test_how_hash_lists_are_cut(case: Case) -> None:
+    records = [SegmentRecord(n, "x", length, "0" * 64) for n, length in enumerate(case["lengths"])]
+    lists = split_hashes(bytes(case["bytes"]), records)
+    assert (None if lists is None else [len(joined) for joined in lists]) == case["lists"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=8), st.text(max_size=8)), min_size=2, max_size=2, unique=True
+    )
+)
+def test_names_that_only_look_alike_when_joined_have_other_roots(
+    pair: list[tuple[str, str]],
+) -> None:
+    first, second = (segment_root(content, name, 1, 1, [bytes(32)]) for content, name in pair)
+    assert first != second
+
+
+@given(st.lists(st.integers(1, 2**22), max_size=8))
+def test_cut_lists_are_the_whole_answer(lengths: list[int]) -> None:
+    records = [SegmentRecord(n, "x", length, "0" * 64) for n, length in enumerate(lengths)]
+    data = b"".join(bytes([n]) * 32 * chunk_count(length) for n, length in enumerate(lengths))
+    lists = split_hashes(data, records)
+    assert lists is not None
+    assert b"".join(lists) == data
+    assert [len(joined) // 32 for joined in lists] == [chunk_count(length) for length in lengths]
