@@ -28,7 +28,7 @@ def mask_of(spans: Iterable[Span]) -> int:
     """The bit mask of these chunk numbers."""
     mask = 0
     for first, last in spans:
-        last = min(last, MOST_CHUNKS - 1)
+        first, last = max(first, 0), min(last, MOST_CHUNKS - 1)
         if first <= last:
             mask |= ((1 << (last - first + 1)) - 1) << first
     return mask
