@@ -1,0 +1,162 @@
+"""ICE as we want it from aioice: which addresses are gathered, and when the other end has vanished.
+
+Everything that reaches into aioice's `Connection` behind its public face is in this file:
+
+- It gathers nothing on a machine that has only a loopback interface, waits five seconds for a STUN
+  server that one of several interfaces cannot reach, and tells no address before all are found. So
+  we choose the addresses, describe ourselves at once, and let what STUN says trickle.
+- Its queue of datagrams is unbounded, and filled by whoever finds the port.
+- It gives up a peer that has vanished after half a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+
+from aioice import stun
+from aioice.candidate import Candidate, candidate_foundation, candidate_priority
+from aioice.ice import Connection, StunProtocol, get_host_addresses
+
+MOST_ADDRESSES = 6
+"""A tracker passes ten candidates on: room for what STUN and ``advertise`` add."""
+MOST_QUEUED = 2_048
+"""Datagrams that wait to be read; more are dropped, as a full socket buffer would drop them."""
+STUN_TRIES = 3
+"""A STUN request is sent so often again, over 7.5 s (RFC 8489, 6.2.1 with its RTO of 0.5 s)."""
+REFRESH = 15.0
+"""Seconds after which a NAT's binding is refreshed while nobody has called yet; routers forget
+them after 30 s and more."""
+QUIET = 2.0
+"""Seconds without a datagram after which the other end is asked whether it is still there."""
+QUIET_TRIES = 2
+"""How often again before it counts as vanished: 3.5 s in all."""
+
+COMPONENT = 1
+"""Of the two that RTP once had, a data-channel session has only the first."""
+
+
+class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
+    """What arrives, in place of aioice's own queue: bounded, and it counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived = 0
+
+    def put_nowait(self, item: tuple[bytes, int] | None) -> None:
+        if item is None:  # the end
+            super().put_nowait(None)
+            return
+        self.arrived += 1
+        if self.qsize() < MOST_QUEUED:
+            super().put_nowait(item)
+
+
+def local_addresses(preferred: str | None) -> list[str]:
+    """The machine's addresses to be reached at, the preferred one first if it is one of them.
+
+    Loopback is for machines that have nothing else.
+    """
+    addresses = get_host_addresses(use_ipv4=True, use_ipv6=True) or ["127.0.0.1"]
+    addresses.sort(key=lambda address: (address != preferred, ":" in address))
+    return addresses[:MOST_ADDRESSES]
+
+
+def multicast_addresses() -> list[str]:
+    """The IPv4 addresses of the interfaces that other machines may be asked on."""
+    return get_host_addresses(use_ipv4=True, use_ipv6=False)
+
+
+async def gather(connection: Connection, addresses: list[str]) -> None:
+    """Open a socket on each address. Done before aiortc would gather by itself."""
+    connection._queue = DatagramQueue()
+    connection._local_candidates_start = True
+    connection._local_candidates += await connection.get_component_candidates(COMPONENT, addresses)
+    connection._local_candidates_end = True
+
+
+def advertised(connection: Connection, addresses: Iterable[str]) -> list[str]:
+    """Candidates for the addresses by which others reach us, at the ports that we have opened."""
+    bases = [protocol.local_candidate for protocol in connection._protocols]
+    return [
+        _attribute("host", address, base.port)
+        for base in bases
+        for address in addresses
+        if _version(address) == _version(base.host) and address != base.host
+    ]
+
+
+async def reflect(
+    connection: Connection, server: tuple[str, int], found: Callable[[str], None]
+) -> None:
+    """Tell by what addresses the world sees us, and keep NATs awake, until cancelled.
+
+    A server that cannot be reached from one of our addresses costs the others nothing.
+    """
+    bases = [p for p in connection._protocols if _version(p.local_candidate.host) == 4]
+    await asyncio.gather(*(_reflect(base, server, found) for base in bases))
+
+
+async def _reflect(
+    base: StunProtocol, server: tuple[str, int], found: Callable[[str], None]
+) -> None:
+    host, port = base.local_candidate.host, base.local_candidate.port
+    told: object = (host, port)
+    while True:
+        request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+        try:
+            response, _ = await base.request(request, server, retransmissions=STUN_TRIES)
+        except stun.TransactionError:
+            return
+        mapped = response.attributes.get("XOR-MAPPED-ADDRESS")
+        if mapped is None:
+            return
+        if mapped != told:
+            told = mapped
+            found(_attribute("srflx", mapped[0], mapped[1], related=(host, port)))
+        await asyncio.sleep(REFRESH)
+
+
+async def vanished(connection: Connection) -> None:
+    """Return once the other end of an established connection has been silent for too long.
+
+    What asks is a check of consent (RFC 7675), only sooner than that RFC would have it.
+    """
+    queue = connection._queue
+    assert isinstance(queue, DatagramQueue)
+    while True:
+        arrived = queue.arrived
+        await asyncio.sleep(QUIET)
+        if queue.arrived != arrived:
+            continue
+        pair = connection._nominated.get(COMPONENT)
+        if pair is None or connection.remote_password is None:
+            return
+        request = connection.build_request(pair, nominate=False)
+        key = connection.remote_password.encode()
+        try:
+            await pair.protocol.request(
+                request, pair.remote_addr, integrity_key=key, retransmissions=QUIET_TRIES
+            )
+        except stun.TransactionError:
+            return
+
+
+def _attribute(kind: str, host: str, port: int, related: tuple[str, int] | None = None) -> str:
+    candidate = Candidate(
+        foundation=candidate_foundation(kind, "udp", host),
+        component=COMPONENT,
+        transport="udp",
+        priority=candidate_priority(COMPONENT, kind),
+        host=host,
+        port=port,
+        type=kind,
+        related_address=related[0] if related else None,
+        related_port=related[1] if related else None,
+    )
+    return f"candidate:{candidate.to_sdp()}"
+
+
+def _version(host: str) -> int:
+    return ip_address(host).version

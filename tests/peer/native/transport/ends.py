@@ -1,0 +1,65 @@
+"""Two ends of a link in one process, with the signalling done by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from p2pcdn.core.ports import CandidateFound, Input, LinkOpened
+from peer.native.transport.aiortc import AiortcLink, AiortcTransport
+
+Told = TypeVar("Told", bound=Input)
+
+PATIENCE = 15.0
+"""Seconds after which a test gives up; nothing here takes one."""
+
+
+class End:
+    """A link, and all that it has told."""
+
+    def __init__(self, transport: AiortcTransport, number: int = 1) -> None:
+        self.told: list[Input] = []
+        self.on_candidate: Callable[[str], None] | None = None
+        self._news = asyncio.Event()
+        self.link: AiortcLink = transport.link(number, self._hear)
+
+    def _hear(self, told: Input) -> None:
+        self.told.append(told)
+        self._news.set()
+
+    def all(self, kind: type[Told]) -> list[Told]:
+        return [told for told in self.told if isinstance(told, kind)]
+
+    async def until(self, kind: type[Told], count: int = 1) -> list[Told]:
+        """Wait for so many inputs of a kind."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.all(kind)) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.all(kind)
+
+
+async def introduce(caller: End, called: End) -> None:
+    """Do what a tracker does."""
+    offer = await caller.link.offer()
+    answer = await called.link.answer(offer)
+    await caller.link.take_answer(answer)
+    for candidate in caller.all(CandidateFound):
+        await called.link.add_candidate(candidate.candidate)
+    await asyncio.gather(caller.until(LinkOpened), called.until(LinkOpened))
+
+
+@asynccontextmanager
+async def linked() -> AsyncIterator[tuple[End, End]]:
+    """Two ends of an open link."""
+    transport = AiortcTransport()
+    caller, called = End(transport), End(transport)
+    try:
+        await introduce(caller, called)
+        yield caller, called
+    finally:
+        await caller.link.close()
+        await called.link.close()
+        await transport.close()

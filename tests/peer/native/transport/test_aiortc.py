@@ -1,0 +1,303 @@
+"""Links over real data channels, between two ends in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from random import Random
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from p2pcdn.core.ports import (
+    LinkBroke,
+    LinkClosed,
+    LinkDrained,
+    LinkOpened,
+    LinkSays,
+    LinkSends,
+)
+from p2pcdn.errors import ErrorCode
+from p2pcdn.model import CHUNK_SIZE, FRAME_PAYLOAD
+from p2pcdn.wire.chunk import Frame, encode_frame, frames_of
+from p2pcdn.wire.link import CONTROL_BYTES, Bye, Cancel
+from peer.native.transport import LOW_WATER, LinkError, ice
+from peer.native.transport.aiortc import AHEAD, AiortcTransport
+from peer.native.transport.description import take_apart
+from tests.peer.native.transport.ends import End, linked
+
+
+async def test_both_ends_hear_that_both_channels_are_open() -> None:
+    async with linked() as (caller, called):
+        assert caller.all(LinkOpened) == [LinkOpened(1)]
+        assert called.all(LinkOpened) == [LinkOpened(1)]
+
+
+async def test_control_messages_keep_their_order() -> None:
+    async with linked() as (caller, called):
+        for number in range(50):
+            caller.link.tell(Cancel(number))
+        said = await called.until(LinkSays, 50)
+        assert [s.message for s in said] == [Cancel(number) for number in range(50)]
+
+
+async def test_large_transfers_arrive_whole_while_little_is_buffered() -> None:
+    """The sender goes by what is reported as drained, as the core does."""
+    data = Random(1).randbytes(64 * CHUNK_SIZE)
+    frames = [
+        frame
+        for want in range(64)
+        for frame in frames_of(want, data[want * CHUNK_SIZE : (want + 1) * CHUNK_SIZE])
+    ]
+    async with linked() as (caller, called):
+        buffered, drained = 0, 0
+        for frame in frames:
+            if buffered > 2 * LOW_WATER:
+                drained += 1
+                await caller.until(LinkDrained, drained)
+                drained = len(caller.all(LinkDrained))
+                buffered = caller.all(LinkDrained)[-1].buffered
+                assert buffered <= LOW_WATER
+            caller.link.send(frame)
+            buffered += len(encode_frame(frame))
+        arrived = await called.until(LinkSends, len(frames))
+    pieces = {(s.frame.want, s.frame.offset): s.frame.payload for s in arrived}
+    joined = b"".join(pieces[key] for key in sorted(pieces))
+    assert hashlib.sha256(joined).digest() == hashlib.sha256(data).digest()
+
+
+async def test_drained_is_told_after_the_smallest_frame() -> None:
+    """A data channel's own event stays silent below its threshold, and the core would wait."""
+    async with linked() as (caller, _):
+        caller.link.send(Frame(0, 0, b"x"))
+        assert await caller.until(LinkDrained) == [LinkDrained(1, 0)]
+
+
+async def test_control_overtakes_media_that_waits() -> None:
+    async with linked() as (caller, called):
+        for want in range(64):
+            caller.link.send(Frame(want, 0, bytes(FRAME_PAYLOAD)))
+        caller.link.tell(Cancel(0))
+        await called.until(LinkSays)
+        # What aiortc had been given already, and what was on its way meanwhile.
+        assert len(called.all(LinkSends)) < 32
+
+
+async def test_what_was_told_before_closing_arrives() -> None:
+    async with linked() as (caller, called):
+        for want in range(16):
+            caller.link.send(Frame(want, 0, bytes(FRAME_PAYLOAD)))
+        caller.link.tell(Bye(ErrorCode.TIMEOUT))
+        await caller.link.close()
+        await called.until(LinkClosed)
+        assert [s.message for s in called.all(LinkSays)] == [Bye(ErrorCode.TIMEOUT)]
+        assert called.all(LinkClosed) == [LinkClosed(1, "closed")]
+        assert not caller.all(LinkClosed), "who closes a link knows"
+
+
+async def test_a_closed_link_is_silent() -> None:
+    async with linked() as (caller, called):
+        await called.link.close()
+        told = list(called.told)
+        caller.link.tell(Cancel(1))
+        caller.link.send(Frame(1, 0, b"x"))
+        await caller.until(LinkClosed)
+        assert called.told == told
+
+
+async def test_a_peer_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "QUIET", 0.1)
+    monkeypatch.setattr(ice, "QUIET_TRIES", 0)
+    async with linked() as (caller, called):
+        for protocol in called.link._ice._protocols:
+            protocol.transport.abort()
+        assert await caller.until(LinkClosed) == [LinkClosed(1, "timeout")]
+
+
+async def test_a_quiet_peer_has_not_vanished(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "QUIET", 0.02)
+    monkeypatch.setattr(ice, "QUIET_TRIES", 0)
+    async with linked() as (caller, called):
+        answered = asyncio.Event()
+        connection = called.link._ice
+        answer, asked = connection.request_received, []
+
+        def count(*request: object) -> None:
+            asked.append(request)
+            answer(*request)  # type: ignore[arg-type]
+            if len(asked) == 5:
+                answered.set()
+
+        connection.request_received = count  # type: ignore[method-assign,assignment]
+        await asyncio.wait_for(answered.wait(), 10)
+        assert not caller.all(LinkClosed)
+
+
+# An end that does not keep to the rules
+
+
+class Stranger:
+    """A peer connection that does as it likes."""
+
+    def __init__(self) -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.control = self.connection.createDataChannel("control", negotiated=True, id=0)
+        self.data = self.connection.createDataChannel("data", negotiated=True, id=1, ordered=False)
+
+    async def call(self, end: End) -> None:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        answer = await end.link.answer(self.connection.localDescription.sdp)
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await end.until(LinkOpened)
+
+
+@pytest.fixture
+async def stranger_and_end() -> object:
+    transport, stranger = AiortcTransport(), Stranger()
+    end = End(transport)
+    await stranger.call(end)
+    yield stranger, end
+    await end.link.close()
+    await stranger.connection.close()
+    await transport.close()
+
+
+Met = tuple[Stranger, End]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"\0" * 8, ErrorCode.BAD_FRAME),
+        (encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))) + b"x", ErrorCode.TOO_LARGE),
+        (bytes(256 * 1024), ErrorCode.TOO_LARGE),
+        ("text", ErrorCode.UNEXPECTED),
+    ],
+)
+async def test_what_is_no_frame_breaks_the_link(
+    stranger_and_end: Met, message: bytes | str, code: ErrorCode
+) -> None:
+    stranger, end = stranger_and_end
+    stranger.data.send(message)
+    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("{}", ErrorCode.MALFORMED),
+        ('{"type":"cancel","want":1,"x":"' + "x" * CONTROL_BYTES + '"}', ErrorCode.TOO_LARGE),
+        (b"bytes", ErrorCode.UNEXPECTED),
+        ("", ErrorCode.UNEXPECTED),
+    ],
+)
+async def test_what_is_no_control_message_breaks_the_link(
+    stranger_and_end: Met, message: bytes | str, code: ErrorCode
+) -> None:
+    stranger, end = stranger_and_end
+    stranger.control.send(message)
+    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
+
+
+async def test_a_frame_and_a_message_at_their_limits_pass(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    stranger.data.send(encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))))
+    text = '{"type":"cancel","want":1,"x":""}'
+    stranger.control.send(text[:-2] + "x" * (CONTROL_BYTES - len(text)) + text[-2:])
+    await end.until(LinkSends)
+    assert await end.until(LinkSays) == [LinkSays(1, Cancel(1))]
+    assert not end.all(LinkBroke)
+
+
+async def test_a_channel_too_many_breaks_the_link(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    for number in range(1000):
+        stranger.connection.createDataChannel(f"extra {number}")
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.UNEXPECTED.value)]
+    sctp = end.link._sctp
+    assert set(sctp._data_channels) == {0, 1}
+    assert set(sctp._inbound_streams) <= {0, 1}
+
+
+async def test_a_message_without_end_breaks_the_link_before_it_fills_the_memory(
+    stranger_and_end: Met,
+) -> None:
+    stranger, end = stranger_and_end
+    sctp = stranger.connection.sctp
+    assert sctp is not None
+    sctp._remote_max_message_size = 0
+    stranger.data.send(bytes(16 * 1024 * 1024))
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.TOO_LARGE.value)]
+    held = sum(
+        len(chunk.user_data)
+        for stream in end.link._sctp._inbound_streams.values()
+        for chunk in stream.reassembly
+    )
+    assert held < 4 * 1024 * 1024
+
+
+async def test_nothing_is_heard_after_the_link_broke(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    stranger.control.send("{}")
+    stranger.control.send('{"type":"cancel","want":1}')
+    await end.until(LinkBroke)
+    await stranger.connection.close()
+    await end.link.close()
+    assert end.told[-1] == LinkBroke(1, ErrorCode.MALFORMED.value)
+
+
+# Descriptions and candidates
+
+
+async def test_what_is_no_description_fails_and_leaves_nothing_behind() -> None:
+    transport = AiortcTransport()
+    end = End(transport)
+    with pytest.raises(LinkError):
+        await end.link.answer("v=0\r\n")
+    with pytest.raises(LinkError):
+        await end.link.take_answer("")
+    await end.link.close()
+    assert not end.told
+    await transport.close()
+
+
+async def test_candidates_may_come_before_the_description_and_be_nonsense() -> None:
+    transport = AiortcTransport()
+    caller, called = End(transport), End(transport)
+    bare, candidates = take_apart(await caller.link.offer())
+    early = [asyncio.create_task(called.link.add_candidate(c)) for c in [*candidates, "nonsense"]]
+    answer, _ = take_apart(await called.link.answer(bare))
+    await caller.link.take_answer(answer)
+    await asyncio.gather(*early, caller.until(LinkOpened), called.until(LinkOpened))
+    for end in (caller, called):
+        await end.link.close()
+    await transport.close()
+
+
+async def test_a_link_is_closed_at_any_time() -> None:
+    transport = AiortcTransport()
+    fresh, offering, answering = End(transport), End(transport), End(transport)
+    await fresh.link.close()
+    offer = asyncio.create_task(offering.link.offer())
+    await asyncio.sleep(0)
+    await offering.link.close()
+    await answering.link.answer(await offer)
+    await answering.link.close()
+    assert not [told for end in (fresh, offering, answering) for told in end.told]
+    await transport.close()
+
+
+async def test_advertised_addresses_are_offered_with_the_ports_that_are_open() -> None:
+    transport = AiortcTransport(advertise=["203.0.113.7"])
+    end = End(transport)
+    _, candidates = take_apart(await end.link.offer())
+    ports = {c.split()[5] for c in candidates if c.split()[4] == "203.0.113.7"}
+    own = {c.split()[5] for c in candidates if c.split()[4] != "203.0.113.7"}
+    assert ports
+    assert ports <= own
+    await end.link.close()
+    await transport.close()
+
+
+def test_what_is_handed_to_aiortc_is_little() -> None:
+    assert AHEAD <= LOW_WATER

@@ -1,0 +1,135 @@
+"""What is gathered, what STUN adds, and a bounded queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+from aioice import stun
+from aioice.ice import Connection
+
+from p2pcdn.core.ports import CandidateFound, LinkOpened
+from peer.native.transport import ice
+from peer.native.transport.aiortc import AiortcTransport
+from peer.native.transport.description import take_apart
+from tests.peer.native.transport.ends import End
+
+SEEN = ("198.51.100.7", 40_000)
+
+
+class StunServer(asyncio.DatagramProtocol):
+    """Answers from behind a pretended NAT."""
+
+    def __init__(self) -> None:
+        self.seen = SEEN
+        self.asked = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        request = stun.parse_message(data)
+        answer = stun.Message(
+            stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=request.transaction_id
+        )
+        answer.attributes["XOR-MAPPED-ADDRESS"] = self.seen
+        self._transport.sendto(bytes(answer), address)
+        self.asked.set()
+
+
+@asynccontextmanager
+async def stun_server() -> AsyncIterator[tuple[StunServer, tuple[str, int]]]:
+    transport, server = await asyncio.get_running_loop().create_datagram_endpoint(
+        StunServer, local_addr=("127.0.0.1", 0)
+    )
+    yield server, transport.get_extra_info("sockname")
+    transport.close()
+
+
+def test_the_address_that_the_tracker_knows_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [f"10.0.0.{number}" for number in range(20)] + ["fd00::2"]
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_: list(found))
+    addresses = ice.local_addresses("fd00::2")
+    assert addresses[:2] == ["fd00::2", "10.0.0.0"]
+    assert len(addresses) == ice.MOST_ADDRESSES
+    assert "192.0.2.1" not in ice.local_addresses("192.0.2.1"), "of another machine"
+
+
+def test_a_machine_without_a_network_talks_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_: [])
+    assert ice.local_addresses(None) == ["127.0.0.1"]
+
+
+async def test_ends_on_the_loopback_interface_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_: [])
+    transport = AiortcTransport()
+    caller, called = End(transport), End(transport)
+    answer = await called.link.answer(await caller.link.offer())
+    await caller.link.take_answer(answer)
+    await asyncio.gather(caller.until(LinkOpened), called.until(LinkOpened))
+    await caller.link.close()
+    await called.link.close()
+    await transport.close()
+
+
+async def test_what_stun_finds_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_: ["127.0.0.1"])
+    transport = AiortcTransport()
+    async with stun_server() as (_, address):
+        transport.place(local=None, stun=address)
+        end = End(transport)
+        bare, candidates = take_apart(await end.link.offer())
+        assert not [c for c in candidates if "srflx" in c], "it is not waited for"
+        found = (await end.until(CandidateFound))[0]
+        assert " 198.51.100.7 40000 typ srflx raddr 127.0.0.1 rport " in found.candidate
+        assert f"a=mid:{found.mid}\r\n" in bare
+        await end.link.close()
+    await transport.close()
+
+
+async def test_a_binding_is_refreshed_and_a_new_one_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "REFRESH", 0.01)
+    connection = Connection(ice_controlling=True)
+    await ice.gather(connection, ["127.0.0.1"])
+    found: asyncio.Queue[str] = asyncio.Queue()
+    async with stun_server() as (server, address):
+        reflecting = asyncio.create_task(ice.reflect(connection, address, found.put_nowait))
+        assert " 40000 typ srflx" in await asyncio.wait_for(found.get(), 5)
+        server.asked.clear()
+        await asyncio.wait_for(server.asked.wait(), 5)
+        assert found.empty(), "nothing new"
+        server.seen = (SEEN[0], 40_001)
+        assert " 40001 typ srflx" in await asyncio.wait_for(found.get(), 5)
+        reflecting.cancel()
+    await connection.close()
+
+
+async def test_an_address_that_is_not_behind_a_nat_adds_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ice, "REFRESH", 0.01)
+    connection = Connection(ice_controlling=True)
+    await ice.gather(connection, ["127.0.0.1"])
+    base = connection.local_candidates[0]
+    found: list[str] = []
+    async with stun_server() as (server, address):
+        server.seen = (base.host, base.port)
+        reflecting = asyncio.create_task(ice.reflect(connection, address, found.append))
+        await asyncio.wait_for(server.asked.wait(), 5)
+        server.asked.clear()
+        await asyncio.wait_for(server.asked.wait(), 5)  # so the first answer has been read
+        assert not found
+        reflecting.cancel()
+    await connection.close()
+
+
+async def test_a_flood_of_datagrams_is_dropped() -> None:
+    queue = ice.DatagramQueue()
+    for _ in range(ice.MOST_QUEUED + 10):
+        queue.put_nowait((b"x", 1))
+    assert queue.qsize() == ice.MOST_QUEUED
+    queue.put_nowait(None)
+    assert queue.qsize() == ice.MOST_QUEUED + 1, "the end always gets in"
