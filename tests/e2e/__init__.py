@@ -1,0 +1,1 @@
+"""The main job on real media, in real browsers, over real data channels."""

@@ -1,0 +1,59 @@
+// What a test wants to know of a viewer: stalls, start-up, what the player was given.
+window.probe = { stalls: 0, stalledMs: 0, startupMs: null, played: 0, digests: {}, errors: [] };
+
+window.addEventListener("error", (event) => probe.errors.push(String(event.message)));
+window.addEventListener("unhandledrejection", (event) => probe.errors.push(String(event.reason)));
+
+function load(url, attributes = {}) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.async = false;
+    for (const [name, value] of Object.entries(attributes)) script.setAttribute(name, value);
+    script.onload = resolve;
+    // A snippet that can't be had must not keep the page from going on.
+    script.onerror = url.includes("p2pcdn") ? resolve : reject;
+    script.src = url;
+    document.head.append(script);
+  });
+}
+
+function watch(video) {
+  const born = performance.now();
+  let last = 0;
+  let since = born;
+  let waiting = false;
+  setInterval(() => {
+    const now = performance.now();
+    const at = video.currentTime;
+    if (at > last + 0.001) {
+      if (probe.startupMs === null) probe.startupMs = now - born;
+      else if (waiting) probe.stalledMs += now - since;
+      probe.played += Math.min(at - last, 1);
+      waiting = false;
+      last = at;
+      since = now;
+    } else if (probe.startupMs !== null && !video.paused && !video.ended && !video.seeking && now - since > 400) {
+      if (!waiting) probe.stalls += 1;
+      waiting = true;
+    }
+  }, 50);
+}
+
+function startPlayer(Hls, media, config = {}) {
+  const video = document.getElementById("video");
+  const hls = new Hls({ ...config, ...(window.playerConfig ?? {}) });
+  hls.on(Hls.Events.FRAG_LOADED, async (_, data) => {
+    if (!globalThis.crypto?.subtle?.digest || data.frag.type !== "main") return;
+    const digest = await crypto.subtle.digest("SHA-256", data.payload.slice(0));
+    const hex = [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("");
+    probe.digests[new URL(data.frag.url).pathname] = hex;
+  });
+  hls.on(Hls.Events.ERROR, (_, data) => {
+    if (data.fatal) probe.errors.push(`hls: ${data.details}`);
+  });
+  watch(video);
+  hls.loadSource(media);
+  hls.attachMedia(video);
+  video.play().catch(() => undefined);
+  return hls;
+}

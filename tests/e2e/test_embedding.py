@@ -1,0 +1,118 @@
+"""However a page makes its player, it gets peers; and it goes on as it did before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Request
+
+from tests.e2e.servers import p2pcdn, peer
+from tests.e2e.viewer import Stage, Viewer
+
+PEERS = "() => window.p2pcdn?.getStats().peerBytes > 0"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stage(
+    browser: Browser, page_site: str, content: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    """A server and a seeder for all tests of this module."""
+    data = str(tmp_path_factory.mktemp("data"))
+    async with p2pcdn("serve", "--content", str(content), "--data", data) as server:
+        media = f"{server.url}/media/film/index.m3u8"
+        async with peer(media) as seeder:
+            await seeder.printed("complete")
+            yield Stage(browser, page_site, server.url, media)
+
+
+async def assert_peers(viewer: Viewer, content: Path) -> None:
+    await viewer.until(PEERS)
+    await viewer.plays(3)
+    await viewer.assert_smooth()
+    assert await viewer.assert_exact(content) >= 1
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "hls,player,snippet",
+        "hls,snippet,player",
+        "snippet,hls,player",
+        "hls,player,snippet,snippet",
+    ],
+)
+async def test_the_order_of_scripts(stage: Stage, content: Path, order: str) -> None:
+    async with stage.viewer(order=order) as viewer:
+        await assert_peers(viewer, content)
+        assert (await viewer.stats())["sessions"] == 1
+
+
+async def test_an_inline_script_and_our_tag_deferred(stage: Stage, content: Path) -> None:
+    async with stage.viewer("plain.html") as viewer:
+        await assert_peers(viewer, content)
+
+
+@pytest.mark.parametrize("page", ["bundled.html", "module.html"])
+async def test_a_page_without_a_global_player(stage: Stage, content: Path, page: str) -> None:
+    async with stage.viewer(page) as viewer:
+        await assert_peers(viewer, content)
+        assert not await viewer.page.evaluate("() => 'Hls' in window")
+
+
+async def test_an_old_player(stage: Stage, content: Path) -> None:
+    async with stage.viewer(hls="/node_modules/hls.js-1.4/dist/hls.min.js") as viewer:
+        await assert_peers(viewer, content)
+        assert (await viewer.page.evaluate("() => Hls.version")).startswith("1.4.")
+
+
+async def test_a_player_that_is_destroyed_and_made_anew(stage: Stage, content: Path) -> None:
+    async with stage.viewer() as viewer:
+        await viewer.until(PEERS)
+        await viewer.page.evaluate("() => window.player.destroy()")
+        await viewer.until("() => window.p2pcdn.getStats().links === 0")
+        before = (await viewer.stats())["peerBytes"]
+        media = stage.media
+        await viewer.page.evaluate(f"() => {{ window.player = startPlayer(Hls, '{media}') }}")
+        await viewer.until(f"() => window.p2pcdn.getStats().peerBytes > {before}")
+        await viewer.until("() => window.p2pcdn.getStats().sessions === 1")
+
+
+async def test_the_pages_own_set_up_of_requests_is_honoured(stage: Stage, content: Path) -> None:
+    """A page that signs its URLs in `xhrSetup` has all of its segments signed."""
+    sign = "xhrSetup(xhr, url) { xhr.open('GET', url + '?signed=1', true) }"
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if ".ts" in request.url:
+            asked.append(request.url)
+
+    context = await stage.browser.new_context()
+    context.on("request", note)
+    async with (
+        context,
+        stage.viewer(before=f"window.playerConfig = {{ {sign} }}", context=context) as viewer,
+    ):
+        await assert_peers(viewer, content)
+    assert asked
+    assert all(url.endswith("?signed=1") for url in asked), asked
+
+
+async def test_switching_off_and_on_again(stage: Stage) -> None:
+    async with stage.viewer() as viewer:
+        await viewer.until(PEERS)
+        await viewer.page.evaluate("() => window.p2pcdn.configure({ p2p: false })")
+        await viewer.until("() => window.p2pcdn.getStats().links === 0")
+        await viewer.page.evaluate("() => window.p2pcdn.configure({ p2p: true })")
+        await viewer.links()
+        await viewer.assert_smooth()
+
+
+async def test_one_global(stage: Stage) -> None:
+    names = "() => Object.getOwnPropertyNames(window)"
+    async with stage.viewer(order="hls,player") as plain, stage.viewer() as viewer:
+        await viewer.until(PEERS)
+        more = set(await viewer.page.evaluate(names)) - set(await plain.page.evaluate(names))
+        assert more == {"p2pcdn"}

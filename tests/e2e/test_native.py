@@ -1,0 +1,37 @@
+"""A native peer and Chromium, both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from peer.native.runner import NativePeer
+from tests.e2e.servers import Command, peer
+from tests.e2e.viewer import Stage
+
+
+async def test_a_native_peer_seeds_to_chromium(stage: Stage, content: Path) -> None:
+    async with peer(stage.media) as seeder:
+        await seeder.printed("complete")
+        async with stage.viewer() as viewer:
+            await viewer.plays(10)
+            await viewer.assert_smooth()
+            assert await viewer.assert_exact(content) >= 5
+            stats = await viewer.stats()
+            assert stats["peerBytes"] > stats["originBytes"], stats
+            assert stats["timings"]["firstChunk"] > stats["timings"]["open"] > 0
+
+
+async def test_chromium_seeds_to_a_native_peer(
+    stage: Stage, server: Command, content: Path
+) -> None:
+    async with stage.viewer() as viewer:
+        await viewer.plays(4)
+        async with NativePeer(stage.media) as native:
+            await native.complete()
+            assert native.stats.peer_bytes > 0
+            assert native.stats.rejected_chunks == 0
+            for segment in native.store.segments():
+                name = native.uri(segment)
+                assert native.store.assemble(segment) == (content / "film" / name).read_bytes()
+        await viewer.assert_smooth()
+        assert (await viewer.stats())["uploadedBytes"] >= native.stats.peer_bytes

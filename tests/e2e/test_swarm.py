@@ -1,0 +1,41 @@
+"""Three viewers of one film, on a page that knows nothing of us but the script tag."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.e2e.servers import Command
+from tests.e2e.viewer import Stage
+
+
+async def test_later_viewers_take_most_from_earlier_ones(
+    stage: Stage, server: Command, content: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        viewers = []
+        for number in range(3):
+            viewers.append(await stack.enter_async_context(stage.viewer()))
+            if number < 2:
+                await viewers[-1].plays(4)
+        for viewer in viewers:
+            await viewer.plays(20)
+            await viewer.assert_smooth()
+            assert await viewer.assert_exact(content) >= 10
+        stats = [await viewer.stats() for viewer in viewers]
+        third = stats[2]
+        assert third["peerBytes"] > third["originBytes"], third
+        assert all(s["rejectedChunks"] == 0 for s in stats)
+
+        # The origin's own count agrees with the viewers'.
+        for viewer in viewers:
+            await viewer.page.evaluate("() => window.player.stopLoad()")
+        summary = await server.json("/api/v1/summary")
+        stats = [await viewer.stats() for viewer in viewers]
+        told = sum(s["httpBytes"] for s in stats)
+        assert abs(told - summary["origin_bytes"]) <= 0.02 * summary["origin_bytes"], (
+            stats,
+            summary,
+        )
+        assert summary["peer_bytes_confirmed"] > 0
+        assert summary["viewers"] == 3
