@@ -54,6 +54,7 @@ class AiortcTransport:
         self.stun: tuple[str, int] | None = None
 
     def link(self, number: int, feed: Feed) -> AiortcLink:
+        self.resolver.listen()
         return AiortcLink(self, number, feed)
 
     def place(self, *, local: str | None, stun: tuple[str, int] | None) -> None:

@@ -1,8 +1,9 @@
 """Other peers' `.local` names: browsers offer those in place of their addresses (RFC 6762).
 
-A question goes out of every interface by multicast, and the answer comes by multicast too. Only
-addresses are read, and only of names that were asked for. Written by hand because browsers compress
-names in records beside the address, which general DNS libraries refuse to read at all.
+A browser announces a name by multicast as it makes it up, and does not repeat itself within a
+second (RFC 6762, 6); so whoever listens in time need not ask. Who has to asks by multicast, and
+hears the answer by multicast too. Written by hand because browsers compress names in records
+beside the address, which general DNS libraries refuse to read at all.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PORT = 5353
 ASK_AT = (0.0, 0.3, 1.0)
 """Seconds after the first need of a name at which it is asked for: multicast gets lost."""
 GIVE_UP = 2.5
-MOST_NAMES = 256
+MOST_NAMES = 512
 """Names that are remembered, or asked for, at once."""
 DATAGRAM = 9_000
 """The longest answer (RFC 6762, 17)."""
@@ -99,7 +100,7 @@ def _read_name(message: bytes, at: int) -> tuple[str, int]:
 
 
 class Resolver:
-    """Finds the addresses behind names. Opens its socket when first asked."""
+    """Finds the addresses behind names, on a socket that opens with the first need."""
 
     def __init__(
         self, interfaces: Sequence[str] = (), *, group: str = GROUP, port: int = PORT
@@ -112,6 +113,31 @@ class Resolver:
         self._known: dict[str, Address] = {}
         self._waiting: dict[str, asyncio.Future[Address]] = {}
 
+    def listen(self) -> bool:
+        """Hear what is announced, beside every other responder of the machine; False if that
+        can't be."""
+        if self._socket is not None:
+            return True
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.setblocking(False)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "SO_REUSEPORT"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            listener.bind(("", self._port))
+        except OSError:
+            listener.close()
+            return False
+        for interface in self._interfaces or ["0.0.0.0"]:
+            membership = socket.inet_aton(self._group) + socket.inet_aton(interface)
+            try:
+                listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+            except OSError:
+                continue  # an interface without multicast
+        self._socket = listener
+        asyncio.get_running_loop().add_reader(listener, self._readable)
+        return True
+
     async def resolve(self, name: str) -> Address | None:
         """The address behind ``name``, or None if nobody answers in time."""
         name = name.lower()
@@ -119,7 +145,7 @@ class Resolver:
             return self._known[name]
         if name in self._waiting:
             return await self._patiently(self._waiting[name])
-        if len(self._waiting) >= MOST_NAMES or not self._open():
+        if len(self._waiting) >= MOST_NAMES or not self.listen():
             return None
         answer: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
         self._waiting[name] = answer
@@ -165,30 +191,6 @@ class Resolver:
             except OSError:
                 continue  # an interface without multicast
 
-    def _open(self) -> bool:
-        """Share the port with every other responder of the machine; False if that can't be."""
-        if self._socket is not None:
-            return True
-        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        listener.setblocking(False)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "SO_REUSEPORT"):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            listener.bind(("", self._port))
-        except OSError:
-            listener.close()
-            return False
-        for interface in self._interfaces or ["0.0.0.0"]:
-            membership = socket.inet_aton(self._group) + socket.inet_aton(interface)
-            try:
-                listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
-            except OSError:
-                continue  # an interface without multicast
-        self._socket = listener
-        asyncio.get_running_loop().add_reader(listener, self._readable)
-        return True
-
     def _readable(self) -> None:
         assert self._socket is not None
         try:
@@ -197,11 +199,14 @@ class Resolver:
         except (OSError, ValueError):
             return
         for name, address in answers.items():
-            answer = self._waiting.get(name)
-            if answer is None:
-                continue  # never remember what nobody asked for
-            while len(self._known) >= MOST_NAMES:
-                del self._known[next(iter(self._known))]
-            self._known[name] = address
-            if not answer.done():
-                answer.set_result(address)
+            if is_local_name(name):
+                self._learn(name, address)
+
+    def _learn(self, name: str, address: Address) -> None:
+        self._known.pop(name, None)
+        while len(self._known) >= MOST_NAMES:
+            del self._known[next(iter(self._known))]
+        self._known[name] = address
+        answer = self._waiting.get(name)
+        if answer is not None and not answer.done():
+            answer.set_result(address)

@@ -104,6 +104,9 @@ class Responder:
         )
         self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, loopback)
 
+    def announce(self, name: str, address: str) -> None:
+        self._socket.sendto(answer(name, address, kind=1), (GROUP, self.port))
+
     def start(self) -> None:
         asyncio.get_running_loop().add_reader(self._socket, self._readable)
 
@@ -116,7 +119,7 @@ class Responder:
             return
         self.asked += 1
         if self.asked > self._deaf:
-            self._socket.sendto(answer(NAME, "192.0.2.9", kind=1), (GROUP, self.port))
+            self.announce(NAME, "192.0.2.9")
 
 
 @pytest.fixture
@@ -136,6 +139,27 @@ async def test_a_name_is_found_even_if_a_question_is_lost(responder: Responder) 
     assert await resolver.resolve(NAME) == IPv4Address("192.0.2.9")
     assert responder.asked == asked, "it remembers"
     resolver.close()
+
+
+@pytest.mark.parametrize("responder", [0], indirect=True)
+async def test_a_name_that_was_announced_is_known(responder: Responder) -> None:
+    resolver = Resolver(["127.0.0.1"], group=GROUP, port=responder.port)
+    assert resolver.listen()
+    responder.announce(NAME, "192.0.2.7")
+    responder.announce(NAME, "192.0.2.8")  # the later one holds
+    responder.announce("other.local", "192.0.2.10")
+    assert await resolver.resolve("other.local") == IPv4Address("192.0.2.10")
+    assert await resolver.resolve(NAME) == IPv4Address("192.0.2.8")
+    assert responder.asked == 0
+    resolver.close()
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mdns, "MOST_NAMES", 2)
+    resolver = Resolver()
+    for name in ("a.local", "b.local", "a.local", "c.local"):
+        resolver._learn(name, IPv4Address("192.0.2.1"))
+    assert list(resolver._known) == ["a.local", "c.local"]
 
 
 async def test_a_name_that_nobody_has_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
