@@ -16,6 +16,8 @@ from msgspec import Meta, Struct
 
 from p2pcdn.errors import ConfigError
 
+SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
+
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -264,7 +266,7 @@ class Config(Section, frozen=True):
     site: Annotated[
         str,
         Meta(
-            pattern=r"^[A-Za-z0-9_.-]{1,64}\Z",
+            pattern=SITE_PATTERN,
             description="Id of the site, as in the snippet's data-site: it keeps the swarms of "
             "sites that share a tracker apart.",
         ),

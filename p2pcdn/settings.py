@@ -21,7 +21,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_
 
 import msgspec
 
-from p2pcdn.config import Config, Section
+from p2pcdn.config import SITE_PATTERN, Config, Section
 from p2pcdn.errors import ConfigError
 
 PREFIX = "P2PCDN_"
@@ -223,6 +223,9 @@ def _known(key: str, source: str) -> Setting:
 def _nearest(key: str, keys: Iterable[str]) -> str:
     """A suggestion, as the end of a sentence, if anything comes close."""
     keys = list(keys)
+    inside = [known for known in keys if known.startswith(f"{key}.")]
+    if inside:
+        return f"; it is a table, of {inside[0]} and others"
     # `links` alone is most likely `tracker.links`, which difflib finds too far away.
     same_name = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
     close = same_name or difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
@@ -252,6 +255,7 @@ def toml_or_text(value: Any) -> str:
 
 
 _WORDS = {
+    "`str` matching regex " + repr(SITE_PATTERN): "1 to 64 letters, digits, `_`, `.` or `-`",
     "`int`": "a whole number",
     "`float`": "a number",
     "`bool`": "true or false",

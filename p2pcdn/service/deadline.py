@@ -25,7 +25,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from p2pcdn.service.errors import code_of, error_response
+from p2pcdn.service.errors import SORRY, code_of, error_response, log
 
 
 def _last_words(status: HTTPStatus, message: str) -> bytes:
@@ -85,13 +85,19 @@ class DeadlineHandler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A request that could not even be parsed; anybody can send one, so no log line for it."""
+        """The answer where no handler could give one; unlike aiohttp's, no log line names the
+        client, and what any client can provoke makes none at all."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # it has gone; aiohttp ends the connection quietly
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer broke off")  # there is no way to say more
         if status >= 500:
-            return super().handle_error(request, status, exc, message)
-        reason = HTTPStatus(status)
-        # The parser's message quotes the bad line with a pointer below it: one line is enough.
-        detail = (message or reason.phrase).splitlines()[0].rstrip(":.")
-        response = error_response(status, code_of(reason), f"This is not valid HTTP: {detail}.")
+            log.error("request_failed", exc_info=exc)
+            detail = SORRY
+        else:
+            # The parser quotes the bad line below its message, with a pointer: one line is enough.
+            detail = f"This is not valid HTTP: {(message or '').splitlines()[0].rstrip(':.')}."
+        response = error_response(status, code_of(HTTPStatus(status)), detail)
         response.force_close()
         return response
 

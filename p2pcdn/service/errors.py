@@ -24,6 +24,8 @@ _STATUS_OF: dict[ErrorCode, HTTPStatus] = {
     ErrorCode.DRAINING: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+SORRY = "Something went wrong on this server; its log says what."
+
 log = structlog.get_logger("p2pcdn.http")
 
 
@@ -76,10 +78,14 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return error_response(status, error.code.value, error.detail or f"{status.phrase}.")
     except ConnectionError:
         raise  # the client has gone; there is nobody to answer
+    except web.RequestPayloadError as error:
+        return error_response(
+            HTTPStatus.BAD_REQUEST,
+            code_of(HTTPStatus.BAD_REQUEST),
+            f"The request's body is not valid HTTP: {error}.",
+        )
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path)
         return error_response(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            ErrorCode.INTERNAL.value,
-            "Something went wrong on this server; its log says what.",
+            HTTPStatus.INTERNAL_SERVER_ERROR, code_of(HTTPStatus.INTERNAL_SERVER_ERROR), SORRY
         )

@@ -1,0 +1,58 @@
+"""The settings themselves: what a section checks beyond the types of its fields."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from p2pcdn.config import Address, Config, PeerConfig, Tls, TrackerConfig, split_address
+from p2pcdn.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:8080", Address("127.0.0.1", 8080)),
+        ("[::1]:0", Address("::1", 0)),
+        ("localhost:65535", Address("localhost", 65535)),
+        (":80", Address("", 80)),
+    ],
+)
+def test_listen_is_a_host_and_a_port(text: str, address: Address) -> None:
+    assert split_address(text) == address
+    assert Config(listen=text).address == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "8080", "localhost", "localhost:", "h:65536", "h:-1", "h:80/x", "h:80?x", "u@h:80",
+     "[::1:80", "http://h:80", "h:eighty"],
+)  # fmt: skip
+def test_anything_else_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:8080"):
+        Config(listen=text)
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(ConfigError, match=r"tls\.key is not set"):
+        Tls(cert=Path("a.pem"))
+    with pytest.raises(ConfigError, match=r"tls\.cert is not set"):
+        Tls(key=Path("a.pem"))
+    assert Tls(cert=Path("a.pem"), key=Path("b.pem")).cert == Path("a.pem")
+
+
+def test_proxies_are_networks() -> None:
+    tracker = TrackerConfig(trusted_proxies=("10.0.0.0/8", "fd00::/8", "192.0.2.7"))
+    assert tracker.proxy_networks == (
+        ip_network("10.0.0.0/8"), ip_network("fd00::/8"), ip_network("192.0.2.7/32"),
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match=r"networks such as 10\.0\.0\.0/8, not '10\.0\.0\.1/8'"):
+        TrackerConfig(trusted_proxies=("10.0.0.1/8",))
+
+
+def test_what_is_advertised_is_an_address() -> None:
+    assert PeerConfig(advertise=("2001:db8::1",)).advertise == ("2001:db8::1",)
+    with pytest.raises(ConfigError, match="not 'example'"):
+        PeerConfig(advertise=("example",))

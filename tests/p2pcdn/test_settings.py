@@ -1,0 +1,166 @@
+"""Where values come from, who beats whom, and what is said of what is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from p2pcdn import settings
+from p2pcdn.config import Config
+from p2pcdn.errors import ConfigError
+from p2pcdn.settings import SETTINGS
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_without_anything_all_is_at_its_default() -> None:
+    assert settings.load(environ={}) == (Config(), {})
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(
+    tmp_path: Path,
+) -> None:
+    file = write(tmp_path / "p.toml", "[tracker]\nlinks = 1\nneighbours = 1\nburst = 1")
+    environ = {"P2PCDN_TRACKER_LINKS": "2", "P2PCDN_TRACKER_NEIGHBOURS": "2", "HOME": "/"}
+    found = settings.load(flags={"tracker.links": "3"}, environ=environ, file=file)
+    tracker = found.config.tracker
+    assert (tracker.links, tracker.neighbours, tracker.burst) == (3, 2, 1)
+    assert tracker.candidates == Config().tracker.candidates
+    assert found.sources == {
+        "tracker.links": "the command line",
+        "tracker.neighbours": "the variable P2PCDN_TRACKER_NEIGHBOURS",
+        "tracker.burst": str(file),
+    }
+
+
+def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.toml", 'site = "shop"')
+    assert settings.load(environ={"P2PCDN_CONFIG": str(file)}).config.site == "shop"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("content", "~/videos", Path("~/videos").expanduser()),
+        ("content", "", None),
+        ("tracker.stun", "false", False),
+        ("tracker.stun", "1", True),
+        ("tracker.heartbeat", "2.5", 2.5),
+        ("tracker.sites", "a, b,", ("a", "b")),
+        ("tracker.sites", "", ()),
+        ("peer.store_bytes", "1048576", 1_048_576),
+    ],
+)
+def test_text_becomes_what_the_setting_is(key: str, text: str, value: object) -> None:
+    by_flag = settings.load(flags={key: text}, environ={}).config
+    by_variable = settings.load(environ={SETTINGS[key].variable: text}).config
+    assert settings.value_of(by_flag, key) == settings.value_of(by_variable, key) == value
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"trackr.link": "1"}, "There is no setting 'trackr.link' (the command line); the nearest"
+         " is tracker.links."),
+        ({"links": "1"}, "There is no setting 'links' (the command line); the nearest is"
+         " tracker.links."),
+        ({"qqq": "1"}, "There is no setting 'qqq' (the command line); `p2pcdn config --default`"
+         " lists them all."),
+        ({"tracker": "1"}, "There is no setting 'tracker' (the command line); it is a table,"
+         " of tracker.message_bytes and others."),
+        ({"tracker.links": "many"}, "tracker.links = 'many' (the command line) is not right: it"
+         " takes a whole number."),
+        ({"tracker.links": "65"}, "tracker.links = '65' (the command line) is not right: it takes"
+         " a whole number <= 64."),
+        ({"tracker.stun": "perhaps"}, "tracker.stun = 'perhaps' (the command line) is not right:"
+         " it takes true or false."),
+        ({"data": ""}, "data = '' (the command line) is not right: it takes a path."),
+        ({"site": "a b"}, "site = 'a b' (the command line) is not right: it takes 1 to 64 letters,"
+         " digits, `_`, `.` or `-`."),
+        ({"site": "a\n"}, "site = 'a\\n' (the command line) is not right: it takes 1 to 64"
+         " letters, digits, `_`, `.` or `-`."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_a_sentence(flags: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings.load(flags=flags, environ={})
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[trakcer]\nlinks = 1", "no setting 'trakcer.links'"),
+        ("[tracker]\nlinks = '8'", "tracker.links = '8'"),
+        ("[tracker]\nlinks = true", "takes a whole number"),
+        ("[tracker]\nheartbeat = nan", "takes a number"),
+        ("[tracker]\nsites = 'a'", "takes a list"),
+        ("tracker = 1", "no setting 'tracker'"),
+        ("content = 1", "takes a path"),
+        ("[site]\nx = 1", "no setting 'site.x'"),
+        ("tracker links", "is not TOML"),
+    ],
+)
+def test_a_file_is_strict_about_types_and_keys(tmp_path: Path, text: str, said: str) -> None:
+    file = write(tmp_path / "p.toml", text)
+    with pytest.raises(ConfigError) as caught:
+        settings.load(file=file, environ={})
+    assert said in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml cannot be read: No such file"):
+        settings.load(file=tmp_path / "none.toml", environ={})
+
+
+def test_a_variable_that_is_no_setting_is_refused() -> None:
+    with pytest.raises(ConfigError, match="nearest is P2PCDN_TRACKER_LINKS"):
+        settings.load(environ={"P2PCDN_TRACKER_LINK": "1"})
+
+
+def test_what_kubernetes_sets_beside_a_service_of_our_name_is_not_meant_for_us() -> None:
+    environ = {
+        "P2PCDN_SERVICE_HOST": "10.0.0.1", "P2PCDN_SERVICE_PORT_HTTP": "80",
+        "P2PCDN_PORT": "tcp://10.0.0.1:80", "P2PCDN_PORT_80_TCP_ADDR": "10.0.0.1",
+    }  # fmt: skip
+    assert settings.load(environ=environ) == (Config(), {})
+
+
+def test_assignments() -> None:
+    assert settings.parse_assignments(["a.b = c=d", "e="]) == {"a.b": "c=d", "e": ""}
+    with pytest.raises(ConfigError, match="KEY=VALUE"):
+        settings.parse_assignments(["a.b"])
+
+
+def test_the_default_file_says_nothing_and_uncommented_says_the_defaults(tmp_path: Path) -> None:
+    text = settings.default_file()
+    tables = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert tables == ["[tls]", "[origin]", "[tracker]", "[peer]"]
+    settable = [
+        line.removeprefix("# ") if " = " in line and not line.endswith("...") else line
+        for line in text.splitlines()
+    ]
+    file = write(tmp_path / "p.toml", "\n".join(settable))
+    assert settings.load(file=file, environ={}).config == Config()
+
+
+def test_every_setting_has_a_description_and_four_ways_to_be_set() -> None:
+    text = settings.default_file()
+    for setting in SETTINGS.values():
+        assert len(setting.description) > 20, setting.key
+        assert setting.description.rstrip().endswith("."), setting.key
+        assert f"({setting.variable})" in " ".join(text.replace("\n#", " ").split())
+        assert setting.default is not msgspec.NODEFAULT
+
+
+@pytest.mark.parametrize("value", [True, 3, 2.5, 'a "b" \\ ü\n', ("x", "y"), ()])
+def test_values_are_written_as_toml(value: object) -> None:
+    read = tomllib.loads(f"v = {settings.toml_value(value)}")["v"]
+    assert read == (list(value) if isinstance(value, tuple) else value)
