@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 from p2pcdn.wire.tracker import Position
 
 T = TypeVar("T")
+S = TypeVar("S", bound="Standing")
 
 AHEAD = 64
 """Segments beyond the play head that a peer may want to prefetch: minutes of media."""
@@ -60,18 +61,18 @@ def use_of(supplier: Standing, taker: Standing) -> Use:
     return Use.COVERS if has.first <= needs.head else Use.AHEAD
 
 
-def ranked(seeker: Standing, others: Iterable[T], rng: Random) -> list[T]:
+def ranked(seeker: Standing, others: Iterable[S], rng: Random) -> list[S]:
     """The others that make sense for ``seeker``, the best first, equals in random order.
 
     Those who can only take come last: a seeker is somebody's supplier, too.
     """
-    scored = []
+    scored: list[tuple[int, int, float, S]] = []
     for other in others:
-        gives, takes = use_of(other, seeker), use_of(seeker, other)  # type: ignore[arg-type]
+        gives, takes = use_of(other, seeker), use_of(seeker, other)
         if gives or takes:
-            scored.append((-gives, -takes, rng.random(), len(scored), other))
-    scored.sort()
-    return [entry[-1] for entry in scored]
+            scored.append((gives, takes, rng.random(), other))
+    scored.sort(key=lambda entry: entry[:3], reverse=True)
+    return [entry[3] for entry in scored]
 
 
 class Crowd(Generic[T]):

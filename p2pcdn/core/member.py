@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from p2pcdn.core.matching import Crowd
 from p2pcdn.core.pairing import Pairing
@@ -54,13 +54,15 @@ class Member:
     id: str
     swarm: Swarm
     vantage: Vantage
-    client: Literal["browser", "native"]
     upload: bool
     position: Position | None
     offers: dict[int, KeptOffer] = field(default_factory=dict)
     pairings: dict[str, Pairing] = field(default_factory=dict)
     partners: dict[str, Pairing] = field(default_factory=dict)
     """The same pairings by the id of the other end."""
+    present: bool = True
+    sought: float = -inf
+    """When neighbours were last looked for."""
     seeks_at: float = inf
     """When the next search for neighbours is due, if nothing happens before."""
     _met: dict[str, float] = field(default_factory=dict)
@@ -116,3 +118,7 @@ class Member:
         self._shunned[other.id] = until
         if len(self._shunned) > MOST_SHUNNED:
             del self._shunned[next(iter(self._shunned))]
+
+    def pardons_at(self, now: float) -> float:
+        """When somebody who is shunned may be met again; infinity if there is nobody."""
+        return min((until for until in self._shunned.values() if until > now), default=inf)

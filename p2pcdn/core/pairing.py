@@ -80,6 +80,15 @@ class Pairing:
     """The number of the prepared offer that it was made from."""
     sieves: dict[Role, Sieve] = field(default_factory=dict)
 
+    @property
+    def ends(self) -> tuple[Member, Member]:
+        return self.offerer, self.answerer
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has not ended."""
+        return self.offerer.pairings.get(self.id) is self
+
     def role_of(self, member: Member) -> Role:
         return Role.OFFERER if member is self.offerer else Role.ANSWERER
 

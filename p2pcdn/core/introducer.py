@@ -1,0 +1,203 @@
+"""Finding each peer its neighbours: whom to introduce, who offers, when an introduction is over.
+
+Who offers is decided by what lies ready::
+
+    the other's prepared offer     -> the other is told `taken`, the seeker gets the `offer`
+    else the seeker's own          -> the other way round
+    else an invitation             -> the seeker (or the other) is asked to make an offer
+
+and by how many offers the answerer has to answer already: nobody can be flooded with offers.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from itertools import count
+from math import inf
+from random import Random
+
+from p2pcdn.core.matching import SAMPLE, ranked
+from p2pcdn.core.member import SHUN, KeptOffer, Member
+from p2pcdn.core.pairing import LINK_TIMEOUT, Pairing, Phase, Role
+from p2pcdn.core.swarm_ports import Outbox, Paired, PairingFailed, Rules
+from p2pcdn.wire.tracker import Candidated, Invite, Offered, Taken, Unpaired
+
+SEARCH_EVERY = 1.0
+"""A peer that moves about is looked after no more often than this: a search has its price."""
+
+
+def new_id(rng: Random) -> str:
+    """An id of a peer or a pairing, as `p2pcdn.wire.fields.Id` has it."""
+    return f"{rng.getrandbits(64):016x}"
+
+
+class Introducer:
+    """Introduces members of a swarm to each other, and separates them again."""
+
+    def __init__(self, rules: Rules, rng: Random, outbox: Outbox) -> None:
+        self._rules = rules
+        self._rng = rng
+        self._outbox = outbox
+        self._timers: list[tuple[float, int, Pairing | Member]] = []
+        self._serials = count()
+
+    # Searching
+
+    def seek(self, member: Member, now: float) -> None:
+        """Find a member the neighbours that it lacks."""
+        rules, swarm = self._rules, member.swarm
+        if not member.present or len(member.pairings) >= rules.aim:
+            return
+        member.sought = now
+        sample = swarm.open.sample(SAMPLE, self._rng)
+        self._pair_with_best(member, sample, rules.aim, rules.many, now)
+        if len(member.pairings) < rules.few and len(swarm.members) > len(swarm.open):
+            sample = swarm.members.sample(SAMPLE, self._rng)
+            self._pair_with_best(member, sample, rules.few, rules.links, now)
+        if len(member.pairings) < rules.aim:
+            self._seek_at(member, member.pardons_at(now))
+
+    def seek_soon(self, member: Member, now: float) -> None:
+        """The same, but not too often."""
+        at = member.sought + SEARCH_EVERY
+        if at <= now:
+            self.seek(member, now)
+        else:
+            self._seek_at(member, at)
+
+    def _pair_with_best(
+        self, member: Member, others: Iterable[Member], aim: int, most: int, now: float
+    ) -> None:
+        limit = self._rules.peers_per_hour
+        free = [
+            other
+            for other in others
+            if len(other.pairings) < most
+            and member.may_meet(other, now, limit)
+            and other.may_meet(member, now, limit)
+        ]
+        for other in ranked(member, free, self._rng):
+            if len(member.pairings) >= aim:
+                return
+            if member.may_meet(other, now, limit):  # the hour's last acquaintance may be made
+                self._pair(member, other, now)
+
+    # Introducing
+
+    def _pair(self, seeker: Member, other: Member, now: float) -> None:
+        """Introduce them, unless each has all the offers to answer that it may have."""
+        for offerer, answerer in ((other, seeker), (seeker, other)):
+            offer = offerer.fresh_offer(now)
+            if offer is not None and self._may_be_asked(answerer):
+                self._hand_over(self._introduce(offerer, answerer, offer, now), offer)
+                return
+        for offerer, answerer in ((seeker, other), (other, seeker)):
+            if self._may_be_asked(answerer):
+                pairing = self._introduce(offerer, answerer, None, now)
+                self._outbox.tell(offerer.socket, Invite(pairing.id, answerer.id))
+                return
+
+    def _may_be_asked(self, answerer: Member) -> bool:
+        return answerer.inbound < self._rules.pending_offers
+
+    def _introduce(
+        self, offerer: Member, answerer: Member, offer: KeptOffer | None, now: float
+    ) -> Pairing:
+        pairing = Pairing(
+            id=new_id(self._rng),
+            offerer=offerer,
+            answerer=answerer,
+            phase=Phase.INVITED if offer is None else Phase.OFFERED,
+            deadline=now + LINK_TIMEOUT,
+            offer=None if offer is None else offer.number,
+        )
+        for end in pairing.ends:
+            end.meet(pairing.other(end), pairing, now)
+            self._note_room(end)
+        self._set_timer(pairing.deadline, pairing)
+        self._outbox.happened(Paired(pairing.id, offerer.id, answerer.id))
+        return pairing
+
+    def _hand_over(self, pairing: Pairing, offer: KeptOffer) -> None:
+        """A prepared offer becomes the pairing's, with what candidates came after it."""
+        offerer, answerer = pairing.offerer, pairing.answerer
+        del offerer.offers[offer.number]
+        pairing.sieves[Role.OFFERER] = offer.sieve
+        self._outbox.tell(offerer.socket, Taken(pairing.id, answerer.id, offer.number))
+        self._outbox.tell(answerer.socket, Offered(pairing.id, offerer.id, offer.sdp))
+        for candidate, mid in offer.candidates:
+            self._outbox.tell(answerer.socket, Candidated(pairing.id, candidate, mid))
+
+    # Separating
+
+    def fail(self, pairing: Pairing, teller: Member, forever: bool, now: float) -> None:
+        """One end says that there is no link (any more): both get somebody else."""
+        if pairing.phase is not Phase.LINKED:
+            self._outbox.tell(pairing.other(teller).socket, Unpaired(pairing.id))
+        self._separate(pairing, inf if forever else now + SHUN, now)
+
+    def take_out(self, member: Member, now: float) -> None:
+        """The member has left: its neighbours get others."""
+        bereft = [pairing.other(member) for pairing in member.pairings.values()]
+        for pairing in list(member.pairings.values()):
+            if pairing.phase is not Phase.LINKED:
+                self._outbox.tell(pairing.other(member).socket, Unpaired(pairing.id))
+            self._part(pairing)
+        for other in bereft:
+            self.seek(other, now)
+
+    def _expire(self, pairing: Pairing, now: float) -> None:
+        for end in pairing.ends:
+            self._outbox.tell(end.socket, Unpaired(pairing.id))
+        self._separate(pairing, now + SHUN, now)
+
+    def _separate(self, pairing: Pairing, until: float, now: float) -> None:
+        self._part(pairing)
+        for end in pairing.ends:
+            end.shun(pairing.other(end), until)
+        for end in pairing.ends:
+            self.seek(end, now)
+
+    def _part(self, pairing: Pairing) -> None:
+        if pairing.phase is not Phase.LINKED:
+            self._outbox.happened(PairingFailed(pairing.id))
+        for end in pairing.ends:
+            end.part(pairing)
+            self._note_room(end)
+
+    def _note_room(self, member: Member) -> None:
+        if member.present and len(member.pairings) < self._rules.many:
+            member.swarm.open.add(member)
+        else:
+            member.swarm.open.discard(member)
+
+    # Timers
+
+    def timer_at(self) -> float | None:
+        while self._timers and not self._is_due_at(*self._timers[0]):
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def on_timer(self, now: float) -> None:
+        while (at := self.timer_at()) is not None and at <= now:
+            _, _, subject = heapq.heappop(self._timers)
+            if isinstance(subject, Pairing):
+                self._expire(subject, now)
+            else:
+                subject.seeks_at = inf
+                self.seek(subject, now)
+
+    def _seek_at(self, member: Member, at: float) -> None:
+        if at < member.seeks_at:
+            member.seeks_at = at
+            self._set_timer(at, member)
+
+    def _set_timer(self, at: float, subject: Pairing | Member) -> None:
+        heapq.heappush(self._timers, (at, next(self._serials), subject))
+
+    def _is_due_at(self, at: float, _: int, subject: Pairing | Member) -> bool:
+        """Whether the timer still means something."""
+        if isinstance(subject, Pairing):
+            return subject.is_on and subject.phase is not Phase.LINKED
+        return subject.present and subject.seeks_at == at

@@ -1,0 +1,171 @@
+"""What goes into the tracker's mind and what comes out of it.
+
+`Input` is the closed union that `Swarms.receive` takes; `Tell` is what `Swarms.take_messages`
+gives, `SwarmEvent` the closed union of `Swarms.take_events`. A *socket* is a number that the shell
+gives out, once each; ids of peers and pairings are the mind's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pcdn.errors import ErrorCode
+from p2pcdn.wire.candidate import Vantage
+from p2pcdn.wire.tracker import FromTracker, Report, ToTracker
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a peer may have and do; the settings of the tracker explain each."""
+
+    sites: frozenset[str] = frozenset()
+    """Sites that are served; empty: all."""
+    neighbours: int = 8
+    links: int = 16
+    pending_offers: int = 2
+    peers_per_hour: int = 60
+    candidates: int = 10
+    sdp_bytes: int = 8192
+
+    @property
+    def few(self) -> int:
+        """With fewer neighbours than this, even a well-connected peer is asked for one more."""
+        return max(1, min(self.links, self.neighbours * 3 // 4))
+
+    @property
+    def aim(self) -> int:
+        """So many neighbours are looked for."""
+        return min(self.links, self.neighbours)
+
+    @property
+    def many(self) -> int:
+        """With this many neighbours a peer is left alone while there are others."""
+        return max(1, min(self.links, self.neighbours * 3 // 2))
+
+
+# Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A socket is open."""
+
+    socket: int
+    vantage: Vantage
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A peer's message."""
+
+    socket: int
+    message: ToTracker
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The socket is gone."""
+
+    socket: int
+
+
+Input = Opened | Said | Closed
+
+
+# Messages
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send this over the socket."""
+
+    socket: int
+    message: FromTracker
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A peer is in a swarm."""
+
+    peer: str
+    content: str
+    viewer: bool
+    """It is a person's browser, not a native peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A peer is in its swarm no more."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two peers have been introduced."""
+
+    pairing: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairingLinked:
+    """An introduction has become a link, so many milliseconds after one end heard of it."""
+
+    pairing: str
+    took: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairingFailed:
+    """An introduction that came to nothing: an end left, gave up, or said nothing in time."""
+
+    pairing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A peer says what it moved."""
+
+    peer: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """Close this socket, once it has been told what it was told."""
+
+    socket: int
+    code: ErrorCode | None
+    """Why, or None if the peer is leaving."""
+
+
+SwarmEvent = Arrived | Left | Paired | PairingLinked | PairingFailed | Reported | Dismissed
+
+
+class Outbox:
+    """What the parts of the tracker's mind have to say, in its order."""
+
+    def __init__(self) -> None:
+        self._messages: list[Tell] = []
+        self._events: list[SwarmEvent] = []
+
+    def tell(self, socket: int, message: FromTracker) -> None:
+        """Queue a message."""
+        self._messages.append(Tell(socket, message))
+
+    def happened(self, event: SwarmEvent) -> None:
+        """Queue an event."""
+        self._events.append(event)
+
+    def take_messages(self) -> list[Tell]:
+        messages, self._messages = self._messages, []
+        return messages
+
+    def take_events(self) -> list[SwarmEvent]:
+        events, self._events = self._events, []
+        return events

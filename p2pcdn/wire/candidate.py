@@ -1,0 +1,193 @@
+"""ICE candidates (RFC 8839, 5.1): reading them, and which of them a tracker passes on.
+
+::
+
+    candidate:842163049 1 udp 1677729535 198.51.100.7 51234 typ srflx raddr 10.0.0.5 rport 41000
+              |         | |   |          |            |     |   |     '--- never passed on
+              foundation| |   priority   address      port  |   kind
+                component transport                         '-- always "typ"
+
+A candidate tells a stranger where to send packets. So an honest one can give away a viewer's
+private network, and a forged one can point other viewers' browsers at a victim. What is passed on
+is therefore only what the tracker can vouch for: names that nobody can resolve outside the local
+network (mDNS), and the address that the peer's own socket comes from.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from p2pcdn.errors import ErrorCode, RemoteError
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOWEST_PORT = 1024
+"""Ports below are for services, not for peers; browsers refuse them in candidates, too."""
+
+_FIELDS = re.compile(
+    r"""candidate:(?P<foundation>[A-Za-z0-9+/]{1,32})
+    \ (?P<component>\d{1,3})
+    \ (?P<transport>[A-Za-z0-9-]{1,16})
+    \ (?P<priority>\d{1,10})
+    \ (?P<address>[A-Za-z0-9.:%_-]{1,255})
+    \ (?P<port>\d{1,5})
+    \ typ\ (?P<kind>[a-z]{1,16})
+    (?P<extensions>(?:\ [!-~]+\ [!-~]+)*)\ ?""",
+    re.VERBOSE | re.ASCII,
+)
+"""``extensions`` are pairs of a name and a value: raddr, rport, generation, ufrag, tcptype..."""
+
+_MDNS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.IGNORECASE)
+"""A random (version 4) UUID for each page and network, as the mDNS draft for ICE has it."""
+
+_KEPT_EXTENSIONS = ("generation", "ufrag")
+"""They bind a candidate to its session. Others tell of the viewer's network (``network-cost``)."""
+
+
+class Candidate(NamedTuple):
+    """One candidate, without what nobody else needs to know."""
+
+    foundation: str
+    component: int
+    transport: str
+    priority: int
+    address: str
+    port: int
+    kind: str
+    extensions: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """The candidate as an SDP attribute without its ``a=``, as browsers give and take it."""
+        text = (
+            f"candidate:{self.foundation} {self.component} {self.transport} {self.priority} "
+            f"{self.address} {self.port} typ {self.kind}"
+        )
+        if self.kind != "host":
+            # Required for these kinds; this is how RFC 8839, 5.1 lets the base address be hidden.
+            text += f" raddr {'::' if ':' in self.address else '0.0.0.0'} rport 9"
+        return text + "".join(f" {name} {value}" for name, value in self.extensions)
+
+
+def parse_candidate(text: str) -> Candidate:
+    """Read a candidate attribute; `RemoteError` if it is none."""
+    match = _FIELDS.fullmatch(text)
+    if match is None:
+        raise RemoteError(ErrorCode.BAD_CANDIDATE, "not a candidate attribute of RFC 8839")
+    if not 0 < int(match["priority"]) < 2**31:
+        raise RemoteError(ErrorCode.BAD_CANDIDATE, "a priority is between 1 and 2^31 - 1")
+    words = match["extensions"].split()
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return Candidate(
+        foundation=match["foundation"],
+        component=int(match["component"]),
+        transport=match["transport"].lower(),
+        priority=int(match["priority"]),
+        address=match["address"],
+        port=int(match["port"]),
+        kind=match["kind"],
+        extensions=tuple(pair for pair in pairs if pair[0] in _KEPT_EXTENSIONS),
+    )
+
+
+def parse_address(text: str) -> IPAddress | None:
+    """The address without its zone, IPv4-mapped ones as IPv4; None if it is a name."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _nowhere(_: IPAddress) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """What the tracker knows of where a peer is, by its socket."""
+
+    source: IPAddress
+    """The address that the socket comes from."""
+    is_ours: Callable[[IPAddress], bool] = _nowhere
+    """Whether an address is an interface of the tracker's machine."""
+    advertised: tuple[IPNetwork, ...] = ()
+    """Where peers of the operator's own are reached, whatever their sockets come from."""
+
+    def vouches(self, candidate: Candidate, address: IPAddress) -> bool:
+        """Whether the peer is surely to be found at this address of its candidate."""
+        if not _is_place(address):
+            return False
+        if address == self.source:
+            return True
+        if candidate.kind == "host" and any(address in network for network in self.advertised):
+            return True
+        # Somebody on this very machine, who reached the tracker by loopback.
+        return self.source.is_loopback and self.is_ours(address)
+
+
+def _is_place(address: IPAddress) -> bool:
+    """Whether it can be one host's address, seen from another."""
+    return not (
+        address.is_loopback
+        or address.is_unspecified
+        or address.is_multicast
+        or (isinstance(address, ipaddress.IPv4Address) and address.is_reserved)
+    )
+
+
+class Sieve:
+    """Lets candidates of one session description through, those in it and those that follow.
+
+    Of the socket's own address family only what the `Vantage` vouches for passes; of the other
+    family one public address does, since the tracker cannot see it and dual-stack viewers need it.
+    """
+
+    def __init__(self, vantage: Vantage, most: int) -> None:
+        self.passed = 0
+        self._vantage = vantage
+        self._most = most
+        self._other: IPAddress | None = None
+
+    def sift(self, text: str) -> str | None:
+        """The candidate as it is to be passed on, or None; `RemoteError` if it is none at all."""
+        if text in ("", "candidate:"):  # how browsers say that there will be no more
+            return None
+        candidate = parse_candidate(text)
+        if self.passed >= self._most or not _is_usable(candidate):
+            return None
+        if not _MDNS.fullmatch(candidate.address):
+            address = parse_address(candidate.address)
+            # Any other name would have strangers' machines look it up.
+            if address is None or not self._is_known(candidate, address):
+                return None
+            candidate = candidate._replace(address=str(address))
+        elif candidate.kind != "host":
+            return None
+        self.passed += 1
+        return str(candidate)
+
+    def _is_known(self, candidate: Candidate, address: IPAddress) -> bool:
+        if self._vantage.vouches(candidate, address):
+            return True
+        if address.version == self._vantage.source.version or not address.is_global:
+            return False
+        if not _is_place(address):
+            return False
+        self._other = self._other or address
+        return address == self._other
+
+
+def _is_usable(candidate: Candidate) -> bool:
+    """Data channels go over UDP, with one component; TCP candidates only serve port scans."""
+    return (
+        candidate.transport == "udp"
+        and candidate.component == 1
+        and candidate.kind in ("host", "srflx")
+        and LOWEST_PORT <= candidate.port <= 65_535
+    )

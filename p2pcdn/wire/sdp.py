@@ -1,0 +1,116 @@
+"""Session descriptions (RFC 8866) of one data channel section, read strictly and written anew.
+
+A description comes from one stranger and goes to another one's browser. So it is not passed on but
+rebuilt: each line that a data channel needs (RFC 8841, RFC 8839, RFC 8122) is checked and copied,
+all else is left behind; addresses are blanked, and its candidates go through a `Sieve`.
+
+::
+
+    v=0                                                          the session
+    o=- 4611731400430051336 2 IN IP4 0.0.0.0
+    s=-
+    t=0 0
+    a=group:BUNDLE 0
+    m=application 9 UDP/DTLS/SCTP webrtc-datachannel             its only section
+    c=IN IP4 0.0.0.0
+    a=ice-ufrag:... a=ice-pwd:... a=fingerprint:... a=setup:... a=mid:0 a=sctp-port:5000 ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NoReturn
+
+from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.wire.candidate import Sieve
+
+MOST_LINES = 128
+"""A browser's description has about 20 lines, with many candidates 40."""
+
+_SECTION = re.compile(r"m=application \d{1,5} UDP/DTLS/SCTP webrtc-datachannel")
+_ORIGIN = re.compile(r"o=\S+ (?P<id>\d{1,20}) (?P<version>\d{1,20}) IN IP[46] \S+")
+
+_ATTRIBUTES = {
+    "group": r"BUNDLE [!-~]{1,32}",
+    "ice-options": r"[A-Za-z0-9+/ -]{1,64}",
+    "ice-ufrag": r"[A-Za-z0-9+/]{4,256}",
+    "ice-pwd": r"[A-Za-z0-9+/]{22,256}",
+    "fingerprint": r"(?i:sha-(?:256|384|512)) (?:[0-9A-Fa-f]{2}:){31,63}[0-9A-Fa-f]{2}",
+    "setup": r"actpass|active|passive",
+    "mid": r"[!-~]{1,32}",
+    "sctp-port": r"\d{1,5}",
+    "max-message-size": r"\d{1,10}",
+}
+"""Every attribute that is copied, with what its value has to look like."""
+
+_PATTERNS = {name: re.compile(f"{name}:(?:{value})") for name, value in _ATTRIBUTES.items()}
+
+_ONCE = ("ice-ufrag", "ice-pwd", "setup")
+"""A data channel cannot come about without exactly one of each; and a fingerprint or more."""
+
+
+def clean_description(sdp: str, sieve: Sieve, most_bytes: int) -> str:
+    """The description as it is to be passed on; `RemoteError` if it is not just a data channel."""
+    if len(sdp) > most_bytes:
+        raise RemoteError(ErrorCode.TOO_LARGE, f"a description of {len(sdp)} characters")
+    if not sdp.isascii():
+        _refuse("it has characters outside ASCII")
+    lines = sdp.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if len(lines) > MOST_LINES or lines[0] != "v=0":
+        _refuse("it does not begin with v=0, or has too many lines")
+    session, section = _split(lines)
+    counts: dict[str, int] = {}
+    origin = next((match for line in session if (match := _ORIGIN.fullmatch(line))), None)
+    if origin is None:
+        _refuse("it has no o= line")
+    head = [
+        "v=0",
+        f"o=- {origin['id']} {origin['version']} IN IP4 0.0.0.0",
+        "s=-",
+        "t=0 0",
+        *_attributes(session, counts),
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        *_attributes(section, counts),
+    ]
+    if any(counts.get(name) != 1 for name in _ONCE) or not counts.get("fingerprint"):
+        _refuse("it needs one each of ice-ufrag, ice-pwd and setup, and a fingerprint")
+    return "\r\n".join([*head, *_candidates(section, sieve)]) + "\r\n"
+
+
+def _split(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The lines of the session, and those of its only section."""
+    sections = [number for number, line in enumerate(lines) if line.startswith("m=")]
+    if len(sections) != 1 or not _SECTION.fullmatch(lines[sections[0]]):
+        _refuse("it needs one m=application section for a data channel, and no other")
+    return lines[: sections[0]], lines[sections[0] + 1 :]
+
+
+def _attributes(lines: list[str], counts: dict[str, int]) -> Iterator[str]:
+    for line in lines:
+        name = line.removeprefix("a=").partition(":")[0]
+        if not line.startswith("a=") or name not in _PATTERNS:
+            continue
+        if not _PATTERNS[name].fullmatch(line[2:]):
+            _refuse(f"its attribute {name} cannot be read")
+        counts[name] = counts.get(name, 0) + 1
+        yield line
+
+
+def _candidates(lines: list[str], sieve: Sieve) -> Iterator[str]:
+    for line in lines:
+        if not line.startswith("a=candidate:"):
+            continue
+        try:
+            candidate = sieve.sift(line[2:])
+        except RemoteError:
+            continue  # what cannot be read cannot be vouched for
+        if candidate is not None:
+            yield f"a={candidate}"
+    if "a=end-of-candidates" in lines:
+        yield "a=end-of-candidates"
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise RemoteError(ErrorCode.BAD_SDP, f"the session description is refused: {reason}")

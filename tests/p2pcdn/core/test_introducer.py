@@ -1,0 +1,360 @@
+"""Finding neighbours: how many, which, by whose offer, and what comes after a failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from p2pcdn.core.member import OFFER_LASTS, SHUN
+from p2pcdn.core.pairing import LINK_TIMEOUT
+from p2pcdn.core.swarm_ports import Paired, PairingFailed, PairingLinked, Rules
+from p2pcdn.wire.tracker import (
+    Candidated,
+    Invite,
+    Joined,
+    Linked,
+    Move,
+    Offered,
+    Prepared,
+    PreparedCandidate,
+    SendAnswer,
+    Taken,
+    Unlinked,
+    Unpaired,
+)
+from tests.p2pcdn.core.swarming import World, at, mdns, sdp
+
+
+def neighbours(world: World) -> dict[int, set[int]]:
+    """Who has been introduced to whom."""
+    found: dict[int, set[int]] = {socket: set() for socket in world.ids}
+    for paired in world.happened(Paired):
+        a, b = world.socket_of(paired.a), world.socket_of(paired.b)
+        found[a].add(b)
+        found[b].add(a)
+    return found
+
+
+# Whose offer
+
+
+def test_a_newcomers_prepared_offer_is_given_to_the_first_it_meets() -> None:
+    world = World()
+    first = world.join()
+    second = world.join(7)
+    taken, offered = world.last(second, Taken), world.last(first, Offered)
+    assert taken.pairing == offered.pairing
+    assert taken.offer == 7
+    assert (taken.peer, offered.peer) == (world.ids[first], world.ids[second])
+    assert "a=ice-ufrag:of0007" in offered.sdp
+
+
+def test_an_offer_that_waits_is_used_before_the_newcomers() -> None:
+    world = World()
+    first = world.join(1)
+    second = world.join(2)
+    assert world.last(first, Taken).offer == 1
+    assert "a=ice-ufrag:of0001" in world.last(second, Offered).sdp
+
+
+def test_an_offer_that_waited_too_long_is_not_used() -> None:
+    world = World()
+    first = world.join(1)
+    world.wait(OFFER_LASTS)
+    second = world.join(2)
+    assert world.last(second, Taken).offer == 2
+    assert world.last(first, Offered).peer == world.ids[second]
+
+
+def test_an_offer_is_used_once() -> None:
+    world = World()
+    first = world.join(1)
+    world.join()
+    world.join()
+    assert [taken.offer for taken in world.all(first, Taken)] == [1]
+
+
+def test_without_an_offer_the_newcomer_is_invited() -> None:
+    world = World()
+    first = world.join()
+    second = world.join()
+    invite = world.last(second, Invite)
+    world.offer(second, invite.pairing)
+    offered = world.last(first, Offered)
+    assert (offered.pairing, offered.peer) == (invite.pairing, world.ids[second])
+
+
+def test_a_new_offer_takes_the_taken_ones_place() -> None:
+    world = World()
+    first = world.join(1)
+    world.join()
+    world.say(first, Prepared(2, sdp(ufrag="second")))
+    third = world.join()
+    assert "a=ice-ufrag:second" in world.all(third, Offered)[0].sdp
+
+
+def test_candidates_that_came_before_an_offer_was_taken_go_with_it() -> None:
+    world = World()
+    first = world.join(1)
+    world.say(first, PreparedCandidate(1, mdns(5), "0"))
+    second = world.join()
+    offered, candidated = world.heard[second][-2:]
+    assert isinstance(offered, Offered)
+    assert isinstance(candidated, Candidated)
+    assert (candidated.pairing, candidated.candidate) == (offered.pairing, mdns(5))
+
+
+# How many
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 9])
+def test_a_small_swarm_knows_everybody(size: int) -> None:
+    world = World()
+    for _ in range(size):
+        world.join()
+        world.settle()
+    assert all(len(others) == size - 1 for others in neighbours(world).values())
+
+
+def test_in_a_large_swarm_everybody_has_a_few_neighbours_and_none_too_many() -> None:
+    world = World()
+    for _ in range(200):
+        world.join(1)
+        world.settle()
+    degrees = [len(others) for others in neighbours(world).values()]
+    assert min(degrees) >= 6
+    assert max(degrees) <= 16
+    assert 8 <= sum(degrees) / len(degrees) <= 12
+
+
+def test_a_large_swarm_hangs_together() -> None:
+    world = World()
+    for _ in range(200):
+        world.join(1)
+        world.settle()
+    graph = neighbours(world)
+    reached, edge = {1}, {1}
+    while edge:
+        edge = {other for socket in edge for other in graph[socket]} - reached
+        reached |= edge
+    assert len(reached) == 200
+
+
+def test_when_all_have_many_a_newcomer_still_gets_a_few() -> None:
+    world = World(Rules(neighbours=2, links=4))
+    for _ in range(4):
+        world.join()
+        world.settle()
+    assert all(len(others) >= 1 for others in neighbours(world).values())
+    newcomer = world.join()
+    world.settle()
+    assert len(neighbours(world)[newcomer]) >= 1
+
+
+@pytest.mark.parametrize("links", [1, 2, 3, 16])
+def test_nobody_has_more_pairings_than_links(links: int) -> None:
+    world = World(Rules(links=links))
+    for _ in range(40):
+        world.join(1, 2)
+        world.settle()
+    assert max(len(others) for others in neighbours(world).values()) <= links
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_so_many_offers_wait_for_one_answer_and_no_more(limit: int) -> None:
+    world = World(Rules(pending_offers=limit))
+    victim = world.join()
+    for number in range(20):
+        world.join(number)
+        world.act(answering=False)
+    assert len(world.all(victim, Offered)) == limit
+
+
+def test_an_answer_makes_room_for_the_next_offer() -> None:
+    world = World(Rules(pending_offers=1))
+    sockets = [world.join() for _ in range(6)]
+    assert len(world.happened(Paired)) < 15
+    for _ in range(6):
+        world.act(*sockets)
+    assert len(world.happened(Paired)) == 15, "everybody knows everybody"
+
+
+def test_a_newcomer_has_no_more_offers_to_answer_either() -> None:
+    world = World(Rules(neighbours=8))
+    for number in range(8):
+        world.join(number, position=at(1000 * number))  # of no use to each other
+    newcomer = world.join()
+    assert len(world.all(newcomer, Offered)) == 2
+    assert len(world.all(newcomer, Invite)) == 6
+
+
+def test_an_hour_brings_so_many_peers() -> None:
+    world = World(Rules(peers_per_hour=5))
+    harvester = world.join()
+    for _ in range(20):
+        other = world.join()
+        world.settle()
+        world.close(other)
+    assert len(neighbours(world)[harvester]) == 5
+    world.wait(3600)
+    world.join()
+    assert len(neighbours(world)[harvester]) == 6
+
+
+# Which
+
+
+def test_the_one_that_covers_what_comes_is_preferred() -> None:
+    world = World(Rules(neighbours=1))
+    far, near = world.join(position=at(900)), world.join(position=at(105))
+    seeker = world.join(position=at(100))
+    assert neighbours(world)[seeker] == {near}
+    assert neighbours(world)[far] == set()
+
+
+def test_two_that_cannot_help_each_other_are_left_alone_until_they_can() -> None:
+    world = World()
+    early = world.join(position=at(0))
+    late = world.join(position=at(500))
+    assert not world.happened(Paired)
+    world.wait(10)
+    world.say(early, Move(True, at(495)))
+    assert neighbours(world)[early] == {late}
+
+
+def test_two_that_do_not_upload_are_not_paired_until_one_does() -> None:
+    world = World()
+    one = world.join(upload=False)
+    other = world.join(upload=False)
+    assert not world.happened(Paired)
+    world.wait(10)
+    world.say(one, Move(True))
+    assert neighbours(world)[one] == {other}
+
+
+def test_swarms_do_not_mix() -> None:
+    world = World()
+    world.join(content="a" * 32)
+    world.join(content="b" * 32)
+    world.join(content="a" * 32, site="other")
+    assert not world.happened(Paired)
+    assert [message.peers for socket in world.ids for message in world.all(socket, Joined)] == [
+        0,
+        0,
+        0,
+    ]
+
+
+def test_whoever_moves_all_the_time_is_looked_after_once_a_second() -> None:
+    world = World()
+    mover = world.join(position=at(0))
+    world.join(position=at(500))
+    world.wait(10)
+    world.say(mover, Move(True, at(1)))
+    world.say(mover, Move(True, at(500)))
+    assert not world.happened(Paired)
+    world.wait(1.0)
+    assert len(world.happened(Paired)) == 1
+
+
+# The end of a pairing
+
+
+def pair_of(world: World) -> tuple[int, int, str]:
+    """Two peers and their pairing, which the second was invited to."""
+    first, second = world.join(), world.join()
+    return first, second, world.last(second, Invite).pairing
+
+
+def link(world: World, first: int, second: int, pairing: str) -> None:
+    world.offer(second, pairing)
+    world.answer(first, pairing)
+    world.say(first, Linked(pairing, 120.0))
+
+
+def test_a_pairing_that_is_not_linked_in_time_is_over() -> None:
+    world = World()
+    first, second, pairing = pair_of(world)
+    world.wait(LINK_TIMEOUT - 0.1)
+    assert not world.all(first, Unpaired)
+    world.wait(0.1)
+    assert world.last(first, Unpaired).pairing == pairing
+    assert world.last(second, Unpaired).pairing == pairing
+    assert world.happened(PairingFailed) == [PairingFailed(pairing)]
+
+
+def test_a_linked_pairing_has_no_deadline() -> None:
+    world = World()
+    first, second, pairing = pair_of(world)
+    link(world, first, second, pairing)
+    assert world.happened(PairingLinked) == [PairingLinked(pairing, 120.0)]
+    assert world.swarms.timer_at() is None
+    world.wait(3600)
+    assert not world.all(first, Unpaired)
+
+
+def test_a_failure_is_told_to_the_other_end() -> None:
+    world = World()
+    first, second, pairing = pair_of(world)
+    world.say(second, Unlinked(pairing, "failed"))
+    assert world.last(first, Unpaired).pairing == pairing
+    assert not world.all(second, Unpaired)
+
+
+def test_the_end_of_a_link_is_not_told_since_both_see_it() -> None:
+    world = World()
+    first, second, pairing = pair_of(world)
+    link(world, first, second, pairing)
+    world.say(second, Unlinked(pairing, "closed"))
+    world.say(first, Unlinked(pairing, "closed"))
+    assert not world.all(first, Unpaired)
+    assert world.refusals(first) == []
+    assert not world.happened(PairingFailed)
+
+
+def test_the_same_two_meet_again_after_a_minute() -> None:
+    world = World()
+    _, second, pairing = pair_of(world)
+    world.say(second, Unlinked(pairing, "failed"))
+    world.wait(SHUN - 0.1)
+    assert len(world.happened(Paired)) == 1
+    world.wait(0.1)
+    assert len(world.happened(Paired)) == 2
+
+
+def test_whoever_sent_a_wrong_byte_is_not_met_again() -> None:
+    world = World()
+    first, second, pairing = pair_of(world)
+    link(world, first, second, pairing)
+    world.say(second, Unlinked(pairing, "integrity"))
+    world.wait(24 * 3600)
+    world.say(second, Move(True, at(1)))
+    assert len(world.happened(Paired)) == 1
+
+
+def test_a_lost_neighbour_is_replaced_at_once() -> None:
+    world = World(Rules(neighbours=1, links=1))
+    first, second, pairing = pair_of(world)
+    third = world.join()
+    assert neighbours(world)[third] == set()
+    world.say(first, Unlinked(pairing, "failed"))
+    assert len(neighbours(world)[third]) == 1
+    assert neighbours(world)[third] <= {first, second}
+
+
+def test_neighbours_of_one_that_leaves_get_others() -> None:
+    world = World(Rules(neighbours=1, links=1))
+    first, second, _ = pair_of(world)
+    third = world.join()
+    world.close(first)
+    assert isinstance(world.heard[second][1], Invite)
+    assert neighbours(world)[third] == {second}
+    assert world.all(second, Unpaired)
+
+
+def test_an_answer_after_the_end_is_only_answered() -> None:
+    world = World()
+    first, second, pairing = pair_of(world)
+    world.offer(second, pairing)
+    world.say(second, Unlinked(pairing, "timeout"))
+    world.say(first, SendAnswer(pairing, sdp("active")), Linked(pairing, 1.0))
+    assert world.refusals(first) == [("unknown_pairing", False)]

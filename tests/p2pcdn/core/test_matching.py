@@ -1,0 +1,94 @@
+"""Who is of use to whom, and a crowd that can be sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pcdn.core.matching import AHEAD, Crowd, Use, ranked, use_of
+from p2pcdn.wire.tracker import Position
+from tests.p2pcdn.core.swarming import at
+
+
+@dataclass
+class Someone:
+    position: Position | None = None
+    upload: bool = True
+
+
+@pytest.mark.parametrize(
+    ("supplier", "taker", "use"),
+    [
+        pytest.param(at(100), at(100), Use.COVERS, id="at the same place"),
+        pytest.param(at(0, 0, 999), at(500), Use.COVERS, id="a seeder"),
+        pytest.param(at(105), at(100), Use.COVERS, id="a little ahead"),
+        pytest.param(at(150), at(100), Use.AHEAD, id="ahead, within reach"),
+        pytest.param(at(110 + AHEAD), at(100), Use.AHEAD, id="as far ahead as helps"),
+        pytest.param(at(111 + AHEAD), at(100), Use.NONE, id="one further"),
+        pytest.param(at(90), at(100), Use.NONE, id="what it has has been played"),
+        pytest.param(at(91), at(100), Use.COVERS, id="it has one more"),
+        pytest.param(at(500), at(100), Use.NONE, id="far ahead"),
+        pytest.param(at(100), at(500), Use.NONE, id="far behind"),
+        pytest.param(at(100, of="b"), at(100), Use.ALIKE, id="another rendition"),
+        pytest.param(at(500, of="b"), at(100), Use.UNKNOWN, id="another one, perhaps shifted"),
+        pytest.param(None, at(100), Use.UNKNOWN, id="the supplier's place is unknown"),
+        pytest.param(at(100), None, Use.UNKNOWN, id="the taker's place is unknown"),
+        pytest.param(None, None, Use.UNKNOWN, id="nothing is known"),
+    ],
+)
+def test_a_supplier_is_of_use_where_it_holds_what_comes(
+    supplier: Position | None, taker: Position | None, use: Use
+) -> None:
+    assert use_of(Someone(supplier), Someone(taker)) is use
+
+
+def test_who_does_not_upload_is_of_no_use() -> None:
+    assert use_of(Someone(at(1), upload=False), Someone(at(1))) is Use.NONE
+
+
+def test_the_most_useful_come_first_and_the_useless_not_at_all() -> None:
+    seeker = Someone(at(100))
+    seeder, ahead, unknown = Someone(at(0, 0, 999)), Someone(at(140)), Someone()
+    needy, far = Someone(at(90)), Someone(at(900))
+    mixed = [far, needy, unknown, ahead, seeder]
+    assert ranked(seeker, mixed, Random(1)) == [seeder, ahead, unknown, needy]
+
+
+def test_two_that_do_not_upload_make_no_pair() -> None:
+    assert ranked(Someone(upload=False), [Someone(upload=False)], Random(1)) == []
+    assert len(ranked(Someone(upload=True), [Someone(upload=False)], Random(1))) == 1
+
+
+def test_equals_come_in_random_order() -> None:
+    others = [Someone() for _ in range(20)]
+    orders = {tuple(map(id, ranked(Someone(), others, Random(seed)))) for seed in range(5)}
+    assert len(orders) == 5
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9))))
+def test_a_crowd_is_a_set(steps: list[tuple[bool, int]]) -> None:
+    crowd: Crowd[int] = Crowd()
+    plain: set[int] = set()
+    for add, number in steps:
+        if add:
+            crowd.add(number)
+            plain.add(number)
+        else:
+            crowd.discard(number)
+            plain.discard(number)
+        assert set(crowd) == plain
+        assert len(crowd) == len(plain)
+        assert (number in crowd) == (number in plain)
+        assert set(crowd.sample(100, Random(1))) == plain
+
+
+def test_a_sample_of_a_large_crowd_is_small_and_without_repeats() -> None:
+    crowd: Crowd[int] = Crowd()
+    for number in range(1000):
+        crowd.add(number)
+    sample = crowd.sample(64, Random(1))
+    assert len(sample) == len(set(sample)) == 64

@@ -1,0 +1,114 @@
+"""What a tracker keeps of a peer, and that it is bounded."""
+
+from __future__ import annotations
+
+import ipaddress
+from math import inf
+
+from p2pcdn.core.member import (
+    ACQUAINTANCE_LASTS,
+    MOST_KEPT,
+    MOST_SHUNNED,
+    OFFER_LASTS,
+    KeptOffer,
+    Member,
+    Swarm,
+)
+from p2pcdn.core.pairing import Pairing, Phase
+from p2pcdn.wire.candidate import Sieve, Vantage
+
+VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
+
+
+def member(number: int = 1) -> Member:
+    return Member(number, f"{number:016x}", Swarm(("s", "c")), VANTAGE, True, None)
+
+
+def kept(number: int, since: float = 0.0) -> KeptOffer:
+    return KeptOffer(number, "v=0", Sieve(VANTAGE, 10), since)
+
+
+def introduce(a: Member, b: Member, now: float = 0.0) -> Pairing:
+    pairing = Pairing(f"{a.socket}-{b.socket}", a, b, Phase.INVITED, now + 15)
+    a.meet(b, pairing, now)
+    b.meet(a, pairing, now)
+    return pairing
+
+
+def test_the_oldest_offer_goes_first() -> None:
+    peer = member()
+    peer.keep(kept(1, 0.0))
+    peer.keep(kept(2, 1.0))
+    offer = peer.fresh_offer(2.0)
+    assert offer is not None
+    assert offer.number == 1
+
+
+def test_a_stale_offer_is_dropped() -> None:
+    peer = member()
+    peer.keep(kept(1, 0.0))
+    assert peer.fresh_offer(OFFER_LASTS - 0.001) is not None
+    assert peer.fresh_offer(OFFER_LASTS) is None
+    assert peer.offers == {}
+
+
+def test_too_many_offers_push_the_oldest_out() -> None:
+    peer = member()
+    for number in range(1000):
+        peer.keep(kept(number))
+    assert len(peer.offers) == MOST_KEPT
+    assert list(peer.offers) == [998, 999]
+
+
+def test_the_same_number_again_replaces_the_offer() -> None:
+    peer = member()
+    peer.keep(kept(1, 0.0))
+    peer.keep(kept(1, 5.0))
+    assert [offer.since for offer in peer.offers.values()] == [5.0]
+
+
+def test_two_are_paired_once_at_a_time() -> None:
+    a, b = member(1), member(2)
+    assert a.may_meet(b, 0.0, 60)
+    assert not a.may_meet(a, 0.0, 60)
+    pairing = introduce(a, b)
+    assert not a.may_meet(b, 0.0, 60)
+    a.part(pairing)
+    assert a.may_meet(b, 0.0, 60)
+
+
+def test_whoever_is_shunned_is_not_met_before_the_time() -> None:
+    a, b = member(1), member(2)
+    a.shun(b, 60.0)
+    assert not a.may_meet(b, 59.9, 60)
+    assert a.may_meet(b, 60.0, 60)
+    assert a.pardons_at(0.0) == 60.0
+    assert a.pardons_at(60.0) == inf
+
+
+def test_an_hour_has_so_many_acquaintances() -> None:
+    peer, others = member(0), [member(number) for number in range(1, 62)]
+    for number, other in enumerate(others[:60]):
+        assert peer.may_meet(other, float(number), 60)
+        peer.part(introduce(peer, other, float(number)))
+    newcomer = others[60]
+    assert not peer.may_meet(newcomer, 60.0, 60)
+    assert peer.may_meet(others[0], 60.0, 60), "an old acquaintance is none too many"
+    assert not peer.may_meet(newcomer, ACQUAINTANCE_LASTS - 0.1, 60)
+    assert peer.may_meet(newcomer, ACQUAINTANCE_LASTS, 60)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    peer = member(0)
+    for number in range(1, MOST_SHUNNED + 100):
+        peer.shun(member(number), inf)
+    assert len(peer._shunned) == MOST_SHUNNED
+
+
+def test_offers_that_wait_for_an_answer_are_counted() -> None:
+    a, b, c = member(1), member(2), member(3)
+    first, second = introduce(a, c), introduce(b, c)
+    assert (a.inbound, c.inbound) == (0, 2)
+    first.phase = Phase.ANSWERED
+    second.phase = Phase.OFFERED
+    assert c.inbound == 1

@@ -1,0 +1,318 @@
+"""The tracker's mind: who is let in, who is sent away, and what holds whatever peers do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from p2pcdn.core.swarm_ports import Arrived, Dismissed, Left, Paired, PairingFailed, Reported, Rules
+from p2pcdn.errors import ErrorCode
+from p2pcdn.model import PROTOCOL
+from p2pcdn.wire.tracker import (
+    Answered,
+    Candidated,
+    FromTracker,
+    Invite,
+    Join,
+    Joined,
+    Leave,
+    Linked,
+    Move,
+    Offered,
+    Prepared,
+    PreparedCandidate,
+    PreparedOffer,
+    Refused,
+    Report,
+    SendAnswer,
+    SendCandidate,
+    SendOffer,
+    Taken,
+    Unlinked,
+    Unpaired,
+)
+from tests.p2pcdn.core.swarming import CONTENT, World, at, mdns, sdp
+
+
+def join(**changes: Any) -> Join:
+    fields: dict[str, Any] = {
+        "protocol": PROTOCOL,
+        "site": "pk_demo",
+        "content": CONTENT,
+        "client": "browser",
+        "upload": True,
+    }
+    return Join(**(fields | changes))
+
+
+def test_a_join_is_answered_with_an_id_and_how_many_others_there_are() -> None:
+    world = World()
+    first, second = world.join(), world.join()
+    assert world.all(first, Joined) == [Joined(world.ids[first], 0)]
+    assert world.all(second, Joined)[0].peers == 1
+    assert len(world.ids[first]) == 16
+    assert world.ids[first] != world.ids[second]
+
+
+def test_the_owner_hears_of_everybody_who_comes_and_goes() -> None:
+    world = World()
+    viewer = world.join()
+    native = world.connect()
+    world.say(native, join(client="native"))
+    world.close(viewer)
+    assert world.events == [
+        Arrived(world.ids[viewer], CONTENT, True),
+        Arrived(world.ids[native], CONTENT, False),
+        *world.happened(Paired),
+        *world.happened(PairingFailed),
+        Left(world.ids[viewer]),
+    ]
+
+
+def test_reports_are_handed_on_under_the_name_of_the_socket() -> None:
+    world = World()
+    viewer = world.join()
+    report = Report(1, 2, 3, 4)
+    world.say(viewer, report)
+    assert world.happened(Reported) == [Reported(world.ids[viewer], report)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        pytest.param(join(protocol=PROTOCOL + 1), "unsupported_protocol", id="newer"),
+        pytest.param(join(protocol=0), "unsupported_protocol", id="older"),
+        pytest.param(join(site="pk_other"), "unknown_site", id="site"),
+        pytest.param(Report(0, 0, 0, 0), "unexpected", id="no join"),
+        pytest.param(Leave(), "unexpected", id="leaves before it came"),
+    ],
+)
+def test_who_is_not_let_in(wrong: Any, code: str) -> None:
+    world = World(Rules(sites=frozenset({"pk_demo"})))
+    other = world.join()
+    heard = len(world.heard[other])
+    socket = world.connect()
+    world.say(socket, wrong)
+    assert world.refusals(socket) == [(code, True)]
+    assert world.happened(Dismissed) == [Dismissed(socket, ErrorCode(code))]
+    assert len(world.heard[other]) == heard
+
+
+def test_with_a_bad_offer_in_its_join_nobody_hears_of_the_peer() -> None:
+    world = World()
+    other = world.join()
+    heard = len(world.heard[other])
+    socket = world.connect()
+    world.say(socket, join(offers=(PreparedOffer(1, "rubbish"),)))
+    assert world.refusals(socket) == [("bad_sdp", True)]
+    assert len(world.heard[other]) == heard
+    assert len(world.happened(Arrived)) == 1
+
+
+def test_a_socket_joins_once() -> None:
+    world = World()
+    first, second = world.join(), world.join()
+    world.say(second, join(content="e" * 32))
+    assert world.refusals(second) == [("unexpected", True)]
+    assert world.all(first, Unpaired)
+
+
+def test_whoever_leaves_is_gone_and_the_socket_is_to_be_closed() -> None:
+    world = World()
+    viewer = world.join()
+    world.say(viewer, Leave())
+    assert world.happened(Left) == [Left(world.ids[viewer])]
+    assert world.happened(Dismissed) == [Dismissed(viewer, None)]
+    assert world.all(world.join(), Joined)[0].peers == 0
+
+
+def test_what_a_dismissed_socket_still_says_is_not_heard() -> None:
+    world = World()
+    viewer = world.join()
+    world.say(viewer, Leave(), join(), Move(True), Report(0, 0, 0, 0), Leave())
+    assert len(world.happened(Dismissed)) == 1
+    assert not world.happened(Reported)
+    world.close(viewer)
+    assert len(world.happened(Left)) == 1
+
+
+def test_nothing_is_kept_of_those_who_left() -> None:
+    world = World()
+    for _ in range(50):
+        world.join(1, 2)
+    for socket in list(world.open):
+        world.close(socket)
+    assert not world.swarms._members
+    assert not world.swarms._swarms
+    assert not world.swarms._vantages
+    assert world.swarms.timer_at() is None
+
+
+def test_the_same_seed_gives_the_same_answers() -> None:
+    def run(seed: int) -> dict[int, list[FromTracker]]:
+        world = World(seed=seed)
+        for number in range(30):
+            world.join(number, position=at(number))
+        return world.heard
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+
+
+def test_a_search_in_a_large_swarm_looks_at_few() -> None:
+    world = World()
+    sockets = [world.join() for _ in range(1000)]
+    swarm = world.swarms._members[sockets[0]].swarm
+    looked: list[int] = []
+    sample = swarm.members.sample
+
+    def counting(most: int, rng: Any) -> list[Any]:
+        found = sample(most, rng)
+        looked.append(len(found))
+        return found
+
+    swarm.members.sample = swarm.open.sample = counting  # type: ignore[method-assign]
+    world.join()
+    assert looked
+    assert max(looked) <= 64
+
+
+class AnythingGoes(RuleBasedStateMachine):
+    """Peers that do what they like; whatever they do, the tracker keeps to its rules."""
+
+    sockets: Bundle[Any] = Bundle("sockets")
+    RULES = Rules(neighbours=3, links=4, pending_offers=2, peers_per_hour=6, candidates=3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(self.RULES)
+        self.issued: dict[str, set[int]] = {}
+        self.checked: dict[int, int] = {}
+
+    @rule(
+        target=sockets,
+        offers=st.integers(0, 2),
+        upload=st.booleans(),
+        head=st.none() | st.integers(0, 200),
+        content=st.sampled_from("ab"),
+    )
+    def joins(self, offers: int, upload: bool, head: int | None, content: str) -> int:
+        return self.world.join(
+            *range(offers),
+            upload=upload,
+            position=None if head is None else at(head),
+            content=content * 32,
+        )
+
+    @rule(target=sockets)
+    def connects(self) -> int:
+        return self.world.connect()
+
+    @rule(socket=consumes(sockets))
+    def closes(self, socket: int) -> None:
+        self.world.close(socket)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 4.0, 15.0, 60.0, 3600.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.wait(seconds)
+
+    @rule(
+        socket=sockets,
+        what=st.sampled_from(
+            ["offer", "answer", "candidate", "linked", "failed", "integrity", "closed"]
+        ),
+        data=st.data(),
+    )
+    def speaks_on_a_pairing(self, socket: int, what: str, data: st.DataObject) -> None:
+        """On its own pairings, or on somebody else's."""
+        if not self.issued:
+            return
+        mine = [pairing for pairing, ends in self.issued.items() if socket in ends]
+        strange = data.draw(st.integers(0, 4)) == 0
+        pool = list(self.issued) if strange or not mine else mine
+        pairing = data.draw(st.sampled_from(pool))
+        messages: dict[str, Any] = {
+            "offer": SendOffer(pairing, sdp()),
+            "answer": SendAnswer(pairing, sdp("active")),
+            "candidate": SendCandidate(pairing, mdns(socket)),
+            "linked": Linked(pairing, 50.0),
+        }
+        self.world.say(socket, messages.get(what) or Unlinked(pairing, what))  # type: ignore[arg-type]
+
+    @rule(socket=sockets)
+    def does_what_it_is_asked(self, socket: int) -> None:
+        self.world.act(socket)
+
+    @rule(
+        socket=sockets,
+        message=st.sampled_from(
+            [
+                Prepared(1, sdp()),
+                Prepared(2, "rubbish"),
+                PreparedCandidate(1, mdns(7)),
+                PreparedCandidate(3, "rubbish"),
+                Move(False),
+                Move(True, at(100)),
+                Report(1, 1, 1, 1),
+                Leave(),
+                join(),
+                join(protocol=9),
+            ]
+        ),
+    )
+    def speaks(self, socket: int, message: Any) -> None:
+        self.world.say(socket, message)
+
+    @invariant()
+    def pairings_are_told_to_both_ends_and_used_by_them_only(self) -> None:
+        world = self.world
+        for paired in world.happened(Paired):
+            if paired.pairing not in self.issued:
+                ends = {world.socket_of(paired.a), world.socket_of(paired.b)}
+                assert len(ends) == 2
+                self.issued[paired.pairing] = ends
+        named = Invite | Taken | Offered | Answered | Candidated | Unpaired
+        for socket, heard in world.heard.items():
+            for message in heard[self.checked.get(socket, 0) :]:
+                if isinstance(message, named):
+                    assert socket in self.issued[message.pairing]
+            self.checked[socket] = len(heard)
+
+    @invariant()
+    def limits_are_kept(self) -> None:
+        for member in self.world.swarms._members.values():
+            assert len(member.pairings) <= self.RULES.links
+            assert len(member.pairings) == len(member.partners)
+            assert member.inbound <= self.RULES.pending_offers
+            assert len(member.offers) <= 2
+            assert member.present
+            for pairing in member.pairings.values():
+                assert pairing.other(member).swarm is member.swarm
+                assert pairing.other(member).present
+        for swarm in self.world.swarms._swarms.values():
+            assert set(swarm.open) <= set(swarm.members)
+
+    @invariant()
+    def a_candidate_or_description_passes_so_often_and_no_more(self) -> None:
+        for heard in self.world.heard.values():
+            seen: dict[tuple[str, str], int] = {}
+            for message in heard:
+                if isinstance(message, Offered | Answered | Candidated):
+                    key = (type(message).__name__, message.pairing)
+                    seen[key] = seen.get(key, 0) + 1
+            for (kind, _), times in seen.items():
+                assert times <= (self.RULES.candidates if kind == "Candidated" else 1)
+
+    @invariant()
+    def an_error_that_ends_is_the_last_word(self) -> None:
+        for heard in self.world.heard.values():
+            fatal = [isinstance(message, Refused) and message.fatal for message in heard]
+            assert not any(fatal[:-1])
+
+
+AnythingGoes.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnythingGoes = AnythingGoes.TestCase
