@@ -80,3 +80,22 @@ export function chunkLength(length: number, chunk: number): number {
 export function bytesOf(length: number, [first, last]: Span): Span {
   return [first * CHUNK_SIZE, Math.min(length, (last + 1) * CHUNK_SIZE) - 1];
 }
+
+/** The parts one after the other. */
+export function joined(parts: readonly ArrayLike<number>[]): Bytes {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** The text's UTF-8 bytes. (The language itself has no TextEncoder: that is a platform's.) */
+export function utf8(text: string): Bytes {
+  const bytes = encodeURIComponent(text).replace(/%(..)/g, (_, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  );
+  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+}

@@ -13,7 +13,7 @@
  * What a signature covers is `signedBytes`, never the JSON text, which any proxy may re-serialise.
  */
 
-import { CHUNK_SIZE, HASH_SIZE, chunkCount, type Bytes } from "../model";
+import { CHUNK_SIZE, HASH_SIZE, chunkCount, joined, utf8, type Bytes } from "../model";
 import type { RenditionManifest, SegmentRecord } from "./schema";
 
 export type {
@@ -36,8 +36,8 @@ export function rootInput(
   length: number,
   hashes: Iterable<Uint8Array>,
 ): Bytes {
-  return join([
-    ascii("p2pcdn segment v1\n"),
+  return joined([
+    utf8("p2pcdn segment v1\n"),
     text(content),
     text(rendition),
     u64(sequence),
@@ -49,8 +49,8 @@ export function rootInput(
 
 /** The canonical bytes of a page that its signatures cover. */
 export function signedBytes(manifest: RenditionManifest): Bytes {
-  return join([
-    ascii("p2pcdn rendition v1\n"),
+  return joined([
+    utf8("p2pcdn rendition v1\n"),
     text(manifest.site),
     text(manifest.content),
     text(manifest.rendition),
@@ -85,19 +85,8 @@ function recordBytes(record: SegmentRecord): ArrayLike<number>[] {
 }
 
 function text(value: string): Bytes {
-  const data = ascii(utf8(value));
-  return join([[data.length >> 8, data.length & 255], data]);
-}
-
-/** The text's UTF-8 bytes, each as one character: the language itself has no TextEncoder. */
-function utf8(value: string): string {
-  return encodeURIComponent(value).replace(/%(..)/g, (_, hex: string) =>
-    String.fromCharCode(parseInt(hex, 16)),
-  );
-}
-
-function ascii(value: string): Bytes {
-  return Uint8Array.from(value, (character) => character.charCodeAt(0));
+  const data = utf8(value);
+  return joined([[data.length >> 8, data.length & 255], data]);
 }
 
 function u32(value: number): ArrayLike<number> {
@@ -105,15 +94,5 @@ function u32(value: number): ArrayLike<number> {
 }
 
 function u64(value: number): ArrayLike<number> {
-  return join([u32(Math.floor(value / 2 ** 32)), u32(value)]);
-}
-
-function join(parts: readonly ArrayLike<number>[]): Bytes {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+  return joined([u32(Math.floor(value / 2 ** 32)), u32(value)]);
 }

@@ -1,0 +1,128 @@
+/**
+ * Who holds what: the neighbours' announcements, as far as they can be of use.
+ *
+ * Chunks are kept as bit masks, a whole number a segment. An announcement costs its sender little,
+ * so what a link can make us remember is bounded; what lies beyond is not believed to be held.
+ */
+
+import { segmentId, spansOf, type SegmentKey, type Span } from "../model";
+import type { Holding } from "../wire/link";
+
+/** Segments remembered a link: four hours of 2 s segments. */
+const MOST_SEGMENTS = 8_192;
+
+/** Chunks remembered a segment: 256 MiB. */
+const MOST_CHUNKS = 4_096;
+
+/** Runs of chunks a holding (the wire's own bound); what is more ragged is not told. */
+const MOST_SPANS = 128;
+
+/** How long somebody's `loading` is believed; by then it has become a `have`, or it failed. */
+export const LOADING_LASTS = 6;
+
+/** The bit mask of these chunk numbers. */
+export function maskOf(spans: Iterable<Span>): bigint {
+  let mask = 0n;
+  for (const span of spans) {
+    const first = Math.max(span[0], 0);
+    const last = Math.min(span[1], MOST_CHUNKS - 1);
+    if (first <= last) mask |= ((1n << BigInt(last - first + 1)) - 1n) << BigInt(first);
+  }
+  return mask;
+}
+
+/** The announcement of these chunks. */
+export function holdingOf({ rendition, sequence }: SegmentKey, chunks: Iterable<number>): Holding {
+  return { rendition, sequence, chunks: spansOf(chunks).slice(0, MOST_SPANS) };
+}
+
+interface Load {
+  readonly mask: bigint;
+  readonly until: number;
+}
+
+/** What each link has announced. */
+export class Availability {
+  private readonly held = new Map<number, Map<string, bigint>>();
+  private readonly loading = new Map<number, Map<string, Load>>();
+
+  have(link: number, holdings: readonly Holding[]): void {
+    const held = this.held.get(link) ?? new Map<string, bigint>();
+    this.held.set(link, held);
+    for (const holding of holdings) {
+      const id = segmentId(holding);
+      if (held.has(id) || held.size < MOST_SEGMENTS) {
+        held.set(id, (held.get(id) ?? 0n) | maskOf(holding.chunks));
+      }
+    }
+    this.loaded(link, holdings);
+  }
+
+  gone(link: number, holdings: readonly Holding[]): void {
+    const held = this.held.get(link);
+    for (const holding of holdings) {
+      const id = segmentId(holding);
+      const left = (held?.get(id) ?? 0n) & ~maskOf(holding.chunks);
+      if (left) held?.set(id, left);
+      else held?.delete(id);
+    }
+    this.loaded(link, holdings);
+  }
+
+  /** The link says that it fetches these from the origin. */
+  loads(link: number, holdings: readonly Holding[], now: number): void {
+    const loading = this.loading.get(link) ?? new Map<string, Load>();
+    this.loading.set(link, loading);
+    for (const [id, { until }] of loading) if (until <= now) loading.delete(id);
+    for (const holding of holdings) {
+      const id = segmentId(holding);
+      if (loading.has(id) || loading.size < MOST_SEGMENTS) {
+        const mask = (loading.get(id)?.mask ?? 0n) | maskOf(holding.chunks);
+        loading.set(id, { mask, until: now + LOADING_LASTS });
+      }
+    }
+  }
+
+  /** The link turned out not to hold this chunk. */
+  lacks(link: number, segment: SegmentKey, chunk: number): void {
+    this.gone(link, [holdingOf(segment, [chunk])]);
+  }
+
+  /** The link is over. */
+  forget(link: number): void {
+    this.held.delete(link);
+    this.loading.delete(link);
+  }
+
+  /** The links that hold this chunk, in the order in which they came up. */
+  holders(segment: SegmentKey, chunk: number): number[] {
+    const id = segmentId(segment);
+    const bit = 1n << BigInt(chunk);
+    return [...this.held].flatMap(([link, held]) => ((held.get(id) ?? 0n) & bit ? [link] : []));
+  }
+
+  /** Until when somebody's `loading` of this chunk is to be believed, if anybody's. */
+  loadedUntil(segment: SegmentKey, chunk: number, now: number): number | null {
+    const id = segmentId(segment);
+    const bit = 1n << BigInt(chunk);
+    let latest: number | null = null;
+    for (const loading of this.loading.values()) {
+      const { mask, until } = loading.get(id) ?? { mask: 0n, until: 0 };
+      if (mask & bit && until > now) latest = Math.max(until, latest ?? until);
+    }
+    return latest;
+  }
+
+  /** What the link has, or has given up, it is no longer loading. */
+  private loaded(link: number, holdings: readonly Holding[]): void {
+    const loading = this.loading.get(link);
+    for (const holding of holdings) {
+      const id = segmentId(holding);
+      const load = loading?.get(id);
+      if (!load) continue;
+      const mask = load.mask & ~maskOf(holding.chunks);
+      if (mask) loading?.set(id, { ...load, mask });
+      else loading?.delete(id);
+    }
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * How links come about: the talk with the tracker, and every connection until its channels open.
+ *
+ *     out --welcome--> welcomed --join--> joining --joined--> in
+ *      ^------------------- socket closed -----------------------'
+ *
+ *     a link:  offering --described--> spare --taken--> connecting --opened--> open
+ *              (invited: offering goes straight to connecting; offered: answering --described-->
+ *              connecting)
+ *
+ * The join carries an offer that is for nobody in particular, so that the first link costs no round
+ * trip more than the tracker needs to name it. Such a spare offer is used once, or thrown away when
+ * its addresses may have gone stale.
+ */
+
+import { PROTOCOL } from "../model";
+import type {
+  FromTracker,
+  Position,
+  PreparedOffer,
+  ToTracker,
+  Welcome,
+} from "../wire/tracker";
+import { earliest, type Numbers } from "./manifest";
+import type {
+  CandidateFound,
+  Described,
+  Event,
+  LinkClosed,
+  LinkOpened,
+  LinkReason,
+  Outgoing,
+  TrackerDown,
+  TrackerSays,
+} from "./ports";
+
+/** From hearing of a pairing to an open channel; most links need under one second. */
+export const CONNECT_TIMEOUT = 4;
+/** How long the join waits for the offer that it should carry. */
+const OFFER_PATIENCE = 0.5;
+/** A spare offer's addresses may go stale when a NAT forgets them; the tracker keeps it for 60 s. */
+const SPARE_LASTS = 55;
+
+/** Where a link that is coming about stands. */
+type Stage = "offering" | "spare" | "answering" | "connecting" | "open";
+
+/** A link, from the moment it has a number. */
+interface Pending {
+  readonly number: number;
+  stage: Stage;
+  since: number;
+  pairing: string | null;
+  /** Found before there was anything to send them with. */
+  candidates: CandidateFound[];
+}
+
+/** What a join says about us. */
+export interface Identity {
+  readonly site: string;
+  readonly content: string;
+  readonly client: "browser" | "native";
+}
+
+/** The tracker's socket as the core sees it. */
+export class Signaling {
+  state: "out" | "welcomed" | "joining" | "in" = "out";
+  /** Our id, once the tracker has let us in. */
+  peer = "";
+  welcome: Welcome | null = null;
+  upload = true;
+  position: Position | null = null;
+  private readonly links = new Map<number, Pending>();
+  private joinAt: number | null = null;
+  private messages: Outgoing[] = [];
+  private events: Event[] = [];
+
+  constructor(
+    private readonly identity: Identity,
+    private readonly numbers: Numbers,
+  ) {}
+
+  /** Whether a link may come up at any moment. */
+  connecting(): boolean {
+    return [...this.links.values()].some(
+      ({ stage, pairing }) => pairing !== null && stage !== "spare" && stage !== "open",
+    );
+  }
+
+  pairingOf(number: number): string | null {
+    return this.links.get(number)?.pairing ?? null;
+  }
+
+  /** Tell the tracker something, if we are in. */
+  tell(message: ToTracker): void {
+    if (this.state === "in") this.send(message);
+  }
+
+  /** Leave the swarm, and close what was coming about. */
+  leave(): void {
+    this.tell({ type: "leave" });
+    this.dropUnopened();
+    this.state = "out";
+  }
+
+  // The five verbs
+
+  receive(
+    message: TrackerSays | TrackerDown | Described | CandidateFound | LinkOpened | LinkClosed,
+    now: number,
+  ): void {
+    switch (message.type) {
+      case "TrackerSays":
+        this.hear(message.message, now);
+        break;
+      case "TrackerDown":
+        this.dropUnopened();
+        this.state = "out";
+        this.joinAt = null;
+        break;
+      case "Described":
+        this.described(message.link, message.sdp, now);
+        break;
+      case "CandidateFound":
+        this.found(message);
+        break;
+      case "LinkOpened":
+        this.opened(message.link, now);
+        break;
+      case "LinkClosed":
+        this.over(message.link, message.reason);
+        break;
+    }
+  }
+
+  /** The link failed or ended: the tracker may have a replacement. */
+  over(number: number, reason: LinkReason): void {
+    const pairing = this.pairingOf(number);
+    this.links.delete(number);
+    if (pairing !== null) this.tell({ type: "unlinked", pairing, reason });
+  }
+
+  timerAt(): number | null {
+    return earliest([this.joinAt, ...Array.from(this.links.values(), deadline)]);
+  }
+
+  onTimer(now: number): void {
+    if (this.joinAt !== null && this.joinAt <= now) this.join([]);
+    for (const link of this.links.values()) {
+      const at = deadline(link);
+      if (at === null || at > now) continue;
+      this.events.push({ type: "CloseLink", link: link.number });
+      this.over(link.number, "timeout");
+    }
+  }
+
+  takeMessages(): Outgoing[] {
+    const messages = this.messages;
+    this.messages = [];
+    return messages;
+  }
+
+  takeEvents(): Event[] {
+    const events = this.events;
+    this.events = [];
+    return events;
+  }
+
+  // The tracker's messages
+
+  private hear(message: FromTracker, now: number): void {
+    switch (message.type) {
+      case "welcome":
+        this.welcome = message;
+        this.state = "welcomed";
+        this.joinAt = now + OFFER_PATIENCE;
+        this.offer(null, now);
+        break;
+      case "joined":
+        this.state = "in";
+        this.peer = message.peer;
+        this.events.push({ type: "Entered", peer: message.peer });
+        break;
+      case "error":
+        if (message.fatal) {
+          const { code, retry_after: retryAfter } = message;
+          this.events.push({ type: "TrackerRefused", code, retryAfter });
+        }
+        break;
+      case "invite":
+        this.offer(message.pairing, now);
+        break;
+      case "offer": {
+        const { number } = this.begin("answering", message.pairing, now);
+        this.events.push({ type: "MakeAnswer", link: number, sdp: message.sdp });
+        break;
+      }
+      case "taken":
+        this.taken(message.offer, message.pairing, now);
+        break;
+      case "answer": {
+        const link = this.paired(message.pairing)?.number;
+        if (link !== undefined) this.events.push({ type: "TakeAnswer", link, sdp: message.sdp });
+        break;
+      }
+      case "candidate": {
+        const { candidate, mid } = message;
+        const link = this.paired(message.pairing)?.number;
+        if (link !== undefined) this.events.push({ type: "AddCandidate", link, candidate, mid });
+        break;
+      }
+      case "unpaired": {
+        const paired = this.paired(message.pairing);
+        if (paired && paired.stage !== "open") this.close(paired);
+        break;
+      }
+    }
+  }
+
+  private taken(number: number, pairing: string, now: number): void {
+    const link = this.links.get(number);
+    if (link?.stage !== "spare") {
+      // It went stale as the tracker gave it away.
+      this.send({ type: "unlinked", pairing, reason: "failed" });
+      return;
+    }
+    link.stage = "connecting";
+    link.pairing = pairing;
+    link.since = now;
+    this.offer(null, now);
+  }
+
+  // Our own ends
+
+  private described(number: number, sdp: string, now: number): void {
+    const link = this.links.get(number);
+    if (!link) return;
+    const { stage, pairing } = link;
+    if (stage === "answering" || stage === "offering") {
+      if (pairing !== null) {
+        this.send({ type: stage === "answering" ? "answer" : "offer", pairing, sdp });
+        link.stage = "connecting";
+      } else {
+        link.stage = "spare";
+        link.since = now;
+        if (this.joinAt !== null) this.join([{ offer: number, sdp }]);
+        else this.send({ type: "prepared", offer: number, sdp });
+      }
+    }
+    const found = link.candidates;
+    link.candidates = [];
+    for (const candidate of found) this.found(candidate);
+  }
+
+  private found(found: CandidateFound): void {
+    const link = this.links.get(found.link);
+    if (!link) return;
+    const { candidate, mid } = found;
+    const { stage, pairing, number: offer } = link;
+    if (stage === "offering" || stage === "answering") link.candidates.push(found);
+    else if (pairing !== null) this.send({ type: "candidate", pairing, candidate, mid });
+    else this.send({ type: "prepared_candidate", offer, candidate, mid });
+  }
+
+  private opened(number: number, now: number): void {
+    const link = this.links.get(number);
+    const pairing = this.pairingOf(number);
+    if (!link || pairing === null) return;
+    link.stage = "open";
+    const took = Math.round((now - link.since) * 10_000) / 10;
+    this.tell({ type: "linked", pairing, took });
+  }
+
+  private join(offers: readonly PreparedOffer[]): void {
+    this.joinAt = null;
+    this.state = "joining";
+    const { identity, upload, position } = this;
+    this.send({ type: "join", protocol: PROTOCOL, ...identity, upload, offers, position });
+  }
+
+  // Book-keeping
+
+  private send(message: ToTracker): void {
+    this.messages.push({ type: "TellTracker", message });
+  }
+
+  private begin(stage: Stage, pairing: string | null, since: number): Pending {
+    const link: Pending = { number: this.numbers(), stage, since, pairing, candidates: [] };
+    this.links.set(link.number, link);
+    return link;
+  }
+
+  private offer(pairing: string | null, now: number): void {
+    this.events.push({ type: "MakeOffer", link: this.begin("offering", pairing, now).number });
+  }
+
+  private paired(pairing: string): Pending | undefined {
+    return [...this.links.values()].find((link) => link.pairing === pairing);
+  }
+
+  private close({ number }: Pending): void {
+    this.events.push({ type: "CloseLink", link: number });
+    this.links.delete(number);
+  }
+
+  private dropUnopened(): void {
+    for (const link of this.links.values()) {
+      if (link.stage === "open") link.pairing = null; // the next socket knows nothing of it
+      else this.close(link);
+    }
+  }
+}
+
+function deadline({ stage, pairing, since }: Pending): number | null {
+  if (stage === "open") return null;
+  return since + (pairing === null ? SPARE_LASTS : CONNECT_TIMEOUT);
+}

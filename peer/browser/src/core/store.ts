@@ -1,0 +1,84 @@
+/**
+ * The chunks that a peer holds: verified ones only, within a bound of bytes.
+ *
+ * When the bound is passed, whole segments go: first those that the play head has left furthest
+ * behind, then those furthest ahead. A segment that is on its way in, or about to be handed to the
+ * player, is pinned by the caller.
+ */
+
+import { joined, segmentId, type Bytes, type ChunkKey, type SegmentKey } from "../model";
+
+/** A segment, and the chunks that are held of it. */
+export interface Held {
+  readonly segment: SegmentKey;
+  readonly chunks: ReadonlyMap<number, Bytes>;
+}
+
+/** Holds at most `limit` bytes of chunks, once `evict` has been called. */
+export class Store {
+  size = 0;
+  private readonly held = new Map<string, Held & { readonly chunks: Map<number, Bytes> }>();
+
+  constructor(readonly limit: number) {}
+
+  /** Keep a verified chunk; one that is held already stays as it is. */
+  put(key: ChunkKey, data: Bytes): void {
+    const { rendition, sequence, chunk } = key;
+    const id = segmentId(key);
+    const held = this.held.get(id) ?? { segment: { rendition, sequence }, chunks: new Map() };
+    this.held.set(id, held);
+    if (held.chunks.has(chunk)) return;
+    held.chunks.set(chunk, data);
+    this.size += data.length;
+  }
+
+  get(key: ChunkKey): Bytes | undefined {
+    return this.held.get(segmentId(key))?.chunks.get(key.chunk);
+  }
+
+  /** The numbers of the chunks held of a segment. */
+  chunks(segment: SegmentKey): number[] {
+    return [...(this.held.get(segmentId(segment))?.chunks.keys() ?? [])];
+  }
+
+  /** Every segment of which something is held. */
+  segments(): SegmentKey[] {
+    return Array.from(this.held.values(), ({ segment }) => segment);
+  }
+
+  /** The bytes of a segment whose chunks are all held. */
+  assemble(segment: SegmentKey): Bytes {
+    const chunks = [...(this.held.get(segmentId(segment))?.chunks ?? [])];
+    return joined(chunks.sort(([a], [b]) => a - b).map(([, data]) => data));
+  }
+
+  /** Forget a segment; returns the chunks that were held of it. */
+  drop(segment: SegmentKey): number[] {
+    const id = segmentId(segment);
+    const chunks = this.held.get(id)?.chunks ?? new Map<number, Bytes>();
+    this.held.delete(id);
+    for (const data of chunks.values()) this.size -= data.length;
+    return [...chunks.keys()].sort((a, b) => a - b);
+  }
+
+  /**
+   * Drop segments until the bound holds; returns what was dropped.
+   *
+   * `head` is the sequence at the play head. What is pinned stays, even over the bound.
+   */
+  evict(head: number, pinned: ReadonlySet<string>): [SegmentKey, number[]][] {
+    const dropped: [SegmentKey, number[]][] = [];
+    for (const segment of this.segments().sort((a, b) => compareWorth(a, b, head))) {
+      if (this.size <= this.limit) break;
+      if (!pinned.has(segmentId(segment))) dropped.push([segment, this.drop(segment)]);
+    }
+    return dropped;
+  }
+}
+
+/** Sorts what is behind the play head before what is ahead, the furthest first. */
+function compareWorth(a: SegmentKey, b: SegmentKey, head: number): number {
+  const ahead = Number(a.sequence >= head) - Number(b.sequence >= head);
+  const nearer = Math.abs(b.sequence - head) - Math.abs(a.sequence - head);
+  return ahead || nearer || (a.rendition < b.rendition ? -1 : 1);
+}

@@ -1,0 +1,181 @@
+/**
+ * One segment on its way in, chunk by chunk, from whichever sources.
+ *
+ *               asked of a link              arrived            hash right
+ *     missing ------------------> peer -------------> checking ------------> have
+ *        |  ^----- lost ----------'  '--- deadline --.   |  |
+ *        |  '------ hash wrong ----------------------|---'  |
+ *        '---- asked of the origin ---> origin <-----' -----'
+ *
+ * A chunk in `peer` that is asked of the origin as well becomes `origin`, and whichever copy
+ * arrives first is checked; the other one is waste. Bytes count for nothing before they have been
+ * verified.
+ */
+
+import { chunkCount, chunkLength, joined, type Bytes, type SegmentKey, type Span } from "../model";
+import type { SegmentRecord } from "../wire/manifest";
+import { earliest, type Numbers } from "./manifest";
+import type { Check } from "./ports";
+
+/** Seconds before the origin is asked again for what it did not deliver. */
+const FIRST_PAUSE = 0.25;
+/** A verifier that does not answer by then has said no. */
+const CHECK_TIMEOUT = 5;
+
+/** Where a chunk of a transfer stands. */
+export type ChunkState = "missing" | "peer" | "origin" | "checking" | "have";
+
+/** A byte range on its way from the origin, cut into the chunks of one segment. */
+export class Fetch {
+  received = 0;
+  /** Bytes that were verified while the fetch was under way, not in the figures yet. */
+  kept = 0;
+  /** Whether it came from an HTTP cache; null while that is not known. */
+  cached: boolean | null = null;
+  private next: number;
+  private rest: Bytes = new Uint8Array();
+
+  /** `length` is of the whole segment. */
+  constructor(
+    readonly number: number,
+    readonly key: SegmentKey,
+    readonly length: number,
+    readonly chunks: Span,
+  ) {
+    this.next = chunks[0];
+  }
+
+  /** The chunks that `data` completes; null if it is more than was asked for. */
+  take(data: Bytes): [number, Bytes][] | null {
+    this.received += data.length;
+    const arrived = this.rest.length ? joined([this.rest, data]) : data;
+    let at = 0;
+    const whole: [number, Bytes][] = [];
+    for (; this.next <= this.chunks[1]; this.next++) {
+      const size = chunkLength(this.length, this.next);
+      if (arrived.length - at < size) break;
+      whole.push([this.next, arrived.slice(at, (at += size))]);
+    }
+    this.rest = arrived.slice(at);
+    return this.next > this.chunks[1] && this.rest.length ? null : whole;
+  }
+
+  /** The chunks that have not arrived. */
+  left(): number[] {
+    const left = [];
+    for (let chunk = this.next; chunk <= this.chunks[1]; chunk++) left.push(chunk);
+    return left;
+  }
+}
+
+/** A chunk's bytes and where they came from: a link, a fetch, or (neither) the shell. */
+export interface Copy {
+  readonly chunk: number;
+  readonly data: Bytes;
+  readonly link?: number;
+  readonly fetch?: Fetch;
+}
+
+/** The chunks of `record` that are not held yet. */
+export class Transfer {
+  readonly states: ChunkState[];
+  /** When the play head gets there, if the player asked for the segment. */
+  demanded: number | null = null;
+  originBytes = 0;
+  peerBytes = 0;
+  /** How often the origin failed to deliver, or delivered something wrong. */
+  originFailures = 0;
+  /** Before this the origin is not asked again. */
+  originAfter = 0;
+  /** Whether what the origin's cache gave was wrong, so that the next fetch goes past it. */
+  stale = false;
+  private readonly checks = new Map<number, readonly [Copy, since: number]>();
+
+  /** A transfer of what `held` leaves; `since` is when it was first wanted. */
+  constructor(
+    readonly key: SegmentKey,
+    readonly record: SegmentRecord,
+    held: readonly number[],
+    public since: number,
+  ) {
+    this.states = Array.from({ length: chunkCount(record.length) }, (_, chunk) =>
+      held.includes(chunk) ? "have" : "missing",
+    );
+  }
+
+  get complete(): boolean {
+    return this.states.every((state) => state === "have");
+  }
+
+  lengthOf(chunk: number): number {
+    return chunkLength(this.record.length, chunk);
+  }
+
+  /** The chunks that are in one of these states, ascending. */
+  chunksIn(...states: ChunkState[]): number[] {
+    return this.states.flatMap((state, chunk) => (states.includes(state) ? [chunk] : []));
+  }
+
+  /** What has not arrived yet, asked for or not. */
+  bytesMissing(): number {
+    const missing = this.chunksIn("missing", "peer", "origin");
+    return missing.reduce((sum, chunk) => sum + this.lengthOf(chunk), 0);
+  }
+
+  // What is asked
+
+  askedPeer(chunk: number): void {
+    this.states[chunk] = "peer";
+  }
+
+  askedOrigin([first, last]: Span): void {
+    for (const chunk of this.chunksIn("missing", "peer")) {
+      if (chunk >= first && chunk <= last) this.states[chunk] = "origin";
+    }
+  }
+
+  // What comes of it
+
+  /** A source will not deliver the chunk; the other kind of source may still. */
+  lost(chunk: number, source: "peer" | "origin"): void {
+    if (this.states[chunk] === source) this.states[chunk] = "missing";
+  }
+
+  /** A whole chunk; the check that decides about it, or null if it is not needed. */
+  arrived(copy: Copy, digest: Bytes, numbers: Numbers, now: number): Check | null {
+    const state = this.states[copy.chunk];
+    if (state === "checking" || state === "have") return null;
+    this.states[copy.chunk] = "checking";
+    const check = numbers();
+    this.checks.set(check, [copy, now]);
+    return { type: "Check", check, data: copy.data, digest };
+  }
+
+  /** The origin did not deliver, or not the right thing: give it a pause that doubles. */
+  originFailed(now: number): void {
+    this.originAfter = now + FIRST_PAUSE * 2 ** Math.min(this.originFailures, 4);
+    this.originFailures += 1;
+  }
+
+  /** The answer to one of our checks: the copy, which is now held or was thrown away. */
+  checked(check: number, ok: boolean): Copy | null {
+    const copy = this.checks.get(check)?.[0];
+    this.checks.delete(check);
+    if (!copy) return null;
+    this.states[copy.chunk] = ok ? "have" : "missing";
+    if (ok && copy.link !== undefined) this.peerBytes += copy.data.length;
+    else if (ok) this.originBytes += copy.data.length;
+    return copy;
+  }
+
+  /** The checks that have been waiting for too long. */
+  checksBefore(now: number): number[] {
+    return [...this.checks].flatMap(([check, [, since]]) =>
+      since + CHECK_TIMEOUT <= now ? [check] : [],
+    );
+  }
+
+  timerAt(): number | null {
+    return earliest(Array.from(this.checks.values(), ([, since]) => since + CHECK_TIMEOUT));
+  }
+}
