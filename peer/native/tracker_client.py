@@ -1,0 +1,211 @@
+"""The tracker's WebSocket, kept open for as long as the peer runs.
+
+::
+
+    connect --> read until it closes --> wait, longer each time --> connect ...
+          '--> write what was sent, no faster than the tracker takes it
+
+What the tracker says is for the node; this file reads only its limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+
+import aiohttp
+import structlog
+
+from p2pcdn.errors import RemoteError
+from p2pcdn.wire.codec import decode_from_tracker, encode
+from p2pcdn.wire.tracker import FromTracker, ToTracker, Welcome
+
+CONNECT = 5.0
+"""Seconds until the socket has to be open."""
+HEARTBEAT = 20.0
+"""Seconds between pings of ours; a tracker that does not answer in half of that is gone."""
+MESSAGE_BYTES = 1_048_576
+"""The longest message that is read: session descriptions have 8 KiB at most."""
+MOST_QUEUED = 256
+"""Messages that wait to be sent; a tracker that takes no more is as good as gone."""
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+LASTED = 10.0
+"""Seconds after which a socket has been of use, so that the next failure is a first one again."""
+USUAL_RATE = 20.0
+"""Messages a second until the tracker has said otherwise."""
+RATE_SHARE = 0.8
+"""The part of the tracker's rate that is used, since its clock is not ours."""
+LAST_WORDS = 1.0
+"""Seconds that a closing socket has for what was sent before, and again for its handshake."""
+
+log = structlog.get_logger("p2pcdn.peer")
+
+
+class TrackerError(Exception):
+    """There is no tracker to be had; the text says why."""
+
+
+class Pace:
+    """How long to wait before each message, so that the tracker never finds us too fast."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._tokens = rate
+        self._at = now
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next message may leave; it counts as sent."""
+        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        self._tokens -= 1
+        return max(0.0, -self._tokens / self._rate)
+
+
+class TrackerClient:
+    """Connects, and connects again. ``hear`` gets every message, ``lost`` each socket's end."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        *,
+        hear: Callable[[FromTracker], None],
+        lost: Callable[[], None],
+        rng: random.Random | None = None,
+    ) -> None:
+        self.url = url
+        self.local: str | None = None
+        """Our address at the socket that is open, or was last."""
+        self.remote: str | None = None
+        self._session = session
+        self._hear = hear
+        self._lost = lost
+        self._random = rng or random.Random()
+        self._queue: asyncio.Queue[ToTracker] = asyncio.Queue(MOST_QUEUED)
+        self._pace = Pace(USUAL_RATE, 0.0)
+        self._reading: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._wait = FIRST_WAIT
+        self._pause = 0.0
+
+    async def open(self) -> None:
+        """Connect, and stay connected from then on; `TrackerError` if the first attempt fails."""
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running = asyncio.create_task(self._run(first))
+        await first
+
+    def send(self, message: ToTracker) -> None:
+        """Send a message, if the socket is open."""
+        if self._reading is None:
+            return
+        try:
+            self._queue.put_nowait(message)
+        except asyncio.QueueFull:
+            self.drop()
+
+    def drop(self, retry_after: float | None = None) -> None:
+        """Give this socket up; the next one comes no sooner than ``retry_after`` seconds."""
+        self._pause = retry_after or 0.0
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def close(self) -> None:
+        """Send what is waiting, and close for good."""
+        if self._running is None:
+            return
+        if self._reading is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._queue.join(), LAST_WORDS)
+        self._running.cancel()
+        await asyncio.wait([self._running])
+
+    async def _run(self, first: asyncio.Future[None]) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._connect(first)
+                log.info("tracker_lost", url=self.url)
+            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                if not first.done():
+                    first.set_exception(TrackerError(_why(error)))
+                    return
+                log.info("tracker_unreachable", url=self.url, error=_why(error))
+            if loop.time() - began >= LASTED:
+                self._wait = FIRST_WAIT
+            await asyncio.sleep(max(self._pause, self._wait * self._random.uniform(0.5, 1.5)))
+            self._wait = min(self._wait * 2, LONGEST_WAIT)
+            self._pause = 0.0
+
+    async def _connect(self, first: asyncio.Future[None]) -> None:
+        """One socket, from its opening to its end."""
+        connecting = self._session.ws_connect(
+            self.url,
+            heartbeat=HEARTBEAT,
+            max_msg_size=MESSAGE_BYTES,
+            timeout=aiohttp.ClientWSTimeout(ws_close=LAST_WORDS),
+        )
+        socket = await asyncio.wait_for(connecting, CONNECT)
+        async with socket:
+            self.local = _host(socket.get_extra_info("sockname"))
+            self.remote = _host(socket.get_extra_info("peername"))
+            if not first.done():
+                first.set_result(None)
+            try:
+                await self._serve(socket)
+            finally:
+                self._reading = None
+                self._empty()
+                self._lost()
+
+    async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._reading = asyncio.create_task(self._read(socket))
+        writing = asyncio.create_task(self._write(socket))
+        tasks = {self._reading, writing}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for incoming in socket:
+            if incoming.type is not aiohttp.WSMsgType.TEXT:
+                return
+            try:
+                message = decode_from_tracker(incoming.data)
+            except RemoteError as error:
+                log.warning("tracker_unreadable", code=error.code, detail=error.detail)
+                return
+            if isinstance(message, Welcome):
+                rate = max(message.limits.messages_per_second * RATE_SHARE, 1.0)
+                self._pace = Pace(rate, asyncio.get_running_loop().time())
+            self._hear(message)
+
+    async def _write(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            message = await self._queue.get()
+            await asyncio.sleep(self._pace.wait(loop.time()))
+            await socket.send_str(encode(message))
+            self._queue.task_done()
+
+    def _empty(self) -> None:
+        """Forget what was not sent: the next socket knows nothing of it."""
+        self._queue = asyncio.Queue(MOST_QUEUED)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"it answers {error.status} {error.message}"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return str(error) or type(error).__name__
+
+
+def _host(address: object) -> str | None:
+    return str(address[0]) if isinstance(address, tuple) else None

@@ -1,0 +1,94 @@
+"""From the URL of a content to everything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from p2pcdn.errors import ConfigError, SourceError
+from peer.native.addresses import ContentAddress, stun_server, tracker_url
+
+
+def test_a_content_and_what_belongs_to_it() -> None:
+    address = ContentAddress.parse("https://cdn.example:8443/media/a%20show/master.m3u8?token=x")
+    assert address.path == "a show/master.m3u8"
+    assert address.tracker == "wss://cdn.example:8443/tracker/v1"
+    assert address.manifest("a show/720p.m3u8") == (
+        "https://cdn.example:8443/manifest/a%20show/720p.m3u8"
+    )
+    assert address.segment("a show/720p.m3u8", "720p/1.m4s") == (
+        "https://cdn.example:8443/media/a%20show/720p/1.m4s"
+    )
+    assert address.segment("a/b.m3u8", "//other.example/1.ts") == "https://other.example/1.ts"
+
+
+def test_an_origin_below_a_path() -> None:
+    address = ContentAddress.parse("http://[::1]:8080/cdn/media/movie.mp4")
+    assert address.origin == "http://[::1]:8080/cdn"
+    assert address.tracker == "ws://[::1]:8080/cdn/tracker/v1"
+    assert address.segment("movie.mp4", "movie.mp4") == "http://[::1]:8080/cdn/media/movie.mp4"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "movie.mp4",
+        "ftp://cdn.example/media/movie.mp4",
+        "http:///media/movie.mp4",
+        "http://cdn.example/",
+        "http://cdn.example/media/",
+        "http://cdn.example/media/folder/",
+        "http://cdn.example/other/movie.mp4",
+    ],
+)
+def test_what_is_no_content_is_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"\.$"):
+        ContentAddress.parse(url)
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/passwd", "data:,x", "http://[broken/1.ts"])
+def test_a_segment_is_only_fetched_over_http(uri: str) -> None:
+    address = ContentAddress.parse("http://cdn.example/media/movie.mp4")
+    with pytest.raises(SourceError):
+        address.segment("movie.mp4", uri)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("wss://tracker.example/tracker/v1", "wss://tracker.example/tracker/v1"),
+        ("https://tracker.example", "wss://tracker.example/tracker/v1"),
+        ("http://tracker.example:8080/", "ws://tracker.example:8080/tracker/v1"),
+        ("ws://tracker.example/x?y=1", "ws://tracker.example/x?y=1"),
+    ],
+)
+def test_a_tracker_by_any_of_its_urls(text: str, url: str) -> None:
+    assert tracker_url(text) == url
+
+
+@pytest.mark.parametrize("text", ["", "tracker.example", "udp://tracker.example:80"])
+def test_what_is_no_tracker_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="wss://HOST/tracker/v1"):
+        tracker_url(text)
+
+
+@pytest.mark.parametrize(
+    ("stun", "server"),
+    [
+        (None, None),
+        ("stun::8080", ("192.0.2.1", 8080)),
+        ("stun:stun.example:3478", ("stun.example", 3478)),
+        ("stun:[fd00::1]:3478", ("fd00::1", 3478)),
+        ("stun:stun.example", None),
+        ("stun::0", None),
+        ("stun::99999", None),
+        ("turn:stun.example:3478", None),
+        ("", None),
+    ],
+)
+def test_where_stun_is_answered(stun: str | None, server: tuple[str, int] | None) -> None:
+    assert stun_server(stun, "192.0.2.1") == server
+
+
+def test_a_stun_server_at_a_place_unknown_is_none() -> None:
+    assert stun_server("stun::8080", None) is None
