@@ -79,11 +79,16 @@ class Command:
 async def p2pcdn(
     command: str, *arguments: str, listen: str | None = None, prefix: tuple[str, ...] = ()
 ) -> AsyncIterator[Command]:
-    """Run ``p2pcdn COMMAND``; ready when /readyz says so. ``prefix`` goes before the program."""
+    """Run ``p2pcdn COMMAND``; it is ready when /readyz says so.
+
+    ``prefix`` goes before the program, to run it in another network: who does that has to find out
+    in that network whether it is ready.
+    """
     where = listen or f"127.0.0.1:{free_port()}"
     async with _run(*prefix, *PROGRAM, command, "--listen", where, *arguments) as running:
         running.url = f"http://{where}"
-        await _ready(running)
+        if not prefix:
+            await _ready(running)
         yield running
 
 
