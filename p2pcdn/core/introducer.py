@@ -24,7 +24,8 @@ from p2pcdn.core.swarm_ports import Outbox, Paired, PairingFailed, Rules
 from p2pcdn.wire.tracker import Candidated, Invite, Offered, Taken, Unpaired
 
 SEARCH_EVERY = 1.0
-"""A peer that moves about is looked after no more often than this: a search has its price."""
+"""A peer that moves about, or finds all others busy, is looked after no more often than this: a
+search has its price."""
 
 
 def new_id(rng: Random) -> str:
@@ -47,16 +48,16 @@ class Introducer:
     def seek(self, member: Member, now: float) -> None:
         """Find a member the neighbours that it lacks."""
         rules, swarm = self._rules, member.swarm
-        if not member.present or len(member.pairings) >= rules.aim:
+        if len(member.pairings) >= rules.aim:
             return
         member.sought = now
         sample = swarm.open.sample(SAMPLE, self._rng)
-        self._pair_with_best(member, sample, rules.aim, rules.many, now)
+        busy = self._pair_with_best(member, sample, rules.aim, rules.many, now)
         if len(member.pairings) < rules.few and len(swarm.members) > len(swarm.open):
             sample = swarm.members.sample(SAMPLE, self._rng)
-            self._pair_with_best(member, sample, rules.few, rules.links, now)
+            busy |= self._pair_with_best(member, sample, rules.few, rules.links, now)
         if len(member.pairings) < rules.aim:
-            self._seek_at(member, member.pardons_at(now))
+            self._seek_at(member, now + SEARCH_EVERY if busy else member.pardons_at(now))
 
     def seek_soon(self, member: Member, now: float) -> None:
         """The same, but not too often."""
@@ -68,7 +69,9 @@ class Introducer:
 
     def _pair_with_best(
         self, member: Member, others: Iterable[Member], aim: int, most: int, now: float
-    ) -> None:
+    ) -> bool:
+        """Whether somebody fit had too many offers to answer just now."""
+        busy = False
         limit = self._rules.peers_per_hour
         free = [
             other
@@ -79,24 +82,26 @@ class Introducer:
         ]
         for other in ranked(member, free, self._rng):
             if len(member.pairings) >= aim:
-                return
+                break
             if member.may_meet(other, now, limit):  # the hour's last acquaintance may be made
-                self._pair(member, other, now)
+                busy |= not self._pair(member, other, now)
+        return busy
 
     # Introducing
 
-    def _pair(self, seeker: Member, other: Member, now: float) -> None:
+    def _pair(self, seeker: Member, other: Member, now: float) -> bool:
         """Introduce them, unless each has all the offers to answer that it may have."""
         for offerer, answerer in ((other, seeker), (seeker, other)):
             offer = offerer.fresh_offer(now)
             if offer is not None and self._may_be_asked(answerer):
                 self._hand_over(self._introduce(offerer, answerer, offer, now), offer)
-                return
+                return True
         for offerer, answerer in ((seeker, other), (other, seeker)):
             if self._may_be_asked(answerer):
                 pairing = self._introduce(offerer, answerer, None, now)
                 self._outbox.tell(offerer.socket, Invite(pairing.id, answerer.id))
-                return
+                return True
+        return False
 
     def _may_be_asked(self, answerer: Member) -> bool:
         return answerer.inbound < self._rules.pending_offers

@@ -58,14 +58,13 @@ class Relay:
             sdp = self._clean(pairing, member, message.sdp)
             self._outbox.tell(pairing.answerer.socket, Offered(pairing.id, member.id, sdp))
 
-    def answer(self, member: Member, message: SendAnswer) -> Pairing | None:
-        """The answer to an offer; the pairing that it belongs to, if it is still on."""
+    def answer(self, member: Member, message: SendAnswer) -> None:
+        """The answer to an offer."""
         pairing = self._pairing(member, message.pairing)
         if pairing is not None:
             pairing.advance(member, Step.ANSWER)
             sdp = self._clean(pairing, member, message.sdp)
             self._outbox.tell(pairing.offerer.socket, Answered(pairing.id, sdp))
-        return pairing
 
     def candidate(self, member: Member, message: SendCandidate) -> None:
         """A candidate of one end, which has described itself before."""

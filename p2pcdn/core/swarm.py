@@ -135,11 +135,8 @@ class Swarms:
                 self._dismiss(socket, None, now)
 
     def _answer(self, member: Member, message: SendAnswer, now: float) -> None:
-        pairing = self._relay.answer(member, message)
-        if pairing is not None:
-            # One offer less to answer: there may be room for another.
-            self._introducer.seek(member, now)
-            self._introducer.seek(pairing.offerer, now)
+        self._relay.answer(member, message)
+        self._introducer.seek(member, now)  # it has room for another offer
 
     def _linked(self, member: Member, message: Linked) -> None:
         pairing = member.pairings.get(message.pairing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from p2pcdn.core.introducer import SEARCH_EVERY
 from p2pcdn.core.member import OFFER_LASTS, SHUN
 from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.core.swarm_ports import Paired, PairingFailed, PairingLinked, Rules
@@ -171,11 +172,29 @@ def test_so_many_offers_wait_for_one_answer_and_no_more(limit: int) -> None:
 
 def test_an_answer_makes_room_for_the_next_offer() -> None:
     world = World(Rules(pending_offers=1))
-    sockets = [world.join() for _ in range(6)]
-    assert len(world.happened(Paired)) < 15
-    for _ in range(6):
+    sockets = [world.join() for _ in range(4)]
+    assert len(world.happened(Paired)) < 6
+    for _ in range(4):
         world.act(*sockets)
-    assert len(world.happened(Paired)) == 15, "everybody knows everybody"
+    assert len(world.happened(Paired)) == 6, "everybody knows everybody"
+
+
+def test_who_finds_all_others_busy_tries_again() -> None:
+    world = World(Rules(pending_offers=1))
+    for _ in range(4):
+        world.join()
+    assert len(world.happened(Paired)) < 6
+    assert world.swarms.timer_at() == SEARCH_EVERY
+    world.wait(SEARCH_EVERY)
+    assert world.swarms.timer_at() == 2 * SEARCH_EVERY
+
+
+def test_an_hour_ends_in_the_middle_of_a_search() -> None:
+    world = World(Rules(peers_per_hour=3))
+    for number in range(6):
+        world.join(position=at(1000 * number))  # of no use to each other
+    newcomer = world.join()
+    assert len(neighbours(world)[newcomer]) == 3
 
 
 def test_a_newcomer_has_no_more_offers_to_answer_either() -> None:
@@ -286,6 +305,7 @@ def test_a_linked_pairing_has_no_deadline() -> None:
     world = World()
     first, second, pairing = pair_of(world)
     link(world, first, second, pairing)
+    world.say(second, Linked(pairing, 90.0))
     assert world.happened(PairingLinked) == [PairingLinked(pairing, 120.0)]
     assert world.swarms.timer_at() is None
     world.wait(3600)
