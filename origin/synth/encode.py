@@ -3,8 +3,8 @@
 Each segment begins with a key frame and its parameter sets, so a player can begin with any of
 them; all renditions are cut at the same instants, so it can change between any two.
 
-libx264 decides the same way each time with one number of threads, so the same arguments give the
-same bytes.
+The same arguments give the same bytes. That takes an encoder of one thread: with more, its rate
+control looks at frames that are still in the making.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ class Encoder:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.width, stream.height, stream.pix_fmt = rendition.width, rendition.height, "yuv420p"
         stream.bit_rate = rate
-        # Frames apart, so that libx264 is at work on one while the next is drawn.
-        stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", 2
+        stream.codec_context.thread_count = 1
         stream.options = {
             "preset": "ultrafast",
             "x264-params": f"keyint={keyframes}:min-keyint={keyframes}:scenecut=0:bframes=0"

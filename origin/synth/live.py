@@ -75,9 +75,26 @@ class LiveFeed:
         self._clock = clock
         self._channels = _read_channels(source)
         self._duration = self._channels[0].duration
+        self._news = asyncio.Condition()
+        self._last = -1
+        self._over = False
         self._task: asyncio.Task[None] | None = None
         self.playlist = directory / source.name
         """The live presentation's multivariant playlist."""
+
+    @property
+    def last(self) -> int:
+        """The number of the newest segment that is published."""
+        return self._last
+
+    async def published(self, newer_than: int) -> int:
+        """Wait for a newer segment and return its number; raises what ended the feed, if it did."""
+        assert self._task is not None, "the feed is not running"
+        async with self._news:
+            await self._news.wait_for(lambda: self._last > newer_than or self._over)
+        if self._last <= newer_than:
+            await self._task
+        return self._last
 
     @property
     def newest(self) -> int:
@@ -93,6 +110,7 @@ class LiveFeed:
                     _link(channel.segments[number % len(channel.segments)], path)
             _replace(self._directory / channel.name, self._render(channel, newest))
             self._sweep(channel, newest - KEPT_WINDOWS * self._window)
+        self._last = newest
 
     def _sweep(self, channel: _Channel, last: int) -> None:
         """Remove the segments up to number ``last``."""
@@ -126,9 +144,8 @@ class LiveFeed:
         return "\n".join(lines) + "\n"
 
     async def __aenter__(self) -> Self:
-        newest = self.newest
-        await asyncio.to_thread(self._begin, newest)
-        self._task = asyncio.create_task(self._run(newest), name="live feed")
+        await asyncio.to_thread(self._begin, self.newest)
+        self._task = asyncio.create_task(self._run(), name="live feed")
         return self
 
     async def __aexit__(
@@ -150,12 +167,22 @@ class LiveFeed:
         self.publish(newest)
         _replace(self.playlist, self._source.read_text())
 
-    async def _run(self, newest: int) -> None:
-        while True:
-            # Segment n is over when n + 1 begins.
-            await asyncio.sleep(max(0.0, (newest + 2) * self._duration - self._clock()))
-            newest = max(newest + 1, self.newest)  # a machine that slept goes on from now
-            await asyncio.to_thread(self.publish, newest)
+    async def _run(self) -> None:
+        try:
+            while True:
+                # Segment n is over when n + 1 begins.
+                await asyncio.sleep(max(0.0, (self._last + 2) * self._duration - self._clock()))
+                # A machine that slept goes on from now.
+                await self._announce(max(self._last + 1, self.newest))
+        finally:
+            self._over = True
+            async with self._news:
+                self._news.notify_all()
+
+    async def _announce(self, newest: int) -> None:
+        await asyncio.to_thread(self.publish, newest)
+        async with self._news:
+            self._news.notify_all()
 
 
 def _read_channels(source: Path) -> list[_Channel]:

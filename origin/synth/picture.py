@@ -241,6 +241,7 @@ class Scene:
 
     def planes(self, seconds: float) -> list[bytes]:
         """The three planes of the picture at a moment."""
-        titles = (f"{int(seconds // 60):02}:{seconds % 60:04.1f}", self._label)
+        tenths = int(seconds * 10 + 0.001)
+        clock = f"{tenths // 600:02}:{tenths // 10 % 60:02}.{tenths % 10}"
         share = seconds / self._length
-        return [painter.paint(seconds, titles, share) for painter in self._painters]
+        return [painter.paint(seconds, (clock, self._label), share) for painter in self._painters]

@@ -13,7 +13,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
@@ -150,7 +150,7 @@ def _run(encoders: list[Encoder], meter: _Meter) -> None:
     with ThreadPoolExecutor(len(encoders), thread_name_prefix="synth") as pool:
         runs = [pool.submit(encoder.run, meter.tick) for encoder in encoders]
         try:
-            for run in runs:
+            for run in as_completed(runs):
                 run.result()
         except BaseException:  # an interrupt too must not leave the threads at work
             meter.stopped = True
