@@ -13,7 +13,7 @@ What goes out is paced by the data channel: at most `HIGH_WATER` bytes are buffe
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -115,7 +115,8 @@ class _OwnWant:
     data: bytearray
     since: float
     heard: float
-    """When we asked, or when its last frame came."""
+    """When we asked, or when the last frame came of it or of what we asked for before it: the
+    other end sends one chunk after the other."""
     received: int = 0
     offsets: set[int] = field(default_factory=set)
 
@@ -196,15 +197,16 @@ class Link:
     def announce(
         self,
         kind: type[Have | Gone | Loading],
-        segment: SegmentKey,
-        chunks: Iterable[int],
+        holdings: Mapping[SegmentKey, Iterable[int]],
         now: float,
     ) -> None:
-        """Tell the other end, soon. What is gone is no longer announced as held."""
-        news = self._news.setdefault(kind, {}).setdefault(segment, set())
-        news.update(chunks)
-        if kind is Gone:
-            self._news.get(Have, {}).pop(segment, None)
+        """Tell the other end, soon. What is gone is no longer announced as held or loading."""
+        for segment, chunks in holdings.items():
+            news = set(chunks)
+            self._news.setdefault(kind, {}).setdefault(segment, set()).update(news)
+            if kind is Gone:
+                for other in (Have, Loading):
+                    self._news.get(other, {}).get(segment, set()).difference_update(news)
         self._announce(now)
 
     # The five verbs
@@ -324,7 +326,9 @@ class Link:
         if want.received > len(want.data):
             raise RemoteError(ErrorCode.BAD_FRAME, f"more than the chunk of want {frame.want}")
         want.data[frame.offset : end] = frame.payload
-        want.heard = now
+        for number, waiting in self._own.items():
+            if number >= frame.want:
+                waiting.heard = now
         if want.received == len(want.data):
             del self._own[frame.want]
             self._response += ((now - want.since) - self._response) / 4

@@ -5,7 +5,8 @@ The machine is told which segments matter (`need`) and sees to it that they beco
     unknown --FetchManifest--> record --FetchHashes--> unproved hashes --Check--> known
 
 A hash list may come from anybody, since it must hash to the record's root. What fails is asked for
-again, after a pause that doubles. Only a *known* segment may be asked of peers.
+again, after a pause that doubles. Only a *known* segment may be asked of peers. What is older than
+the rendition's oldest segment will never be known, and is not asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from p2pcdn.core.ports import (
     ManifestArrived,
     ManifestFailed,
 )
-from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import HASH_SIZE, Span, chunk_count
 from p2pcdn.wire.manifest import (
     PAGE_RECORDS,
@@ -42,7 +42,7 @@ ANSWER_TIMEOUT = 10.0
 class _Pause:
     """When something that failed may be tried again."""
 
-    until: float = 0.0
+    until: float | None = None
     length: float = FIRST_PAUSE
 
     def failed(self, now: float) -> None:
@@ -50,7 +50,22 @@ class _Pause:
         self.length = min(self.length * 2, LONGEST_PAUSE)
 
     def succeeded(self) -> None:
-        self.until, self.length = 0.0, FIRST_PAUSE
+        self.until, self.length = None, FIRST_PAUSE
+
+    def over(self, now: float) -> bool:
+        """Whether there is none (any more)."""
+        if self.until is not None and self.until <= now:
+            self.until = None
+        return self.until is None
+
+
+@dataclass(slots=True)
+class _Claim:
+    """Hashes that are said to be those of a record, until the check has answered."""
+
+    record: SegmentRecord
+    hashes: list[bytes]
+    since: float
 
 
 class Manifest:
@@ -62,10 +77,15 @@ class Manifest:
         self._numbers = numbers
         self._records: dict[int, SegmentRecord] = {}
         self._hashes: dict[int, list[bytes]] = {}
-        self._checks: dict[int, tuple[SegmentRecord, list[bytes]]] = {}
+        self._claims: dict[int, _Claim] = {}
+        """By the number of the check that decides."""
         self._time = -1
+        self._first = 0
+        """Sequence of the oldest segment of the rendition."""
         self._need: list[int] = []
         self._page_since: float | None = None
+        self._page_for: int | None = None
+        """The segment that the page was asked for."""
         self._hashes_since: float | None = None
         self._pause = _Pause()
         self._events: list[Event] = []
@@ -75,10 +95,9 @@ class Manifest:
     def record(self, sequence: int) -> SegmentRecord | None:
         return self._records.get(sequence)
 
-    def hash_of(self, sequence: int, chunk: int) -> bytes | None:
-        """The proved hash of a chunk, if it is known."""
-        hashes = self._hashes.get(sequence)
-        return hashes[chunk] if hashes and chunk < len(hashes) else None
+    def hashes(self, sequence: int) -> list[bytes]:
+        """The proved hashes of a segment's chunks; none if they are not known."""
+        return self._hashes.get(sequence, [])
 
     def knows(self, sequence: int) -> bool:
         """Whether every chunk of the segment can be verified."""
@@ -98,8 +117,8 @@ class Manifest:
         changed: list[int] = []
         match message:
             case ManifestArrived(page):
-                self._page_since = None
                 changed = self._take_page(page, now)
+                self._page_since = self._page_for = None
             case ManifestFailed():
                 self._page_since = None
                 self._pause.failed(now)
@@ -111,25 +130,28 @@ class Manifest:
 
     def checked(self, check: int, ok: bool, now: float) -> int | None:
         """The answer to one of our checks; returns the segment that is known from now on."""
-        record, hashes = self._checks.pop(check)
-        if self._records.get(record.sequence) != record:
+        claim = self._claims.pop(check, None)
+        if claim is None:
             return None
+        sequence = claim.record.sequence
         if not ok:
             self._pause.failed(now)
-            return None
-        self._pause.succeeded()
-        self._hashes[record.sequence] = hashes
-        return record.sequence
+        elif self._records.get(sequence) == claim.record:
+            self._pause.succeeded()
+            self._hashes[sequence] = claim.hashes
+            return sequence
+        return None
 
     def timer_at(self) -> float | None:
         times = [since + ANSWER_TIMEOUT for since in self._under_way()]
-        if self._pause.until and self._lacks():
+        if self._pause.until is not None:
             times.append(self._pause.until)
         return min(times, default=None)
 
     def on_timer(self, now: float) -> None:
         if any(since + ANSWER_TIMEOUT <= now for since in self._under_way()):
             self._page_since = self._hashes_since = None
+            self._claims.clear()
             self._pause.failed(now)
         self._ask(now)
 
@@ -140,20 +162,23 @@ class Manifest:
     # Asking
 
     def _under_way(self) -> list[float]:
-        return [since for since in (self._page_since, self._hashes_since) if since is not None]
+        asked = [since for since in (self._page_since, self._hashes_since) if since is not None]
+        return asked + [claim.since for claim in self._claims.values()]
 
-    def _lacks(self) -> bool:
-        return any(not self.knows(sequence) for sequence in self._need)
+    def _unknown(self) -> int | None:
+        """The first needed segment that has no record and may have one."""
+        unknown = (s for s in self._need if s not in self._records and s >= self._first)
+        return next(unknown, None)
 
     def _ask(self, now: float) -> None:
-        if now < self._pause.until:
+        if not self._pause.over(now):
             return
         if self._page_since is None:
-            unknown = next((s for s in self._need if s not in self._records), None)
+            unknown = self._unknown()
             if unknown is not None:
-                self._page_since = now
+                self._page_since, self._page_for = now, unknown
                 self._events.append(FetchManifest(self.rendition, unknown))
-        if self._hashes_since is None and not self._checks:
+        if self._hashes_since is None and not self._claims:
             span = self._unproved()
             if span is not None:
                 self._hashes_since = now
@@ -176,9 +201,8 @@ class Manifest:
     # Taking in
 
     def _take_page(self, page: RenditionManifest, now: float) -> list[int]:
-        if page.content != self.content or page.rendition != self.rendition:
-            raise RemoteError(ErrorCode.WRONG_CONTENT, f"a manifest of {page.rendition!r}")
-        if page.time < self._time:
+        ours = page.content == self.content and page.rendition == self.rendition
+        if not ours or page.time < self._time:
             # A rolled-back or stale page would bring old segments back.
             self._pause.failed(now)
             return []
@@ -191,15 +215,14 @@ class Manifest:
                 self._hashes.pop(record.sequence, None)
             self._records[record.sequence] = record
         self._forget_before(page.first)
-        if any(s not in self._records and s <= page.last for s in self._need):
-            return changed  # on another page
-        if any(s not in self._records for s in self._need):
-            self._pause.failed(now)  # not there yet
-        else:
+        if self._page_for is None or self._page_for in self._records:
             self._pause.succeeded()
+        else:
+            self._pause.failed(now)  # not there yet, or not any more
         return changed
 
     def _forget_before(self, first: int) -> None:
+        self._first = first
         for sequence in [s for s in self._records if s < first]:
             del self._records[sequence]
             self._hashes.pop(sequence, None)
@@ -214,14 +237,14 @@ class Manifest:
             self._pause.failed(now)
             return
         for record, joined in zip(known, lists, strict=True):
-            self._prove(record, joined)
+            self._prove(record, joined, now)
 
-    def _prove(self, record: SegmentRecord, joined: bytes) -> None:
+    def _prove(self, record: SegmentRecord, joined: bytes, now: float) -> None:
         hashes = [
             joined[at * HASH_SIZE : (at + 1) * HASH_SIZE]
             for at in range(chunk_count(record.length))
         ]
         check = next(self._numbers)
-        self._checks[check] = (record, hashes)
+        self._claims[check] = _Claim(record, hashes, now)
         preimage = root_input(self.content, self.rendition, record.sequence, record.length, hashes)
         self._events.append(Check(check, preimage, bytes.fromhex(record.root)))

@@ -93,13 +93,17 @@ class Neighbours:
 
     # What is known
 
+    def all(self) -> list[int]:
+        """The links that are open, greeted or not."""
+        return list(self._links)
+
     def up(self) -> list[Link]:
         """The links that have been greeted."""
         return [link for link in self._links.values() if link.state is State.UP]
 
     def peers(self) -> list[str]:
-        """The ids of the peers at the other ends."""
-        return [link.peer for link in self.up()]
+        """The ids of the peers at the other ends that upload."""
+        return [link.peer for link in self.up() if link.uploads]
 
     def views(self) -> list[LinkView]:
         """The links that may be asked for something."""
@@ -159,15 +163,13 @@ class Neighbours:
     ) -> None:
         """Tell every link."""
         for link in self.up():
-            for segment, chunks in holdings.items():
-                link.announce(kind, segment, chunks, now)
+            link.announce(kind, holdings, now)
 
     def introduce(
         self, number: int, holdings: Mapping[SegmentKey, Iterable[int]], now: float
     ) -> None:
         """Tell one link, which is new, all that we hold."""
-        for segment, chunks in holdings.items():
-            self._links[number].announce(Have, segment, chunks, now)
+        self._links[number].announce(Have, holdings, now)
 
     def credit(self, number: int, size: int) -> None:
         """A chunk that this link delivered was verified."""
@@ -238,7 +240,8 @@ class Neighbours:
             case Greeted(hello):
                 self._events.append(Up(link.number, hello.peer))
             case Announced(message):
-                self._note(link.number, message, now)
+                if link.uploads:
+                    self._note(link.number, message, now)
             case ChunkCame(key, data):
                 self._events.append(Delivered(link.number, key, data))
             case WantFailed(key, reason):

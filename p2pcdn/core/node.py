@@ -14,6 +14,7 @@ checked, and only then stored, used, announced, passed on and counted.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import count
 
 from p2pcdn.core.neighbours import (
@@ -131,6 +132,7 @@ class Node:
         match message:
             case LinkDrained(link, buffered):
                 self._neighbours.drained(link, buffered)
+                self._settle(now)
                 return
             case LinkSends():
                 self._neighbours.receive(message, now)
@@ -140,6 +142,8 @@ class Node:
                 self._transfers.receive(message, now)
                 self._settle(now)
                 return
+            case TrackerSays() if not self._allow.p2p:
+                return  # the shell closes the socket as soon as it can
             case Demand():
                 self._reached[message.key.rendition] = message.key.sequence
                 self._transfers.demand(message, now)
@@ -155,7 +159,8 @@ class Node:
                 self._neighbours.end(link, "protocol", now, ErrorCode(code))
             case LinkOpened(link):
                 self._signaling.receive(message, now)
-                self._neighbours.opened(link, self._hello(), now)
+                if self._signaling.pairing_of(link) is not None:
+                    self._neighbours.opened(link, self._hello(), now)
             case LinkClosed(link, reason):
                 self._neighbours.closed(link, reason, now)
                 self._pass_on(now)  # before the pairing is forgotten: its figures count
@@ -199,22 +204,30 @@ class Node:
         self._allow = allow
         self._signaling.upload = allow.upload
         if not allow.p2p:
-            for link in self._neighbours.up():
-                self._neighbours.end(link.number, "closed", now)
+            for link in self._neighbours.all():
+                self._neighbours.end(link, "closed", now)
             self._signaling.leave()
         else:
             self._signaling.tell(Move(allow.upload, self._position()))
 
     def _ahead(self) -> list[SegmentKey]:
-        """The segments that lie ahead of what the player has asked for."""
+        """The segments that lie ahead of what the player has asked for: at least one, but no more
+        than fit into half of the store, or they would drive one another out."""
         playing = self._playing
         if playing is None:
             return []
         reached = self._reached.get(playing.rendition, playing.head - 1)
         first = max(reached + 1, playing.head)
         most = min(max(int(AHEAD / self._duration(playing)), 1), MOST_AHEAD)
-        last = min(playing.last, first + most - 1)
-        return [SegmentKey(playing.rendition, s) for s in range(first, last + 1)]
+        room = self.store.limit // 2
+        ahead: list[SegmentKey] = []
+        for sequence in range(first, min(playing.last, first + most - 1) + 1):
+            record = self._transfers.manifest(playing.rendition).record(sequence)
+            room -= record.length if record else 0
+            if ahead and room < 0:
+                break
+            ahead.append(SegmentKey(playing.rendition, sequence))
+        return ahead
 
     def _duration(self, playing: Playing) -> float:
         record = self._transfers.manifest(playing.rendition).record(playing.head)
@@ -231,6 +244,7 @@ class Node:
             self._pass_on(now)
         self.stats.links = len(self._neighbours.up())
         self.stats.uploaded_bytes = self._neighbours.sent
+        self.stats.waste_bytes = self._transfers.wasted + self._neighbours.wasted
 
     def _pass_on(self, now: float) -> None:
         while True:
@@ -313,7 +327,7 @@ class Node:
         for key in ahead:
             self._begin(key, now)
         self._transfers.keep_only(set(ahead))
-        decision = plan(self._view(now), now)
+        decision = plan(self._view(set(ahead), now), now)
         self._wake_at = decision.wake_at
         for ask in decision.asks:
             transfer = self._transfers.transfer(ask.key)
@@ -346,10 +360,11 @@ class Node:
         record = self._transfers.manifest(key.rendition).record(key.sequence)
         return record is not None and len(self.store.chunks(key)) == record.chunks
 
-    def _view(self, now: float) -> View:
+    def _view(self, ahead: Collection[SegmentKey], now: float) -> View:
         playing = self._playing
         links = self._neighbours.views()
-        transfers = sorted(self._transfers.open(), key=_urgency)
+        wanted = (t for t in self._transfers.open() if t.demanded is not None or t.key in ahead)
+        transfers = sorted(wanted, key=_urgency)
         numbers = [link.number for link in links]
         hopeful_until = self._born + HOPE
         if self._signaling.connecting():
@@ -434,7 +449,7 @@ class Node:
             origin_bytes=self.stats.origin_bytes,
             peer_bytes=self.stats.peer_bytes,
             cache_bytes=self.stats.cache_bytes,
-            waste_bytes=self.stats.waste_bytes + self._neighbours.wasted,
+            waste_bytes=self.stats.waste_bytes,
             rejected_chunks=self.stats.rejected_chunks,
             pairs=tuple(pairs[-MOST_PAIRS:]),
         )

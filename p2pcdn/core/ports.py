@@ -196,7 +196,7 @@ class LinkSends:
 
 @dataclass(frozen=True, slots=True)
 class LinkDrained:
-    """So many bytes are still buffered in the data channel; sent when it falls below the low mark."""
+    """So many bytes are still buffered in the data channel; once it is below the low mark."""
 
     link: int
     buffered: int

@@ -34,6 +34,10 @@ class Store:
         """The numbers of the chunks held of a segment."""
         return self._segments.get(segment, {}).keys()
 
+    def size_of(self, segment: SegmentKey) -> int:
+        """The bytes held of a segment."""
+        return sum(map(len, self._segments.get(segment, {}).values()))
+
     def segments(self) -> Iterator[SegmentKey]:
         """Every segment of which something is held."""
         return iter(self._segments)
@@ -45,9 +49,8 @@ class Store:
 
     def drop(self, segment: SegmentKey) -> list[int]:
         """Forget a segment; returns the chunks that were held of it."""
-        chunks = self._segments.pop(segment, {})
-        self.size -= sum(map(len, chunks.values()))
-        return sorted(chunks)
+        self.size -= self.size_of(segment)
+        return sorted(self._segments.pop(segment, {}))
 
     def evict(self, head: int, pinned: Collection[SegmentKey]) -> dict[SegmentKey, list[int]]:
         """Drop segments until the bound holds; returns what was dropped.

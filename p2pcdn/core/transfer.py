@@ -14,12 +14,13 @@ is checked; the other one is waste. Bytes count for nothing before they have bee
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 
 from p2pcdn.core.ports import Check
-from p2pcdn.model import SegmentKey, Span, chunk_count, chunk_length
+from p2pcdn.model import SegmentKey, Span, bytes_of, chunk_count, chunk_length
 from p2pcdn.wire.manifest import SegmentRecord
 
 FIRST_PAUSE = 0.25
@@ -52,6 +53,8 @@ class Fetch:
     """Bytes that were verified while the fetch was under way, not in the figures yet."""
     cached: bool | None = None
     """Whether it came from an HTTP cache; None while that is not known."""
+    blamed: bool = False
+    """Whether something that it brought was wrong: however much, it is one failure."""
     _next: int = 0
     _rest: bytearray = field(default_factory=bytearray)
 
@@ -62,15 +65,22 @@ class Fetch:
         """The chunks that ``data`` completes; None if it is more than was asked for."""
         self.received += len(data)
         self._rest += data
+        first, last = bytes_of(self.length, self.chunks)
+        if self.received > last - first + 1:
+            return None
         whole: list[tuple[int, bytes]] = []
         while self._next <= self.chunks.last:
             size = chunk_length(self.length, self._next)
             if len(self._rest) < size:
-                return whole
+                break
             whole.append((self._next, bytes(self._rest[:size])))
             del self._rest[:size]
             self._next += 1
-        return None if self._rest else whole
+        return whole
+
+    def rest(self) -> int:
+        """Bytes that arrived and make no whole chunk."""
+        return len(self._rest)
 
     def left(self) -> range:
         """The chunks that have not arrived."""
@@ -93,6 +103,8 @@ class Transfer:
 
     key: SegmentKey
     record: SegmentRecord
+    hashes: list[bytes]
+    """One a chunk. The manifest may forget the segment while it is on its way."""
     since: float
     """When the player asked for it, or else when it came to lie ahead."""
     states: list[ChunkState]
@@ -109,13 +121,20 @@ class Transfer:
     _checks: dict[int, tuple[Copy, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, key: SegmentKey, record: SegmentRecord, held: set[int], now: float) -> Transfer:
+    def of(
+        cls,
+        key: SegmentKey,
+        record: SegmentRecord,
+        hashes: list[bytes],
+        held: Collection[int],
+        now: float,
+    ) -> Transfer:
         """A transfer of what ``held`` leaves to be had."""
         states = [
             ChunkState.HAVE if chunk in held else ChunkState.MISSING
             for chunk in range(chunk_count(record.length))
         ]
-        return cls(key, record, now, states)
+        return cls(key, record, hashes, now, states)
 
     @property
     def complete(self) -> bool:
@@ -151,14 +170,14 @@ class Transfer:
         if self.states[chunk] is asked:
             self.states[chunk] = ChunkState.MISSING
 
-    def arrived(self, copy: Copy, digest: bytes, numbers: count[int], now: float) -> Check | None:
+    def arrived(self, copy: Copy, numbers: count[int], now: float) -> Check | None:
         """A whole chunk; the check that decides about it, or None if it is not needed."""
         if self.states[copy.chunk] in (ChunkState.CHECKING, ChunkState.HAVE):
             return None
         self.states[copy.chunk] = ChunkState.CHECKING
         check = next(numbers)
         self._checks[check] = (copy, now)
-        return Check(check, copy.data, digest)
+        return Check(check, copy.data, self.hashes[copy.chunk])
 
     def origin_failed(self, now: float) -> None:
         """The origin did not deliver, or not the right thing: give it a pause that doubles."""

@@ -71,6 +71,8 @@ class Transfers:
         self.store = store
         self.http = Http()
         self.stats = stats
+        self.wasted = 0
+        """Bytes that arrived and were not kept."""
         self._content = content
         self._numbers = numbers
         self._manifests: dict[str, Manifest] = {}
@@ -118,7 +120,7 @@ class Transfers:
         transfer = self._transfers.get(key)
         if transfer is not None:
             transfer.demanded = None
-            for fetch in [f for f in self._fetches.values() if f.key == key]:
+            for fetch in self._fetches_of(key):
                 self._abort(fetch)
                 self._dropped(fetch)
 
@@ -128,7 +130,8 @@ class Transfers:
         if transfer is None and self.knows(key):
             record = self.manifest(key.rendition).record(key.sequence)
             if record is not None:
-                transfer = Transfer.of(key, record, set(self.store.chunks(key)), now)
+                hashes = self.manifest(key.rendition).hashes(key.sequence)
+                transfer = Transfer.of(key, record, hashes, self.store.chunks(key), now)
                 self._transfers[key] = transfer
         return transfer
 
@@ -170,7 +173,7 @@ class Transfers:
         """A link brought a chunk."""
         transfer = self._transfers.get(key.segment)
         if transfer is None:
-            self.stats.waste_bytes += len(data)
+            self.wasted += len(data)
         else:
             self._arrived(transfer, Copy(key.chunk, data, link=link), now)
 
@@ -259,8 +262,9 @@ class Transfers:
         transfer = self._transfers.pop(key, None)
         if transfer is not None and transfer.demanded is not None:
             self._events.append(SegmentFailed(key, SourceReason.INTEGRITY))
-        for fetch in [f for f in self._fetches.values() if f.key == key]:
+        for fetch in self._fetches_of(key):
             self._abort(fetch)
+            self._dropped(fetch)
         chunks = self.store.drop(key)
         if chunks:
             self._events.append(Dropped(key, chunks))
@@ -268,15 +272,18 @@ class Transfers:
     # Arrivals
 
     def _loaded(self, loaded: Loaded, now: float) -> None:
-        size = len(loaded.data)
+        held = min(self.store.size_of(loaded.key), len(loaded.data))
+        self.wasted += held
         if loaded.cached:
-            self.stats.cache_bytes += size
+            self.stats.cache_bytes += len(loaded.data) - held
         else:
-            self.stats.origin_bytes += size
+            self.stats.origin_bytes += len(loaded.data) - held
         if self.knows(loaded.key):
             self._adopt(loaded, now)
-        elif len(self._waiting) < MOST_WAITING:
-            self._waiting[loaded.key] = loaded
+            return
+        self._waiting[loaded.key] = loaded
+        if len(self._waiting) > MOST_WAITING:
+            del self._waiting[next(iter(self._waiting))]
 
     def _adopt(self, loaded: Loaded, now: float) -> None:
         """Take what was loaded past us apart, to check and share it."""
@@ -289,14 +296,17 @@ class Transfers:
             self._arrived(transfer, copy, now)
 
     def _arrived(self, transfer: Transfer, copy: Copy, now: float) -> None:
-        key = transfer.key
-        digest = self.manifest(key.rendition).hash_of(key.sequence, copy.chunk)
-        check = digest and transfer.arrived(copy, digest, self._numbers, now)
-        if check:
+        check = transfer.arrived(copy, self._numbers, now)
+        if check is None:
+            self._waste(copy)
+        else:
             self._checks[check.check] = transfer
             self._events.append(check)
-        elif copy.link is not None or copy.fetch is not None:
-            self.stats.waste_bytes += len(copy.data)
+
+    def _waste(self, copy: Copy) -> None:
+        """The copy is not kept. What the shell loaded past us went to the player all the same."""
+        if copy.link is not None or copy.fetch is not None:
+            self.wasted += len(copy.data)
 
     def _checked(self, check: int, ok: bool, now: float) -> None:
         owner = self._checks.pop(check, None)
@@ -308,23 +318,32 @@ class Transfers:
                 if loaded is not None:
                     self._adopt(loaded, now)
         elif owner is not None:
-            self._decide(owner, owner.checked(check, ok), ok, now)
+            copy = owner.checked(check, ok)
+            if self._transfers.get(owner.key) is not owner:
+                self._waste(copy)  # the segment is no longer what the copy was checked against
+            elif ok:
+                self._keep(owner, copy)
+            else:
+                self._reject(owner, copy, now)
 
-    def _decide(self, transfer: Transfer, copy: Copy, ok: bool, now: float) -> None:
-        if not ok:
-            self.stats.rejected_chunks += 1
-            self.stats.waste_bytes += len(copy.data)
-            self._events.append(ChunkRejected(transfer.key, copy.chunk, copy.link))
-            if copy.link is None:
-                transfer.stale = True
-                self._origin_failed(transfer, SourceReason.INTEGRITY, now)
-            return
+    def _keep(self, transfer: Transfer, copy: Copy) -> None:
         key = ChunkKey(transfer.key.rendition, transfer.key.sequence, copy.chunk)
         self.store.put(key, copy.data)
         self._count(copy)
         self._events.append(Kept(key, copy.link))
         self._spare(transfer)
         self._finish(transfer)
+
+    def _reject(self, transfer: Transfer, copy: Copy, now: float) -> None:
+        self.stats.rejected_chunks += 1
+        self._waste(copy)
+        self._events.append(ChunkRejected(transfer.key, copy.chunk, copy.link))
+        if any(copy.chunk in fetch.left() for fetch in self._fetches_of(transfer.key)):
+            transfer.asked_origin(Span(copy.chunk, copy.chunk))
+        if copy.link is None:
+            transfer.stale = True
+        if copy.fetch is not None:
+            self._blame(copy.fetch, SourceReason.INTEGRITY, now)
 
     def _count(self, copy: Copy) -> None:
         size = len(copy.data)
@@ -359,58 +378,61 @@ class Transfers:
     def _range_data(self, number: int, data: bytes, now: float) -> None:
         fetch = self._fetches.get(number)
         if fetch is None:
+            self.wasted += len(data)
             return
         whole = fetch.take(data)
-        transfer = self._transfers.get(fetch.key)
         if whole is None:
             self._abort(fetch)
-            self._failed(fetch, transfer, SourceReason.LENGTH, now)
+            self._failed(fetch, SourceReason.LENGTH, now)
             return
+        transfer = self._transfers.get(fetch.key)
         for chunk, piece in whole:
             if transfer is None:
-                self.stats.waste_bytes += len(piece)
+                self.wasted += len(piece)
             else:
                 self._arrived(transfer, Copy(chunk, piece, fetch=fetch), now)
 
     def _range_done(self, done: RangeDone, now: float) -> None:
-        fetch = self._fetches.pop(done.fetch, None)
+        fetch = self._fetches.get(done.fetch)
         if fetch is None:
             return
         fetch.cached = done.cached
-        self._settle(fetch)
+        self._close(fetch)
         if not done.cached:
             self._measure(fetch.received, done)
         if fetch.left():
-            self._failed(fetch, self._transfers.get(fetch.key), SourceReason.LENGTH, now)
+            self._failed(fetch, SourceReason.LENGTH, now)
 
     def _range_failed(self, number: int, reason: SourceReason, now: float) -> None:
-        fetch = self._fetches.pop(number, None)
+        fetch = self._fetches.get(number)
         if fetch is not None:
-            self._settle(fetch)
-            transfer = self._transfers.get(fetch.key)
-            self._failed(fetch, transfer, reason, now)
+            self._close(fetch)
+            self._failed(fetch, reason, now)
 
-    def _failed(
-        self, fetch: Fetch, transfer: Transfer | None, reason: SourceReason, now: float
-    ) -> None:
+    def _failed(self, fetch: Fetch, reason: SourceReason, now: float) -> None:
         self._dropped(fetch)
-        if transfer is not None:
-            self._origin_failed(transfer, reason, now)
+        self._blame(fetch, reason, now)
 
     def _dropped(self, fetch: Fetch) -> None:
-        """What a fetch has not brought may come from elsewhere; whoever waits for us should know."""
-        left = list(fetch.left())
+        """What a fetch has not brought may come from elsewhere, and nobody need wait for us."""
         transfer = self._transfers.get(fetch.key)
         if transfer is not None:
-            for chunk in left:
+            for chunk in fetch.left():
                 transfer.lost(chunk, origin=True)
-        if left:
-            self._events.append(Dropped(fetch.key, left))
+        held = self.store.chunks(fetch.key)
+        lost = [chunk for chunk in fetch.left() if chunk not in held]
+        if lost:
+            self._events.append(Dropped(fetch.key, lost))
 
-    def _origin_failed(self, transfer: Transfer, reason: SourceReason, now: float) -> None:
+    def _blame(self, fetch: Fetch, reason: SourceReason, now: float) -> None:
+        """The origin failed, once a fetch; after too many the player has to try by itself."""
+        transfer = self._transfers.get(fetch.key)
+        if transfer is None or fetch.blamed:
+            return
+        fetch.blamed = True
         transfer.origin_failed(now)
         if transfer.origin_failures >= MOST_FAILURES and transfer.demanded is not None:
-            transfer.demanded = None
+            self.release(transfer.key)
             self._events.append(SegmentFailed(transfer.key, reason))
 
     def _measure(self, received: int, done: RangeDone) -> None:
@@ -424,14 +446,22 @@ class Transfers:
     def _spare(self, transfer: Transfer) -> None:
         """Abort the fetches of a transfer that have nothing left to bring."""
         needed = set(transfer.chunks_in(ChunkState.MISSING, ChunkState.PEER, ChunkState.ORIGIN))
-        for fetch in [f for f in self._fetches.values() if f.key == transfer.key]:
+        for fetch in self._fetches_of(transfer.key):
             if fetch.left() and not needed.intersection(fetch.left()):
                 self._abort(fetch)
 
     def _abort(self, fetch: Fetch) -> None:
-        if self._fetches.pop(fetch.number, None) is not None:
-            self._settle(fetch)
-            self._events.append(AbortRange(fetch.number))
+        self._close(fetch)
+        self._events.append(AbortRange(fetch.number))
+
+    def _close(self, fetch: Fetch) -> None:
+        """A fetch is over, however it went."""
+        del self._fetches[fetch.number]
+        self._settle(fetch)
+        self.wasted += fetch.rest()
+
+    def _fetches_of(self, key: SegmentKey) -> list[Fetch]:
+        return [fetch for fetch in self._fetches.values() if fetch.key == key]
 
     def _busy(self, transfer: Transfer) -> bool:
         asked = (ChunkState.PEER, ChunkState.ORIGIN, ChunkState.CHECKING)

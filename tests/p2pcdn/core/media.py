@@ -11,7 +11,6 @@ from p2pcdn.core.signaling import Identity
 from p2pcdn.model import CHUNK_SIZE, SegmentKey, Span
 from p2pcdn.wire.manifest import (
     PAGE_RECORDS,
-    VERSION,
     RenditionManifest,
     SegmentRecord,
     segment_root,
@@ -109,11 +108,11 @@ class Media:
         sequences = [p.key.sequence for p in self.published(rendition, now)] or [0, -1]
         first, last = bounds or Span(sequences[0], sequences[-1])
         return RenditionManifest(
-            version=VERSION,
+            version=1,
             site=SITE,
             content=CONTENT,
             rendition=rendition,
-            chunk_size=CHUNK_SIZE,
+            chunk_size=65_536,
             live=self.live,
             time=time,
             first=first,
