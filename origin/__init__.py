@@ -1,0 +1,1 @@
+"""The origin: media, their manifests and the browser snippet, by HTTP."""

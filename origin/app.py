@@ -1,0 +1,106 @@
+"""The origin as a service: what it consists of, and where it answers.
+
+::
+
+    request --> cross_origin --> Media / Manifests / Snippet --show--> Representation
+                                     |         |                            |
+                                   Source   Catalog                     selection: 200, 206, 304...
+                                                                            |
+                                     Ledger <--counts-- Meter <-------- Sender --> viewer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from origin import manifests, media
+from origin.catalog.catalog import Catalog
+from origin.catalog.hash_store import HashStore
+from origin.catalog.pages import Pages
+from origin.http import cross_origin
+from origin.http.meter import Ledger, Meter
+from origin.http.representation import Representation
+from origin.http.sending import Sender, Show
+from origin.http_error import HttpError
+from origin.manifests import Manifests
+from origin.media import Media
+from origin.snippet import Snippet
+from origin.sources.directory import Directory
+from p2pcdn.config import Config
+from p2pcdn.errors import ConfigError, SourceError
+
+
+class Origin:
+    """Serves media, manifests and the snippet (a `p2pcdn.service.Service`)."""
+
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        *,
+        extra_routes: Iterable[web.AbstractRouteDef] = (),
+    ) -> None:
+        if config.content is None:
+            raise ConfigError("Say what to serve: content has to be the directory of the media.")
+        self.cut = False
+        """Whether media and manifests are refused, to show how viewers do without."""
+        self._allow_origin = config.origin.allow_origin
+        self._extra_routes = tuple(extra_routes)
+        self._content = config.content
+        self._source = Directory(config.content)
+        self._store = HashStore(config.data)
+        self._catalog = Catalog(
+            self._source, self._store, site=config.site, window=config.origin.live_window
+        )
+        self._meter = Meter(ledger)
+        self._media = Media(self._source, self._catalog)
+        pages = Pages(config.site, self._catalog.hasher)
+        self._manifests = Manifests(self._catalog, pages, config.site)
+        self._snippet = Snippet()
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """Where the origin answers."""
+        sender = Sender(self._meter, cross_origin.headers(self._allow_origin))
+        preflight = cross_origin.preflight(self._allow_origin)
+        for prefix, show in (
+            (media.PREFIX, self._media.show),
+            (manifests.PREFIX, self._manifests.show),
+        ):
+            yield web.get(f"{prefix}{{path:.*}}", sender.handler(self._gated(show)))
+            yield web.options(f"{prefix}{{path:.*}}", preflight)
+        yield from self._snippet.routes(sender, preflight)
+        yield from self._extra_routes
+
+    async def start(self) -> None:
+        """Begin to watch live playlists and to hash what is not hashed yet."""
+        self._catalog.start()
+
+    async def drain(self) -> None:
+        """Let long polls go; all else is short."""
+        self._catalog.drain()
+
+    async def close(self) -> None:
+        """Stop, with everything counted that is known to have arrived."""
+        await self._catalog.close()
+        self._meter.close()
+        self._store.close()
+
+    def problems(self) -> list[str]:
+        """Why media cannot be served as they should be."""
+        problems = [] if self._store.problem is None else [self._store.problem]
+        try:
+            self._source.folder_time("")
+        except (SourceError, OSError):
+            problems.append(f"The directory of the media, {self._content}, is gone.")
+        return problems
+
+    def _gated(self, show: Show) -> Show:
+        async def show_unless_cut(request: web.Request) -> Representation:
+            if self.cut:
+                raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "The origin is cut off for now.")
+            return await show(request)
+
+        return show_unless_cut

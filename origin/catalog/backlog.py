@@ -1,0 +1,99 @@
+"""Hashes what nobody has asked for yet, so that it is there when somebody does.
+
+It goes through all playlists, then through the files that stand alone, one segment at a time, and
+steps aside whenever a viewer waits for a hash. Then it looks for what is new, now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from origin.catalog.edition import Edition
+from origin.catalog.hashing import ChangedError
+from origin.catalog.library import View
+from origin.catalog.playlist import PlaylistError
+from origin.catalog.rendition import NotARenditionError, NotReadyError, Studio
+from origin.content_types import is_media
+from origin.sources import Identity
+from p2pcdn.errors import SourceError
+
+PAUSE = 10.0
+"""Seconds between two looks for new content."""
+
+PRUNE = 3600.0
+"""Seconds between two looks for hashes of files that are gone."""
+
+_SEGMENTS_ONLY = (".ts", ".m4s", ".cmfv", ".cmfa")
+"""Such files are never watched on their own."""
+
+log = structlog.get_logger("p2pcdn.origin")
+
+
+class Backlog:
+    """Works through a source in the background."""
+
+    def __init__(self, studio: Studio, edition: Callable[[str], Awaitable[Edition]]) -> None:
+        self._studio = studio
+        self._edition = edition
+        self._done: dict[str, Identity] = {}
+        self._parts: set[str] = set()
+        """Files that playlists name, of those that might stand alone."""
+        self._prune_at = 0.0
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                await self.work()
+            except OSError as error:  # a failing disk, or no descriptors left
+                log.warning("backlog_interrupted", error=str(error))
+            await asyncio.sleep(PAUSE)
+
+    async def work(self) -> None:
+        """Hash all that is not hashed yet."""
+        view = await self._studio.library.view()
+        for path, identity in view.playlists.items():
+            if path not in view.presentations and self._done.get(path) != identity:
+                await self._attempt(path, identity)
+        for path, identity in (await self._single_files(view)).items():
+            if self._done.get(path) != identity:
+                await self._attempt(path, identity)
+        await self._prune()
+
+    async def _single_files(self, view: View) -> dict[str, Identity]:
+        paths = [p for p in view.files if _may_stand_alone(p) and p not in self._parts]
+        return await asyncio.to_thread(self._studio.source.identify_all, paths)
+
+    async def _attempt(self, path: str, identity: Identity) -> None:
+        try:
+            edition = await self._edition(path)
+            for piece in list(edition.pieces.values()):
+                if _may_stand_alone(piece.stretch.path):
+                    self._parts.add(piece.stretch.path)
+                await self._studio.hasher.prepare(piece.stretch)
+        except (ChangedError, NotReadyError):
+            return  # next time
+        except (PlaylistError, NotARenditionError, SourceError) as error:
+            log.info("not_hashed", path=path, reason=str(error))
+        self._done[path] = identity
+
+    async def _prune(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._prune_at:
+            return
+        self._prune_at = now + PRUNE
+        await asyncio.to_thread(self._forget_what_is_gone)
+
+    def _forget_what_is_gone(self) -> None:
+        try:
+            self._studio.source.folder_time("")
+        except SourceError:
+            return  # all of it is gone, which nobody means: a disk that is not mounted
+        self._studio.store.prune(self._studio.source.identify_all)
+
+
+def _may_stand_alone(path: str) -> bool:
+    return is_media(path) and not path.endswith(_SEGMENTS_ONLY)

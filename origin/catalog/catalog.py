@@ -1,0 +1,151 @@
+"""All renditions that somebody is interested in.
+
+::
+
+    media     --playlist()--> Catalog --> Rendition --> Edition      Library: who names whom
+    manifests --edition()---> Catalog        ^  ^                    Hasher, HashStore: hashes
+                                       Watcher  Backlog
+
+Live renditions are kept as long as they live. Others can be made again from their files and the
+hash store at any time, so only those stay that were asked for last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+import structlog
+
+from origin.catalog.backlog import Backlog
+from origin.catalog.edition import Edition
+from origin.catalog.hash_store import HashStore
+from origin.catalog.hashing import Hasher
+from origin.catalog.library import Library
+from origin.catalog.playlist import Document, is_live, load
+from origin.catalog.rendition import NotARenditionError, Rendition, Studio
+from origin.catalog.watcher import Watcher
+from origin.sources import Source
+
+_MOST_PIECES = 200_000
+"""Segments of finished renditions that are kept in memory, at about 400 bytes each."""
+
+log = structlog.get_logger("p2pcdn.origin")
+
+
+class Catalog:
+    """Gives editions, and keeps them up to date."""
+
+    def __init__(self, source: Source, store: HashStore, *, site: str, window: int) -> None:
+        self._source = source
+        self.hasher = Hasher(source, store)
+        self._studio = Studio(source, Library(source), self.hasher, store, site, window)
+        self._renditions: OrderedDict[str, Rendition] = OrderedDict()
+        self._live_files: dict[str, frozenset[str]] = {}
+        self._watcher = Watcher(source, self._forget)
+        self._backlog = Backlog(self._studio, self.edition)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to watch and to hash."""
+        self._tasks = [
+            asyncio.create_task(self._watcher.run(), name="watcher"),
+            asyncio.create_task(self._backlog.run(), name="backlog"),
+        ]
+        for task in self._tasks:
+            task.add_done_callback(_report)
+
+    def drain(self) -> None:
+        """Let go whoever waits for a live rendition to grow."""
+        for rendition in self._renditions.values():
+            rendition.wake()
+
+    async def close(self) -> None:
+        """Stop everything."""
+        self.hasher.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(rendition.close() for rendition in self._renditions.values()))
+
+    async def playlist(self, path: str) -> tuple[Document, bool]:
+        """The playlist to show to viewers, and whether it will change.
+
+        A live one is the latest whose segments all have their records, which may not be the one
+        that the encoder wrote a moment ago.
+        """
+        document = await asyncio.to_thread(load, self._source, path)
+        known = self._renditions.get(path)
+        if not is_live(document.data) and not (known is not None and known.is_live):
+            return document, False
+        try:
+            edition = await self.edition(path)
+        except NotARenditionError:
+            return document, False
+        return edition.document or document, edition.live
+
+    async def edition(self, path: str) -> Edition:
+        """The edition of a rendition to answer with; raises as `Rendition.current` does."""
+        rendition = self._rendition(path)
+        try:
+            return await rendition.current()
+        finally:
+            if rendition.edition is None and not rendition.is_busy:
+                self._forget(rendition)  # there is no such thing
+
+    async def newer_than(self, path: str, sequence: int, patience: float) -> Edition:
+        """The edition as soon as it has a segment newer than ``sequence``; the latest one if
+        there is none within ``patience`` seconds, or if nothing more can come."""
+        await self.edition(path)
+        return await self._rendition(path).newer_than(sequence, patience)
+
+    def doubt(self, path: str) -> None:
+        """What the edition of a rendition says turned out to be wrong."""
+        rendition = self._renditions.get(path)
+        if rendition is not None:
+            rendition.doubt()
+
+    def is_live_segment(self, path: str) -> bool:
+        """Whether a live playlist names this file, so that its name may be used again soon."""
+        return any(path in files for files in self._live_files.values())
+
+    def _rendition(self, path: str) -> Rendition:
+        rendition = self._renditions.get(path)
+        if rendition is None:
+            rendition = Rendition(path, self._studio, self._published)
+            self._renditions[path] = rendition
+        self._renditions.move_to_end(path)
+        return rendition
+
+    def _published(self, rendition: Rendition) -> None:
+        edition = rendition.edition
+        if edition is not None and edition.live:
+            files = (piece.stretch.path for piece in edition.pieces.values())
+            self._live_files[rendition.path] = frozenset(files)
+            self._watcher.add(rendition)
+        else:
+            self._live_files.pop(rendition.path, None)
+            self._evict(rendition)
+
+    def _evict(self, newest: Rendition) -> None:
+        finished = [
+            rendition
+            for rendition in self._renditions.values()
+            if rendition.edition is not None and not rendition.is_live
+        ]
+        pieces = sum(len(rendition.edition.pieces) for rendition in finished if rendition.edition)
+        for rendition in finished:
+            if pieces <= _MOST_PIECES:
+                return
+            if rendition is not newest and rendition.edition and not rendition.is_busy:
+                pieces -= len(rendition.edition.pieces)
+                self._forget(rendition)
+
+    def _forget(self, rendition: Rendition) -> None:
+        self._renditions.pop(rendition.path, None)
+        self._live_files.pop(rendition.path, None)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background_work_failed", task=task.get_name(), exc_info=task.exception())

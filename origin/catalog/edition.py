@@ -1,0 +1,178 @@
+"""One version of a rendition: which bytes of which files its segments are.
+
+An edition names bytes by the identity of their file and says nothing about hashes, so it is cheap
+to make, and two editions with the same fingerprint have the same manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from origin.catalog.playlist import Document, MediaPlaylist, PlaylistSegment
+from origin.sources import Identity, Source
+from p2pcdn.model import CHUNK_SIZE, FILE_SLICE
+from p2pcdn.wire.manifest import PAGE_RECORDS
+
+_LONGEST_SEGMENT = CHUNK_SIZE * 65_536
+_LONGEST_URI = 2048
+
+_LONGEST_AWAIT = 10.0
+"""Seconds to wait for a segment that is named but not there: about one target duration."""
+
+
+class Stretch(NamedTuple):
+    """A run of bytes in one version of a file: what is hashed."""
+
+    path: str
+    identity: Identity
+    offset: int
+    length: int
+
+
+class Piece(NamedTuple):
+    """A segment, but for its hash."""
+
+    sequence: int
+    uri: str
+    duration: int
+    """In milliseconds; 0 for a slice of a file."""
+    stretch: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A version of a rendition."""
+
+    rendition: str
+    content: str
+    live: bool
+    pieces: Mapping[int, Piece]
+    """By ascending sequence."""
+    document: Document | None = None
+    """The playlist that it was made from; a plain file has none."""
+    begin: int = 0
+    """Where the playlist starts to count."""
+    awaited: float = 0.0
+    """Seconds that are worth waiting for segments that the playlist names and that are not there
+    yet; 0 if there are none."""
+    time: int = 0
+    """When it came to be, in milliseconds since 1970."""
+
+    @property
+    def first(self) -> int:
+        return next(iter(self.pieces), self.begin + 1)
+
+    @property
+    def last(self) -> int:
+        return next(reversed(self.pieces), self.first - 1)
+
+    def page(self, number: int) -> list[Piece]:
+        """The pieces of page ``number``, by ascending sequence."""
+        numbers = range(number * PAGE_RECORDS, (number + 1) * PAGE_RECORDS)
+        return [self.pieces[n] for n in numbers if n in self.pieces]
+
+    def after(self, sequence: int) -> int | None:
+        """The oldest segment that is newer than ``sequence``."""
+        if sequence + 1 in self.pieces:
+            return sequence + 1
+        return next((n for n in self.pieces if n > sequence), None)
+
+    def says_the_same(self, other: Edition) -> bool:
+        """Whether the manifests of both are the same, but for their time."""
+        return self._told() == other._told()
+
+    def fingerprint(self) -> bytes:
+        """The same for two editions that say the same, also after a restart."""
+        return hashlib.sha256(msgspec.msgpack.encode(self._told())).digest()
+
+    def _told(self) -> tuple[object, ...]:
+        return (self.content, self.live, self.begin, list(self.pieces.values()))
+
+
+def edition_of_file(path: str, content: str, identity: Identity) -> Edition:
+    """A plain file, cut into slices."""
+    uri = path.rpartition("/")[2]
+    pieces = {
+        number: Piece(number, uri, 0, Stretch(path, identity, offset, length))
+        for number, (offset, length) in enumerate(_slices(identity.size))
+    }
+    return Edition(path, content, live=False, pieces=pieces)
+
+
+def edition_of_playlist(
+    source: Source,
+    path: str,
+    content: str,
+    document: Document,
+    playlist: MediaPlaylist,
+    previous: Edition | None,
+    window: int,
+) -> Edition:
+    """A rendition as its playlist has it now (this may block).
+
+    A live one also keeps what the playlist no longer names, up to ``window`` segments in all and
+    as long as the files exist: viewers are behind its edge.
+    """
+    kept = _kept(playlist, previous, content, window)
+    files = source.identify_all(
+        {
+            *(segment.path for segment in playlist.segments),
+            *(piece.stretch.path for piece in kept),
+        }
+    )
+    pieces = {p.sequence: p for p in kept if files.get(p.stretch.path) == p.stretch.identity}
+    lacking = -1
+    for segment in playlist.segments:
+        piece = _piece(segment, files.get(segment.path))
+        if piece is not None:
+            pieces[segment.sequence] = piece
+        else:
+            lacking = segment.sequence
+    return Edition(
+        path,
+        content,
+        playlist.live,
+        pieces,
+        document,
+        begin=playlist.first,
+        awaited=_awaited(playlist, lacking > max(pieces, default=-1)),
+    )
+
+
+def _awaited(playlist: MediaPlaylist, newest_lacks: bool) -> float:
+    # What lacks before the newest was deleted, or will never come.
+    if not playlist.live or not newest_lacks:
+        return 0.0
+    return min(playlist.target or 1.0, _LONGEST_AWAIT)
+
+
+def _kept(
+    playlist: MediaPlaylist, previous: Edition | None, content: str, window: int
+) -> Iterable[Piece]:
+    named = [segment.sequence for segment in playlist.segments]
+    if previous is None or previous.content != content or not playlist.live or not named:
+        return []
+    if named[-1] < previous.last:
+        return []  # the encoder began anew
+    dropped = [piece for piece in previous.pieces.values() if piece.sequence < named[0]]
+    room = max(0, window - len(named))
+    return dropped[-room:] if room else []
+
+
+def _piece(segment: PlaylistSegment, identity: Identity | None) -> Piece | None:
+    if identity is None or len(segment.uri) > _LONGEST_URI:
+        return None
+    length = identity.size - segment.offset if segment.length is None else segment.length
+    if not 0 < length <= _LONGEST_SEGMENT or segment.offset + length > identity.size:
+        return None
+    stretch = Stretch(segment.path, identity, segment.offset, length)
+    return Piece(segment.sequence, segment.uri, segment.duration, stretch)
+
+
+def _slices(size: int) -> Iterable[tuple[int, int]]:
+    return ((offset, min(FILE_SLICE, size - offset)) for offset in range(0, size, FILE_SLICE))

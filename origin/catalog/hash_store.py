@@ -1,0 +1,165 @@
+"""Chunk hashes that outlive a restart, in SQLite.
+
+What is kept can always be computed again: a file that is damaged is put aside, and when the disk is
+full the origin goes on without. Methods block, may be called from any thread, and never raise
+because of the database.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from origin.catalog.edition import Stretch
+from p2pcdn.errors import ConfigError
+
+FILE = "origin.sqlite3"
+
+_VERSION = 1
+_SCHEMA = f"""
+    CREATE TABLE hashes (
+        path TEXT, offset INTEGER, length INTEGER,
+        version TEXT NOT NULL,  -- of the file
+        list BLOB NOT NULL,     -- 32 bytes a chunk
+        PRIMARY KEY (path, offset, length)
+    ) WITHOUT ROWID;
+    CREATE TABLE editions (
+        rendition TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, time INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    PRAGMA user_version = {_VERSION};
+"""
+
+T = TypeVar("T")
+
+log = structlog.get_logger("p2pcdn.origin")
+
+
+class HashStore:
+    """The database in the data directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._lock = threading.Lock()
+        self._trouble: str | None = None
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"data has to be a directory that can be written to; {directory} is not: "
+                f"{error.strerror}."
+            ) from error
+        self._database = self._open()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, for an operator."""
+        return self._trouble
+
+    def find(self, stretches: Iterable[Stretch]) -> dict[Stretch, bytes]:
+        """The hash lists that are known, of those asked for."""
+
+        def select() -> dict[Stretch, bytes]:
+            found = {}
+            for stretch in stretches:
+                row = self._database.execute(
+                    "SELECT list FROM hashes"
+                    " WHERE path = ? AND offset = ? AND length = ? AND version = ?",
+                    (stretch.path, stretch.offset, stretch.length, stretch.identity.etag),
+                ).fetchone()
+                if row is not None:
+                    found[stretch] = row[0]
+            return found
+
+        return self._attempt(select, {})
+
+    def keep(self, stretch: Stretch, hashes: bytes) -> None:
+        """Remember a hash list; that of an earlier version of the file is forgotten."""
+        row = (stretch.path, stretch.offset, stretch.length, stretch.identity.etag, hashes)
+        self._attempt(
+            lambda: self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", row), None
+        )
+
+    def date(self, rendition: str, fingerprint: bytes, now: int) -> int:
+        """When this edition came to be, in milliseconds since 1970.
+
+        It is ``now`` when it is seen for the first time, but always later than the edition before
+        it, whatever the clock says.
+        """
+
+        def update() -> int:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                row = self._database.execute(
+                    "SELECT fingerprint, time FROM editions WHERE rendition = ?", (rendition,)
+                ).fetchone()
+                if row is not None and row[0] == fingerprint:
+                    return int(row[1])
+                time = now if row is None else max(now, row[1] + 1)
+                self._database.execute(
+                    "REPLACE INTO editions VALUES (?, ?, ?)", (rendition, fingerprint, time)
+                )
+                return time
+
+        return self._attempt(update, now)
+
+    def prune(self, exists: Callable[[list[str]], Iterable[str]]) -> None:
+        """Forget the hashes of files that are gone."""
+        rows = self._attempt(
+            lambda: self._database.execute("SELECT DISTINCT path FROM hashes").fetchall(), []
+        )
+        paths = [path for (path,) in rows]
+        gone = set(paths).difference(exists(paths))
+        self._attempt(
+            lambda: self._database.executemany(
+                "DELETE FROM hashes WHERE path = ?", [(path,) for path in gone]
+            ),
+            None,
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def _attempt(self, action: Callable[[], T], otherwise: T) -> T:
+        with self._lock:
+            try:
+                result = action()
+            except sqlite3.Error as error:
+                self._trouble = f"Hashes cannot be kept in {self._path}: {error}."
+                log.warning("hashes_not_kept", error=str(error))
+                return otherwise
+            self._trouble = None
+            return result
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise ConfigError(f"The file {self._path} cannot be used: {error}.") from error
+            log.warning("hashes_damaged", path=str(self._path), error=str(error))
+            self._path.replace(self._path.with_suffix(".damaged"))
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, timeout=5
+        )
+        try:
+            # Several processes may share the file. A crash of the machine costs the last hashes.
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                database.executescript(
+                    "BEGIN IMMEDIATE; DROP TABLE IF EXISTS hashes; DROP TABLE IF EXISTS editions;"
+                    f"{_SCHEMA} COMMIT;"
+                )
+        except BaseException:
+            database.close()
+            raise
+        return database

@@ -1,0 +1,131 @@
+"""Hashing stretches of files: each once, in threads, what somebody waits for first.
+
+SHA-256 leaves the interpreter's lock alone, so the event loop goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from origin.catalog.edition import Stretch
+from origin.catalog.hash_store import HashStore
+from origin.sources import Source
+from p2pcdn.errors import P2pcdnError, SourceError
+from p2pcdn.model import CHUNK_SIZE
+
+_REMEMBERED = 4096
+"""Hash lists kept in memory: those of a few live renditions, and of what many watch just now."""
+
+_READ = 16 * CHUNK_SIZE
+
+
+class ChangedError(P2pcdnError):
+    """A file is no longer the version that was to be hashed."""
+
+
+def chunk_hashes(source: Source, stretch: Stretch) -> bytes:
+    """The hashes of a stretch's chunks, 32 bytes each (this blocks)."""
+    try:
+        file = source.open(stretch.path)
+    except SourceError as error:
+        raise ChangedError(stretch.path) from error
+    try:
+        if file.identity != stretch.identity:
+            raise ChangedError(stretch.path)
+        digests = []
+        end = stretch.offset + stretch.length
+        for offset in range(stretch.offset, end, _READ):
+            block = memoryview(file.read(offset, min(_READ, end - offset)))
+            digests += [
+                hashlib.sha256(block[at : at + CHUNK_SIZE]).digest()
+                for at in range(0, len(block), CHUNK_SIZE)
+            ]
+        # A short read shows here as well: whoever cut the file has changed its identity.
+        if file.current() != stretch.identity:
+            raise ChangedError(stretch.path)
+        return b"".join(digests)
+    finally:
+        file.close()
+
+
+class Hasher:
+    """Gives hash lists, from memory, from the store, or by hashing."""
+
+    def __init__(self, source: Source, store: HashStore) -> None:
+        self._source = source
+        self._store = store
+        self._threads = ThreadPoolExecutor(
+            max(1, min(4, (os.cpu_count() or 2) - 1)), thread_name_prefix="hashing"
+        )
+        self._recent: OrderedDict[Stretch, bytes] = OrderedDict()
+        self._under_way: dict[Stretch, asyncio.Future[bytes]] = {}
+        self._demands = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
+        self._closed = False
+
+    async def lists(self, stretches: Sequence[Stretch]) -> list[bytes]:
+        """The hash lists of stretches that somebody waits for; `ChangedError` if one is gone."""
+        self._demands += 1
+        self._calm.clear()
+        try:
+            return await self._lists(stretches)
+        finally:
+            self._demands -= 1
+            if self._demands == 0:
+                self._calm.set()
+
+    async def prepare(self, stretch: Stretch) -> None:
+        """See to it that a stretch is hashed once somebody asks; nobody waits for it."""
+        await self._calm.wait()
+        await self._lists([stretch])
+
+    def close(self) -> None:
+        """Hash no more."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _lists(self, stretches: Sequence[Stretch]) -> list[bytes]:
+        known = self._remembered(stretches)
+        rest = [s for s in stretches if s not in known and s not in self._under_way]
+        if rest:
+            known |= await asyncio.to_thread(self._store.find, rest)
+            known |= self._remembered(rest)  # somebody else may have asked meanwhile
+        jobs = {s: self._hash(s) for s in stretches if s not in known}
+        if jobs:
+            # Not `gather`: another request may wait for the same job when this one is cancelled.
+            await asyncio.wait(jobs.values())
+        return [known[s] if s in known else jobs[s].result() for s in stretches]
+
+    def _remembered(self, stretches: Sequence[Stretch]) -> dict[Stretch, bytes]:
+        known = {s: self._recent[s] for s in stretches if s in self._recent}
+        for stretch in known:
+            self._recent.move_to_end(stretch)
+        return known
+
+    def _hash(self, stretch: Stretch) -> asyncio.Future[bytes]:
+        job = self._under_way.get(stretch)
+        if job is None:
+            loop = asyncio.get_running_loop()
+            job = loop.run_in_executor(self._threads, self._hash_and_keep, stretch)
+            self._under_way[stretch] = job
+            job.add_done_callback(lambda done: self._finished(stretch, done))
+        return job
+
+    def _hash_and_keep(self, stretch: Stretch) -> bytes:
+        hashes = chunk_hashes(self._source, stretch)
+        if not self._closed:
+            self._store.keep(stretch, hashes)
+        return hashes
+
+    def _finished(self, stretch: Stretch, job: asyncio.Future[bytes]) -> None:
+        del self._under_way[stretch]
+        if not job.cancelled() and job.exception() is None:
+            self._recent[stretch] = job.result()
+            while len(self._recent) > _REMEMBERED:
+                self._recent.popitem(last=False)

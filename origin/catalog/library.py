@@ -1,0 +1,156 @@
+"""What there is in a source, and who names whom.
+
+A presentation is a multivariant playlist; the media playlists that it names are its renditions.
+Both can come, change and go at any time, so the library looks again now and then; it lists only
+the folders and reads only the playlists that have changed since the last time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import structlog
+
+from origin.catalog.playlist import MultivariantPlaylist, PlaylistError, load, parse
+from origin.content_types import is_playlist
+from origin.sources import Identity, Listing, Source
+from p2pcdn.errors import SourceError
+
+FRESH = 1.0
+"""Seconds for which a look at the source is good."""
+
+SHARE = 0.05
+"""The most of a processor's time that looking may take, however large the source is."""
+
+_GRANULARITY = 2_000_000_000
+"""Nanoseconds: a folder that changed so shortly before it was listed may have changed again
+without a new time."""
+
+log = structlog.get_logger("p2pcdn.origin")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A source's playlists at one moment."""
+
+    playlists: Mapping[str, Identity] = field(default_factory=dict)
+    presentations: Mapping[str, MultivariantPlaylist] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """For each rendition the presentation that it belongs to: of several that name it, the first
+    by path."""
+    files: tuple[str, ...] = ()
+    """All that is no playlist."""
+
+
+class _Folder(NamedTuple):
+    changed: int
+    listed: int
+    listing: Listing
+
+    def holds(self, changed: int) -> bool:
+        return self.changed == changed and self.listed - changed > _GRANULARITY
+
+
+class Library:
+    """Looks at a source, in a thread, once at a time."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._folders: dict[str, _Folder] = {}
+        self._linked: set[str] = set()
+        """Folders that are reached by symbolic links, which a walk does not follow."""
+        self._parsed: dict[str, tuple[Identity, MultivariantPlaylist | None]] = {}
+        self._view = View()
+        self._look: asyncio.Task[None] | None = None
+        self._stale_at = 0.0
+
+    async def view(self, playlist: str | None = None) -> View:
+        """What there is, as of a moment ago; with ``playlist`` in it, which is known to exist."""
+        if self._look is None or asyncio.get_running_loop().time() >= self._stale_at:
+            await self._refresh()
+        if playlist is not None and playlist not in self._view.playlists:
+            await self._refresh()
+        if playlist is not None and playlist not in self._view.playlists:
+            self._linked.update(_ancestors(playlist))
+            await self._refresh()
+        return self._view
+
+    async def _refresh(self) -> None:
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._measured())
+        await asyncio.shield(self._look)
+
+    async def _measured(self) -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await asyncio.to_thread(self.look)
+        self._stale_at = start + max(FRESH, (loop.time() - start) / SHARE)
+
+    def look(self) -> View:
+        """Bring the view up to date (this may block)."""
+        self._folders = dict(self._walk())
+        files = [
+            f"{folder}/{name}" if folder else name
+            for folder, seen in self._folders.items()
+            for name in seen.listing.files
+        ]
+        playlists = self._source.identify_all(sorted(filter(is_playlist, files)))
+        self._parsed = {path: self._read(path, seen) for path, seen in playlists.items()}
+        presentations = {path: found for path, (_, found) in self._parsed.items() if found}
+        owners: dict[str, str] = {}
+        for path in sorted(presentations):
+            for entry in presentations[path].renditions:
+                owners.setdefault(entry.path, path)
+        others = tuple(sorted(path for path in files if not is_playlist(path)))
+        self._view = View(playlists, presentations, owners, others)
+        return self._view
+
+    def _walk(self) -> Iterator[tuple[str, _Folder]]:
+        waiting = ["", *self._linked]
+        seen = set(waiting)
+        while waiting:
+            folder = waiting.pop()
+            try:
+                found = self._list(folder)
+            except SourceError:
+                continue  # gone meanwhile
+            except OSError as error:
+                log.warning("unreadable_folder", folder=folder, error=str(error))
+                continue
+            yield folder, found
+            inner = (f"{folder}/{name}" if folder else name for name in found.listing.folders)
+            new = [name for name in inner if name not in seen]
+            seen.update(new)
+            waiting.extend(new)
+
+    def _list(self, folder: str) -> _Folder:
+        changed = self._source.folder_time(folder)
+        known = self._folders.get(folder)
+        if known is not None and known.holds(changed):
+            return known
+        return _Folder(changed, time.time_ns(), self._source.list(folder))
+
+    def _read(self, path: str, identity: Identity) -> tuple[Identity, MultivariantPlaylist | None]:
+        known = self._parsed.get(path)
+        if known is not None and known[0] == identity:
+            return known
+        try:
+            document = load(self._source, path)
+            if b"#EXT-X-STREAM-INF" not in document.data:
+                return document.identity, None
+            playlist = parse(path, document.data)
+        except (SourceError, PlaylistError, OSError):
+            return identity, None  # whoever asks for it will hear why
+        return document.identity, playlist if isinstance(playlist, MultivariantPlaylist) else None
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    """The folders that a path lies in, but for the top."""
+    folder = path.rpartition("/")[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]

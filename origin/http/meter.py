@@ -1,0 +1,138 @@
+"""Counts the body bytes that viewers were sent, as their machines acknowledge them.
+
+::
+
+    handler --writes--> transport --> kernel's send buffer ---network---> viewer
+                            \\______________________________/               |
+                                     may still be dropped        <---acknowledges---
+
+A kernel takes megabytes off our hands long before a slow viewer has them, and drops them when the
+viewer goes away: a count of what was written would be far above what was received, for each request
+that a player or a peer aborts. So a body counts only as far as TCP acknowledges it; where the
+kernel does not tell, it counts as it is written.
+
+The end of a body is mostly acknowledged after its handler has finished, so a clock turns while
+there is something to wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from origin.http.representation import Account
+from origin.http.tcp import Tcp, figures_of
+
+TICK = 0.05
+"""Seconds between two looks at the sockets: the most that the ledger's figures lag behind."""
+
+PATIENCE = 60.0
+"""Seconds after which the rest of a body is given up that a viewer does not fetch."""
+
+
+class Ledger(Protocol):
+    """The account that bytes go to."""
+
+    def origin_sent(self, media: int, overhead: int = 0) -> None: ...
+
+
+class Flow:
+    """One body on its way."""
+
+    def __init__(self, tcp: Tcp | None, count: Callable[[int], None]) -> None:
+        self._tcp = tcp
+        self._count = count
+        self._start = tcp.acknowledged() + tcp.under_way() if tcp else 0
+        """Where the body begins in all that the connection carries."""
+        self._handed = 0
+        self._counted = 0
+        self._deadline: float | None = None
+
+    def handed(self, size: int) -> None:
+        """So many more bytes were given to the transport."""
+        self._handed += size
+
+    def finish(self, now: float) -> None:
+        """No more will be handed over."""
+        self._deadline = now + PATIENCE
+
+    def settle(self, now: float) -> bool:
+        """Count what has arrived since the last time; whether that was all there will be."""
+        # First, since what is acknowledged may grow between two looks.
+        over = self._deadline is not None and self._is_over(now)
+        arrived = self._arrived()
+        if arrived > self._counted:
+            self._count(arrived - self._counted)
+            self._counted = arrived
+        return over or (self._deadline is not None and arrived == self._handed)
+
+    def close(self) -> None:
+        """Look no longer."""
+        if self._tcp is not None:
+            self._tcp.close()
+
+    def _is_over(self, now: float) -> bool:
+        return self._tcp is None or self._tcp.is_over() or now >= (self._deadline or 0.0)
+
+    def _arrived(self) -> int:
+        if self._tcp is None:
+            return self._handed
+        return min(self._handed, max(0, self._tcp.acknowledged() - self._start))
+
+
+class Meter:
+    """All bodies on their way."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._flows: set[Flow] = set()
+        self._clock: asyncio.TimerHandle | None = None
+
+    def begin(self, transport: asyncio.WriteTransport, account: Account) -> Flow:
+        """A body follows on this connection, whose header was written already."""
+        flow = Flow(figures_of(transport), self._counter(account))
+        self._flows.add(flow)
+        self._wind()
+        return flow
+
+    def end(self, flow: Flow) -> None:
+        """The body was handed over, as far as it could be."""
+        now = asyncio.get_running_loop().time()
+        flow.finish(now)
+        self._settle(flow, now)
+
+    def overhead(self, size: int) -> None:
+        """Count an answer that is too short to be followed."""
+        self._ledger.origin_sent(0, size)
+
+    def close(self) -> None:
+        """Count what is known now, and look no longer."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        for flow in self._flows:
+            flow.settle(0.0)
+            flow.close()
+        self._flows.clear()
+
+    def _counter(self, account: Account) -> Callable[[int], None]:
+        if account == "media":
+            return lambda size: self._ledger.origin_sent(size)
+        return self.overhead
+
+    def _settle(self, flow: Flow, now: float) -> None:
+        if flow.settle(now):
+            self._flows.discard(flow)
+            flow.close()
+
+    def _wind(self) -> None:
+        if self._clock is None and self._flows:
+            self._clock = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._clock = None
+        now = asyncio.get_running_loop().time()
+        for flow in list(self._flows):
+            self._settle(flow, now)
+        self._wind()

@@ -1,0 +1,76 @@
+"""What a URL stands for at the moment: some bytes, and what is to be said about them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from origin.http.conditions import Validators
+from origin.sources import File
+
+Account = Literal["media", "overhead"]
+"""Where the ledger counts bytes: what viewers watch, and all that helps them to."""
+
+
+class Body(Protocol):
+    """The bytes of a representation, read piece by piece."""
+
+    @property
+    def length(self) -> int: ...
+
+    async def read(self, offset: int, size: int) -> bytes | memoryview:
+        """Up to ``size`` bytes from ``offset``; fewer only at the end."""
+
+    def close(self) -> None: ...
+
+
+class Content:
+    """A body that is in memory: a playlist, a manifest, the snippet."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def length(self) -> int:
+        return len(self._data)
+
+    async def read(self, offset: int, size: int) -> memoryview:
+        return memoryview(self._data)[offset : offset + size]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class FileContent:
+    """A body that stays on disk."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    @property
+    def length(self) -> int:
+        return self._file.identity.size
+
+    async def read(self, offset: int, size: int) -> bytes | memoryview:
+        # What many viewers want is in the page cache: a thread would cost more than the read.
+        cached = self._file.read_cached(offset, size)
+        if cached is not None:
+            return cached
+        return await asyncio.to_thread(self._file.read, offset, size)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A body with its validators and headers."""
+
+    body: Body
+    validators: Validators
+    content_type: str
+    cache_control: str
+    account: Account
+    headers: tuple[tuple[str, str], ...] = ()
+    """More headers, for all answers that show this representation."""

@@ -1,0 +1,110 @@
+"""From a request to bytes on a socket, by way of a representation or a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+import structlog
+from aiohttp import hdrs, web
+
+from origin.http.meter import Meter
+from origin.http.representation import Representation
+from origin.http.selection import select
+from origin.http_error import HttpError
+from p2pcdn.errors import SourceError, SourceReason
+from p2pcdn.model import Span
+from p2pcdn.service import error_response
+from p2pcdn.service.errors import code_of
+
+Show = Callable[[web.Request], Awaitable[Representation]]
+"""Finds what a request asks for; a `HttpError` or `SourceError` if there is no such thing."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+BLOCK = 131_072
+"""Bytes read and written at once: few enough that thousands of downloads fit into memory."""
+
+STALL = 120.0
+"""Seconds that a viewer may take for nothing at all of a body. Browsers stop reading when a player
+has buffered enough, and come back with a range when the connection is gone; a descriptor and
+memory are not held for ever."""
+
+log = structlog.get_logger("p2pcdn.origin")
+
+
+class Sender:
+    """Answers with representations, and has each body byte counted."""
+
+    def __init__(self, meter: Meter, headers: Mapping[str, str]) -> None:
+        self._meter = meter
+        self._headers = headers
+        """Of every answer, errors included: a page of another site may see those as well."""
+
+    def handler(self, show: Show) -> Handler:
+        """A handler for GET and HEAD that sends what ``show`` finds."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return await self._send(request, await show(request))
+            except HttpError as refusal:
+                return self._refuse(request, refusal)
+            except SourceError as error:
+                if error.reason is not SourceReason.MISSING:
+                    raise
+                message = f"There is no file at {error.detail!a}."
+                return self._refuse(request, HttpError(HTTPStatus.NOT_FOUND, message))
+
+        return handle
+
+    async def _send(self, request: web.Request, shown: Representation) -> web.StreamResponse:
+        try:
+            selection = select(request.method, request.headers, shown)
+            response = web.StreamResponse(status=selection.status, headers=self._headers)
+            response.headers.update(selection.headers)
+            if selection.status != HTTPStatus.NOT_MODIFIED:
+                response.content_length = selection.length
+            await response.prepare(request)
+            if selection.span is not None and request.transport is not None:
+                await self._send_body(request, response, shown, selection.span)
+            return response
+        finally:
+            shown.body.close()
+
+    async def _send_body(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        shown: Representation,
+        span: Span,
+    ) -> None:
+        transport = request.transport
+        assert transport is not None
+        flow = self._meter.begin(transport, shown.account)
+        offset = span.first
+        try:
+            while offset <= span.last:
+                block = await shown.body.read(offset, min(BLOCK, span.last + 1 - offset))
+                if not block:
+                    log.warning("file_shrank", path=request.path)
+                    transport.abort()  # its length was promised: nothing else can tell any more
+                    return
+                offset += len(block)
+                flow.handed(len(block))
+                async with asyncio.timeout(STALL):
+                    await response.write(block)
+            await response.write_eof()
+        except TimeoutError:
+            transport.abort()
+        except ConnectionError:
+            pass  # the viewer has all it wanted, or is gone
+        finally:
+            self._meter.end(flow)
+
+    def _refuse(self, request: web.Request, refusal: HttpError) -> web.Response:
+        headers = {**self._headers, hdrs.CACHE_CONTROL: "no-store", **refusal.headers}
+        response = error_response(refusal.status, code_of(refusal.status), refusal.message, headers)
+        if request.method != hdrs.METH_HEAD:
+            self._meter.overhead(response.content_length or 0)
+        return response

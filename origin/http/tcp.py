@@ -1,0 +1,77 @@
+"""What the kernel knows of a TCP connection (Linux: ``TCP_INFO`` and ``SIOCOUTQ``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import sys
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+_CLOSED = 7
+"""``TCP_CLOSE`` of net/tcp_states.h: nothing comes or goes any more."""
+
+_INFO = struct.Struct("=B119xQ")
+"""Of ``struct tcp_info`` in linux/tcp.h: the state, and how many bytes were acknowledged."""
+
+
+class Tcp:
+    """A connection's figures, for longer than the event loop keeps it.
+
+    It holds a copy of the descriptor, since the loop closes its own at the very moment when the
+    final figures are known.
+    """
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self._transport = transport
+        descriptor = transport.get_extra_info("socket").fileno()
+        self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._ended = False
+
+    def acknowledged(self) -> int:
+        """Bytes that the other end has acknowledged since the connection was opened."""
+        return self._info()[1]
+
+    def under_way(self) -> int:
+        """Bytes that were written, and are not acknowledged yet."""
+        queued = bytearray(4)
+        fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, queued)
+        return int.from_bytes(queued, sys.byteorder) + self._transport.get_write_buffer_size()
+
+    def is_over(self) -> bool:
+        """Whether nothing more will be acknowledged."""
+        if not self._ended and self._transport.is_closing():
+            self._end()
+        return self._info()[0] == _CLOSED
+
+    def close(self) -> None:
+        """Let the descriptor go."""
+        self._socket.close()
+
+    def _end(self) -> None:
+        # That the loop closes its descriptor ends nothing as long as there is this one, so the
+        # end of the stream has to be said here; but not before all is written.
+        if self._transport.get_write_buffer_size() == 0:
+            self._ended = True
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+
+    def _info(self) -> tuple[int, int]:
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+        state, acknowledged = _INFO.unpack(info)
+        return state, acknowledged
+
+
+def figures_of(transport: asyncio.WriteTransport) -> Tcp | None:
+    """The figures of a transport's connection, where the kernel has some."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return Tcp(transport)
+    except OSError:
+        return None  # closed by now, or not TCP

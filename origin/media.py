@@ -1,0 +1,77 @@
+"""`/media/`: the files of a source as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from origin.catalog.catalog import Catalog
+from origin.catalog.playlist import PlaylistError
+from origin.catalog.rendition import NotReadyError
+from origin.content_types import content_type, is_playlist
+from origin.http.conditions import Validators
+from origin.http.representation import Content, FileContent, Representation
+from origin.http_error import HttpError
+from origin.paths import path_below
+from origin.sources import Identity, Source
+
+PREFIX = "/media/"
+
+_SEGMENT = "public, max-age=86400, immutable"
+"""Nobody asks again within the day. Should a file change nevertheless, peers find out by its
+hashes and fetch it past their caches."""
+
+_LIVE_SEGMENT = "public, max-age=60"
+"""Encoders that start anew use the same names for other bytes."""
+
+_PLAYLIST = "public, max-age=5"
+
+_CHANGING = "no-cache"
+"""Kept, but never used without asking whether it is still the newest."""
+
+
+class Media:
+    """Finds what a request under `/media/` asks for."""
+
+    def __init__(self, source: Source, catalog: Catalog) -> None:
+        self._source = source
+        self._catalog = catalog
+
+    async def show(self, request: web.Request) -> Representation:
+        """The file or playlist that the request names."""
+        path = path_below(PREFIX, request.raw_path)
+        if is_playlist(path):
+            return await self._playlist(path)
+        file = await asyncio.to_thread(self._source.open, path)
+        live = self._catalog.is_live_segment(path)
+        return Representation(
+            FileContent(file),
+            _validators(file.identity),
+            content_type(path),
+            _LIVE_SEGMENT if live else _SEGMENT,
+            "media",
+        )
+
+    async def _playlist(self, path: str) -> Representation:
+        try:
+            document, live = await self._catalog.playlist(path)
+        except (PlaylistError, NotReadyError) as error:
+            reason = str(error) if isinstance(error, PlaylistError) else "It has no segments yet."
+            raise HttpError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"The playlist at {path!a} cannot be shown yet. {reason}",
+                {hdrs.RETRY_AFTER: "1"},
+            ) from error
+        return Representation(
+            Content(document.data),
+            _validators(document.identity),
+            content_type(path),
+            _CHANGING if live else _PLAYLIST,
+            "overhead",
+        )
+
+
+def _validators(identity: Identity) -> Validators:
+    return Validators(identity.etag, identity.modified)

@@ -1,0 +1,74 @@
+"""From the path of a request to the path of a file, or to a clear refusal.
+
+What comes out is relative, decoded once, and names no place outside the tree that it starts from:
+no empty segment, no ``.`` and ``..``, nothing hidden. Links are the source's business.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import NoReturn
+from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
+
+from origin.http_error import HttpError
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+_ENCODED_SEPARATOR = re.compile(rb"%(2f|5c)", re.IGNORECASE)
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def path_below(prefix: str, target: str) -> str:
+    """The path below ``prefix`` that a request target (RFC 9112, 3.2) names.
+
+    ``target`` is what the client sent, in origin or absolute form. A target that only comes to
+    lie under the prefix once its dots are resolved is refused: nobody needs one.
+    """
+    raw = target.partition("?")[0].partition("#")[0]
+    if not raw.startswith("/"):
+        raw = "/" + raw.partition("://")[2].partition("/")[2]
+    if not raw.startswith(prefix):
+        _not_found(raw)
+    return media_path(raw[len(prefix) :])
+
+
+def media_path(raw: str) -> str:
+    """The relative path that this percent-encoded one means."""
+    data = raw.encode("utf-8", "surrogateescape")
+    if _BAD_ESCAPE.search(data):
+        _malformed("A % in a path is followed by two hexadecimal digits.")
+    if _ENCODED_SEPARATOR.search(data):
+        # Whether it separates or belongs to a name is a matter of opinion: of proxies, too.
+        _malformed("Slashes and backslashes in a path cannot be percent-encoded.")
+    try:
+        path = unquote_to_bytes(data).decode()
+    except UnicodeDecodeError:
+        _malformed("A path is UTF-8, percent-encoded.")
+    if _CONTROL.search(path):
+        _malformed("A path has no control characters.")
+    if "\\" in path:
+        _malformed("The separator of a path is a slash, not a backslash.")
+    if any(segment == "" or segment.startswith(".") for segment in path.split("/")):
+        _not_found(path)
+    return path
+
+
+def resolve(base: str, uri: str) -> str | None:
+    """The media path of a URI that stands in the playlist at ``base``; None if it is not ours."""
+    try:
+        parts = urlsplit(urljoin(quote(f"/media/{base}"), uri))
+        if parts.scheme or parts.netloc or not parts.path.startswith("/media/"):
+            return None
+        return media_path(parts.path[len("/media/") :])
+    except (HttpError, ValueError):
+        return None
+
+
+def _malformed(message: str) -> NoReturn:
+    raise HttpError(HTTPStatus.BAD_REQUEST, message)
+
+
+def _not_found(path: str) -> NoReturn:
+    raise HttpError(HTTPStatus.NOT_FOUND, f"There is no file at {path!a}.")

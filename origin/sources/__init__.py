@@ -1,0 +1,76 @@
+"""Where media come from. A source knows nothing of HTTP, playlists or manifests.
+
+All methods may wait for a disk or a network, so they are called in threads; what a source does not
+have is a `SourceError` with the reason ``missing``. Paths are relative, separated by slashes, and
+already checked by `origin.paths`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from p2pcdn.errors import SourceError, SourceReason
+
+
+class Identity(NamedTuple):
+    """One version of a file: as long as these stay the same, so do its bytes."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @property
+    def etag(self) -> str:
+        """A strong entity tag (RFC 9110, 8.8.3)."""
+        return f'"{self.mtime_ns:x}-{self.size:x}-{self.inode:x}"'
+
+    @property
+    def modified(self) -> int:
+        """In whole seconds since 1970, as HTTP writes dates."""
+        return self.mtime_ns // 1_000_000_000
+
+
+class Listing(NamedTuple):
+    """What is in a folder, but for hidden entries."""
+
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+class File(Protocol):
+    """An open file: one version, even when another takes its place meanwhile."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset``; fewer only at the end."""
+
+    def read_cached(self, offset: int, size: int) -> memoryview | None:
+        """The same without ever waiting, or None if that is not possible."""
+
+    def current(self) -> Identity:
+        """Its identity now, to see whether somebody has written to it since it was opened."""
+
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """A tree of files."""
+
+    def open(self, path: str) -> File: ...
+
+    def identify_all(self, paths: Iterable[str]) -> dict[str, Identity]:
+        """The identities of those of the paths that are files."""
+
+    def list(self, folder: str) -> Listing:
+        """What is in ``folder``; the top has the name ``""``."""
+
+    def folder_time(self, folder: str) -> int:
+        """When an entry of the folder last came or went, in nanoseconds since 1970."""
+
+
+def missing(path: str) -> SourceError:
+    """The error for a path that a source does not have."""
+    return SourceError(SourceReason.MISSING, path)
