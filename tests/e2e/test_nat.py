@@ -69,7 +69,7 @@ async def _healthy(server: Command, outside: tuple[str, ...]) -> None:
     async with asyncio.timeout(30):
         while server.process.returncode is None:
             check = await asyncio.create_subprocess_exec(
-                *outside, *PROGRAM, "healthcheck", "--url", server.url
+                *outside, *PROGRAM, "healthcheck", "--listen", f"{nat.SERVER}:{PORT}"
             )
             if await check.wait() == 0:
                 return
