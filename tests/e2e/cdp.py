@@ -64,7 +64,7 @@ class Tab:
     async def until(self, condition: str, seconds: float = 30) -> None:
         """Wait for an expression to be true; asked from outside, for timers inside are slow."""
         async with asyncio.timeout(seconds):
-            while not await self.evaluate(condition):
+            while not await self.evaluate(condition):  # noqa: ASYNC110  there is no event
                 await asyncio.sleep(0.1)
 
 
