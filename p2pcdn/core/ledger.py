@@ -1,0 +1,245 @@
+"""The account of bytes: what the origin sent, what peers sent each other, what that saved.
+
+The origin counts at its own socket. What goes over a link is counted by both of its ends, each of
+which may lie; so only what both say is **confirmed**, per pairing and direction::
+
+    a reports: sent 900 --------> b reports: received 800        confirmed 800, claimed 100
+
+Reports are totals since a session began: a lost one does no harm, and one that goes backwards is
+refused. Totals over everybody are kept up to date as reports come, so that reading them costs the
+same whether ten viewers or ten thousand are there, and nothing is lost when a viewer leaves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from p2pcdn.wire.tracker import Report
+
+MOST_BYTES = 2**53 - 1
+"""What JavaScript can hold exactly; no figure beyond it is believed, or shown."""
+
+MOST_PAIRS = 256
+"""Pairings of one session that can still earn credit. A peer has at most 16 links at once; those
+that ended longest ago are closed in the book first."""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """The headline figures, in bytes; the fields of ``/api/v1/summary``."""
+
+    origin_bytes: int
+    """Media that the origin sent."""
+    peer_bytes_confirmed: int
+    """Media that peers sent each other, as both ends say."""
+    peer_bytes_claimed: int
+    """Media that only one end speaks of (yet)."""
+    waste_bytes: int
+    """Media that peers got in vain: twice, cancelled, or with a wrong hash."""
+    overhead_bytes: int
+    """Manifests, hash lists, playlists and signalling."""
+    saved_bytes: int
+    """Confirmed less overhead, never below 0: a lower bound of what the origin was spared."""
+    offload: float
+    """Confirmed of all media bytes, 0 to 1."""
+    viewers: int
+    """Browsers in swarms now."""
+    swarms: int
+    """Contents that somebody watches or seeds now."""
+    refused_reports: int
+    """Reports that made no sense."""
+
+
+@dataclass(slots=True)
+class _End:
+    """One end's figures of a pairing."""
+
+    sent: int = 0
+    received: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Pair:
+    """What the two ends of a pairing say."""
+
+    a: str
+    b: str
+    ends: dict[str, _End]
+
+    def other(self, session: str) -> str:
+        return self.b if session == self.a else self.a
+
+    @property
+    def confirmed(self) -> int:
+        a, b = self.ends[self.a], self.ends[self.b]
+        return min(a.sent, b.received) + min(b.sent, a.received)
+
+    @property
+    def claimed(self) -> int:
+        a, b = self.ends[self.a], self.ends[self.b]
+        return abs(a.sent - b.received) + abs(b.sent - a.received)
+
+
+@dataclass(slots=True)
+class _Session:
+    """One viewer's stay."""
+
+    content: str
+    viewer: bool
+    since: float
+    last: Report = field(default_factory=lambda: Report(0, 0, 0, 0))
+    pairs: dict[str, _Pair] = field(default_factory=dict)
+
+
+class Ledger:
+    """Adds up what the origin, and both ends of every pairing, say."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, _Session] = {}
+        self._contents: Counter[str] = Counter()
+        self._pairs: dict[str, _Pair] = {}
+        self._viewers = 0
+        self._origin = 0
+        self._overhead = 0
+        self._confirmed = 0
+        self._claimed = 0
+        self._waste = 0
+        self._refused = 0
+
+    # What the servers know for themselves
+
+    def origin_sent(self, media: int, overhead: int = 0) -> None:
+        """The origin handed these bytes to a socket."""
+        self._origin += media
+        self._overhead += overhead
+
+    def signalled(self, size: int) -> None:
+        """The tracker sent or received these bytes."""
+        self._overhead += size
+
+    def joined(self, session: str, content: str, now: float, *, viewer: bool = True) -> None:
+        """A peer has joined a swarm; ``viewer`` if it is a person's browser."""
+        self._sessions[session] = _Session(content, viewer, now)
+        self._contents[content] += 1
+        self._viewers += viewer
+
+    def left(self, session: str, now: float) -> None:
+        """It has left. What it moved still counts."""
+        gone = self._sessions.pop(session, None)
+        if gone is None:
+            return
+        self._viewers -= gone.viewer
+        self._contents[gone.content] -= 1
+        if not self._contents[gone.content]:
+            del self._contents[gone.content]
+        for pairing, pair in gone.pairs.items():
+            if pair.other(session) not in self._sessions:
+                del self._pairs[pairing]  # nobody is left to report on it
+
+    def paired(self, pairing: str, a: str, b: str) -> None:
+        """The tracker introduced two sessions."""
+        pair = _Pair(a, b, {a: _End(), b: _End()})
+        self._pairs[pairing] = pair
+        for session in (a, b):
+            if session in self._sessions:
+                self._sessions[session].pairs[pairing] = pair
+                self._bound(session)
+
+    # What peers say
+
+    def report(self, session: str, report: Report, now: float) -> bool:
+        """Take a session's figures; whether they made sense and were taken."""
+        known = self._sessions.get(session)
+        if known is None or not self._makes_sense(session, known, report):
+            self._refused += 1
+            return False
+        self._waste += report.waste_bytes - known.last.waste_bytes
+        known.last = report
+        for entry in report.pairs:
+            pair = known.pairs.get(entry.pairing)
+            if pair is None:
+                continue  # closed in the book, or never issued to it
+            self._confirmed -= pair.confirmed
+            self._claimed -= pair.claimed
+            pair.ends[session] = _End(entry.sent, entry.received)
+            self._confirmed += pair.confirmed
+            self._claimed += pair.claimed
+        return True
+
+    # What comes of it
+
+    def summary(self) -> Summary:
+        """The figures as of now."""
+        watched = self._confirmed + self._origin
+        return Summary(
+            origin_bytes=_shown(self._origin),
+            peer_bytes_confirmed=_shown(self._confirmed),
+            peer_bytes_claimed=_shown(self._claimed),
+            waste_bytes=_shown(self._waste),
+            overhead_bytes=_shown(self._overhead),
+            saved_bytes=_shown(max(0, self._confirmed - self._overhead)),
+            offload=self._confirmed / watched if watched else 0.0,
+            viewers=self._viewers,
+            swarms=len(self._contents),
+            refused_reports=self._refused,
+        )
+
+    def _makes_sense(self, session: str, known: _Session, report: Report) -> bool:
+        if not all(map(_is_count, _figures(report))):
+            return False
+        if any(now < before for now, before in zip(_own(report), _own(known.last), strict=True)):
+            return False
+        if len({entry.pairing for entry in report.pairs}) < len(report.pairs):
+            return False
+        for entry in report.pairs:
+            pair = known.pairs.get(entry.pairing)
+            before = pair.ends[session] if pair is not None else _End()
+            if entry.sent < before.sent or entry.received < before.received:
+                return False
+        return True
+
+    def _bound(self, session: str) -> None:
+        """Close the book on the oldest pairing, if there are too many; one that is over if any."""
+        pairs = self._sessions[session].pairs
+        if len(pairs) <= MOST_PAIRS:
+            return
+        over = (id_ for id_, pair in pairs.items() if pair.other(session) not in self._sessions)
+        oldest = next(over, next(iter(pairs)))
+        pair = self._pairs.pop(oldest)
+        for end in (pair.a, pair.b):
+            if end in self._sessions:
+                self._sessions[end].pairs.pop(oldest, None)
+
+
+def _own(report: Report) -> tuple[int, ...]:
+    """The figures about the session as a whole."""
+    return (
+        report.origin_bytes,
+        report.peer_bytes,
+        report.cache_bytes,
+        report.waste_bytes,
+        report.rejected_chunks,
+    )
+
+
+def _figures(report: Report) -> Iterable[object]:
+    yield from _own(report)
+    for entry in report.pairs:
+        yield entry.received
+        yield entry.sent
+
+
+def _is_count(figure: object) -> bool:
+    """Whether it is a number of bytes: no fraction, infinity, NaN, nothing below 0, not too much.
+
+    The wire's decoder has seen to it; the account does not rely on that.
+    """
+    return type(figure) is int and 0 <= figure <= MOST_BYTES
+
+
+def _shown(figure: int) -> int:
+    """Liars together may claim more than a number can say."""
+    return min(figure, MOST_BYTES)
