@@ -1,5 +1,65 @@
-/** The script tag: everything behind the one global, `window.p2pcdn`. */
+/**
+ * The script tag: finds the players of the page, and is the one global, `window.p2pcdn`.
+ *
+ *     <script defer src="https://ORIGIN/p2pcdn.js" data-site="pk_demo"></script>
+ *
+ * Tag managers strip attributes; for them a queue may stand there before us. Each of its entries is
+ * an object of options, or a call: the name of a function and its arguments.
+ *
+ *     window.p2pcdn = { q: [{ site: "pk_demo" }, ["configure", { upload: false }]] };
+ */
 
-import * as p2pcdn from "./index";
+import { showOverlay } from "./overlay";
+import { optionsOf, type Options } from "./options";
+import { Page } from "./page";
+import { findHls } from "./players/find-hls";
+import type { Hls } from "./players/hls-types";
+import { version } from "./version";
 
-Object.assign(globalThis, { p2pcdn });
+type Entry = Options | [name: string, ...rest: unknown[]];
+
+interface Global {
+  readonly version?: string;
+  readonly q?: readonly Entry[];
+}
+
+const holder = globalThis as { p2pcdn?: Global };
+
+function start(script: HTMLOrSVGScriptElement | null): void {
+  const queue = holder.p2pcdn?.q ?? [];
+  const page = new Page(optionsOf(script));
+  const api = {
+    version,
+    getStats: page.getStats.bind(page),
+    configure: page.configure.bind(page),
+    consent: page.consent.bind(page),
+    attach: (hls: Hls, options?: Options) => page.attach(hls, options),
+    /** A native peer on this machine, once browsers can find one. */
+    local: null,
+    q: { push: take },
+  };
+  function take(entry: Entry): void {
+    if (!Array.isArray(entry)) {
+      Object.assign(page.options, entry);
+      return;
+    }
+    const [name, ...rest] = entry;
+    const call = (api as Record<string, unknown>)[name];
+    if (typeof call === "function") (call as (...all: unknown[]) => void)(...rest);
+  }
+  holder.p2pcdn = api as unknown as Global;
+  for (const entry of queue) take(entry);
+  if (page.options.debug) showOverlay(() => page.getStats());
+  findHls((hls) => {
+    page.found(hls);
+  });
+}
+
+// A page that includes us twice has us once.
+if (!holder.p2pcdn?.version) {
+  try {
+    start(document.currentScript);
+  } catch {
+    // Ours; the page has nothing to do with it and plays on.
+  }
+}

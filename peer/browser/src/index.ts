@@ -1,3 +1,52 @@
-/** The module: what `import ... from "p2pcdn"` gives. */
+/**
+ * The module: for pages that bundle hls.js.
+ *
+ *     import { attach } from "p2pcdn";
+ *     const session = attach(hls);
+ *     session.addEventListener("stats", ({ detail }) => ...);
+ *
+ * The end point is found by the address of what the player is given; options say otherwise.
+ */
+
+import type { Consent } from "./consent";
+import type { Options, Switches } from "./options";
+import { Page } from "./page";
+import type { Hls } from "./players/hls-types";
+import type { Session } from "./session";
+import type { Stats } from "./stats";
 
 export { version } from "./version";
+export type { Consent } from "./consent";
+export type { Options, Switches } from "./options";
+export type { Session, SessionEvents } from "./session";
+export type { Figures, Stats, Timings } from "./stats";
+
+/** A player: an instance of hls.js 1.4 or later. */
+export type Player = object;
+
+let page: Page | undefined;
+
+function thePage(): Page {
+  page ??= new Page();
+  return page;
+}
+
+/** Lets a player share; the session that it has already, if it has one. */
+export function attach(hls: Player, options?: Options): Session {
+  return thePage().attach(hls as Hls, options);
+}
+
+/** The figures of all sessions together. */
+export function getStats(): Stats {
+  return thePage().getStats();
+}
+
+/** Switches sharing, or giving, on or off for all sessions. */
+export function configure(switches: Switches): void {
+  thePage().configure(switches);
+}
+
+/** The viewer's own choice, which is remembered and beats the site's. */
+export function consent(mode: Consent): void {
+  thePage().consent(mode);
+}

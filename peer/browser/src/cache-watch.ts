@@ -1,0 +1,74 @@
+/**
+ * Tells answers of the origin from those of the browser's own HTTP cache, which cost nobody anything.
+ *
+ * Only Resource Timing knows: what was transferred is less than what the body holds. It says so to
+ * another origin's page only when the answer carried `Timing-Allow-Origin`; unknown means the origin.
+ */
+
+/** Milliseconds that an entry may come after its answer's last byte. */
+const PATIENCE = 100;
+
+interface Expected {
+  readonly name: string;
+  readonly since: number;
+  readonly seen: (cached: boolean) => void;
+}
+
+export class CacheWatch {
+  private readonly expected = new Set<Expected>();
+  private readonly observer: PerformanceObserver | undefined;
+
+  constructor() {
+    try {
+      // An observer, since the page's own list of entries is full after 250.
+      this.observer = new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) this.take(entry as PerformanceResourceTiming);
+      });
+      this.observer.observe({ type: "resource" });
+    } catch {
+      this.observer = undefined;
+    }
+  }
+
+  /**
+   * Call it as a request for `url` is made, and what it returns when the request is over: that
+   * tells, soon, whether the answer came from the cache.
+   */
+  expect(url: string): () => Promise<boolean> {
+    let seen!: Expected["seen"];
+    const verdict = new Promise<boolean>((resolve) => {
+      seen = resolve;
+    });
+    const { href, hash } = new URL(url, location.href);
+    const name = href.slice(0, href.length - hash.length);
+    const expected = { name, since: performance.now(), seen };
+    this.expected.add(expected);
+    return () => {
+      const giveUp = (): void => {
+        this.settle(expected, false);
+      };
+      setTimeout(giveUp, this.observer ? PATIENCE : 0);
+      return verdict;
+    };
+  }
+
+  close(): void {
+    this.observer?.disconnect();
+    for (const expected of this.expected) this.settle(expected, false);
+  }
+
+  private take(entry: PerformanceResourceTiming): void {
+    for (const expected of this.expected) {
+      // The clock of entries may be coarser than ours by up to a millisecond.
+      if (expected.name === entry.name && entry.startTime >= expected.since - 1) {
+        this.settle(expected, entry.transferSize < entry.encodedBodySize);
+        return;
+      }
+    }
+  }
+
+  private settle(expected: Expected, cached: boolean): void {
+    this.expected.delete(expected);
+    expected.seen(cached);
+  }
+}

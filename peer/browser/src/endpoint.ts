@@ -1,0 +1,74 @@
+/**
+ * Where things are: an end point serves media, manifests, the tracker and the snippet itself.
+ *
+ *     <base>media/<rendition id>      a playlist, and its segments beside it
+ *     <base>manifest/<rendition id>   what the segments must hash to
+ *     <base>tracker/v1                the tracker's socket, unless it lives elsewhere
+ */
+
+import { PROTOCOL } from "./model";
+
+export class Endpoint {
+  private constructor(
+    /** Ends with a slash. */
+    readonly base: URL,
+    readonly tracker: URL,
+  ) {}
+
+  /** The end point whose snippet is at `script`; `tracker` is any address of another tracker. */
+  static of(script: string, tracker?: string): Endpoint {
+    const base = new URL(".", script);
+    return new Endpoint(base, trackerSocket(new URL(tracker ?? base, base)));
+  }
+
+  /** The end point that serves `media`, if its address looks like one. */
+  static ofMedia(media: string, tracker?: string): Endpoint | undefined {
+    const at = media.indexOf("/media/");
+    return at < 0 ? undefined : Endpoint.of(media.slice(0, at + 1), tracker);
+  }
+
+  /** The rendition whose playlist is at `url`, if it is media of this end point. */
+  rendition(url: string): string | undefined {
+    const media = new URL("media/", this.base);
+    const playlist = new URL(url, this.base);
+    if (playlist.origin !== media.origin || !playlist.pathname.startsWith(media.pathname)) {
+      return undefined;
+    }
+    return decodePath(playlist.pathname.slice(media.pathname.length));
+  }
+
+  /** The page of a rendition's manifest that holds a segment. */
+  manifest(rendition: string, sequence: number): URL {
+    return this.manifestWith(rendition, "at", `${sequence}`);
+  }
+
+  /** The chunk hashes of some segments. */
+  hashes(rendition: string, first: number, last: number): URL {
+    return this.manifestWith(rendition, "hashes", `${first}-${last}`);
+  }
+
+  private manifestWith(rendition: string, name: string, value: string): URL {
+    const path = rendition.split("/").map(encodeURIComponent).join("/");
+    const url = new URL(`manifest/${path}`, this.base);
+    url.searchParams.set(name, value);
+    return url;
+  }
+}
+
+/** Takes a socket's address as it is, and finds the socket of a server's address. */
+function trackerSocket(address: URL): URL {
+  if (address.protocol === "ws:" || address.protocol === "wss:") return address;
+  const socket = new URL(`tracker/v${PROTOCOL}`, new URL(".", address));
+  socket.protocol = address.protocol === "http:" ? "ws:" : "wss:";
+  return socket;
+}
+
+/** Nothing for a path that could not be told from another one once it is decoded. */
+function decodePath(path: string): string | undefined {
+  try {
+    const parts = path.split("/").map(decodeURIComponent);
+    return parts.some((part) => part === "" || part.includes("/")) ? undefined : parts.join("/");
+  } catch {
+    return undefined;
+  }
+}

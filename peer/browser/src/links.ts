@@ -1,0 +1,93 @@
+/** The links of a runner: what the core's events about links come to. */
+
+import type {
+  AddCandidate,
+  CloseLink,
+  Input,
+  MakeAnswer,
+  MakeOffer,
+  SendFrame,
+  TakeAnswer,
+  TellLink,
+} from "./core/ports";
+import { RtcLink, type RtcOptions } from "./rtc";
+import type { Stopwatch } from "./stats";
+
+export type LinkEvent = MakeOffer | MakeAnswer | TakeAnswer | AddCandidate | CloseLink;
+
+export class Links {
+  private readonly links = new Map<number, RtcLink>();
+
+  constructor(
+    private readonly options: () => RtcOptions,
+    private readonly stopwatch: Stopwatch,
+    private readonly tell: (input: Input) => void,
+  ) {}
+
+  act(event: LinkEvent): void {
+    const link = this.links.get(event.link);
+    switch (event.type) {
+      case "MakeOffer":
+        this.open(event.link)?.offer();
+        break;
+      case "MakeAnswer":
+        this.open(event.link)?.answer(event.sdp);
+        break;
+      case "TakeAnswer":
+        link?.takeAnswer(event.sdp);
+        break;
+      case "AddCandidate":
+        link?.addCandidate(event.candidate, event.mid);
+        break;
+      case "CloseLink":
+        this.links.delete(event.link);
+        link?.close();
+    }
+  }
+
+  send(messages: readonly (TellLink | SendFrame)[]): void {
+    const sent = new Set<RtcLink>();
+    for (const message of messages) {
+      const link = this.links.get(message.link);
+      if (!link) continue;
+      if (message.type === "TellLink") {
+        link.say(message.message);
+      } else {
+        link.send(message.frame);
+        sent.add(link);
+      }
+    }
+    for (const link of sent) {
+      // The channel only tells when it falls below its mark: of what never rose above it, we tell.
+      const buffered = link.room();
+      if (buffered !== undefined) this.tell({ type: "LinkDrained", link: link.number, buffered });
+    }
+  }
+
+  /** Ends all of them at once: the page goes. */
+  drop(): void {
+    for (const [number, link] of [...this.links]) {
+      link.drop();
+      this.hear({ type: "LinkClosed", link: number, reason: "closed" });
+    }
+  }
+
+  private open(number: number): RtcLink | undefined {
+    try {
+      const link = new RtcLink(number, this.options(), this.stopwatch, (input) => {
+        this.hear(input);
+      });
+      this.links.set(number, link);
+      return link;
+    } catch {
+      // Chromium refuses the 501st connection of a tab.
+      this.tell({ type: "LinkClosed", link: number, reason: "failed" });
+      return undefined;
+    }
+  }
+
+  private hear(input: Input): void {
+    if (input.type === "LinkClosed") this.links.delete(input.link);
+    this.tell(input);
+  }
+}

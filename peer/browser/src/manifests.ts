@@ -1,0 +1,67 @@
+/** Manifests and hash lists from the end point: small, bounded, and never waited for too long. */
+
+import type { Endpoint } from "./endpoint";
+import type { Bytes, Span } from "./model";
+import { decodeManifest } from "./wire/codec";
+import type { RenditionManifest } from "./wire/manifest";
+
+/** A page of 64 records takes about 11 KB. */
+const LONGEST_PAGE = 262_144;
+/** The hashes of 64 segments of 64 MiB each. */
+const LONGEST_LIST = 2_097_152;
+/** Milliseconds. */
+const TIMEOUT = 8_000;
+
+/** The page that holds this sequence; nothing if there is none, whatever the reason. */
+export async function fetchPage(
+  endpoint: Endpoint,
+  rendition: string,
+  sequence: number,
+): Promise<RenditionManifest | undefined> {
+  const data = await fetchBytes(endpoint.manifest(rendition, sequence), LONGEST_PAGE);
+  if (!data) return undefined;
+  try {
+    const manifest = decodeManifest(new TextDecoder().decode(data));
+    return manifest.type === "rendition" ? manifest : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The chunk hashes of these segments, one after the other. */
+export function fetchHashes(
+  endpoint: Endpoint,
+  rendition: string,
+  [first, last]: Span,
+): Promise<Bytes | undefined> {
+  return fetchBytes(endpoint.hashes(rendition, first, last), LONGEST_LIST);
+}
+
+async function fetchBytes(url: URL, limit: number): Promise<Bytes | undefined> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    controller.abort();
+  }, TIMEOUT);
+  try {
+    const response = await fetch(url, { signal: controller.signal });
+    return response.ok ? await readAtMost(response, limit) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+    controller.abort();
+  }
+}
+
+async function readAtMost(response: Response, limit: number): Promise<Bytes | undefined> {
+  const reader = response.body?.getReader();
+  const parts: Bytes[] = [];
+  let length = 0;
+  for (;;) {
+    const part = await reader?.read();
+    if (!part || part.done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+    length += part.value.length;
+    if (length > limit) return undefined;
+    parts.push(part.value);
+  }
+}

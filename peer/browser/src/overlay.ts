@@ -1,0 +1,50 @@
+/** What happens, in a corner of the page (`data-debug`). Works under any content security policy. */
+
+import type { Stats } from "./stats";
+
+const EVERY = 1_000;
+
+const LOOK: Partial<CSSStyleDeclaration> = {
+  position: "fixed",
+  right: "8px",
+  bottom: "8px",
+  zIndex: "2147483647",
+  padding: "8px 10px",
+  borderRadius: "6px",
+  background: "rgba(16, 18, 24, 0.86)",
+  color: "#e8ecf4",
+  font: "12px/1.5 ui-monospace, monospace",
+  whiteSpace: "pre",
+  pointerEvents: "none",
+};
+
+export function showOverlay(read: () => Stats): void {
+  const panel = document.createElement("div");
+  Object.assign(panel.style, LOOK);
+  let before = read();
+  setInterval(() => {
+    const now = read();
+    panel.textContent = describe(now, before);
+    before = now;
+    if (!panel.isConnected) (document.body as HTMLElement | null)?.append(panel);
+  }, EVERY);
+}
+
+/** The text of the panel; `before` is what the figures were a second ago. */
+export function describe(now: Stats, before: Stats): string {
+  const rate = (name: "httpBytes" | "peerBytes" | "uploadedBytes"): string =>
+    size(Math.max(0, now[name] - before[name]));
+  const { originBytes, peerBytes } = now;
+  const share = Math.round((100 * peerBytes) / Math.max(1, originBytes + peerBytes));
+  return [
+    `origin  ${rate("httpBytes")}/s  ${size(originBytes)}`,
+    `peers   ${rate("peerBytes")}/s  ${size(peerBytes)}  ${share} %`,
+    `given   ${rate("uploadedBytes")}/s  ${size(now.uploadedBytes)}`,
+    `links   ${now.links}   start-up ${now.startupMs ?? "-"} ms`,
+  ].join("\n");
+}
+
+function size(bytes: number): string {
+  const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kB"] : [bytes / 1e6, "MB"];
+  return `${value.toFixed(1)} ${unit}`.padStart(9);
+}

@@ -1,0 +1,103 @@
+/** The core's requests to the origin, by the player's own ways. */
+
+import type { FetchRange, Input } from "./core/ports";
+import type { RangeSink } from "./http-source";
+import { Request, type Meters } from "./meters";
+import { segmentId, type SegmentKey, type Span } from "./model";
+import type { Located, Player } from "./player";
+
+interface UnderWay {
+  readonly segment: string;
+  abort: () => void;
+}
+
+export interface RangeOwner {
+  tell(input: Input): void;
+  /** A request for this segment was made, or brought something. */
+  progress(key: SegmentKey, bytes: number): void;
+  /** Adds to what HTTP brought in all. */
+  count(bytes: number): void;
+}
+
+export class Ranges {
+  private readonly underWay = new Map<number, UnderWay>();
+
+  constructor(
+    private readonly player: Player,
+    private readonly meters: Meters,
+    private readonly owner: RangeOwner,
+  ) {}
+
+  fetch(event: FetchRange): void {
+    const { fetch, key } = event;
+    const located = this.player.locate(key);
+    if (!located) {
+      this.owner.tell({ type: "RangeFailed", fetch, reason: "missing" });
+      return;
+    }
+    const request = new Request(located.url, this.meters, (bytes) => {
+      this.owner.count(bytes);
+    });
+    const underWay = { segment: segmentId(key), abort: (): void => undefined };
+    this.underWay.set(fetch, underWay);
+    const sink = this.sink(event, request);
+    try {
+      const range = rangeOf(event, located);
+      const stop = this.player.source(key)({ url: located.url, range, fresh: event.fresh }, sink);
+      underWay.abort = () => {
+        stop();
+        request.broken();
+      };
+      this.owner.progress(key, 0);
+    } catch {
+      sink.failed("unreachable");
+    }
+  }
+
+  abort(fetch: number): void {
+    const found = this.underWay.get(fetch);
+    this.underWay.delete(fetch);
+    found?.abort();
+  }
+
+  abortAll(): void {
+    for (const fetch of [...this.underWay.keys()]) this.abort(fetch);
+  }
+
+  /** Whether a request for the segment is under way. */
+  busy(key: SegmentKey): boolean {
+    const wanted = segmentId(key);
+    return [...this.underWay.values()].some(({ segment }) => segment === wanted);
+  }
+
+  private sink({ fetch, key }: FetchRange, request: Request): RangeSink {
+    const { owner } = this;
+    return {
+      data: (data) => {
+        request.arrived(data.length);
+        owner.progress(key, data.length);
+        owner.tell({ type: "RangeData", fetch, data });
+      },
+      lost: (bytes) => {
+        request.arrived(bytes);
+      },
+      done: (ttfb, took) => {
+        this.underWay.delete(fetch);
+        void request.done(ttfb, took).then((cached) => {
+          owner.tell({ type: "RangeDone", fetch, ttfb, took, cached });
+        });
+      },
+      failed: (reason) => {
+        this.underWay.delete(fetch);
+        request.broken();
+        owner.tell({ type: "RangeFailed", fetch, reason });
+      },
+    };
+  }
+}
+
+/** No range for all of a file: caches keep the plain answer, and every server gives it. */
+function rangeOf({ span, whole }: FetchRange, located: Located): Span | undefined {
+  if (whole && located.whole) return undefined;
+  return [located.offset + span[0], located.offset + span[1]];
+}

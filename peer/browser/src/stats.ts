@@ -1,0 +1,83 @@
+/** The figures that `getStats` gives. Bytes are of media; times are milliseconds. */
+
+/** Milliseconds from the start of the snippet until something happened first; null until then. */
+export interface Timings {
+  /** The tracker let us into a swarm. */
+  announce: number | null;
+  /** The first answer to an offer, ours or another's. */
+  answer: number | null;
+  /** The first connection. */
+  ice: number | null;
+  /** The first link with open channels. */
+  open: number | null;
+  /** The first verified chunk from a peer. */
+  firstChunk: number | null;
+}
+
+/** What adds up over sessions. */
+export interface Figures {
+  /** Media from the origin, once each byte. */
+  originBytes: number;
+  /** Media from peers, verified, once each byte. */
+  peerBytes: number;
+  /** Media from the browser's own HTTP cache. */
+  cacheBytes: number;
+  /** Media that HTTP brought in all, aborted requests included, the cache's not. */
+  httpBytes: number;
+  uploadedBytes: number;
+  /** What arrived and was of no use: duplicates, cancelled or rejected chunks. */
+  wasteBytes: number;
+  /** Links that are up now. */
+  links: number;
+  linkAttempts: number;
+  rejectedChunks: number;
+}
+
+export interface Stats extends Figures {
+  /** Sessions at this moment. */
+  sessions: number;
+  /** From the request for the first playlist to the first picture; null until then. */
+  startupMs: number | null;
+  timings: Timings;
+}
+
+export function noFigures(): Figures {
+  return {
+    originBytes: 0,
+    peerBytes: 0,
+    cacheBytes: 0,
+    httpBytes: 0,
+    uploadedBytes: 0,
+    wasteBytes: 0,
+    links: 0,
+    linkAttempts: 0,
+    rejectedChunks: 0,
+  };
+}
+
+/** The figures of several together. */
+export function sum(all: Iterable<Figures>): Figures {
+  const total = noFigures();
+  for (const figures of all) {
+    for (const name of Object.keys(total) as (keyof Figures)[]) total[name] += figures[name];
+  }
+  return total;
+}
+
+/** The page's own clock begins as the snippet does. */
+const born = performance.now();
+
+/** Notes when things happened first. */
+export class Stopwatch {
+  readonly timings: Timings = {
+    announce: null,
+    answer: null,
+    ice: null,
+    open: null,
+    firstChunk: null,
+  };
+
+  mark(name: keyof Timings): void {
+    this.timings[name] ??= Math.round(performance.now() - born);
+  }
+}

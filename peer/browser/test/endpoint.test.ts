@@ -1,0 +1,61 @@
+/** Addresses to renditions and back. */
+
+import { describe, expect, it } from "vitest";
+
+import { Endpoint } from "../src/endpoint";
+
+const endpoint = Endpoint.of("https://cdn.example/p2pcdn.js?v=1");
+
+describe("renditions", () => {
+  it.each([
+    ["https://cdn.example/media/demo/480p.m3u8", "demo/480p.m3u8"],
+    ["https://cdn.example/media/demo/480p.m3u8?token=1", "demo/480p.m3u8"],
+    ["https://cdn.example/media/caf%C3%A9/a%20b.m3u8", "café/a b.m3u8"],
+    ["/media/x.m3u8", "x.m3u8"],
+  ])("%s is %s", (url, rendition) => {
+    expect(endpoint.rendition(url)).toBe(rendition);
+  });
+
+  it.each([
+    ["another host", "https://other.example/media/x.m3u8"],
+    ["another port", "https://cdn.example:444/media/x.m3u8"],
+    ["another path", "https://cdn.example/video/x.m3u8"],
+    ["the folder itself", "https://cdn.example/media/"],
+    ["an empty part", "https://cdn.example/media/a//x.m3u8"],
+    ["a slash that is none", "https://cdn.example/media/a%2Fx.m3u8"],
+    ["what can't be decoded", "https://cdn.example/media/%ff.m3u8"],
+  ])("not ours: %s", (_, url) => {
+    expect(endpoint.rendition(url)).toBeUndefined();
+  });
+});
+
+describe("addresses", () => {
+  it("of manifests and hashes", () => {
+    const page = endpoint.manifest("café/a b?.m3u8", 64);
+    expect(page.href).toBe("https://cdn.example/manifest/caf%C3%A9/a%20b%3F.m3u8?at=64");
+    const hashes = endpoint.hashes("x.m3u8", 3, 9);
+    expect(hashes.href).toBe("https://cdn.example/manifest/x.m3u8?hashes=3-9");
+  });
+
+  it("under a path", () => {
+    const under = Endpoint.of("https://a.example/p2p/p2pcdn.js");
+    expect(under.manifest("x.m3u8", 0).pathname).toBe("/p2p/manifest/x.m3u8");
+    expect(under.rendition("https://a.example/p2p/media/x.m3u8")).toBe("x.m3u8");
+    expect(under.tracker.href).toBe("wss://a.example/p2p/tracker/v1");
+  });
+
+  it.each([
+    [undefined, "wss://cdn.example/tracker/v1"],
+    ["https://tracker.example", "wss://tracker.example/tracker/v1"],
+    ["http://127.0.0.1:9000/", "ws://127.0.0.1:9000/tracker/v1"],
+    ["wss://tracker.example/other/path", "wss://tracker.example/other/path"],
+  ])("of the tracker: %s", (given, socket) => {
+    expect(Endpoint.of("https://cdn.example/p2pcdn.js", given).tracker.href).toBe(socket);
+  });
+
+  it("guessed from media", () => {
+    const found = Endpoint.ofMedia("https://cdn.example/p2p/media/demo/index.m3u8");
+    expect(found?.base.href).toBe("https://cdn.example/p2p/");
+    expect(Endpoint.ofMedia("https://cdn.example/video/index.m3u8")).toBeUndefined();
+  });
+});

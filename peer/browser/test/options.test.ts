@@ -1,0 +1,54 @@
+/** The script tag's attributes. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { optionsOf } from "../src/options";
+
+class ScriptElement {
+  constructor(
+    readonly src: string,
+    readonly dataset: Record<string, string>,
+  ) {}
+}
+
+function options(dataset: Record<string, string>): unknown {
+  const script = new ScriptElement("https://cdn.example/p2pcdn.js", dataset);
+  return optionsOf(script as unknown as HTMLScriptElement);
+}
+
+beforeEach(() => {
+  vi.stubGlobal("HTMLScriptElement", ScriptElement);
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe("options of a script tag", () => {
+  const defaults = { endpoint: "https://cdn.example/p2pcdn.js", p2p: true, upload: true, debug: false };
+
+  it("have defaults", () => {
+    expect(options({})).toStrictEqual(defaults);
+    expect(optionsOf(null)).toStrictEqual({});
+  });
+
+  it("are taken from attributes", () => {
+    const given = { site: "pk_x", tracker: "wss://t.example", token: "T", key: "K" };
+    expect(options(given)).toStrictEqual({ ...defaults, ...given });
+  });
+
+  it.each([
+    ["off", false],
+    ["false", false],
+    ["0", false],
+    [" No ", false],
+    ["", true],
+    ["on", true],
+    ["anything", true],
+  ])("a switch that says %j is %j", (value, on) => {
+    expect(options({ p2p: value, upload: value, debug: value })).toMatchObject({
+      p2p: on,
+      upload: on,
+      debug: on,
+    });
+  });
+});
