@@ -49,6 +49,16 @@ def preludes() -> Json:
     return found
 
 
+def start(scenario: Json) -> Player:
+    """A player that has been through what the scenario begins with."""
+    player = Player(scenario)
+    known = preludes()
+    for prelude in scenario.get("before", []):
+        for step in known[prelude]["steps"]:
+            player.step(step)
+    return player
+
+
 @dataclasses.dataclass(slots=True)
 class Outcome:
     """What came out of one step, in the form in which a scenario expects it."""

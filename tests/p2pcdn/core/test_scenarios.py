@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.p2pcdn.core.scenario import Player, difference, load, names, preludes
+from tests.p2pcdn.core.scenario import difference, load, names, start
 
 
 @pytest.mark.parametrize("name", names())
 def test_scenario(name: str) -> None:
     scenario = load(name)
-    player = Player(scenario)
-    known = preludes()
-    for prelude in scenario.get("before", []):
-        for step in known[prelude]["steps"]:
-            player.step(step)
+    player = start(scenario)
     for number, step in enumerate(scenario["steps"]):
         outcome = player.step(step)
         where = f"step {number} ({step.get('note', step['at'])})"
