@@ -1,4 +1,4 @@
-"""A deadline for the header of a request, which aiohttp has not.
+"""Deadlines for the header and the body of a request, which aiohttp has not.
 
 ::
 
@@ -14,6 +14,8 @@
 A client that opens connections and says nothing, half a header, or a header byte by byte, would
 otherwise hold a file descriptor for as long as it likes (the attack is known as Slowloris). The
 clock runs from the connection's opening or the header's first byte and is not reset by more bytes.
+Bodies are small here (nobody uploads media over HTTP), so they are read before the handler runs,
+against the same clock.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_protocol import RequestHandler
 
 from p2pcdn.service.errors import SORRY, code_of, error_response, log
@@ -129,3 +132,21 @@ class DeadlineHandler(RequestHandler):
             self.transport.write(_last_words(status, message))
         self._stop_clock()
         self.force_close()
+
+
+def read_body(timeout: float) -> Middleware:
+    """A middleware that has the body there before the handler asks, or refuses the request."""
+
+    @web.middleware
+    async def read(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.can_read_body:
+            try:
+                async with asyncio.timeout(timeout):
+                    await request.read()  # which keeps it for the handler
+            except TimeoutError:
+                raise web.HTTPRequestTimeout(
+                    text=f"The request's body was not complete within {timeout:g} s."
+                ) from None
+        return await handler(request)
+
+    return read

@@ -6,16 +6,15 @@ web.HTTPNotFound(text="There is no file at /media/a.ts.")``; the code is the sta
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from p2pcdn.errors import ErrorCode, RemoteError
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _STATUS_OF: dict[ErrorCode, HTTPStatus] = {
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import REGISTRY, Counter
 from prometheus_client.exposition import choose_encoder
-
-from p2pcdn.service.errors import Handler
 
 REQUESTS = Counter(
     "p2pcdn_http_requests",

@@ -28,7 +28,7 @@ import p2pcdn
 from p2pcdn.config import Config, OriginConfig, Tls
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import probes
-from p2pcdn.service.deadline import DeadlineHandler
+from p2pcdn.service.deadline import DeadlineHandler, read_body
 from p2pcdn.service.errors import answer_errors
 
 DRAIN_TIME = 0.5
@@ -207,7 +207,12 @@ class Server:
 
     def _application(self) -> web.Application:
         app = web.Application(
-            middlewares=[probes.count_requests, answer_errors], client_max_size=_BODY_BYTES
+            middlewares=[
+                probes.count_requests,
+                answer_errors,
+                read_body(self._limits.header_timeout),
+            ],
+            client_max_size=_BODY_BYTES,
         )
         app.on_response_prepare.append(_add_headers)
         app.add_routes(probes.routes(self.problems))
