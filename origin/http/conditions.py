@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import hdrs
 
-_TAG = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\U0010ffff]*")\s*(?:,|$)|\s*,')
+_TAG = re.compile(r'\s*(W/)?("[\x20\x21\x23-\x7e\x80-\U0010ffff]*")\s*(?:,|$)|\s*,')
+"""An element of a list. (A space in a tag is against the rules, and seen nevertheless.)"""
 
 
 class Validators(NamedTuple):

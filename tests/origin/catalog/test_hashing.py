@@ -1,0 +1,176 @@
+"""Hashing: right, once, and what is waited for first."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from origin.catalog.edition import Stretch
+from origin.catalog.hash_store import HashStore
+from origin.catalog.hashing import ChangedError, Hasher, chunk_hashes
+from origin.sources.directory import Directory, DirectoryFile
+from p2pcdn.model import CHUNK_SIZE
+from tests.origin.media_files import identity_of, noise, write
+from tests.origin.waiting import until
+
+
+class GatedDirectory(Directory):
+    """Opens files only while its gate is open, and remembers which."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.opened: list[str] = []
+
+    def open(self, path: str) -> DirectoryFile:
+        self.opened.append(path)
+        assert self.gate.wait(10)
+        return super().open(path)
+
+
+@pytest.fixture
+def source(content: Path) -> GatedDirectory:
+    return GatedDirectory(content)
+
+
+@pytest.fixture
+async def make_hasher(
+    tmp_path: Path, source: GatedDirectory
+) -> AsyncIterator[Callable[[], Hasher]]:
+    made: list[tuple[Hasher, HashStore]] = []
+
+    def make() -> Hasher:
+        store = HashStore(tmp_path / "data")
+        made.append((Hasher(source, store), store))
+        return made[-1][0]
+
+    yield make
+    source.gate.set()
+    for hasher, store in made:
+        hasher.close()
+        store.close()
+
+
+@pytest.fixture
+def hasher(make_hasher: Callable[[], Hasher]) -> Hasher:
+    return make_hasher()
+
+
+def put(content: Path, name: str, data: bytes) -> Stretch:
+    write(content / name, data)
+    return Stretch(name, identity_of(content / name), 0, len(data))
+
+
+def expected(data: bytes) -> bytes:
+    return b"".join(
+        hashlib.sha256(data[at : at + CHUNK_SIZE]).digest()
+        for at in range(0, len(data), CHUNK_SIZE)
+    )
+
+
+@pytest.mark.parametrize("size", [1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 40 * CHUNK_SIZE])
+def test_each_chunk_has_its_hash(source: Directory, content: Path, size: int) -> None:
+    data = noise(size)
+    assert chunk_hashes(source, put(content, "a.ts", data)) == expected(data)
+
+
+def test_chunks_begin_where_the_stretch_does(source: Directory, content: Path) -> None:
+    data = noise(3 * CHUNK_SIZE)
+    whole = put(content, "a.mp4", data)
+    part = whole._replace(offset=100, length=CHUNK_SIZE + 7)
+    assert chunk_hashes(source, part) == expected(data[100 : 100 + CHUNK_SIZE + 7])
+
+
+def test_another_version_is_not_hashed(source: Directory, content: Path) -> None:
+    stretch = put(content, "a.ts", b"one")
+    put(content, "a.ts", b"two")
+    with pytest.raises(ChangedError):
+        chunk_hashes(source, stretch)
+    (content / "a.ts").unlink()
+    with pytest.raises(ChangedError):
+        chunk_hashes(source, stretch)
+
+
+def test_a_file_that_changes_meanwhile_has_no_hashes(content: Path) -> None:
+    class Written(DirectoryFile):
+        def read(self, offset: int, size: int) -> bytes:
+            data = super().read(offset, size)
+            with (content / "a.ts").open("ab") as writer:
+                writer.write(b"more")
+            return data
+
+    class Disk(Directory):
+        def open(self, path: str) -> DirectoryFile:
+            file = super().open(path)
+            file.__class__ = Written
+            return file
+
+    stretch = put(content, "a.ts", b"one")
+    with pytest.raises(ChangedError):
+        chunk_hashes(Disk(content), stretch)
+
+
+async def test_lists_in_the_order_asked_for(hasher: Hasher, content: Path) -> None:
+    stretches = [put(content, f"{n}.ts", noise(1000, n)) for n in range(5)]
+    lists = await hasher.lists(stretches[::-1])
+    assert lists == [expected(noise(1000, n)) for n in reversed(range(5))]
+
+
+async def test_once_for_all_who_ask(hasher: Hasher, source: GatedDirectory, content: Path) -> None:
+    stretch = put(content, "a.ts", b"one")
+    source.gate.clear()
+    asking = [asyncio.create_task(hasher.lists([stretch])) for _ in range(3)]
+    await until(lambda: source.opened)
+    asking[0].cancel()  # whoever gives up does not take it from the others
+    source.gate.set()
+    assert await asking[1] == await asking[2] == [expected(b"one")]
+    assert await hasher.lists([stretch]) == [expected(b"one")]
+    assert source.opened == ["a.ts"]
+
+
+async def test_once_for_ever(
+    make_hasher: Callable[[], Hasher], source: GatedDirectory, content: Path
+) -> None:
+    stretch = put(content, "a.ts", b"one")
+    await make_hasher().lists([stretch])
+    assert await make_hasher().lists([stretch]) == [expected(b"one")]
+    assert source.opened == ["a.ts"]
+
+
+async def test_one_that_fails_fails_for_whoever_asked(hasher: Hasher, content: Path) -> None:
+    good, bad = put(content, "a.ts", b"one"), put(content, "b.ts", b"two")
+    (content / "b.ts").unlink()
+    with pytest.raises(ChangedError):
+        await hasher.lists([good, bad])
+    assert await hasher.lists([good]) == [expected(b"one")]
+
+
+async def test_nobody_waits_behind_the_backlog(
+    hasher: Hasher, source: GatedDirectory, content: Path
+) -> None:
+    demanded, later = put(content, "a.ts", b"one"), put(content, "b.ts", b"two")
+    source.gate.clear()
+    demand = asyncio.create_task(hasher.lists([demanded]))
+    await until(lambda: source.opened)
+    backlog = asyncio.create_task(hasher.prepare(later))
+    await asyncio.sleep(0)
+    assert source.opened == ["a.ts"]
+    source.gate.set()
+    await demand
+    await backlog
+    assert source.opened == ["a.ts", "b.ts"]
+
+
+async def test_what_was_prepared_is_there(
+    hasher: Hasher, source: GatedDirectory, content: Path
+) -> None:
+    stretch = put(content, "a.ts", b"one")
+    await hasher.prepare(stretch)
+    assert await hasher.lists([stretch]) == [expected(b"one")]
+    assert source.opened == ["a.ts"]

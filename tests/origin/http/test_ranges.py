@@ -1,0 +1,72 @@
+"""Range headers: what they ask for, and what they do not get."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.http.ranges import Extent, requested
+from p2pcdn.model import Span
+from tests.origin import rfc9110
+
+
+@pytest.mark.parametrize(
+    ("header", "answer"),
+    [
+        ("bytes=0-0", Span(0, 0)),
+        ("bytes=0-99", Span(0, 99)),
+        ("bytes=0-100", Span(0, 99)),
+        ("bytes=10-", Span(10, 99)),
+        ("bytes=-10", Span(90, 99)),
+        ("bytes=-1000", Span(0, 99)),
+        ("bytes=99-", Span(99, 99)),
+        ("BYTES=1-2", Span(1, 2)),
+        ("bytes= 1-2 ", Span(1, 2)),
+        ("bytes=,1-2,,", Span(1, 2)),
+        ("bytes=00000000000000000000001-2", Span(1, 2)),
+        (f"bytes=5-{'9' * 90}", Span(5, 99)),
+        ("bytes=100-", Extent.UNSATISFIABLE),
+        ("bytes=100-200", Extent.UNSATISFIABLE),
+        ("bytes=-0", Extent.UNSATISFIABLE),
+        (f"bytes={'9' * 90}-", Extent.UNSATISFIABLE),
+        (None, Extent.WHOLE),
+        ("", Extent.WHOLE),
+        ("bytes", Extent.WHOLE),
+        ("bytes=", Extent.WHOLE),
+        ("bytes=-", Extent.WHOLE),
+        ("bytes=5-4", Extent.WHOLE),
+        ("bytes=500-400", Extent.WHOLE),
+        ("bytes=1 - 2", Extent.WHOLE),
+        ("bytes=1-2,4-5", Extent.WHOLE),
+        ("bytes=200-300,400-500", Extent.WHOLE),
+        ("bytes=one-two", Extent.WHOLE),
+        ("bytes=\u0661-\u0662", Extent.WHOLE),
+        ("bytes=--1", Extent.WHOLE),
+        ("items=0-1", Extent.WHOLE),
+        (f"bytes={'9' * 100_000}-", Extent.WHOLE),
+    ],
+)
+def test_of_a_hundred_bytes(header: str | None, answer: Span | Extent) -> None:
+    assert requested(header, 100) == answer
+
+
+@pytest.mark.parametrize(
+    ("header", "answer"),
+    [("bytes=0-", Extent.UNSATISFIABLE), ("bytes=-5", Extent.WHOLE), (None, Extent.WHOLE)],
+)
+def test_of_nothing(header: str | None, answer: Extent) -> None:
+    assert requested(header, 0) == answer
+
+
+@given(rfc9110.ranges(), st.binary(max_size=20))
+def test_like_the_model(header: str, data: bytes) -> None:
+    answer = requested(header, len(data))
+    if isinstance(answer, Span):
+        sent = data[answer.first : answer.last + 1]
+        got = rfc9110.Expected(206, sent, f"bytes {answer.first}-{answer.last}/{len(data)}")
+    elif answer is Extent.WHOLE:
+        got = rfc9110.Expected(200, data)
+    else:
+        got = rfc9110.Expected(416, content_range=f"bytes */{len(data)}")
+    assert got == rfc9110.expected("GET", {"Range": header}, data)

@@ -1,0 +1,58 @@
+"""Bodies: from memory, from the page cache, from the disk."""
+
+from __future__ import annotations
+
+from origin.http.representation import Content, FileContent
+from origin.sources import Identity
+
+
+class SlowFile:
+    """A file of which nothing is in memory, or all."""
+
+    identity = Identity(10, 0, 0)
+
+    def __init__(self, cached: bool) -> None:
+        self.cached = cached
+        self.reads = 0
+        self.closed = False
+
+    def read(self, offset: int, size: int) -> bytes:
+        self.reads += 1
+        return b"0123456789"[offset : offset + size]
+
+    def read_cached(self, offset: int, size: int) -> memoryview | None:
+        return memoryview(b"0123456789")[offset : offset + size] if self.cached else None
+
+    def current(self) -> Identity:
+        return self.identity
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_content() -> None:
+    body = Content(b"0123456789")
+    assert body.length == 10
+    assert bytes(await body.read(8, 5)) == b"89"
+    body.close()
+
+
+async def test_a_file_that_is_in_memory_is_read_without_a_thread() -> None:
+    file = SlowFile(cached=True)
+    body = FileContent(file)
+    assert body.length == 10
+    assert bytes(await body.read(2, 3)) == b"234"
+    assert file.reads == 0
+
+
+async def test_a_file_that_is_not_is_read_in_one() -> None:
+    file = SlowFile(cached=False)
+    body = FileContent(file)
+    assert bytes(await body.read(2, 3)) == b"234"
+    assert file.reads == 1
+
+
+async def test_closing() -> None:
+    file = SlowFile(cached=True)
+    FileContent(file).close()
+    assert file.closed
