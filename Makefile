@@ -1,0 +1,98 @@
+# What one does with a checkout: `make demo`, `make test`, `make check`, `make bench`.
+#
+# Each sets up what it needs on a fresh machine: the Python environment in .venv, the npm packages,
+# the browser bundle, and for the tests a browser. What is there and fresh is left alone.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+BROWSER := peer/browser
+BUNDLE := origin/static/manifest.json
+SOURCES := $(filter-out %.test.ts,$(shell find $(BROWSER)/src -name '*.ts')) \
+	$(BROWSER)/build.mjs $(BROWSER)/tsconfig.json p2pcdn/__init__.py
+
+# The first Python that is new enough; `make PYTHON=...` beats the search.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.PHONY: help
+help:
+	@echo "make demo    see it work: a video, a page and a dashboard on this machine; ends with Ctrl-C"
+	@echo "make test    every test, those in real browsers included"
+	@echo "make check   style, types, generated files"
+	@echo "make bench   what is measured, with the figures of this machine"
+	@echo "make clean   remove what the above have made"
+
+# Each target that runs something says what is wrong in a sentence, so make need not.
+.PHONY: demo
+demo: $(BUNDLE) $(VENV)/.installed
+	@$(BIN)/p2pcdn demo $(ARGS)
+
+.PHONY: test
+test: $(BUNDLE) $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.prepare
+	@cd $(BROWSER) && npm test --silent
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: check
+check: $(BROWSER)/node_modules/.installed $(VENV)/.installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@cd $(BROWSER) && npm run --silent check
+	@$(BIN)/python -m p2pcdn.wire.schema --check
+	@$(BIN)/python -m p2pcdn.cli.reference --check
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m bench.loops
+
+.PHONY: bundle
+bundle: $(BUNDLE)
+
+.PHONY: clean
+clean:
+	rm -rf $(VENV) $(BROWSER)/node_modules origin/static dist .demo \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Set-up. A stamp is newer than all it was made from.
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "p2pcdn needs Python 3.11 or later, and there is none on the PATH: install one," \
+			"or say where it is, \`make PYTHON=/path/to/python3\`." >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "p2pcdn needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		exit 1; }
+	@echo "Making the Python environment in $(VENV)."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python cannot make an environment: install its venv module" \
+			"(on Debian or Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+
+# The bundle first: the build of the Python package takes it, or else would build it itself.
+$(VENV)/.installed: pyproject.toml hatch_build.py | $(BIN)/python $(BUNDLE)
+	@echo "Installing p2pcdn and what it needs into $(VENV)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml hatch_build.py | $(BIN)/python $(BUNDLE)
+	@echo "Installing p2pcdn and the tools of its developers into $(VENV)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(BROWSER)/node_modules/.installed: $(BROWSER)/package.json $(BROWSER)/package-lock.json
+	@command -v npm >/dev/null && node -e \
+		'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 19 ? 0 : 1)' || { \
+		echo "Building the browser's part needs Node.js 20.19 or later with npm" \
+			"(https://nodejs.org); there is $$(node --version 2>/dev/null || echo none)." >&2; exit 1; }
+	@echo "Installing the npm packages."
+	@cd $(BROWSER) && npm ci --silent
+	@touch $@
+
+$(BUNDLE): $(SOURCES) $(BROWSER)/node_modules/.installed
+	@cd $(BROWSER) && npm run --silent build
+	@touch $@

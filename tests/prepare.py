@@ -1,0 +1,84 @@
+"""Makes sure of what the tests need beside Python and Node: ``python -m tests.prepare``.
+
+A browser that is installed is found. Where there is none, a CI machine (CI=true, root, Debian) gets
+Debian's packages; a person is told what to install, since it is their machine. What only some
+tests need is optional: they say themselves why they are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.e2e.browser import find_chromium
+
+
+class Need(NamedTuple):
+    """Something that has to be installed, and the Debian package that brings it."""
+
+    package: str
+    purpose: str
+    found: Callable[[], bool]
+    required: bool = False
+
+
+def _chromium() -> bool:
+    try:
+        find_chromium()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _program(*names: str) -> Callable[[], bool]:
+    return lambda: any(shutil.which(name) for name in names)
+
+
+NEEDS = (
+    Need("chromium", "real browsers (or set CHROME_PATH to a Chrome)", _chromium, required=True),
+    Need("firefox-esr", "the smoke test in Firefox", _program("firefox-esr", "firefox")),
+    Need("iproute2", "viewers behind NATs, as root", _program("ip")),
+    Need("nftables", "viewers behind NATs, as root", _program("nft")),
+)
+
+
+def main() -> int:
+    """Install or name what is missing; the exit code."""
+    missing = [need for need in NEEDS if not need.found()]
+    if missing and _may_install():
+        _install([need.package for need in missing])
+        missing = [need for need in missing if not need.found()]
+    for need in missing:
+        kind = "needed" if need.required else "not needed, but good to have"
+        print(f"{need.package} is not installed; it is {kind} for {need.purpose}.", file=sys.stderr)
+    required = [need.package for need in missing if need.required]
+    if required:
+        print(
+            f"The tests need {' and '.join(required)}: on Debian or Ubuntu "
+            f"`sudo apt-get install {' '.join(required)}`, elsewhere any Chrome or Chromium.",
+            file=sys.stderr,
+        )
+    return 1 if required else 0
+
+
+def _may_install() -> bool:
+    return (
+        os.environ.get("CI") == "true"
+        and shutil.which("apt-get") is not None
+        and hasattr(os, "geteuid")
+        and os.geteuid() == 0
+    )
+
+
+def _install(packages: list[str]) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *packages]):
+        subprocess.run(["apt-get", *words], env=environment, check=False)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
