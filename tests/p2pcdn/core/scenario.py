@@ -30,6 +30,9 @@ Json = dict[str, Any]
 KINDS = {"link": "link", "offer": "link", "fetch": "fetch", "check": "check"}
 """Which fields hold numbers that the node gave out, and of which kind."""
 
+MARGIN = 1e-6
+"""Seconds that a step keeps away from every timer, so that no rounding decides which comes first."""
+
 MOST_ROUNDS = 10_000
 """So many timers and answers a step, and something goes round in a circle."""
 
@@ -98,6 +101,7 @@ class Player:
     def _pass_until(self, at: float) -> None:
         for _ in range(MOST_ROUNDS):
             timer = self.node.timer_at()
+            assert timer is None or abs(timer - at) > MARGIN, f"a timer is at {timer!r} already"
             if timer is None or timer > at:
                 self.now = at
                 return
