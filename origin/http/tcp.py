@@ -28,10 +28,16 @@ class Tcp:
     """
 
     def __init__(self, transport: asyncio.WriteTransport) -> None:
+        """`OSError` if the transport is closed, or its socket is of another kind."""
         self._transport = transport
+        self._ended = False
         descriptor = transport.get_extra_info("socket").fileno()
         self._socket = socket.socket(fileno=os.dup(descriptor))
-        self._ended = False
+        try:
+            self._info()
+        except OSError:
+            self._socket.close()
+            raise
 
     def acknowledged(self) -> int:
         """Bytes that the other end has acknowledged since the connection was opened."""
@@ -68,10 +74,10 @@ class Tcp:
 
 
 def figures_of(transport: asyncio.WriteTransport) -> Tcp | None:
-    """The figures of a transport's connection, where the kernel has some."""
+    """The figures of a transport's connection, if it is open and the kernel has some."""
     if sys.platform != "linux":
         return None
     try:
         return Tcp(transport)
     except OSError:
-        return None  # closed by now, or not TCP
+        return None
