@@ -138,7 +138,8 @@ class Link:
         self.state = State.GREETING
         self.peer = ""
         self.uploads = True
-        """Whether the other end said that it uploads."""
+        """Whether the other end said in its hello that it uploads. If it changes its mind, its
+        announcements show it."""
         self.busy_until = 0.0
         self.received = 0
         self.sent = 0

@@ -102,7 +102,7 @@ class Neighbours:
         return [link for link in self._links.values() if link.state is State.UP]
 
     def peers(self) -> list[str]:
-        """The ids of the peers at the other ends that upload."""
+        """The ids of the peers at the other ends, but for those that said they don't upload."""
         return [link.peer for link in self.up() if link.uploads]
 
     def views(self) -> list[LinkView]:
@@ -114,7 +114,6 @@ class Neighbours:
                 max(link.busy_until, self._rest_until.get(link.number, 0.0)),
             )
             for link in self.up()
-            if link.uploads
         ]
 
     def holders(self, segment: SegmentKey, chunk: int, among: Iterable[int]) -> tuple[int, ...]:
@@ -240,8 +239,7 @@ class Neighbours:
             case Greeted(hello):
                 self._events.append(Up(link.number, hello.peer))
             case Announced(message):
-                if link.uploads:
-                    self._note(link.number, message, now)
+                self._note(link.number, message, now)
             case ChunkCame(key, data):
                 self._events.append(Delivered(link.number, key, data))
             case WantFailed(key, reason):

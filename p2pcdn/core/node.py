@@ -14,7 +14,7 @@ checked, and only then stored, used, announced, passed on and counted.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 
 from p2pcdn.core.neighbours import (
@@ -201,6 +201,9 @@ class Node:
     # The player
 
     def _permit(self, allow: Allow, now: float) -> None:
+        if allow.upload != self._allow.upload:
+            kind = Have if allow.upload else Gone
+            self._neighbours.announce(kind, self._holdings(), now)
         self._allow = allow
         self._signaling.upload = allow.upload
         if not allow.p2p:
@@ -271,8 +274,8 @@ class Node:
         """Something that a link did."""
         match event:
             case Up(link, peer):
-                holdings = {s: self.store.chunks(s) for s in self.store.segments()}
-                self._neighbours.introduce(link, holdings, now)
+                if self._allow.upload:
+                    self._neighbours.introduce(link, self._holdings(), now)
                 self._events.append(LinkUp(link, peer))
                 self._dirty = True
             case Down():
@@ -286,6 +289,19 @@ class Node:
             case Asked():
                 chunk = self.store.get(event.key) if self._allow.upload else None
                 self._neighbours.answer(event, chunk)
+
+    def _holdings(self) -> dict[SegmentKey, Collection[int]]:
+        return {segment: self.store.chunks(segment) for segment in self.store.segments()}
+
+    def _announce(
+        self,
+        kind: type[Have | Gone | Loading],
+        holdings: Mapping[SegmentKey, Iterable[int]],
+        now: float,
+    ) -> None:
+        """Tell all neighbours; who does not upload has nothing to tell."""
+        if self._allow.upload:
+            self._neighbours.announce(kind, holdings, now)
 
     def _down(self, event: Down) -> None:
         pairing = self._signaling.pairing_of(event.link)
@@ -304,11 +320,11 @@ class Node:
                 self._neighbours.cancel(key)
                 if link is not None:
                     self._neighbours.credit(link, len(self.store.get(key) or b""))
-                self._neighbours.announce(Have, {key.segment: [key.chunk]}, now)
+                self._announce(Have, {key.segment: [key.chunk]}, now)
                 self._dirty = True
                 return
             case Dropped(segment, chunks):
-                self._neighbours.announce(Gone, {segment: chunks}, now)
+                self._announce(Gone, {segment: chunks}, now)
                 self._dirty = True
                 return
             case ChunkRejected(link=link):
@@ -338,7 +354,7 @@ class Node:
                 self._neighbours.want(ask.link, ask.chunk_key, transfer.length_of(ask.chunk), now)
             elif isinstance(ask, AskOrigin):
                 self._transfers.fetch(transfer, ask.chunks)
-                self._neighbours.announce(Loading, {ask.key: ask.chunks.numbers()}, now)
+                self._announce(Loading, {ask.key: ask.chunks.numbers()}, now)
         if self._playing is not None:
             self._transfers.evict(self._playing.head, ahead)
 
@@ -394,11 +410,16 @@ class Node:
             demanded=transfer.demanded is not None,
             deadline=_urgency(transfer)[0],
             since=transfer.since,
-            rank=rank_of(self.peer, self._neighbours.peers(), transfer.key),
+            rank=self._rank(transfer.key),
             origin_after=transfer.origin_after,
             missing_bytes=transfer.bytes_missing(),
             chunks=chunks,
         )
+
+    def _rank(self, segment: SegmentKey) -> int:
+        """When it is our turn; who does not upload waits for all who do."""
+        peers = self._neighbours.peers()
+        return rank_of(self.peer, peers, segment) if self._allow.upload else len(peers)
 
     # The tracker
 

@@ -270,7 +270,10 @@ Outgoing = TellTracker | TellLink | SendFrame
 
 @dataclass(frozen=True, slots=True)
 class SegmentReady:
-    """A demanded segment, whole and verified, and how many of its bytes came from where."""
+    """A demanded segment, whole and verified, and how many of its bytes came from where.
+
+    What neither the origin nor peers brought just now had been in the store.
+    """
 
     key: SegmentKey
     data: bytes

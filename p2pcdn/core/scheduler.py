@@ -52,7 +52,7 @@ class ChunkView:
 
     number: int
     holders: tuple[int, ...]
-    """Links that hold it, upload, and have not failed it a moment ago."""
+    """Links that announced it, and have not said since that they lack it."""
     loading_until: float | None
     """Until when a neighbour may be believed to be loading it from the origin."""
     asked: bool

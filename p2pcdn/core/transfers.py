@@ -340,6 +340,8 @@ class Transfers:
         self._events.append(ChunkRejected(transfer.key, copy.chunk, copy.link))
         if any(copy.chunk in fetch.left() for fetch in self._fetches_of(transfer.key)):
             transfer.asked_origin(Span(copy.chunk, copy.chunk))
+        elif copy.fetch is not None:
+            self._events.append(Dropped(transfer.key, [copy.chunk]))
         if copy.link is None:
             transfer.stale = True
         if copy.fetch is not None:
