@@ -48,7 +48,7 @@ class TransportLink(Protocol):
     async def take_answer(self, sdp: str) -> None:
         """What the other end answered to `offer`."""
 
-    async def add_candidate(self, candidate: str) -> None:
+    def add_candidate(self, candidate: str) -> None:
         """An address of the other end, at any time; what can't be read or reached is ignored."""
 
     def tell(self, message: LinkMessage) -> None:

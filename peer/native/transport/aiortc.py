@@ -23,6 +23,7 @@ from aiortc.rtcdatachannel import RTCDataChannel
 
 from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened
 from p2pcdn.model import FRAME_PAYLOAD
+from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
@@ -119,11 +120,13 @@ class AiortcLink:
             except Exception as error:
                 raise LinkError(f"not an answer: {error!r}") from error
 
-    async def add_candidate(self, candidate: str) -> None:
+    def add_candidate(self, candidate: str) -> None:
         self._candidates += 1
         parsed = usable(candidate)
-        if parsed is None or self._candidates > MOST_CANDIDATES:
-            return
+        if parsed is not None and self._candidates <= MOST_CANDIDATES and not self._inbox.over:
+            self._start(self._add_candidate(parsed))
+
+    async def _add_candidate(self, parsed: Candidate) -> None:
         address: str | None = parsed.address
         if is_local_name(parsed.address):
             found = await self._transport.resolver.resolve(parsed.address)
@@ -152,7 +155,7 @@ class AiortcLink:
         await self._connection.setRemoteDescription(RTCSessionDescription(bare, kind))
         self._described.set()
         for candidate in candidates:
-            self._start(self.add_candidate(candidate))
+            self.add_candidate(candidate)
 
     def _description(self) -> str:
         """How this end describes itself, while STUN finds out more."""

@@ -12,6 +12,7 @@ Everything that reaches into aioice's `Connection` behind its public face is in 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
@@ -94,7 +95,7 @@ async def reflect(
 
     A server that cannot be reached from one of our addresses costs the others nothing.
     """
-    bases = [p for p in connection._protocols if _version(p.local_candidate.host) == 4]
+    bases = list(connection._protocols)
     await asyncio.gather(*(_reflect(base, server, found) for base in bases))
 
 
@@ -102,11 +103,12 @@ async def _reflect(
     base: StunProtocol, server: tuple[str, int], found: Callable[[str], None]
 ) -> None:
     host, port = base.local_candidate.host, base.local_candidate.port
+    address = await _resolve(server, _version(host))
     told: object = (host, port)
-    while True:
+    while address is not None:
         request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
         try:
-            response, _ = await base.request(request, server, retransmissions=STUN_TRIES)
+            response, _ = await base.request(request, address, retransmissions=STUN_TRIES)
         except stun.TransactionError:
             return
         mapped = response.attributes.get("XOR-MAPPED-ADDRESS")
@@ -116,6 +118,19 @@ async def _reflect(
             told = mapped
             found(_attribute("srflx", mapped[0], mapped[1], related=(host, port)))
         await asyncio.sleep(REFRESH)
+
+
+async def _resolve(server: tuple[str, int], version: int) -> tuple[str, int] | None:
+    """The server's address in a family, if it has one there."""
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            server[0], server[1], family=family, type=socket.SOCK_DGRAM
+        )
+    except OSError:
+        return None
+    address = found[0][4]
+    return str(address[0]), int(address[1])
 
 
 async def vanished(connection: Connection) -> None:

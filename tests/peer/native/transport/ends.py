@@ -47,7 +47,7 @@ async def introduce(caller: End, called: End) -> None:
     answer = await called.link.answer(offer)
     await caller.link.take_answer(answer)
     for candidate in caller.all(CandidateFound):
-        await called.link.add_candidate(candidate.candidate)
+        called.link.add_candidate(candidate.candidate)
     await asyncio.gather(caller.until(LinkOpened), called.until(LinkOpened))
 
 

@@ -265,10 +265,11 @@ async def test_candidates_may_come_before_the_description_and_be_nonsense() -> N
     transport = AiortcTransport()
     caller, called = End(transport), End(transport)
     bare, candidates = take_apart(await caller.link.offer())
-    early = [asyncio.create_task(called.link.add_candidate(c)) for c in [*candidates, "nonsense"]]
+    for candidate in ["nonsense", *candidates]:
+        called.link.add_candidate(candidate)
     answer, _ = take_apart(await called.link.answer(bare))
     await caller.link.take_answer(answer)
-    await asyncio.gather(*early, caller.until(LinkOpened), called.until(LinkOpened))
+    await asyncio.gather(caller.until(LinkOpened), called.until(LinkOpened))
     for end in (caller, called):
         await end.link.close()
     await transport.close()

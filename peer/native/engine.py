@@ -1,0 +1,226 @@
+"""The loop around a node.
+
+::
+
+    whatever happens --feed--> inbox --> node.receive --> messages --> tracker, links
+                                 ^           '----------> events ----> origin, links, keeper
+                                 '--- the keeper's wishes, checks that were made ----'
+
+One input at a time: what comes of doing what the node said waits until all of it is done. One timer
+wakes whoever wants to be woken first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from p2pcdn.core.node import Node
+from p2pcdn.core.ports import (
+    AbortRange,
+    AddCandidate,
+    Allow,
+    Check,
+    Checked,
+    ChunkRejected,
+    CloseLink,
+    Entered,
+    Event,
+    FetchHashes,
+    FetchManifest,
+    FetchRange,
+    Input,
+    LinkDown,
+    LinkUp,
+    MakeAnswer,
+    MakeOffer,
+    ManifestArrived,
+    Outgoing,
+    SegmentFailed,
+    SegmentReady,
+    TakeAnswer,
+    TellTracker,
+    TrackerRefused,
+)
+from p2pcdn.errors import RemoteError
+from p2pcdn.wire.manifest import RenditionManifest
+from peer.native.fetches import Fetches
+from peer.native.keeper import Keeper
+from peer.native.links import Links
+from peer.native.tracker_client import TrackerClient
+
+log = structlog.get_logger("p2pcdn.peer")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Who does what the node says."""
+
+    tracker: TrackerClient
+    links: Links
+    fetches: Fetches
+
+
+class Engine:
+    """Feeds the node and does what it says, from the first `feed` until `stop`."""
+
+    def __init__(
+        self, node: Node, keeper: Keeper, refused: Callable[[TrackerRefused], None]
+    ) -> None:
+        self.node = node
+        self.keeper = keeper
+        self.links_up: dict[int, str] = {}
+        """The links that are up, and the peers at their other ends."""
+        self.failure: BaseException | None = None
+        """What ended it."""
+        self._refused = refused
+        self._inbox: deque[Input | None] = deque()
+        """What is to be handled; None is the timer."""
+        self._busy = False
+        self._stopped = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._around: Surroundings | None = None
+
+    def start(self, around: Surroundings) -> None:
+        """Begin to do what the node says."""
+        self._around = around
+
+    def stop(self) -> None:
+        """Take nothing in any more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def feed(self, given: Input) -> None:
+        """Something happened."""
+        self._take(given)
+
+    def page(self, page: RenditionManifest) -> None:
+        """A page of a manifest has come."""
+        self.keeper.page(page)
+        self.feed(ManifestArrived(page))
+
+    def farewell(self) -> None:
+        """Tell the tracker and the other ends that we go."""
+        if not self._stopped:
+            self.node.farewell()
+            self.feed(Allow(p2p=False, upload=False))
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing more can be done; tell everybody who waits."""
+        if self.failure is None:
+            self.failure = error
+        self.stop()
+        self._news.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds; raises what ended the engine, if anything did."""
+        while not condition():
+            if self.failure is not None:
+                raise self.failure
+            self._news.clear()
+            await self._news.wait()
+
+    # The loop
+
+    def _take(self, given: Input | None) -> None:
+        """Handle it, and everything that comes of it; later, if something is being handled."""
+        if self._stopped:
+            return
+        self._inbox.append(given)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            self._empty_inbox()
+        except Exception as error:
+            self.fail(error)
+            raise
+        finally:
+            self._busy = False
+        self._arm()
+        self._news.set()
+
+    def _empty_inbox(self) -> None:
+        while self._inbox:
+            while self._inbox:
+                self._receive(self._inbox.popleft())
+                self._drain()
+            self._inbox.extend(self.keeper.wishes(self.node.knows, self._loop.time()))
+
+    def _receive(self, given: Input | None) -> None:
+        now = self._loop.time()
+        try:
+            if given is None:
+                self.node.on_timer(now)
+            else:
+                self.node.receive(given, now)
+        except RemoteError as error:
+            log.warning("refused", what=type(given).__name__, code=error.code, detail=error.detail)
+
+    def _drain(self) -> None:
+        # Messages first: what is said over a link goes out before it is closed.
+        for message in self.node.take_messages():
+            self._send(message)
+        for event in self.node.take_events():
+            self._do(event)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        times = [at for at in (self.node.timer_at(), self.keeper.timer_at()) if at is not None]
+        if times and not self._stopped:
+            self._timer = self._loop.call_at(min(times), self._take, None)
+
+    # What the node says
+
+    def _send(self, message: Outgoing) -> None:
+        around = self._around
+        assert around is not None
+        if isinstance(message, TellTracker):
+            around.tracker.send(message.message)
+        else:
+            around.links.send(message)
+
+    def _do(self, event: Event) -> None:
+        around = self._around
+        assert around is not None
+        match event:
+            case FetchManifest() | FetchHashes() | FetchRange() | AbortRange():
+                around.fetches.do(event)
+            case MakeOffer() | MakeAnswer() | TakeAnswer() | AddCandidate() | CloseLink():
+                around.links.do(event)
+            case Check(check, data, digest):
+                # A chunk takes 0.1 ms or less: a thread would cost as much.
+                self.feed(Checked(check, hashlib.sha256(data).digest() == digest))
+            case SegmentReady(key):
+                self.keeper.kept(key)
+            case SegmentFailed(key, reason):
+                log.info("segment_failed", key=key, reason=reason)
+                self.keeper.failed(key, self._loop.time())
+            case TrackerRefused():
+                self._refused(event)
+            case _:
+                self._note(event)
+
+    def _note(self, event: Entered | LinkUp | LinkDown | ChunkRejected) -> None:
+        """What only people want to know."""
+        match event:
+            case Entered(peer):
+                log.info("entered", peer=peer)
+            case LinkUp(link, peer):
+                self.links_up[link] = peer
+                log.info("link_up", peer=peer)
+            case LinkDown(link, reason):
+                peer = self.links_up.pop(link, "")
+                log.info("link_down", peer=peer, reason=reason)
+            case ChunkRejected(key, chunk, link):
+                sender = "origin" if link is None else self.links_up.get(link, "")
+                log.warning("chunk_rejected", key=key, chunk=chunk, sender=sender)

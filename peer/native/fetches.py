@@ -1,0 +1,150 @@
+"""What the node wants fetched from the origin, fetched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from p2pcdn.core.ports import (
+    AbortRange,
+    FetchHashes,
+    FetchManifest,
+    FetchRange,
+    HashesArrived,
+    ManifestFailed,
+    RangeData,
+    RangeDone,
+    RangeFailed,
+)
+from p2pcdn.errors import SourceError, SourceReason
+from p2pcdn.model import SegmentKey, Span
+from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord
+from peer.native.http_source import HttpSource
+from peer.native.transport import Feed
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8.0
+
+log = structlog.get_logger("p2pcdn.peer")
+
+FetchEvent = FetchManifest | FetchHashes | FetchRange | AbortRange
+
+
+class Fetches:
+    """The requests that are under way."""
+
+    def __init__(
+        self,
+        source: HttpSource,
+        feed: Feed,
+        page: Callable[[RenditionManifest], None],
+        record: Callable[[SegmentKey], SegmentRecord | None],
+    ) -> None:
+        self._source = source
+        self._feed = feed
+        self._page = page
+        """Where the pages of manifests go."""
+        self._record = record
+        """What they said of a segment."""
+        self._ranges: dict[int, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def do(self, event: FetchEvent) -> None:
+        """Do what the node asks for; what comes of it is fed to it later."""
+        match event:
+            case FetchManifest(rendition, sequence):
+                self._start(self._fetch_page(rendition, sequence))
+            case FetchHashes(rendition, sequences):
+                self._start(self._fetch_hashes(rendition, sequences))
+            case FetchRange():
+                task = self._ranges[event.fetch] = self._start(self._fetch_range(event))
+                task.add_done_callback(lambda _: self._ranges.pop(event.fetch, None))
+            case AbortRange(fetch):
+                if fetch in self._ranges:
+                    self._ranges[fetch].cancel()
+
+    def follow(self, rendition: str) -> None:
+        """Get the first page of a rendition and, as long as it is live, what is added."""
+        self._start(self._follow(rendition))
+
+    async def close(self) -> None:
+        """Give everything up."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _fetch_page(self, rendition: str, sequence: int) -> None:
+        try:
+            page = await self._source.manifest(rendition, at=sequence)
+        except SourceError as error:
+            log.info("no_manifest", rendition=rendition, reason=error.reason, error=error.detail)
+            self._feed(ManifestFailed(rendition))
+            return
+        if isinstance(page, RenditionManifest):
+            self._page(page)
+        else:
+            self._feed(ManifestFailed(rendition))
+
+    async def _fetch_hashes(self, rendition: str, sequences: Span) -> None:
+        data: bytes | None = None
+        try:
+            data = await self._source.hashes(rendition, sequences)
+        except SourceError as error:
+            log.info("no_hashes", rendition=rendition, reason=error.reason, error=error.detail)
+        self._feed(HashesArrived(rendition, sequences, data))
+
+    async def _fetch_range(self, event: FetchRange) -> None:
+        record = self._record(event.key)
+        if record is None:
+            self._feed(RangeFailed(event.fetch, SourceReason.MISSING))
+            return
+        span = Span(record.offset + event.span.first, record.offset + event.span.last)
+        try:
+            timing = await self._source.range(
+                event.key.rendition,
+                record.uri,
+                span,
+                lambda data: self._feed(RangeData(event.fetch, data)),
+                fresh=event.fresh,
+            )
+        except SourceError as error:
+            log.info("no_range", key=event.key, reason=error.reason, error=error.detail)
+            self._feed(RangeFailed(event.fetch, error.reason))
+        else:
+            self._feed(RangeDone(event.fetch, timing.ttfb, timing.took))
+
+    async def _follow(self, rendition: str) -> None:
+        pause = FIRST_PAUSE
+        page: RenditionManifest | None = None
+        while page is None or page.live:
+            try:
+                newer = await self._newer(rendition, page)
+            except SourceError as error:
+                log.info("no_manifest", rendition=rendition, reason=error.reason)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            pause = FIRST_PAUSE
+            if newer is not None:
+                page = newer
+                self._page(page)
+
+    async def _newer(
+        self, rendition: str, page: RenditionManifest | None
+    ) -> RenditionManifest | None:
+        if page is not None and page.last >= page.first:
+            return await self._source.newer(rendition, page.last)
+        first = await self._source.manifest(rendition)
+        if not isinstance(first, RenditionManifest):
+            raise SourceError(SourceReason.STATUS, f"{rendition} is not one rendition")
+        return first
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,212 @@
+"""What a peer without a screen wants: all that exists, as far as its store goes.
+
+The keeper stands where a browser has its player. It has no play head that could run dry, so its
+demands are patient, and peers get the chance to serve them; it asks the origin as a viewer with a
+full buffer would. Renditions are walked side by side, each from its oldest missing segment on::
+
+    kept kept kept [demanded demanded demanded] known known unknown ...
+                    ^ cursor                          ^ no hashes yet
+
+A live rendition has no end, and the store drops what the cursor has left furthest behind. A
+finished one is kept from its beginning up to where the store is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from p2pcdn.core.ports import Demand, Playing, Release
+from p2pcdn.model import SegmentKey
+from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord
+
+WINDOW = 6
+"""Segments demanded at once."""
+WITHIN = 30.0
+"""Seconds that peers have for a segment before the origin is asked for it."""
+BUFFER = 60.0
+"""Seconds that the node is told are in the player's buffer: nothing ever runs dry."""
+FIRST_PAUSE = 2.0
+LONGEST_PAUSE = 30.0
+"""Seconds until a segment that nobody could deliver is demanded again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the keeper has got, in segments of what it means to keep."""
+
+    kept: int
+    wanted: int
+
+
+@dataclass(slots=True)
+class _Pause:
+    """Why a segment is not demanded now: nobody could deliver it."""
+
+    until: float
+    length: float
+    over: bool = False
+
+
+@dataclass(slots=True)
+class _Rendition:
+    """One rendition, as far as its pages have come."""
+
+    name: str
+    first: int = 0
+    last: int = -1
+    live: bool = False
+    time: int = -1
+    cursor: int = 0
+    """The oldest segment that is missing."""
+    beyond: int | None = None
+    """The oldest segment for which there is no room."""
+    records: dict[int, SegmentRecord] = field(default_factory=dict)
+    kept: set[int] = field(default_factory=set)
+    told: Playing | None = None
+
+    @property
+    def end(self) -> int:
+        """The newest segment that is wanted."""
+        return self.last if self.beyond is None else min(self.last, self.beyond - 1)
+
+    @property
+    def complete(self) -> bool:
+        return self.time >= 0 and self.cursor > self.end
+
+    def advance(self) -> None:
+        self.cursor = max(self.cursor, self.first)
+        while self.cursor in self.kept:
+            self.cursor += 1
+
+    def playing(self) -> Playing:
+        """Where a player would be."""
+        idle = self.end if self.live else self.first
+        head = idle if self.complete else self.cursor
+        return Playing(self.name, max(head, 0), max(self.end, 0), BUFFER, self.live)
+
+
+class Keeper:
+    """Decides what to demand. ``limit`` is the store's, in bytes."""
+
+    def __init__(self, renditions: Iterable[str], limit: int) -> None:
+        self._renditions = {name: _Rendition(name) for name in renditions}
+        self._room = limit
+        self._demanded: set[SegmentKey] = set()
+        self._released: list[SegmentKey] = []
+        self._pauses: dict[SegmentKey, _Pause] = {}
+        self._started = False
+
+    def is_complete(self) -> bool:
+        """Whether everything that exists now, and fits, is kept."""
+        return all(rendition.complete for rendition in self._renditions.values())
+
+    @property
+    def progress(self) -> Progress:
+        renditions = self._renditions.values()
+        return Progress(
+            kept=sum(len(r.kept) for r in renditions),
+            wanted=sum(max(r.end - r.first + 1, 0) for r in renditions),
+        )
+
+    def record(self, key: SegmentKey) -> SegmentRecord | None:
+        """What the manifest says of a segment."""
+        rendition = self._renditions.get(key.rendition)
+        return rendition.records.get(key.sequence) if rendition else None
+
+    # What happened
+
+    def page(self, page: RenditionManifest) -> None:
+        """A page of a manifest has come."""
+        rendition = self._renditions.get(page.rendition)
+        if rendition is None or page.time < rendition.time:
+            return
+        rendition.time, rendition.live = page.time, page.live
+        rendition.first, rendition.last = page.first, page.last
+        for record in page.segments:
+            self._enter(rendition, record)
+        self._forget_before(rendition)
+        rendition.advance()
+
+    def kept(self, key: SegmentKey) -> None:
+        """A segment is whole, and in the store."""
+        self._started = True
+        self._demanded.discard(key)
+        self._pauses.pop(key, None)
+        rendition = self._renditions[key.rendition]
+        if key.sequence >= rendition.first:
+            rendition.kept.add(key.sequence)
+        rendition.advance()
+
+    def failed(self, key: SegmentKey, now: float) -> None:
+        """A segment could not be had from anybody, for now."""
+        self._demanded.discard(key)
+        before = self._pauses.get(key)
+        length = FIRST_PAUSE if before is None else min(before.length * 2, LONGEST_PAUSE)
+        self._pauses[key] = _Pause(now + length, length)
+
+    # What follows
+
+    def wishes(
+        self, knows: Callable[[SegmentKey], bool], now: float
+    ) -> Iterator[Playing | Demand | Release]:
+        """What to tell the node. ``knows`` is whether it can verify a segment already."""
+        for pause in self._pauses.values():
+            pause.over = pause.until <= now
+        while self._released:
+            yield Release(self._released.pop())
+        for rendition in self._renditions.values():
+            playing = rendition.playing()
+            if rendition.time >= 0 and playing != rendition.told:
+                rendition.told = playing
+                yield playing
+        for key in self._next(knows):
+            self._demanded.add(key)
+            yield Demand(key, WITHIN)
+
+    def timer_at(self) -> float | None:
+        """When something that failed is to be demanded again."""
+        return min((p.until for p in self._pauses.values() if not p.over), default=None)
+
+    def _next(self, knows: Callable[[SegmentKey], bool]) -> Iterator[SegmentKey]:
+        # The node takes the first segment from the origin, whoever has it: a player could not wait.
+        window = WINDOW if self._started else 1
+        for rendition in self._renditions.values():
+            for sequence in range(rendition.cursor, rendition.end + 1):
+                if len(self._demanded) >= window:
+                    return
+                key = SegmentKey(rendition.name, sequence)
+                if sequence in rendition.kept or key in self._demanded:
+                    continue
+                if key in self._pauses and not self._pauses[key].over:
+                    continue
+                if not knows(key):
+                    break
+                yield key
+
+    def _enter(self, rendition: _Rendition, record: SegmentRecord) -> None:
+        known = rendition.records.get(record.sequence)
+        rendition.records[record.sequence] = record
+        if known is not None:
+            if known != record:  # the file was replaced: what is kept of it is worth nothing
+                rendition.kept.discard(record.sequence)
+                rendition.cursor = min(rendition.cursor, record.sequence)
+            return
+        if rendition.live or record.sequence > rendition.end:
+            return
+        if record.length <= self._room:
+            self._room -= record.length
+        else:
+            rendition.beyond = record.sequence
+
+    def _forget_before(self, rendition: _Rendition) -> None:
+        """Let go of what has left a live rendition's window."""
+        for sequence in [s for s in rendition.records if s < rendition.first]:
+            del rendition.records[sequence]
+            rendition.kept.discard(sequence)
+        for key in [*self._demanded, *self._pauses]:
+            if key.rendition == rendition.name and key.sequence < rendition.first:
+                if key in self._demanded:
+                    self._demanded.remove(key)
+                    self._released.append(key)
+                self._pauses.pop(key, None)

@@ -1,0 +1,224 @@
+"""A native peer: one content, held and shared for as long as its context is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from p2pcdn.config import Config
+from p2pcdn.core.node import Node
+from p2pcdn.core.ports import Allow, TrackerDown, TrackerRefused, TrackerSays
+from p2pcdn.core.signaling import Identity
+from p2pcdn.core.stats import Stats
+from p2pcdn.core.store import Store
+from p2pcdn.errors import ErrorCode, P2pcdnError, SourceError, SourceReason
+from p2pcdn.model import SegmentKey
+from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
+from p2pcdn.wire.tracker import FromTracker, Welcome
+from peer.native.addresses import ContentAddress, stun_server, tracker_url
+from peer.native.engine import Engine, Surroundings
+from peer.native.fetches import Fetches
+from peer.native.http_source import HttpSource
+from peer.native.keeper import Keeper, Progress
+from peer.native.links import Links
+from peer.native.tracker_client import TrackerClient, TrackerError
+from peer.native.transport import Transport
+
+HOPELESS = {ErrorCode.UNKNOWN_SITE, ErrorCode.UNSUPPORTED_PROTOCOL}
+"""Refusals that no later attempt will change."""
+
+
+class PeerError(P2pcdnError):
+    """The peer cannot do what it is for. Its text is one sentence."""
+
+
+class NativePeer:
+    """Holds the content at a URL, and shares it: ``async with NativePeer(url) as peer: ...``"""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        config: Config | None = None,
+        tracker: str | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """``tracker`` is needed where the tracker is not beside the origin; ``transport`` carries
+        the links, aiortc's by default."""
+        self.url = url
+        self.address = ContentAddress.parse(url)
+        self.tracker = self.address.tracker if tracker is None else tracker_url(tracker)
+        self._config = config or Config()
+        self._transport = transport
+
+    # What others ask
+
+    @property
+    def node(self) -> Node:
+        """The core's part of this peer."""
+        return self._engine.node
+
+    @property
+    def stats(self) -> Stats:
+        """What came from where."""
+        return self.node.stats
+
+    @property
+    def store(self) -> Store:
+        """What is held."""
+        return self.node.store
+
+    @property
+    def progress(self) -> Progress:
+        """How much of what exists is held."""
+        return self._engine.keeper.progress
+
+    @property
+    def peer(self) -> str:
+        """Our id in the swarm; empty until the tracker has let us in."""
+        return self.node.peer
+
+    @property
+    def links(self) -> dict[int, str]:
+        """The links that are up, and the peers at their other ends."""
+        return dict(self._engine.links_up)
+
+    def segment(self, key: SegmentKey) -> bytes | None:
+        """A segment, if all of it is held."""
+        record = self._engine.keeper.record(key)
+        if record is None or len(self.store.chunks(key)) < record.chunks:
+            return None
+        return self.store.assemble(key)
+
+    def uri(self, key: SegmentKey) -> str | None:
+        """What the manifest calls a segment, relative to its rendition; None if it knows none."""
+        record = self._engine.keeper.record(key)
+        return None if record is None else record.uri
+
+    def is_complete(self) -> bool:
+        """Whether everything that exists is held, as far as it fits."""
+        return self._engine.keeper.is_complete()
+
+    async def complete(self) -> None:
+        """Wait until everything that exists is held, as far as it fits."""
+        await self.until(self.is_complete)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition on this peer holds; raises what ended the peer, if it did."""
+        await self._engine.until(condition)
+
+    # Its life
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            await self._start(session, stack)
+            self._end = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._end.aclose()
+
+    async def _start(self, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
+        source = HttpSource(session, self.address)
+        manifest = await self._manifest(source)
+        renditions = _renditions(manifest)
+        if not renditions:
+            raise PeerError(f"{self.url} has no renditions: there is nothing to keep.")
+        self._compose(manifest, renditions, source, session)
+        stack.push_async_callback(self._leave)
+        try:
+            await self._around.tracker.open()
+        except TrackerError as error:
+            raise PeerError(
+                f"There is no tracker at {self.tracker} ({error}); --tracker says where it is."
+            ) from error
+        for rendition in renditions:
+            self._around.fetches.follow(rendition)
+
+    async def _leave(self) -> None:
+        """Say goodbye to everybody, at once and not for long."""
+        around = self._around
+        self._engine.farewell()
+        await asyncio.gather(around.links.close(), around.tracker.close(), around.fetches.close())
+        self._engine.stop()
+
+    async def _manifest(self, source: HttpSource) -> PresentationManifest | RenditionManifest:
+        try:
+            return await source.manifest(self.address.path)
+        except SourceError as error:
+            raise PeerError(_sentence(self.url, error)) from error
+
+    def _compose(
+        self,
+        manifest: PresentationManifest | RenditionManifest,
+        renditions: list[str],
+        source: HttpSource,
+        session: aiohttp.ClientSession,
+    ) -> None:
+        """Make everybody known to whom he needs."""
+        settings = self._config.peer
+        identity = Identity(manifest.site, manifest.content, "native")
+        node = Node(identity, asyncio.get_running_loop().time(), settings.store_bytes)
+        keeper = Keeper(renditions, settings.store_bytes)
+        engine = self._engine = Engine(node, keeper, self._refused)
+        self._transport = self._transport or _aiortc(settings.advertise)
+        lost = partial(engine.feed, TrackerDown())
+        self._around = Surroundings(
+            TrackerClient(session, self.tracker, hear=self._hear, lost=lost),
+            Links(self._transport, engine.feed),
+            Fetches(source, engine.feed, engine.page, keeper.record),
+        )
+        engine.start(self._around)
+        engine.feed(Allow(p2p=True, upload=settings.upload))
+
+    # The tracker
+
+    def _hear(self, message: FromTracker) -> None:
+        if isinstance(message, Welcome) and self._transport is not None:
+            tracker = self._around.tracker
+            self._transport.place(
+                local=tracker.local, stun=stun_server(message.stun, tracker.remote)
+            )
+        self._engine.feed(TrackerSays(message))
+
+    def _refused(self, refusal: TrackerRefused) -> None:
+        if refusal.code in HOPELESS:
+            self._engine.fail(PeerError(f"The tracker at {self.tracker} says {refusal.code}."))
+        else:
+            self._around.tracker.drop(refusal.retry_after)
+
+
+def _renditions(manifest: PresentationManifest | RenditionManifest) -> list[str]:
+    if isinstance(manifest, RenditionManifest):
+        return [manifest.rendition]
+    return [ref.rendition for ref in manifest.renditions]
+
+
+def _sentence(url: str, error: SourceError) -> str:
+    match error.reason:
+        case SourceReason.MISSING:
+            return f"There is no content at {url}."
+        case SourceReason.UNREACHABLE:
+            return f"The origin of {url} cannot be reached: {error.detail}."
+        case SourceReason.TIMEOUT:
+            return f"The origin of {url} does not answer."
+    return f"The origin gives no manifest for {url}: {error.detail}."
+
+
+def _aiortc(advertise: tuple[str, ...]) -> Transport:
+    """Imported when it is needed: it takes most of a second."""
+    from peer.native.transport.aiortc import AiortcTransport
+
+    return AiortcTransport(advertise)

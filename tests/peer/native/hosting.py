@@ -1,0 +1,59 @@
+"""What the tests have hosted: contents of random bytes, and an origin and a tracker for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from origin.app import Origin
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.service import Server
+from tracker.app import Tracker
+
+RENDITIONS = ("low", "high")
+SEGMENTS = 8
+LENGTH = 200_000
+"""Bytes a segment: three chunks and a bit."""
+
+
+def playlist(count: int, *, ended: bool = True, first: int = 0) -> str:
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:2"]
+    lines.append(f"#EXT-X-MEDIA-SEQUENCE:{first}")
+    for number in range(first, first + count):
+        lines += ["#EXTINF:2.0,", f"{number}.ts"]
+    return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if ended else []), ""])
+
+
+def write_segments(folder: Path, numbers: range, seed: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        (folder / f"{number}.ts").write_bytes(Random(f"{seed} {number}").randbytes(LENGTH))
+
+
+def write_show(folder: Path) -> None:
+    """A presentation of two renditions, of bytes that are no video; nobody here looks at it."""
+    master = ["#EXTM3U"]
+    for name in RENDITIONS:
+        write_segments(folder / name, range(SEGMENTS), name)
+        (folder / name / "index.m3u8").write_text(playlist(SEGMENTS))
+        master += ["#EXT-X-STREAM-INF:BANDWIDTH=800000", f"{name}/index.m3u8"]
+    (folder / "master.m3u8").write_text("\n".join([*master, ""]))
+
+
+@dataclass
+class Site:
+    """A running origin and tracker."""
+
+    server: Server
+    origin: Origin
+    tracker: Tracker
+    ledger: Ledger
+    content: Path
+    url: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.url = f"http://127.0.0.1:{self.server.port}"
+
+    def media(self, path: str) -> str:
+        return f"{self.url}/media/{path}"

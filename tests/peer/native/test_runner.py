@@ -1,0 +1,167 @@
+"""Native peers with a real origin, a real tracker and real data channels between them."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from p2pcdn.config import Config, PeerConfig
+from p2pcdn.errors import ConfigError
+from p2pcdn.model import FILE_SLICE, SegmentKey
+from peer.native.runner import NativePeer, PeerError
+from tests.peer.native.hosting import (
+    LENGTH,
+    RENDITIONS,
+    SEGMENTS,
+    Site,
+    playlist,
+    write_segments,
+)
+
+
+def assert_same_as_the_files(peer: NativePeer, show: Path) -> None:
+    for name in RENDITIONS:
+        for number in range(SEGMENTS):
+            key = SegmentKey(f"show/{name}/index.m3u8", number)
+            assert peer.segment(key) == (show / name / f"{number}.ts").read_bytes()
+
+
+def holds(peer: NativePeer, key: SegmentKey) -> bool:
+    return peer.segment(key) is not None
+
+
+async def test_alone_it_takes_everything_from_the_origin(site: Site) -> None:
+    async with NativePeer(site.media("show/master.m3u8")) as peer:
+        await peer.complete()
+        assert_same_as_the_files(peer, site.content / "show")
+        assert peer.stats.origin_bytes == len(RENDITIONS) * SEGMENTS * LENGTH
+        assert peer.stats.waste_bytes == 0
+        assert peer.progress.kept == peer.progress.wanted == len(RENDITIONS) * SEGMENTS
+
+
+async def test_a_second_peer_takes_it_from_the_first(site: Site) -> None:
+    async with NativePeer(site.media("show/master.m3u8")) as seeder:
+        await seeder.complete()
+        async with NativePeer(site.media("show/master.m3u8")) as peer:
+            await peer.complete()
+            assert_same_as_the_files(peer, site.content / "show")
+            everything = len(RENDITIONS) * SEGMENTS * LENGTH
+            assert peer.stats.peer_bytes + peer.stats.origin_bytes == everything
+            assert peer.stats.peer_bytes > everything / 2
+            assert peer.stats.rejected_chunks == 0
+            assert list(peer.links.values()) == [seeder.peer]
+            await seeder.until(lambda: seeder.stats.uploaded_bytes >= peer.stats.peer_bytes)
+
+
+async def test_a_plain_file(site: Site) -> None:
+    whole = (site.content / "movie.bin").read_bytes()
+    async with (
+        NativePeer(site.media("movie.bin")) as one,
+        NativePeer(site.media("movie.bin")) as other,
+    ):
+        for peer in (one, other):
+            await peer.complete()
+            slices = [peer.segment(SegmentKey("movie.bin", n)) for n in range(3)]
+            assert b"".join(part or b"" for part in slices) == whole
+            assert len(slices[0] or b"") == FILE_SLICE
+
+
+async def test_a_live_content_is_followed(site: Site) -> None:
+    folder = site.content / "live"
+    write_segments(folder, range(5, 8), "live")
+    (folder / "index.m3u8").write_text(playlist(3, ended=False, first=5))
+    url = site.media("live/index.m3u8")
+    async with NativePeer(url) as one, NativePeer(url) as other:
+        await asyncio.gather(one.complete(), other.complete())
+        for newest in (8, 9, 10):
+            write_segments(folder, range(newest, newest + 1), "live")
+            (folder / "index.m3u8").write_text(playlist(3, ended=False, first=newest - 2))
+            key = SegmentKey("live/index.m3u8", newest)
+            for peer in (one, other):
+                await peer.until(partial(holds, peer, key))
+                assert peer.segment(key) == (folder / f"{newest}.ts").read_bytes()
+        assert one.stats.peer_bytes + other.stats.peer_bytes > 0
+
+
+async def test_what_both_ends_report_is_confirmed(site: Site) -> None:
+    url = site.media("show/master.m3u8")
+    async with NativePeer(url) as seeder:
+        await seeder.complete()
+        async with NativePeer(url) as peer:
+            await peer.complete()
+            received = peer.stats.peer_bytes
+        await seeder.until(lambda: not seeder.links)
+    assert 0 < received == site.ledger.summary().peer_bytes_confirmed
+
+
+async def test_who_does_not_upload_gives_nothing(site: Site) -> None:
+    config = Config(peer=PeerConfig(upload=False))
+    async with NativePeer(site.media("movie.bin"), config=config) as taker:
+        await taker.complete()
+        async with NativePeer(site.media("movie.bin")) as peer:
+            await peer.complete()
+            assert peer.stats.peer_bytes == 0
+        assert taker.stats.uploaded_bytes == 0
+
+
+async def test_who_leaves_is_gone_at_once(site: Site) -> None:
+    async with NativePeer(site.media("movie.bin")) as stays:
+        async with NativePeer(site.media("movie.bin")):
+            await stays.until(lambda: len(stays.links) == 1)
+        await stays.until(lambda: not stays.links)
+        assert site.ledger.summary().swarms == 1
+    assert site.ledger.summary().swarms == 0
+
+
+async def test_no_more_is_kept_than_fits(site: Site) -> None:
+    config = Config(peer=PeerConfig(store_bytes=2 * FILE_SLICE))
+    async with NativePeer(site.media("movie.bin"), config=config) as peer:
+        await peer.complete()
+        assert peer.segment(SegmentKey("movie.bin", 1)) is not None
+        assert peer.segment(SegmentKey("movie.bin", 2)) is None
+        assert peer.progress.wanted == 2
+
+
+async def test_a_tracker_that_went_away_is_found_again(site: Site) -> None:
+    async with NativePeer(site.media("movie.bin")) as peer:
+        await peer.until(lambda: bool(peer.peer))
+        before = peer.peer
+        peer._around.tracker.drop()
+        await peer.until(lambda: peer.peer != before)
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/media/nothing.m3u8", "There is no content at http://.*/media/nothing.m3u8."),
+        ("/media/show/low/0.ts/x", "There is no content at .*"),
+    ],
+)
+async def test_a_content_that_does_not_exist(site: Site, path: str, sentence: str) -> None:
+    with pytest.raises(PeerError, match=sentence):
+        async with NativePeer(site.url + path):
+            pass
+
+
+async def test_a_url_of_something_else(site: Site) -> None:
+    with pytest.raises(ConfigError, match="is not the URL of a content"):
+        NativePeer(site.url + "/demo/")
+
+
+async def test_an_origin_that_is_not_there(site: Site) -> None:
+    await site.server.close()
+    with pytest.raises(PeerError, match="cannot be reached"):
+        async with NativePeer(site.media("movie.bin")):
+            pass
+
+
+async def test_a_tracker_that_is_not_there(site: Site) -> None:
+    with pytest.raises(PeerError, match=r"There is no tracker at .*404.*--tracker says where"):
+        async with NativePeer(site.media("movie.bin"), tracker=site.url + "/elsewhere"):
+            pass
