@@ -1,8 +1,9 @@
 /**
- * Tells answers of the origin from those of the browser's own HTTP cache, which cost nobody anything.
+ * Tells answers of the origin from those of the browser's own HTTP cache, which cost nobody a thing.
  *
- * Only Resource Timing knows: what was transferred is less than what the body holds. It says so to
- * another origin's page only when the answer carried `Timing-Allow-Origin`; unknown means the origin.
+ * Only Resource Timing knows: what was transferred is less than what the body holds. To a page of
+ * another origin it says so only if the answer carried `Timing-Allow-Origin`; unknown means the
+ * origin.
  */
 
 /** Milliseconds that an entry may come after its answer's last byte. */
@@ -15,18 +16,18 @@ interface Expected {
 }
 
 export class CacheWatch {
-  private readonly expected = new Set<Expected>();
-  private readonly observer: PerformanceObserver | undefined;
+  private readonly _expected = new Set<Expected>();
+  private readonly _observer: PerformanceObserver | undefined;
 
   constructor() {
     try {
       // An observer, since the page's own list of entries is full after 250.
-      this.observer = new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) this.take(entry as PerformanceResourceTiming);
+      this._observer = new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) this._take(entry as PerformanceResourceTiming);
       });
-      this.observer.observe({ type: "resource" });
+      this._observer.observe({ type: "resource" });
     } catch {
-      this.observer = undefined;
+      this._observer = undefined;
     }
   }
 
@@ -42,33 +43,33 @@ export class CacheWatch {
     const { href, hash } = new URL(url, location.href);
     const name = href.slice(0, href.length - hash.length);
     const expected = { name, since: performance.now(), seen };
-    this.expected.add(expected);
+    this._expected.add(expected);
     return () => {
       const giveUp = (): void => {
-        this.settle(expected, false);
+        this._settle(expected, false);
       };
-      setTimeout(giveUp, this.observer ? PATIENCE : 0);
+      setTimeout(giveUp, this._observer ? PATIENCE : 0);
       return verdict;
     };
   }
 
   close(): void {
-    this.observer?.disconnect();
-    for (const expected of this.expected) this.settle(expected, false);
+    this._observer?.disconnect();
+    for (const expected of this._expected) this._settle(expected, false);
   }
 
-  private take(entry: PerformanceResourceTiming): void {
-    for (const expected of this.expected) {
+  private _take(entry: PerformanceResourceTiming): void {
+    for (const expected of this._expected) {
       // The clock of entries may be coarser than ours by up to a millisecond.
       if (expected.name === entry.name && entry.startTime >= expected.since - 1) {
-        this.settle(expected, entry.transferSize < entry.encodedBodySize);
+        this._settle(expected, entry.transferSize < entry.encodedBodySize);
         return;
       }
     }
   }
 
-  private settle(expected: Expected, cached: boolean): void {
-    this.expected.delete(expected);
+  private _settle(expected: Expected, cached: boolean): void {
+    this._expected.delete(expected);
     expected.seen(cached);
   }
 }

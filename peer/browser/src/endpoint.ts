@@ -39,15 +39,15 @@ export class Endpoint {
 
   /** The page of a rendition's manifest that holds a segment. */
   manifest(rendition: string, sequence: number): URL {
-    return this.manifestWith(rendition, "at", `${sequence}`);
+    return this._manifestWith(rendition, "at", `${sequence}`);
   }
 
   /** The chunk hashes of some segments. */
   hashes(rendition: string, first: number, last: number): URL {
-    return this.manifestWith(rendition, "hashes", `${first}-${last}`);
+    return this._manifestWith(rendition, "hashes", `${first}-${last}`);
   }
 
-  private manifestWith(rendition: string, name: string, value: string): URL {
+  private _manifestWith(rendition: string, name: string, value: string): URL {
     const path = rendition.split("/").map(encodeURIComponent).join("/");
     const url = new URL(`manifest/${path}`, this.base);
     url.searchParams.set(name, value);

@@ -65,7 +65,7 @@ export const fetchSource: Source = (request, sink) => {
   };
 };
 
-/** Chromium runs requests for one cacheable URL one after the other, unless they pass the cache by. */
+/** Chromium queues requests for one cacheable URL, unless they pass the cache by. */
 function cacheMode({ url, fresh }: RangeRequest): RequestCache {
   if (fresh) return "reload";
   return underWay.has(url) ? "no-store" : "default";

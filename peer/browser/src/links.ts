@@ -16,22 +16,22 @@ import type { Stopwatch } from "./stats";
 export type LinkEvent = MakeOffer | MakeAnswer | TakeAnswer | AddCandidate | CloseLink;
 
 export class Links {
-  private readonly links = new Map<number, RtcLink>();
+  private readonly _links = new Map<number, RtcLink>();
 
   constructor(
-    private readonly options: () => RtcOptions,
-    private readonly stopwatch: Stopwatch,
-    private readonly tell: (input: Input) => void,
+    private readonly _options: () => RtcOptions,
+    private readonly _stopwatch: Stopwatch,
+    private readonly _tell: (input: Input) => void,
   ) {}
 
   act(event: LinkEvent): void {
-    const link = this.links.get(event.link);
+    const link = this._links.get(event.link);
     switch (event.type) {
       case "MakeOffer":
-        this.open(event.link)?.offer();
+        this._open(event.link)?.offer();
         break;
       case "MakeAnswer":
-        this.open(event.link)?.answer(event.sdp);
+        this._open(event.link)?.answer(event.sdp);
         break;
       case "TakeAnswer":
         link?.takeAnswer(event.sdp);
@@ -40,7 +40,7 @@ export class Links {
         link?.addCandidate(event.candidate, event.mid);
         break;
       case "CloseLink":
-        this.links.delete(event.link);
+        this._links.delete(event.link);
         link?.close();
     }
   }
@@ -48,7 +48,7 @@ export class Links {
   send(messages: readonly (TellLink | SendFrame)[]): void {
     const sent = new Set<RtcLink>();
     for (const message of messages) {
-      const link = this.links.get(message.link);
+      const link = this._links.get(message.link);
       if (!link) continue;
       if (message.type === "TellLink") {
         link.say(message.message);
@@ -60,34 +60,34 @@ export class Links {
     for (const link of sent) {
       // The channel only tells when it falls below its mark: of what never rose above it, we tell.
       const buffered = link.room();
-      if (buffered !== undefined) this.tell({ type: "LinkDrained", link: link.number, buffered });
+      if (buffered !== undefined) this._tell({ type: "LinkDrained", link: link.number, buffered });
     }
   }
 
   /** Ends all of them at once: the page goes. */
   drop(): void {
-    for (const [number, link] of [...this.links]) {
+    for (const [number, link] of [...this._links]) {
       link.drop();
-      this.hear({ type: "LinkClosed", link: number, reason: "closed" });
+      this._hear({ type: "LinkClosed", link: number, reason: "closed" });
     }
   }
 
-  private open(number: number): RtcLink | undefined {
+  private _open(number: number): RtcLink | undefined {
     try {
-      const link = new RtcLink(number, this.options(), this.stopwatch, (input) => {
-        this.hear(input);
+      const link = new RtcLink(number, this._options(), this._stopwatch, (input) => {
+        this._hear(input);
       });
-      this.links.set(number, link);
+      this._links.set(number, link);
       return link;
     } catch {
       // Chromium refuses the 501st connection of a tab.
-      this.tell({ type: "LinkClosed", link: number, reason: "failed" });
+      this._tell({ type: "LinkClosed", link: number, reason: "failed" });
       return undefined;
     }
   }
 
-  private hear(input: Input): void {
-    if (input.type === "LinkClosed") this.links.delete(input.link);
-    this.tell(input);
+  private _hear(input: Input): void {
+    if (input.type === "LinkClosed") this._links.delete(input.link);
+    this._tell(input);
   }
 }

@@ -10,34 +10,34 @@ export class Meters {
 
 /** One request for media: how many bytes it has cost so far, and where they came from. */
 export class Request {
-  private readonly verdict: () => Promise<boolean>;
+  private readonly _verdict: () => Promise<boolean>;
 
   constructor(
     url: string,
-    private readonly meters: Meters,
+    private readonly _meters: Meters,
     /** Adds to (or takes back from) what HTTP brought in all. */
-    private readonly count: (bytes: number) => void,
+    private readonly _count: (bytes: number) => void,
   ) {
-    this.verdict = meters.cache.expect(url);
+    this._verdict = _meters.cache.expect(url);
   }
 
-  private bytes = 0;
+  private _bytes = 0;
 
   arrived(bytes: number): void {
-    this.bytes += bytes;
-    this.count(bytes);
+    this._bytes += bytes;
+    this._count(bytes);
   }
 
   /** It is complete; tells whether it came from the cache. Times are seconds since its start. */
   async done(ttfb: number, took: number): Promise<boolean> {
-    const cached = await this.verdict();
-    if (cached) this.count(-this.bytes);
-    else this.meters.throughput.measured(this.bytes, ttfb, took);
+    const cached = await this._verdict();
+    if (cached) this._count(-this._bytes);
+    else this._meters.throughput.measured(this._bytes, ttfb, took);
     return cached;
   }
 
   /** It brought less than was asked for. */
   broken(): void {
-    void this.verdict();
+    void this._verdict();
   }
 }

@@ -9,74 +9,79 @@ import { Session, type Shared } from "./session";
 import { Stopwatch, sum, type Stats } from "./stats";
 
 export class Page {
-  private readonly sessions = new Map<Hls, Session>();
+  private readonly _sessions = new Map<Hls, Session>();
   /** Players whose session is over; they are left alone. */
-  private readonly left = new WeakSet<Hls>();
-  private readonly past: Stats[] = [];
-  private readonly shared: Shared = {
+  private readonly _left = new WeakSet<Hls>();
+  private readonly _past: Stats[] = [];
+  private readonly _shared: Shared = {
     meters: new Meters(),
     stopwatch: new Stopwatch(),
     ended: (session) => {
-      this.end(session);
+      this._end(session);
     },
   };
 
   constructor(readonly options: Options = {}) {
     addEventListener("pagehide", () => {
-      for (const session of this.sessions.values()) session.hide();
+      for (const session of this._sessions.values()) session.hide();
     });
     addEventListener("pageshow", ({ persisted }) => {
-      if (persisted) for (const session of this.sessions.values()) session.show();
+      if (persisted) for (const session of this._sessions.values()) session.show();
     });
   }
 
   /** The session of a player; a new one if it has none. */
   attach(hls: Hls, options: Options = {}): Session {
-    const present = this.sessions.get(hls);
+    const present = this._sessions.get(hls);
     if (present) return present;
     const player = new HlsPlayer(hls);
-    const session = new Session(player, { ...this.options, ...options }, this.shared);
-    this.sessions.set(hls, session);
-    player.join(session);
+    const session = new Session(player, { ...this.options, ...options }, this._shared);
+    this._sessions.set(hls, session);
+    try {
+      player.join(session);
+    } catch {
+      session.destroy(); // the player goes on without us
+    }
     return session;
   }
 
   /** A player was found; it gets a session unless it has or had one. It never throws. */
   found(hls: Hls): void {
     try {
-      if (!this.left.has(hls)) this.attach(hls);
+      if (!this._left.has(hls)) this.attach(hls);
     } catch {
-      this.left.add(hls);
+      this._left.add(hls); // it is not what it looks like
     }
   }
 
   getStats(): Stats {
-    const all = [...this.past, ...[...this.sessions.values()].map((session) => session.getStats())];
+    const current = [...this._sessions.values()].map((session) => session.getStats());
+    const all = [...this._past, ...current];
     return {
       ...sum(all),
-      sessions: this.sessions.size,
+      sessions: this._sessions.size,
       startupMs: all.find(({ startupMs }) => startupMs !== null)?.startupMs ?? null,
-      timings: { ...this.shared.stopwatch.timings },
+      timings: { ...this._shared.stopwatch.timings },
     };
   }
 
   configure({ p2p, upload }: Switches): void {
     const switches = { ...(p2p !== undefined && { p2p }), ...(upload !== undefined && { upload }) };
     Object.assign(this.options, switches);
-    for (const session of this.sessions.values()) session.configure(switches);
+    for (const session of this._sessions.values()) session.configure(switches);
   }
 
   consent(mode: Consent): void {
     choose(mode);
-    for (const session of this.sessions.values()) session.permit();
+    for (const session of this._sessions.values()) session.permit();
   }
 
-  private end(session: Session): void {
-    for (const [hls, candidate] of this.sessions) {
+  private _end(session: Session): void {
+    for (const [hls, candidate] of this._sessions) {
       if (candidate !== session) continue;
-      this.sessions.delete(hls);
-      this.left.add(hls);
-      this.past.push(session.getStats());
+      this._sessions.delete(hls);
+      this._left.add(hls);
+      this._past.push(session.getStats());
     }
   }
 }

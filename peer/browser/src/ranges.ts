@@ -20,58 +20,58 @@ export interface RangeOwner {
 }
 
 export class Ranges {
-  private readonly underWay = new Map<number, UnderWay>();
+  private readonly _underWay = new Map<number, UnderWay>();
 
   constructor(
-    private readonly player: Player,
-    private readonly meters: Meters,
-    private readonly owner: RangeOwner,
+    private readonly _player: Player,
+    private readonly _meters: Meters,
+    private readonly _owner: RangeOwner,
   ) {}
 
   fetch(event: FetchRange): void {
     const { fetch, key } = event;
-    const located = this.player.locate(key);
+    const located = this._player.locate(key);
     if (!located) {
-      this.owner.tell({ type: "RangeFailed", fetch, reason: "missing" });
+      this._owner.tell({ type: "RangeFailed", fetch, reason: "missing" });
       return;
     }
-    const request = new Request(located.url, this.meters, (bytes) => {
-      this.owner.count(bytes);
+    const request = new Request(located.url, this._meters, (bytes) => {
+      this._owner.count(bytes);
     });
     const underWay = { segment: segmentId(key), abort: (): void => undefined };
-    this.underWay.set(fetch, underWay);
-    const sink = this.sink(event, request);
+    this._underWay.set(fetch, underWay);
+    const sink = this._sink(event, request);
     try {
       const range = rangeOf(event, located);
-      const stop = this.player.source(key)({ url: located.url, range, fresh: event.fresh }, sink);
+      const stop = this._player.source(key)({ url: located.url, range, fresh: event.fresh }, sink);
       underWay.abort = () => {
         stop();
         request.broken();
       };
-      this.owner.progress(key, 0);
+      this._owner.progress(key, 0);
     } catch {
       sink.failed("unreachable");
     }
   }
 
   abort(fetch: number): void {
-    const found = this.underWay.get(fetch);
-    this.underWay.delete(fetch);
+    const found = this._underWay.get(fetch);
+    this._underWay.delete(fetch);
     found?.abort();
   }
 
   abortAll(): void {
-    for (const fetch of [...this.underWay.keys()]) this.abort(fetch);
+    for (const fetch of [...this._underWay.keys()]) this.abort(fetch);
   }
 
   /** Whether a request for the segment is under way. */
   busy(key: SegmentKey): boolean {
     const wanted = segmentId(key);
-    return [...this.underWay.values()].some(({ segment }) => segment === wanted);
+    return [...this._underWay.values()].some(({ segment }) => segment === wanted);
   }
 
-  private sink({ fetch, key }: FetchRange, request: Request): RangeSink {
-    const { owner } = this;
+  private _sink({ fetch, key }: FetchRange, request: Request): RangeSink {
+    const { _owner: owner } = this;
     return {
       data: (data) => {
         request.arrived(data.length);
@@ -82,13 +82,13 @@ export class Ranges {
         request.arrived(bytes);
       },
       done: (ttfb, took) => {
-        this.underWay.delete(fetch);
+        this._underWay.delete(fetch);
         void request.done(ttfb, took).then((cached) => {
           owner.tell({ type: "RangeDone", fetch, ttfb, took, cached });
         });
       },
       failed: (reason) => {
-        this.underWay.delete(fetch);
+        this._underWay.delete(fetch);
         request.broken();
         owner.tell({ type: "RangeFailed", fetch, reason });
       },

@@ -37,151 +37,151 @@ export interface RtcOptions {
 }
 
 export class RtcLink {
-  private readonly connection: RTCPeerConnection;
-  private readonly control: RTCDataChannel;
-  private readonly data: RTCDataChannel;
-  private described = false;
-  private over = false;
-  private remote: Promise<unknown> = Promise.resolve();
-  private timer = 0;
+  private readonly _connection: RTCPeerConnection;
+  private readonly _control: RTCDataChannel;
+  private readonly _data: RTCDataChannel;
+  private _described = false;
+  private _over = false;
+  private _remote: Promise<unknown> = Promise.resolve();
+  private _timer = 0;
 
   constructor(
     readonly number: number,
-    private readonly options: RtcOptions,
-    private readonly stopwatch: Stopwatch,
-    private readonly tell: (input: Input) => void,
+    private readonly _options: RtcOptions,
+    private readonly _stopwatch: Stopwatch,
+    private readonly _tell: (input: Input) => void,
   ) {
-    const { iceServers } = options;
-    this.connection = new RTCPeerConnection({ iceServers: options.hostOnly ? [] : iceServers });
-    this.control = this.channel("control", 0, true);
-    this.data = this.channel("data", 1, false);
-    this.watchConnection();
-    this.watchChannels();
+    const { iceServers } = _options;
+    this._connection = new RTCPeerConnection({ iceServers: _options.hostOnly ? [] : iceServers });
+    this._control = this._channel("control", 0, true);
+    this._data = this._channel("data", 1, false);
+    this._watchConnection();
+    this._watchChannels();
   }
 
   offer(): void {
-    this.remote = this.describe(() => this.connection.createOffer());
-    this.guard();
+    this._remote = this._describe(() => this._connection.createOffer());
+    this._guard();
   }
 
   answer(sdp: string): void {
-    this.endAfter(CONNECT_TIMEOUT, "timeout");
-    this.remote = this.connection
-      .setRemoteDescription({ type: "offer", sdp: this.fit(sdp) })
-      .then(() => this.describe(() => this.connection.createAnswer()))
+    this._endAfter(CONNECT_TIMEOUT, "timeout");
+    this._remote = this._connection
+      .setRemoteDescription({ type: "offer", sdp: this._fit(sdp) })
+      .then(() => this._describe(() => this._connection.createAnswer()))
       .then(() => {
-        this.stopwatch.mark("answer");
+        this._stopwatch.mark("answer");
       });
-    this.guard();
+    this._guard();
   }
 
   takeAnswer(sdp: string): void {
-    this.stopwatch.mark("answer");
-    this.endAfter(CONNECT_TIMEOUT, "timeout");
-    this.remote = this.remote.then(() =>
-      this.connection.setRemoteDescription({ type: "answer", sdp: this.fit(sdp) }),
+    this._stopwatch.mark("answer");
+    this._endAfter(CONNECT_TIMEOUT, "timeout");
+    this._remote = this._remote.then(() =>
+      this._connection.setRemoteDescription({ type: "answer", sdp: this._fit(sdp) }),
     );
-    this.guard();
+    this._guard();
   }
 
   addCandidate(candidate: string, sdpMid: string): void {
-    if (this.options.hostOnly && !isHost(candidate)) return;
+    if (this._options.hostOnly && !isHost(candidate)) return;
     // One bad candidate is no reason to give up the others.
-    this.remote.then(() => this.connection.addIceCandidate({ candidate, sdpMid })).catch(nothing);
+    this._remote.then(() => this._connection.addIceCandidate({ candidate, sdpMid })).catch(nothing);
   }
 
   say(message: LinkMessage): void {
-    this.attempt(() => {
-      this.control.send(encode(message));
+    this._attempt(() => {
+      this._control.send(encode(message));
     });
   }
 
   send(frame: Frame): void {
-    this.attempt(() => {
-      this.data.send(encodeFrame(frame));
+    this._attempt(() => {
+      this._data.send(encodeFrame(frame));
     });
   }
 
   /** Bytes waiting to be sent, if they are few enough for more; otherwise an event will tell. */
   room(): number | undefined {
-    const { bufferedAmount } = this.data;
+    const { bufferedAmount } = this._data;
     return bufferedAmount <= LOW_WATER ? bufferedAmount : undefined;
   }
 
   /** Ends the link without a word to the core; what was sent has a moment to leave. */
   close(): void {
-    if (this.over) return;
-    this.silence();
-    this.control.close();
-    this.data.close();
+    if (this._over) return;
+    this._silence();
+    this._control.close();
+    this._data.close();
     setTimeout(() => {
-      this.connection.close();
+      this._connection.close();
     }, FAREWELL);
   }
 
   /** Ends it at once: the page goes. */
   drop(): void {
-    this.silence();
-    this.connection.close();
+    this._silence();
+    this._connection.close();
   }
 
-  private channel(label: string, id: number, ordered: boolean): RTCDataChannel {
-    const channel = this.connection.createDataChannel(label, { id, ordered, negotiated: true });
+  private _channel(label: string, id: number, ordered: boolean): RTCDataChannel {
+    const channel = this._connection.createDataChannel(label, { id, ordered, negotiated: true });
     channel.binaryType = "arraybuffer";
     return channel;
   }
 
-  private watchConnection(): void {
-    const { connection, number: link } = this;
+  private _watchConnection(): void {
+    const { _connection: connection, number: link } = this;
     connection.onicecandidate = ({ candidate }) => {
-      if (!candidate?.candidate || !this.described) return; // what came earlier is in the SDP
+      if (!candidate?.candidate || !this._described) return; // what came earlier is in the SDP
       const mid = candidate.sdpMid ?? "0";
-      this.tell({ type: "CandidateFound", link, candidate: candidate.candidate, mid });
+      this._tell({ type: "CandidateFound", link, candidate: candidate.candidate, mid });
     };
     connection.oniceconnectionstatechange = () => {
       const state = connection.iceConnectionState;
-      if (state === "connected" || state === "completed") this.stopwatch.mark("ice");
+      if (state === "connected" || state === "completed") this._stopwatch.mark("ice");
     };
     connection.onconnectionstatechange = () => {
       const state = connection.connectionState;
-      if (state === "failed" || state === "closed") this.end(state);
-      if (state === "disconnected") this.endAfter(SILENCE, "closed");
-      if (state === "connected" && this.open()) clearTimeout(this.timer);
+      if (state === "failed" || state === "closed") this._end(state);
+      if (state === "disconnected") this._endAfter(SILENCE, "closed");
+      if (state === "connected" && this._open()) clearTimeout(this._timer);
     };
     connection.ondatachannel = () => {
-      this.tell({ type: "LinkBroke", link, code: "unexpected" });
+      this._tell({ type: "LinkBroke", link, code: "unexpected" });
     };
   }
 
-  private watchChannels(): void {
-    const { control, data, number: link } = this;
+  private _watchChannels(): void {
+    const { _control: control, _data: data, number: link } = this;
     for (const channel of [control, data]) {
       channel.onopen = () => {
-        if (!this.open()) return;
-        clearTimeout(this.timer);
-        this.stopwatch.mark("open");
-        this.tell({ type: "LinkOpened", link });
+        if (!this._open()) return;
+        clearTimeout(this._timer);
+        this._stopwatch.mark("open");
+        this._tell({ type: "LinkOpened", link });
       };
       channel.onclose = () => {
-        this.end("closed");
+        this._end("closed");
       };
     }
     control.onmessage = ({ data: text }: MessageEvent<unknown>) => {
-      this.decode(() => ({ type: "LinkSays", link, message: decodeLink(text) }));
+      this._decode(() => ({ type: "LinkSays", link, message: decodeLink(text) }));
     };
     data.onmessage = ({ data: bytes }: MessageEvent<unknown>) => {
-      this.decode(() => {
+      this._decode(() => {
         if (!(bytes instanceof ArrayBuffer)) throw new RemoteError("bad_frame", "text");
         return { type: "LinkSends", link, frame: decodeFrame(bytes) };
       });
     };
     data.bufferedAmountLowThreshold = LOW_WATER;
     data.onbufferedamountlow = () => {
-      this.tell({ type: "LinkDrained", link, buffered: data.bufferedAmount });
+      this._tell({ type: "LinkDrained", link, buffered: data.bufferedAmount });
     };
   }
 
-  private decode(read: () => Input): void {
+  private _decode(read: () => Input): void {
     let input: Input;
     try {
       input = read();
@@ -189,60 +189,60 @@ export class RtcLink {
       const code = error instanceof RemoteError ? error.code : "malformed";
       input = { type: "LinkBroke", link: this.number, code };
     }
-    this.tell(input);
+    this._tell(input);
   }
 
   /** Sets our own description and hands it over, with the candidates that are there by then. */
-  private async describe(make: () => Promise<RTCSessionDescriptionInit>): Promise<void> {
-    const { connection, number: link } = this;
+  private async _describe(make: () => Promise<RTCSessionDescriptionInit>): Promise<void> {
+    const { _connection: connection, number: link } = this;
     await connection.setLocalDescription(await make());
     await gathered(connection);
-    this.described = true;
+    this._described = true;
     const sdp = connection.localDescription?.sdp ?? "";
-    if (!this.over) this.tell({ type: "Described", link, sdp });
+    if (!this._over) this._tell({ type: "Described", link, sdp });
   }
 
-  private guard(): void {
-    this.remote.catch(() => {
-      this.end("failed");
+  private _guard(): void {
+    this._remote.catch(() => {
+      this._end("failed");
     });
   }
 
-  private attempt(send: () => void): void {
+  private _attempt(send: () => void): void {
     try {
       send();
     } catch {
-      this.end("closed");
+      this._end("closed");
     }
   }
 
-  private fit(sdp: string): string {
-    return this.options.hostOnly
+  private _fit(sdp: string): string {
+    return this._options.hostOnly
       ? sdp.replace(/a=candidate:.*\r?\n/g, (line) => (isHost(line) ? line : ""))
       : sdp;
   }
 
-  private open(): boolean {
-    return this.control.readyState === "open" && this.data.readyState === "open";
+  private _open(): boolean {
+    return this._control.readyState === "open" && this._data.readyState === "open";
   }
 
-  private endAfter(milliseconds: number, reason: LinkReason): void {
-    clearTimeout(this.timer);
-    this.timer = self.setTimeout(() => {
-      this.end(reason);
+  private _endAfter(milliseconds: number, reason: LinkReason): void {
+    clearTimeout(this._timer);
+    this._timer = self.setTimeout(() => {
+      this._end(reason);
     }, milliseconds);
   }
 
-  private end(reason: LinkReason): void {
-    if (this.over) return;
+  private _end(reason: LinkReason): void {
+    if (this._over) return;
     this.drop();
-    this.tell({ type: "LinkClosed", link: this.number, reason });
+    this._tell({ type: "LinkClosed", link: this.number, reason });
   }
 
-  private silence(): void {
-    this.over = true;
-    clearTimeout(this.timer);
-    const { connection, control, data } = this;
+  private _silence(): void {
+    this._over = true;
+    clearTimeout(this._timer);
+    const { _connection: connection, _control: control, _data: data } = this;
     connection.onicecandidate = connection.onconnectionstatechange = null;
     connection.oniceconnectionstatechange = connection.ondatachannel = null;
     for (const channel of [control, data]) {

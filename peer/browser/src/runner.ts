@@ -70,33 +70,33 @@ export interface RunnerOptions {
 }
 
 export class Runner {
-  private node: Node | undefined;
-  private content = "";
-  private permit: Permit = { p2p: false, upload: false, hostOnly: false };
-  private stun: string | null | undefined;
-  private inbox: Input[] = [];
-  private readonly askers = new Map<string, Asker>();
-  private readonly socket: TrackerSocket;
-  private readonly links: Links;
-  private readonly ranges: Ranges;
-  private httpBytes = 0;
-  private introductions = 0;
-  private introducing = false;
-  private busy = false;
-  private over = false;
-  private timer = 0;
+  private _node: Node | undefined;
+  private _content = "";
+  private _permit: Permit = { p2p: false, upload: false, hostOnly: false };
+  private _stun: string | null | undefined;
+  private _inbox: Input[] = [];
+  private readonly _askers = new Map<string, Asker>();
+  private readonly _socket: TrackerSocket;
+  private readonly _links: Links;
+  private readonly _ranges: Ranges;
+  private _httpBytes = 0;
+  private _introductions = 0;
+  private _introducing = false;
+  private _busy = false;
+  private _over = false;
+  private _timer = 0;
 
-  constructor(private readonly options: RunnerOptions) {
-    const { endpoint, meters, player, stopwatch } = options;
+  constructor(private readonly _options: RunnerOptions) {
+    const { endpoint, meters, player, stopwatch } = _options;
     const tell = (input: Input): void => {
-      this.receive(input);
+      this._receive(input);
     };
-    this.socket = new TrackerSocket(endpoint.tracker.href, tell);
-    this.links = new Links(() => this.rtcOptions(), stopwatch, tell);
-    this.ranges = new Ranges(player, meters, {
+    this._socket = new TrackerSocket(endpoint.tracker.href, tell);
+    this._links = new Links(() => this._rtcOptions(), stopwatch, tell);
+    this._ranges = new Ranges(player, meters, {
       tell,
-      progress: (key, bytes) => this.askers.get(segmentId(key))?.progress(bytes),
-      count: (bytes) => (this.httpBytes += bytes),
+      progress: (key, bytes) => this._askers.get(segmentId(key))?.progress(bytes),
+      count: (bytes) => (this._httpBytes += bytes),
     });
   }
 
@@ -104,59 +104,64 @@ export class Runner {
 
   /** A rendition is known by name: learn which content it belongs to, unless that is known. */
   async introduce(rendition: string, sequence: number): Promise<void> {
-    if (this.node || this.introducing || this.over || !this.permit.p2p) return;
-    this.introducing = true;
-    const page = await fetchPage(this.options.endpoint, rendition, sequence);
-    this.introducing = false;
-    if (page?.rendition === rendition) this.begin(page);
-    else this.introduceLater(rendition, sequence);
+    if (this._node || this._introducing || this._over || !this._permit.p2p) return;
+    this._introducing = true;
+    const page = await fetchPage(this._options.endpoint, rendition, sequence);
+    this._introducing = false;
+    if (page?.rendition === rendition) this._begin(page);
+    else this._introduceLater(rendition, sequence);
   }
 
   /** Whether a segment may be asked for. */
   knows(key: SegmentKey): boolean {
-    return this.permit.p2p && this.node?.knows(key) === true;
+    return this._permit.p2p && this._node?.knows(key) === true;
   }
 
   /** Asks for a segment that will be played in `within` seconds. */
   demand(key: SegmentKey, within: number, asker: Asker): void {
     const id = segmentId(key);
-    const before = this.askers.get(id);
-    this.askers.set(id, asker);
+    const before = this._askers.get(id);
+    this._askers.set(id, asker);
     before?.failed();
-    this.receive({ type: "Demand", key, within });
+    this._receive({ type: "Demand", key, within });
   }
 
   /** The asker no longer waits. */
   release(key: SegmentKey, asker: Asker): void {
-    if (this.askers.get(segmentId(key)) !== asker) return;
-    this.askers.delete(segmentId(key));
-    this.receive({ type: "Release", key });
+    if (this._askers.get(segmentId(key)) !== asker) return;
+    this._askers.delete(segmentId(key));
+    this._receive({ type: "Release", key });
   }
 
   /** Whether the origin is being asked for a segment. */
   fetching(key: SegmentKey): boolean {
-    return this.ranges.busy(key);
+    return this._ranges.busy(key);
   }
 
   /** A segment that was loaded past us, for sharing; false if it can't be taken. */
   loaded(key: SegmentKey, data: Bytes, cached: boolean): boolean {
-    if (this.over || !this.permit.p2p) return false;
-    if (!this.node && this.inbox.length >= MOST_EARLY) return false;
-    this.receive({ type: "Loaded", key, data, cached });
+    if (this._over || !this._permit.p2p) return false;
+    if (!this._node && this._inbox.length >= MOST_EARLY) return false;
+    this._receive({ type: "Loaded", key, data, cached });
     return true;
   }
 
   /** The player may be elsewhere now. */
   moved(): void {
-    const where = this.options.player.whereabouts();
-    if (where && this.node) this.receive({ type: "Playing", ...where });
+    if (!this._node || this._over) return;
+    try {
+      const where = this._options.player.whereabouts();
+      if (where) this._receive({ type: "Playing", ...where });
+    } catch (error) {
+      this._crash(error);
+    }
   }
 
   // The session's side
 
   figures(): Figures {
-    const figures = { ...noFigures(), ...this.node?.stats, httpBytes: this.httpBytes };
-    for (const input of this.inbox) {
+    const figures = { ...noFigures(), ...this._node?.stats, httpBytes: this._httpBytes };
+    for (const input of this._inbox) {
       if (input.type === "Loaded") {
         figures[input.cached ? "cacheBytes" : "originBytes"] += input.data.length;
       }
@@ -166,182 +171,186 @@ export class Runner {
 
   allow(permit: Permit): void {
     const { p2p, upload } = permit;
-    const before = this.permit;
-    this.permit = permit;
+    const before = this._permit;
+    this._permit = permit;
     if (before.p2p && (!p2p || before.hostOnly !== permit.hostOnly)) this.part();
-    if (this.node) this.receive({ type: "Allow", p2p, upload });
-    if (p2p) this.socket.open();
-    else this.failAll();
+    if (this._node) this._receive({ type: "Allow", p2p, upload });
+    if (p2p) this._socket.open();
+    else this._failAll();
   }
 
   /** Leaves the swarm, with the last figures, and keeps what is stored: the page may come back. */
   part(): void {
-    this.run((node) => {
+    this._run((node) => {
       node.farewell();
     });
-    this.socket.close();
-    this.links.drop();
+    this._socket.close();
+    this._links.drop();
   }
 
   /** Comes back after `part`. */
   resume(): void {
-    if (this.permit.p2p && !this.over) this.socket.open();
+    if (this._permit.p2p && !this._over) this._socket.open();
   }
 
   close(): void {
-    if (this.over) return;
+    if (this._over) return;
     this.part();
-    this.stop();
+    this._stop();
   }
 
   // The beginning and the end
 
-  private begin(page: RenditionManifest): void {
+  private _begin(page: RenditionManifest): void {
     const { content, rendition } = page;
-    const site = this.options.site ?? page.site;
-    this.content = content;
-    this.node = new Node({ site, content, client: "browser" }, seconds());
-    const { p2p, upload } = this.permit;
-    const early = this.inbox;
-    this.inbox = [];
-    this.receive({ type: "Allow", p2p, upload });
-    this.page(rendition, page);
+    const site = this._options.site ?? page.site;
+    this._content = content;
+    this._node = new Node({ site, content, client: "browser" }, seconds());
+    const { p2p, upload } = this._permit;
+    const early = this._inbox;
+    this._inbox = [];
+    this._receive({ type: "Allow", p2p, upload });
+    this._page(rendition, page);
     this.moved();
-    for (const input of early) this.receive(input);
+    for (const input of early) this._receive(input);
   }
 
-  private introduceLater(rendition: string, sequence: number): void {
-    const pause = INTRODUCTIONS[this.introductions++];
-    if (pause === undefined || this.over) {
+  private _introduceLater(rendition: string, sequence: number): void {
+    const pause = INTRODUCTIONS[this._introductions++];
+    if (pause === undefined || this._over) {
       this.close(); // the origin knows nothing of this: plain HTTP it is
       return;
     }
-    this.timer = self.setTimeout(() => void this.introduce(rendition, sequence), pause);
+    this._timer = self.setTimeout(() => void this.introduce(rendition, sequence), pause);
   }
 
   /** Keeps what comes before there is a node for it. */
-  private keep(input: Input): void {
+  private _keep(input: Input): void {
     if (input.type === "TrackerDown") {
       // What that socket said is void; the next one begins anew.
-      this.inbox = this.inbox.filter(({ type }) => type !== "TrackerSays");
+      this._inbox = this._inbox.filter(({ type }) => type !== "TrackerSays");
     } else {
-      this.inbox.push(input);
+      this._inbox.push(input);
     }
   }
 
-  private stop(): void {
-    this.over = true;
-    clearTimeout(this.timer);
-    this.socket.close();
-    this.links.drop();
-    this.ranges.abortAll();
-    this.failAll();
+  private _stop(): void {
+    this._over = true;
+    clearTimeout(this._timer);
+    this._socket.close();
+    this._links.drop();
+    this._ranges.abortAll();
+    this._failAll();
   }
 
-  private failAll(): void {
-    const askers = [...this.askers.values()];
-    this.askers.clear();
+  private _crash(error: unknown): void {
+    this._stop();
+    this._options.crashed(error);
+  }
+
+  private _failAll(): void {
+    const askers = [...this._askers.values()];
+    this._askers.clear();
     for (const asker of askers) asker.failed();
   }
 
   // The loop
 
-  private receive(input: Input): void {
-    if (this.over) return;
+  private _receive(input: Input): void {
+    if (this._over) return;
     if (input.type === "TrackerSays" && input.message.type === "welcome") {
-      this.stun = input.message.stun;
+      this._stun = input.message.stun;
     }
-    if (!this.node) this.keep(input);
+    if (!this._node) this._keep(input);
     else {
-      this.inbox.push(input);
-      this.run();
+      this._inbox.push(input);
+      this._run();
     }
   }
 
   /** Takes in what has arrived, unless that is being done. */
-  private run(first?: (node: Node) => void): void {
-    const { node } = this;
-    if (!node || this.busy || this.over) return;
-    this.busy = true;
+  private _run(first?: (node: Node) => void): void {
+    const { _node: node } = this;
+    if (!node || this._busy || this._over) return;
+    this._busy = true;
     try {
       first?.(node);
-      this.drain(node);
-      for (let input = this.next(); input; input = this.next()) {
+      this._drain(node);
+      for (let input = this._next(); input; input = this._next()) {
         node.receive(input, seconds());
-        this.drain(node);
+        this._drain(node);
       }
-      if (node.stats.peerBytes > 0) this.options.stopwatch.mark("firstChunk");
-      this.arm(node);
+      if (node.stats.peerBytes > 0) this._options.stopwatch.mark("firstChunk");
+      this._arm(node);
     } catch (error) {
-      this.stop();
-      this.options.crashed(error);
+      this._crash(error);
     }
-    this.busy = false;
+    this._busy = false;
   }
 
-  private next(): Input | undefined {
-    return this.over ? undefined : this.inbox.shift();
+  private _next(): Input | undefined {
+    return this._over ? undefined : this._inbox.shift();
   }
 
-  private drain(node: Node): void {
-    while (!this.over) {
+  private _drain(node: Node): void {
+    while (!this._over) {
       const messages = node.takeMessages();
       const events = node.takeEvents();
       if (messages.length + events.length === 0) return;
-      this.send(messages);
-      for (const event of events) this.act(event);
+      this._send(messages);
+      for (const event of events) this._act(event);
     }
   }
 
-  private arm(node: Node): void {
-    clearTimeout(this.timer);
+  private _arm(node: Node): void {
+    clearTimeout(this._timer);
     const at = node.timerAt();
     if (at === null) return;
     const wake = (): void => {
-      this.run(() => {
+      this._run(() => {
         node.onTimer(seconds());
       });
     };
-    this.timer = self.setTimeout(wake, Math.max(0, (at - seconds()) * 1_000));
+    this._timer = self.setTimeout(wake, Math.max(0, (at - seconds()) * 1_000));
   }
 
-  private send(messages: readonly Outgoing[]): void {
+  private _send(messages: readonly Outgoing[]): void {
     const toLinks = [];
     for (const message of messages) {
-      if (message.type === "TellTracker") this.socket.say(message.message);
+      if (message.type === "TellTracker") this._socket.say(message.message);
       else toLinks.push(message);
     }
-    this.links.send(toLinks);
+    this._links.send(toLinks);
   }
 
-  private act(event: Event): void {
+  private _act(event: Event): void {
     switch (event.type) {
       case "SegmentReady":
-        this.take(event.key)?.ready(event.data, event.originBytes === event.data.length);
+        this._take(event.key)?.ready(event.data, event.originBytes === event.data.length);
         break;
       case "SegmentFailed":
-        this.take(event.key)?.failed();
+        this._take(event.key)?.failed();
         break;
       case "FetchManifest":
-        void fetchPage(this.options.endpoint, event.rendition, event.sequence).then((page) => {
-          this.page(event.rendition, page);
+        void fetchPage(this._options.endpoint, event.rendition, event.sequence).then((page) => {
+          this._page(event.rendition, page);
         });
         break;
       case "FetchHashes":
-        void fetchHashes(this.options.endpoint, event.rendition, event.sequences).then((data) => {
+        void fetchHashes(this._options.endpoint, event.rendition, event.sequences).then((data) => {
           const { rendition, sequences } = event;
-          this.receive({ type: "HashesArrived", rendition, sequences, data: data ?? null });
+          this._receive({ type: "HashesArrived", rendition, sequences, data: data ?? null });
         });
         break;
       case "FetchRange":
-        this.ranges.fetch(event);
+        this._ranges.fetch(event);
         break;
       case "AbortRange":
-        this.ranges.abort(event.fetch);
+        this._ranges.abort(event.fetch);
         break;
       case "Check":
         void matches(event.data, event.digest).then((ok) => {
-          this.receive({ type: "Checked", check: event.check, ok });
+          this._receive({ type: "Checked", check: event.check, ok });
         });
         break;
       case "MakeOffer":
@@ -349,41 +358,42 @@ export class Runner {
       case "TakeAnswer":
       case "AddCandidate":
       case "CloseLink":
-        this.links.act(event);
+        this._links.act(event);
         break;
       case "TrackerRefused":
-        this.socket.close(event.retryAfter ?? undefined);
-        this.options.notice(event);
+        this._socket.close(event.retryAfter ?? undefined);
+        this._receive({ type: "TrackerDown" });
+        this._options.notice(event);
         break;
       case "Entered":
-        this.options.stopwatch.mark("announce");
-        this.options.notice(event);
+        this._options.stopwatch.mark("announce");
+        this._options.notice(event);
         break;
       case "LinkUp":
       case "LinkDown":
       case "ChunkRejected":
-        this.options.notice(event);
+        this._options.notice(event);
     }
   }
 
-  private take(key: SegmentKey): Asker | undefined {
+  private _take(key: SegmentKey): Asker | undefined {
     const id = segmentId(key);
-    const asker = this.askers.get(id);
-    this.askers.delete(id);
+    const asker = this._askers.get(id);
+    this._askers.delete(id);
     return asker;
   }
 
   /** An answer to `FetchManifest`: only a page of what was asked for counts as one. */
-  private page(rendition: string, page: RenditionManifest | undefined): void {
-    const fits = page?.rendition === rendition && page.content === this.content;
-    this.receive(fits ? { type: "ManifestArrived", page } : { type: "ManifestFailed", rendition });
+  private _page(rendition: string, page: RenditionManifest | undefined): void {
+    const fits = page?.rendition === rendition && page.content === this._content;
+    this._receive(fits ? { type: "ManifestArrived", page } : { type: "ManifestFailed", rendition });
   }
 
-  private rtcOptions(): RtcOptions {
-    const { stun } = this;
-    const { hostOnly } = this.permit;
+  private _rtcOptions(): RtcOptions {
+    const { _stun: stun } = this;
+    const { hostOnly } = this._permit;
     // An empty host is the one by which we reached the tracker.
-    const url = stun?.replace(/^stun::/, `stun:${this.options.endpoint.tracker.hostname}:`);
+    const url = stun?.replace(/^stun::/, `stun:${this._options.endpoint.tracker.hostname}:`);
     return { iceServers: url ? [{ urls: url }] : [], hostOnly };
   }
 }

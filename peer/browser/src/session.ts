@@ -41,55 +41,55 @@ export interface SessionEvents {
 }
 
 export class Session extends EventTarget {
-  private runner: Runner | undefined;
-  private url: string | undefined;
-  private endpoint: Endpoint | undefined;
-  private readonly past: Figures[] = [];
+  private _runner: Runner | undefined;
+  private _url: string | undefined;
+  private _endpoint: Endpoint | undefined;
+  private readonly _past: Figures[] = [];
   /** Media that came by HTTP and is none of a node's business. */
-  private readonly plain = noFigures();
-  private readonly peers = new Map<number, string>();
-  private startupMs: number | null = null;
-  private over = false;
-  private readonly ticker: number;
+  private readonly _plain = noFigures();
+  private readonly _peers = new Map<number, string>();
+  private _startupMs: number | null = null;
+  private _over = false;
+  private readonly _ticker: number;
 
   constructor(
-    private readonly player: Player,
-    private readonly options: Options,
-    private readonly shared: Shared,
+    private readonly _player: Player,
+    private readonly _options: Options,
+    private readonly _shared: Shared,
   ) {
     super();
-    this.ticker = self.setInterval(() => {
-      this.tick();
+    this._ticker = self.setInterval(() => {
+      this._tick();
     }, TICK);
   }
 
   // For pages
 
   getStats(): Stats {
-    const current = this.runner ? [this.runner.figures()] : [];
+    const current = this._runner ? [this._runner.figures()] : [];
     return {
-      ...sum([...this.past, this.plain, ...current]),
-      sessions: this.over ? 0 : 1,
-      startupMs: this.startupMs,
-      timings: { ...this.shared.stopwatch.timings },
+      ...sum([...this._past, this._plain, ...current]),
+      sessions: this._over ? 0 : 1,
+      startupMs: this._startupMs,
+      timings: { ...this._shared.stopwatch.timings },
     };
   }
 
   /** Switches sharing, or giving, on or off. */
   configure({ p2p, upload }: Switches): void {
-    if (p2p !== undefined) this.options.p2p = p2p;
-    if (upload !== undefined) this.options.upload = upload;
+    if (p2p !== undefined) this._options.p2p = p2p;
+    if (upload !== undefined) this._options.upload = upload;
     this.permit();
   }
 
   /** Lets go of the player, which goes on by plain HTTP. */
   destroy(): void {
-    if (this.over) return;
-    this.over = true;
-    clearInterval(this.ticker);
-    this.retire();
-    this.player.release();
-    this.shared.ended(this);
+    if (this._over) return;
+    this._over = true;
+    clearInterval(this._ticker);
+    this._retire();
+    this._player.release();
+    this._shared.ended(this);
   }
 
   // For players
@@ -97,156 +97,158 @@ export class Session extends EventTarget {
   /** The player was given something to play. */
   load(url: string): void {
     const absolute = new URL(url, location.href).href;
-    if (absolute === this.url || this.over) return;
-    this.url = absolute;
-    this.retire();
-    const { endpoint, tracker } = this.options;
-    this.endpoint = endpoint ? Endpoint.of(endpoint, tracker) : Endpoint.ofMedia(absolute, tracker);
+    if (absolute === this._url || this._over) return;
+    this._url = absolute;
+    this._retire();
+    const { endpoint, tracker } = this._options;
+    this._endpoint = endpoint
+      ? Endpoint.of(endpoint, tracker)
+      : Endpoint.ofMedia(absolute, tracker);
     // The tracker's socket takes some round trips: it had better not wait for the playlists.
-    if (this.rendition(absolute) !== undefined) this.begin();
+    if (this.rendition(absolute) !== undefined) this._begin();
   }
 
   /** The id of the rendition whose playlist is at `url`; none if it is not our end point's. */
   rendition(url: string): string | undefined {
-    return this.endpoint?.rendition(url);
+    return this._endpoint?.rendition(url);
   }
 
   /** A playlist has come: so its manifest can be asked for. */
   introduce(rendition: string, sequence: number): void {
-    if (!this.runner) this.begin();
-    void this.runner?.introduce(rendition, sequence);
+    if (!this._runner) this._begin();
+    void this._runner?.introduce(rendition, sequence);
   }
 
   /** The player is elsewhere now. */
   moved(): void {
-    this.runner?.moved();
+    this._runner?.moved();
   }
 
   /** The first picture is there, so many milliseconds after the first request. */
   started(milliseconds: number): void {
-    this.startupMs ??= Math.round(milliseconds);
+    this._startupMs ??= Math.round(milliseconds);
   }
 
   knows(key: SegmentKey): boolean {
-    return this.runner?.knows(key) === true;
+    return this._runner?.knows(key) === true;
   }
 
   demand(key: SegmentKey, within: number, asker: Asker): void {
-    if (this.runner) this.runner.demand(key, within, asker);
+    if (this._runner) this._runner.demand(key, within, asker);
     else asker.failed();
   }
 
   release(key: SegmentKey, asker: Asker): void {
-    this.runner?.release(key, asker);
+    this._runner?.release(key, asker);
   }
 
   fetching(key: SegmentKey): boolean {
-    return this.runner?.fetching(key) === true;
+    return this._runner?.fetching(key) === true;
   }
 
   /** The player makes a request for media by itself. */
   request(url: string): Request {
-    return new Request(url, this.shared.meters, (bytes) => {
-      this.plain.httpBytes += bytes;
+    return new Request(url, this._shared.meters, (bytes) => {
+      this._plain.httpBytes += bytes;
     });
   }
 
   /** Whether what the player has loaded by itself may be worth offering. */
   get shares(): boolean {
-    return this.runner !== undefined;
+    return this._runner !== undefined;
   }
 
   /** Such a request brought a segment. */
   loaded(key: SegmentKey, data: Bytes, cached: boolean): void {
-    if (!this.runner?.loaded(key, data, cached)) this.counted(data.length, cached);
+    if (!this._runner?.loaded(key, data, cached)) this.counted(data.length, cached);
   }
 
   /** Such a request brought so many bytes that can't be shared. */
   counted(bytes: number, cached: boolean): void {
-    this.plain[cached ? "cacheBytes" : "originBytes"] += bytes;
+    this._plain[cached ? "cacheBytes" : "originBytes"] += bytes;
   }
 
   /** What a page says to its players about HTTP, whoever delivered. */
   get throughput(): Throughput {
-    return this.shared.meters.throughput;
+    return this._shared.meters.throughput;
   }
 
   /** A segment is loaded by plain HTTP after all. */
   fellBack({ rendition, sequence }: SegmentKey): void {
-    this.emit("fallback", { rendition, sequence });
+    this._emit("fallback", { rendition, sequence });
   }
 
   // For the page
 
   /** Applies what site and viewer allow now. */
   permit(): void {
-    const { p2p = true, upload = true } = this.options;
+    const { p2p = true, upload = true } = this._options;
     const viewer = consented();
-    this.runner?.allow({ p2p: p2p && viewer.p2p, upload, hostOnly: viewer.hostOnly });
+    this._runner?.allow({ p2p: p2p && viewer.p2p, upload, hostOnly: viewer.hostOnly });
   }
 
   /** The page goes, perhaps to come back. */
   hide(): void {
-    this.runner?.part();
+    this._runner?.part();
   }
 
   show(): void {
-    this.runner?.resume();
+    this._runner?.resume();
   }
 
-  private begin(): void {
-    if (!this.endpoint || this.over || !supported()) return;
-    this.runner = new Runner({
-      endpoint: this.endpoint,
-      site: this.options.site,
-      player: this.player,
-      meters: this.shared.meters,
-      stopwatch: this.shared.stopwatch,
+  private _begin(): void {
+    if (!this._endpoint || this._over || !supported()) return;
+    this._runner = new Runner({
+      endpoint: this._endpoint,
+      site: this._options.site,
+      player: this._player,
+      meters: this._shared.meters,
+      stopwatch: this._shared.stopwatch,
       notice: (event) => {
-        this.notice(event);
+        this._notice(event);
       },
       crashed: () => {
-        this.emit("error", { code: "internal" });
+        this._emit("error", { code: "internal" });
       },
     });
     this.permit();
   }
 
-  private retire(): void {
-    const { runner } = this;
-    this.runner = undefined;
+  private _retire(): void {
+    const { _runner: runner } = this;
+    this._runner = undefined;
     if (!runner) return;
     runner.close();
-    this.past.push({ ...runner.figures(), links: 0 });
+    this._past.push({ ...runner.figures(), links: 0 });
   }
 
-  private tick(): void {
-    this.runner?.moved();
-    this.emit("stats", this.getStats());
+  private _tick(): void {
+    this._runner?.moved();
+    this._emit("stats", this.getStats());
   }
 
-  private notice(event: Notice): void {
+  private _notice(event: Notice): void {
     switch (event.type) {
       case "LinkUp":
-        this.peers.set(event.link, event.peer);
-        this.emit("peer", { peer: event.peer, up: true });
+        this._peers.set(event.link, event.peer);
+        this._emit("peer", { peer: event.peer, up: true });
         break;
       case "LinkDown":
-        this.emit("peer", { peer: this.peers.get(event.link) ?? "", up: false });
-        this.peers.delete(event.link);
+        this._emit("peer", { peer: this._peers.get(event.link) ?? "", up: false });
+        this._peers.delete(event.link);
         break;
       case "ChunkRejected":
-        this.emit("error", { code: "integrity" });
+        this._emit("error", { code: "integrity" });
         break;
       case "TrackerRefused":
-        this.emit("error", { code: event.code });
+        this._emit("error", { code: event.code });
         break;
       case "Entered":
         break;
     }
   }
 
-  private emit<K extends keyof SessionEvents>(type: K, detail: SessionEvents[K]): void {
+  private _emit<K extends keyof SessionEvents>(type: K, detail: SessionEvents[K]): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

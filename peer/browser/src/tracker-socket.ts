@@ -21,83 +21,83 @@ const LONGEST = 65_536;
 const STABLE = 30_000;
 
 export class TrackerSocket {
-  private socket: WebSocket | undefined;
-  private wanted = false;
-  private pause = FIRST_PAUSE;
-  private timer = 0;
+  private _socket: WebSocket | undefined;
+  private _wanted = false;
+  private _pause = FIRST_PAUSE;
+  private _timer = 0;
 
   constructor(
-    private readonly url: string,
-    private readonly tell: (input: Input) => void,
+    private readonly _url: string,
+    private readonly _tell: (input: Input) => void,
   ) {}
 
   open(): void {
-    this.wanted = true;
-    if (!this.socket) this.connect();
+    this._wanted = true;
+    if (!this._socket) this._connect();
   }
 
   say(message: ToTracker): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(encode(message));
+    if (this._socket?.readyState === WebSocket.OPEN) this._socket.send(encode(message));
   }
 
   /** Closes it; what was said before still leaves. `retryAfter` is in seconds. */
   close(retryAfter?: number): void {
-    clearTimeout(this.timer);
-    this.wanted = retryAfter !== undefined;
-    this.part();
-    if (retryAfter !== undefined) this.later(retryAfter * 1_000);
+    clearTimeout(this._timer);
+    this._wanted = retryAfter !== undefined;
+    this._part();
+    if (retryAfter !== undefined) this._later(retryAfter * 1_000);
   }
 
-  private connect(): void {
+  private _connect(): void {
     let socket: WebSocket;
     try {
-      socket = new WebSocket(this.url);
+      socket = new WebSocket(this._url);
     } catch {
-      this.wanted = false; // the page's policy forbids it, and will go on to
+      this._wanted = false; // the page's policy forbids it, and will go on to
       return;
     }
-    this.socket = socket;
+    this._socket = socket;
     const since = performance.now();
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
-      this.hear(data);
+      this._hear(data);
     };
     socket.onclose = () => {
-      if (performance.now() - since > STABLE) this.pause = FIRST_PAUSE;
-      this.lost();
+      if (performance.now() - since > STABLE) this._pause = FIRST_PAUSE;
+      this._lost();
     };
   }
 
-  private hear(text: unknown): void {
+  private _hear(text: unknown): void {
     let message;
     try {
       if (typeof text !== "string" || text.length > LONGEST) throw new RangeError();
       message = decodeFromTracker(text);
     } catch {
-      this.lost(); // it does not speak our language; maybe it will after an update
+      this._lost(); // it does not speak our language; maybe it will after an update
       return;
     }
-    this.tell({ type: "TrackerSays", message });
+    this._tell({ type: "TrackerSays", message });
   }
 
-  private lost(): void {
-    this.part();
-    this.tell({ type: "TrackerDown" });
-    if (this.wanted) this.later(this.pause);
-    this.pause = Math.min(this.pause * 2, LAST_PAUSE);
+  private _lost(): void {
+    this._part();
+    this._tell({ type: "TrackerDown" });
+    if (this._wanted) this._later(this._pause);
+    this._pause = Math.min(this._pause * 2, LAST_PAUSE);
   }
 
-  private later(pause: number): void {
-    this.timer = self.setTimeout(
+  private _later(pause: number): void {
+    this._timer = self.setTimeout(
       () => {
-        if (this.wanted && !this.socket) this.connect();
+        if (this._wanted && !this._socket) this._connect();
       },
-      pause * (0.5 + Math.random()),
+      pause * (1 + Math.random() / 2),
     );
   }
 
-  private part(): void {
-    const { socket } = this;
-    this.socket = undefined;
+  private _part(): void {
+    const { _socket: socket } = this;
+    this._socket = undefined;
     if (!socket) return;
     socket.onmessage = socket.onclose = null;
     socket.close();

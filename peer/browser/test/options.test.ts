@@ -24,7 +24,8 @@ afterEach(() => {
 });
 
 describe("options of a script tag", () => {
-  const defaults = { endpoint: "https://cdn.example/p2pcdn.js", p2p: true, upload: true, debug: false };
+  const endpoint = "https://cdn.example/p2pcdn.js";
+  const defaults = { endpoint, p2p: true, upload: true, debug: false };
 
   it("have defaults", () => {
     expect(options({})).toStrictEqual(defaults);

@@ -9,7 +9,7 @@
 
 import type { Hls, HlsClass } from "./hls-types";
 
-/** Milliseconds between two looks for a class that no script element brought, and how many looks. */
+/** Milliseconds between two looks for a class that no script element brought; how many. */
 const LOOK_EVERY = 500;
 const LOOKS = 120;
 

@@ -1,6 +1,6 @@
 /**
- * What hls.js loads a fragment by: through the session if it knows the segment, and else, or as soon
- * as anything is odd, by the loader that the player would have used without us.
+ * What hls.js loads a fragment by: the session, if it knows the segment, and else, or as soon as
+ * anything is odd, the loader that the player would have used without us.
  *
  *              segment known                        delivered
  *     IDLE -------------------> WAITING ---------------------------> OVER
@@ -49,59 +49,59 @@ class SegmentLoader implements Loader, Asker {
   context: LoaderContext | null = null;
   /** The inner loader's own: hls.js holds on to it before anybody knows who will deliver. */
   readonly stats: LoadStats;
-  private state: "idle" | "waiting" | "plain" | "over" = "idle";
-  private job: Job | undefined;
-  private key: SegmentKey | undefined;
-  private request: Request | undefined;
-  private watchdog = 0;
+  private _state: "idle" | "waiting" | "plain" | "over" = "idle";
+  private _job: Job | undefined;
+  private _key: SegmentKey | undefined;
+  private _request: Request | undefined;
+  private _watchdog = 0;
 
   constructor(
-    private readonly player: HlsPlayer,
-    private readonly session: Session,
-    private readonly inner: Loader,
+    private readonly _player: HlsPlayer,
+    private readonly _session: Session,
+    private readonly _inner: Loader,
   ) {
-    this.stats = inner.stats;
+    this.stats = _inner.stats;
   }
 
   // For hls.js
 
   load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks): void {
     this.context = context;
-    this.job = { context, config, callbacks };
+    this._job = { context, config, callbacks };
     try {
-      this.key = this.player.wanted(context);
-      if (this.key && this.session.knows(this.key)) {
-        this.wait(this.key, context);
+      this._key = this._player.wanted(context);
+      if (this._key && this._session.knows(this._key)) {
+        this._wait(this._key, context);
         return;
       }
     } catch {
       // Ours; the player must not notice.
     }
-    this.plain();
+    this._plain();
   }
 
   abort(): void {
-    const { job, stats, state } = this;
-    this.leave();
-    if (state === "plain") this.inner.abort();
+    const { _job: job, stats, _state: state } = this;
+    this._leave();
+    if (state === "plain") this._inner.abort();
     if (state !== "waiting" || !job) return;
     stats.aborted = true;
     job.callbacks.onAbort?.(stats, job.context, null);
   }
 
   destroy(): void {
-    this.leave();
-    this.job = undefined;
+    this._leave();
+    this._job = undefined;
     this.context = null;
-    this.inner.destroy();
+    this._inner.destroy();
   }
 
   getCacheAge(): number | null {
-    return this.inner.getCacheAge?.() ?? null;
+    return this._inner.getCacheAge?.() ?? null;
   }
 
   getResponseHeader(name: string): string | null {
-    return this.inner.getResponseHeader?.(name) ?? null;
+    return this._inner.getResponseHeader?.(name) ?? null;
   }
 
   // For the runner
@@ -114,19 +114,19 @@ class SegmentLoader implements Loader, Asker {
     }
     // hls.js expects answers later, never from within its own call.
     queueMicrotask(() => {
-      this.deliver(data, fromHttp);
+      this._deliver(data, fromHttp);
     });
   }
 
   failed(): void {
-    if (this.state !== "waiting") return;
-    clearTimeout(this.watchdog);
-    if (this.key) this.session.fellBack(this.key);
-    this.plain();
+    if (this._state !== "waiting") return;
+    clearTimeout(this._watchdog);
+    if (this._key) this._session.fellBack(this._key);
+    this._plain();
   }
 
   progress(bytes: number): void {
-    if (this.state !== "waiting") return;
+    if (this._state !== "waiting") return;
     const { loading } = this.stats;
     const now = performance.now();
     // From here on HTTP takes its time, which hls.js may judge.
@@ -137,33 +137,33 @@ class SegmentLoader implements Loader, Asker {
 
   // Waiting
 
-  private wait(key: SegmentKey, { frag }: LoaderContext): void {
-    const within = frag ? this.player.within(frag) : 0;
-    this.state = "waiting";
+  private _wait(key: SegmentKey, { frag }: LoaderContext): void {
+    const within = frag ? this._player.within(frag) : 0;
+    this._state = "waiting";
     this.stats.loading.start = performance.now();
-    this.watch(key, Math.max(within * 1_000, LEAST_PATIENCE));
-    this.session.demand(key, within, this);
+    this._watch(key, Math.max(within * 1_000, LEAST_PATIENCE));
+    this._session.demand(key, within, this);
   }
 
   /** Nobody is trusted to come back, our own code included. */
-  private watch(key: SegmentKey, milliseconds: number): void {
-    this.watchdog = self.setTimeout(() => {
-      if (this.session.fetching(key)) {
-        this.watch(key, LOOK_AGAIN);
+  private _watch(key: SegmentKey, milliseconds: number): void {
+    this._watchdog = self.setTimeout(() => {
+      if (this._session.fetching(key)) {
+        this._watch(key, LOOK_AGAIN);
       } else {
-        this.session.release(key, this);
+        this._session.release(key, this);
         this.failed();
       }
     }, milliseconds);
   }
 
-  private deliver(data: Bytes, fromHttp: boolean): void {
-    if (this.state !== "waiting" || !this.job) return;
-    clearTimeout(this.watchdog);
-    this.state = "over";
+  private _deliver(data: Bytes, fromHttp: boolean): void {
+    if (this._state !== "waiting" || !this._job) return;
+    clearTimeout(this._watchdog);
+    this._state = "over";
     const { stats } = this;
-    const { context, callbacks } = this.job;
-    this.tellTimes(data.length, fromHttp);
+    const { context, callbacks } = this._job;
+    this._tellTimes(data.length, fromHttp);
     // hls.js may hand the buffer over to a worker: it must be nobody else's.
     const { buffer } = data.length === data.buffer.byteLength ? data : data.slice();
     const details = new XMLHttpRequest(); // what pages expect to find, with nothing in it
@@ -171,10 +171,10 @@ class SegmentLoader implements Loader, Asker {
     callbacks.onSuccess({ url: context.url, data: buffer, code: 200 }, stats, context, details);
   }
 
-  private tellTimes(bytes: number, fromHttp: boolean): void {
+  private _tellTimes(bytes: number, fromHttp: boolean): void {
     const { stats } = this;
     const { loading } = stats;
-    const { throughput } = this.session;
+    const { throughput } = this._session;
     const end = performance.now();
     let { rate, ttfb } = throughput;
     if (fromHttp && loading.first) {
@@ -182,7 +182,7 @@ class SegmentLoader implements Loader, Asker {
       rate = Math.min(bytes / seconds, rate ?? Infinity);
       ttfb = (loading.first - loading.start) / 1_000;
     }
-    rate ??= this.player.assumedRate();
+    rate ??= this._player.assumedRate();
     loading.end = end;
     loading.first = end - (bytes / rate) * 1_000;
     loading.start = loading.first - ttfb * 1_000;
@@ -192,36 +192,36 @@ class SegmentLoader implements Loader, Asker {
 
   // Plain HTTP
 
-  private plain(): void {
-    const { job, stats } = this;
+  private _plain(): void {
+    const { _job: job, stats } = this;
     if (!job) return;
     const { context, config, callbacks } = job;
-    this.state = "plain";
+    this._state = "plain";
     // hls.js's loaders refuse to be used a second time, and tell it by the time of their start.
     stats.loading.start = stats.loading.first = stats.loading.end = 0;
     stats.loaded = stats.total = 0;
-    if (this.player.serves(context)) this.request = this.session.request(context.url);
-    this.inner.load(context, config, {
+    if (this._player.serves(context)) this._request = this._session.request(context.url);
+    this._inner.load(context, config, {
       ...callbacks,
       onSuccess: (response, ...rest) => {
-        this.keep(response.data);
+        this._keep(response.data);
         callbacks.onSuccess(response, ...rest);
       },
       onError: (...all) => {
-        this.lose();
+        this._lose();
         callbacks.onError(...all);
       },
       onTimeout: (...all) => {
-        this.lose();
+        this._lose();
         callbacks.onTimeout(...all);
       },
     });
   }
 
   /** What plain HTTP has brought: it counts, and may be worth sharing. */
-  private keep(data: unknown): void {
-    const { key, request, session, stats } = this;
-    this.request = undefined;
+  private _keep(data: unknown): void {
+    const { _key: key, _request: request, _session: session, stats } = this;
+    this._request = undefined;
     if (!request) return;
     const { start, first, end } = stats.loading;
     const bytes = stats.loaded;
@@ -236,16 +236,16 @@ class SegmentLoader implements Loader, Asker {
   }
 
   /** What plain HTTP has brought of something that nobody will have. */
-  private lose(): void {
-    this.request?.arrived(this.stats.loaded);
-    this.request?.broken();
-    this.request = undefined;
+  private _lose(): void {
+    this._request?.arrived(this.stats.loaded);
+    this._request?.broken();
+    this._request = undefined;
   }
 
-  private leave(): void {
-    clearTimeout(this.watchdog);
-    if (this.state === "waiting" && this.key) this.session.release(this.key, this);
-    if (this.state === "plain") this.lose();
-    this.state = "over";
+  private _leave(): void {
+    clearTimeout(this._watchdog);
+    if (this._state === "waiting" && this._key) this._session.release(this._key, this);
+    if (this._state === "plain") this._lose();
+    this._state = "over";
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Bytes from the origin by the player's own loader, for pages that have their own ways with requests:
- * `xhrSetup`, `fetchSetup`, a loader class, CMCD. They come all at once, at the end.
+ * Bytes from the origin by the player's own loader, for pages that have their own ways with
+ * requests: `xhrSetup`, `fetchSetup`, a loader class, CMCD. They come all at once, at the end.
  */
 
 import { fetchSource, type Source } from "../http-source";

@@ -1,8 +1,8 @@
 /**
  * hls.js as a player of ours: where it is, what its playlists say, and how it asks for bytes.
  *
- * It plays through our fragment loader (`config.fLoader`, which it reads for each fragment) from the
- * moment this object is made until it is released. Playlists, keys and whatever else it loads stay
+ * It plays through our fragment loader (`config.fLoader`, which it reads for each fragment) from
+ * when it joins a session until it is released. Playlists, keys and whatever else it loads stay
  * its own.
  */
 
@@ -14,62 +14,65 @@ import { loaderFor } from "./hls-loader";
 import { loaderSource } from "./hls-source";
 import type { Fragment, Hls, LevelDetails, LoaderClass, LoaderContext } from "./hls-types";
 
+type Listener = (event: string, data: never) => void;
+
 /** A gap in what is buffered, in seconds, that hls.js itself plays across. */
 const HOLE = 0.5;
 
 export class HlsPlayer implements Player {
-  private session: Session | undefined;
+  private _session: Session | undefined;
   /** What loads fragments without us. */
-  private readonly base: LoaderClass;
-  private readonly theirs: LoaderClass | undefined;
-  private ours: LoaderClass | undefined;
-  private readonly playlists = new Map<string, LevelDetails>();
-  private readonly listeners: readonly [string, (event: string, data: never) => void][];
-  private media: HTMLMediaElement | undefined;
-  private loadingSince = performance.now();
+  private readonly _base: LoaderClass;
+  private readonly _theirs: LoaderClass | undefined;
+  private _ours: LoaderClass | undefined;
+  private readonly _playlists = new Map<string, LevelDetails>();
+  private readonly _listeners: readonly [string, Listener][];
+  private _media: HTMLMediaElement | undefined;
+  private _loadingSince = performance.now();
 
-  constructor(private readonly hls: Hls) {
-    const { config } = hls;
-    this.theirs = config.fLoader;
-    this.base = config.fLoader ?? config.loader;
-    this.listeners = [
-      ["hlsManifestLoading", this.onManifestLoading],
-      ["hlsLevelLoaded", this.onPlaylist],
-      ["hlsAudioTrackLoaded", this.onPlaylist],
-      ["hlsFragBuffered", this.onMoved],
-      ["hlsMediaAttached", this.onMedia],
-      ["hlsDestroying", this.onDestroying],
+  constructor(private readonly _hls: Hls) {
+    const { config } = _hls;
+    this._theirs = config.fLoader;
+    this._base = config.fLoader ?? config.loader;
+    const listeners: [string, Listener][] = [
+      ["hlsManifestLoading", this._onManifestLoading],
+      ["hlsLevelLoaded", this._onPlaylist],
+      ["hlsAudioTrackLoaded", this._onPlaylist],
+      ["hlsFragBuffered", this._onMoved],
+      ["hlsMediaAttached", this._onMedia],
+      ["hlsDestroying", this._onDestroying],
     ];
+    this._listeners = listeners.map(([event, listener]) => [event, this._guarded(listener)]);
   }
 
   /** Begins to play through us. Whatever the player has loaded until now is taken into account. */
   join(session: Session): void {
-    const { hls } = this;
-    this.session = session;
-    for (const [event, listener] of this.listeners) hls.on(event, listener);
-    hls.config.fLoader = this.ours = loaderFor(this, session, this.base);
+    const { _hls: hls } = this;
+    this._session = session;
+    for (const [event, listener] of this._listeners) hls.on(event, listener);
+    hls.config.fLoader = this._ours = loaderFor(this, session, this._base);
     if (!hls.url) return;
-    this.load(hls.url);
-    for (const { details } of hls.levels ?? []) if (details) this.learn(details);
-    this.onMedia();
+    this._load(hls.url);
+    for (const { details } of hls.levels ?? []) if (details) this._learn(details);
+    this._onMedia();
   }
 
   release(): void {
-    const { config } = this.hls;
-    for (const [event, listener] of this.listeners) this.hls.off(event, listener);
-    this.watch(undefined);
-    if (config.fLoader === this.ours) config.fLoader = this.theirs;
-    this.playlists.clear();
+    const { config } = this._hls;
+    for (const [event, listener] of this._listeners) this._hls.off(event, listener);
+    this._watch(undefined);
+    if (config.fLoader === this._ours) config.fLoader = this._theirs;
+    this._playlists.clear();
   }
 
   // For the session
 
   whereabouts(): Whereabouts | undefined {
-    const { levels, loadLevel, liveSyncPosition } = this.hls;
+    const { levels, loadLevel, liveSyncPosition } = this._hls;
     const details = levels?.[loadLevel]?.details;
-    const rendition = details && this.session?.rendition(details.url);
+    const rendition = details && this._session?.rendition(details.url);
     if (!details || rendition === undefined) return undefined;
-    const { media } = this;
+    const { _media: media } = this;
     const time = media?.buffered.length ? media.currentTime : (liveSyncPosition ?? 0);
     return {
       rendition,
@@ -81,31 +84,31 @@ export class HlsPlayer implements Player {
   }
 
   locate(key: SegmentKey): Located | undefined {
-    const frag = this.fragment(key);
+    const frag = this._fragment(key);
     if (!frag) return undefined;
     const { byteRangeStartOffset: offset, url } = frag;
     return { url, offset: offset ?? 0, whole: offset === undefined };
   }
 
   source(key: SegmentKey): Source {
-    const { config } = this.hls;
-    const plain = Object.hasOwn(this.base.prototype as object, "openAndSendXhr");
+    const { config } = this._hls;
+    const plain = Object.hasOwn(this._base.prototype as object, "openAndSendXhr");
     // hls.js's own loader, without a page's say in it, does what `fetch` does, but all at the end.
     if (plain && !config.xhrSetup) return fetchSource;
-    return loaderSource(this.base, config, this.fragment(key));
+    return loaderSource(this._base, config, this._fragment(key));
   }
 
   // For the loader
 
   /** Whether a fragment is of our end point. */
   serves({ frag }: LoaderContext): boolean {
-    return frag !== undefined && this.session?.rendition(frag.baseurl) !== undefined;
+    return frag !== undefined && this._session?.rendition(frag.baseurl) !== undefined;
   }
 
   /** The segment that a fragment is, if it is one that peers may have. */
   wanted({ frag, part, resetIV }: LoaderContext): SegmentKey | undefined {
     if (!frag || part || resetIV || frag.type === "subtitle") return undefined;
-    const rendition = this.session?.rendition(frag.baseurl);
+    const rendition = this._session?.rendition(frag.baseurl);
     const { sn: sequence } = frag;
     if (rendition === undefined || typeof sequence !== "number") return undefined;
     return { rendition, sequence };
@@ -113,7 +116,7 @@ export class HlsPlayer implements Player {
 
   /** Seconds until the play head gets to a fragment. */
   within({ start }: Fragment): number {
-    const { media } = this;
+    const { _media: media } = this;
     // Nothing plays yet: and a live stream's clock does not begin at 0.
     if (!media || media.buffered.length === 0) return 0;
     return Math.max(0, start - media.currentTime) / Math.max(media.playbackRate, 1);
@@ -121,64 +124,78 @@ export class HlsPlayer implements Player {
 
   /** What the player takes the throughput to be, in bytes a second. */
   assumedRate(): number {
-    return this.hls.bandwidthEstimate / 8;
+    return this._hls.bandwidthEstimate / 8;
   }
 
   // What hls.js tells
 
-  private readonly onManifestLoading = (_: string, { url }: { readonly url: string }): void => {
-    this.loadingSince = performance.now();
-    this.load(url);
+  /** hls.js would tell the page of an error of ours as if it were its own. */
+  private _guarded(listener: Listener): Listener {
+    return (event, data) => {
+      try {
+        listener(event, data);
+      } catch {
+        this._session?.destroy();
+      }
+    };
+  }
+
+  private readonly _onManifestLoading = (_: string, { url }: { readonly url: string }): void => {
+    this._loadingSince = performance.now();
+    this._load(url);
   };
 
-  private readonly onPlaylist = (_: string, { details }: { readonly details: LevelDetails }): void => {
-    this.learn(details);
-    this.session?.moved();
+  private readonly _onPlaylist = (
+    _: string,
+    { details }: { readonly details: LevelDetails },
+  ): void => {
+    this._learn(details);
+    this._session?.moved();
   };
 
-  private readonly onMoved = (): void => {
-    this.session?.moved();
+  private readonly _onMoved = (): void => {
+    this._session?.moved();
   };
 
-  private readonly onMedia = (): void => {
-    this.watch(this.hls.media ?? undefined);
+  private readonly _onMedia = (): void => {
+    this._watch(this._hls.media ?? undefined);
   };
 
-  private readonly onDestroying = (): void => {
+  private readonly _onDestroying = (): void => {
     // Its loaders go first, so that none of them turns to plain HTTP because we go.
-    queueMicrotask(() => this.session?.destroy());
+    queueMicrotask(() => this._session?.destroy());
   };
 
-  private readonly onPicture = (): void => {
-    this.session?.started(performance.now() - this.loadingSince);
+  private readonly _onPicture = (): void => {
+    this._session?.started(performance.now() - this._loadingSince);
   };
 
-  private load(url: string): void {
-    this.playlists.clear();
-    this.session?.load(url);
+  private _load(url: string): void {
+    this._playlists.clear();
+    this._session?.load(url);
   }
 
-  private learn(details: LevelDetails): void {
-    const rendition = this.session?.rendition(details.url);
+  private _learn(details: LevelDetails): void {
+    const rendition = this._session?.rendition(details.url);
     if (rendition === undefined) return;
-    this.playlists.set(rendition, details);
+    this._playlists.set(rendition, details);
     const sequence = this.whereabouts()?.head ?? details.startSN;
-    this.session?.introduce(rendition, sequence);
+    this._session?.introduce(rendition, sequence);
   }
 
-  private watch(media: HTMLMediaElement | undefined): void {
+  private _watch(media: HTMLMediaElement | undefined): void {
     for (const [event, listener] of [
-      ["loadeddata", this.onPicture],
-      ["seeking", this.onMoved],
+      ["loadeddata", this._onPicture],
+      ["seeking", this._onMoved],
     ] as const) {
-      this.media?.removeEventListener(event, listener);
+      this._media?.removeEventListener(event, listener);
       media?.addEventListener(event, listener);
     }
-    this.media = media;
+    this._media = media;
   }
 
-  private fragment({ rendition, sequence }: SegmentKey): Fragment | undefined {
-    const fragments = this.playlists.get(rendition)?.fragments;
+  private _fragment({ rendition, sequence }: SegmentKey): Fragment | undefined {
+    const fragments = this._playlists.get(rendition)?.fragments;
     return fragments?.find((fragment) => fragment?.sn === sequence) ?? undefined;
   }
 }

@@ -1,0 +1,330 @@
+/** The loop, with a real node between a make-believe player, origin and tracker. */
+
+import { createHash, webcrypto } from "node:crypto";
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Endpoint } from "../src/endpoint";
+import type { RangeSink, Source } from "../src/http-source";
+import { Meters } from "../src/meters";
+import { CHUNK_SIZE, type Bytes, type SegmentKey } from "../src/model";
+import type { Player, Whereabouts } from "../src/player";
+import { Runner, type Asker, type Notice } from "../src/runner";
+import { Stopwatch } from "../src/stats";
+import { rootInput } from "../src/wire/manifest";
+import type { RenditionManifest } from "../src/wire/manifest";
+
+const CONTENT = "00112233445566778899aabbccddeeff";
+const RENDITION = "demo/480p.m3u8";
+const LENGTH = CHUNK_SIZE + 1_000;
+const SEGMENTS = 4;
+
+function sha256(data: Uint8Array): Buffer {
+  return createHash("sha256").update(data).digest();
+}
+
+function media(sequence: number): Bytes {
+  return new Uint8Array(LENGTH).fill(sequence + 1);
+}
+
+function hashesOf(sequence: number): Bytes[] {
+  const data = media(sequence);
+  const chunks = [data.subarray(0, CHUNK_SIZE), data.subarray(CHUNK_SIZE)];
+  return chunks.map((chunk) => new Uint8Array(sha256(chunk)));
+}
+
+function page(): RenditionManifest {
+  const segments = Array.from({ length: SEGMENTS }, (_, sequence) => {
+    const preimage = rootInput(CONTENT, RENDITION, sequence, LENGTH, hashesOf(sequence));
+    const root = sha256(preimage).toString("hex");
+    const uri = `seg${sequence}.ts`;
+    return { sequence, uri, length: LENGTH, root, duration: 2_000, offset: 0 };
+  });
+  return {
+    type: "rendition",
+    version: 1,
+    site: "pk_demo",
+    content: CONTENT,
+    rendition: RENDITION,
+    chunk_size: CHUNK_SIZE,
+    live: false,
+    time: 1,
+    first: 0,
+    last: SEGMENTS - 1,
+    segments,
+    signatures: [],
+  };
+}
+
+/** The origin's manifests. */
+const origin = vi.fn((url: string): Response => {
+  const { searchParams } = new URL(url);
+  const hashes = searchParams.get("hashes");
+  if (hashes === null) return Response.json(page());
+  const [first = 0, last = 0] = hashes.split("-").map(Number);
+  const lists = [];
+  for (let at = first; at <= last; at++) lists.push(...hashesOf(at));
+  return new Response(new Blob(lists));
+});
+
+class FakePlayer implements Player {
+  where: Whereabouts = { rendition: RENDITION, head: 0, last: 3, buffer: 0, live: false };
+  readonly asked: { url: string; sink: RangeSink; aborted: boolean }[] = [];
+
+  whereabouts = (): Whereabouts => this.where;
+  locate = ({ sequence }: SegmentKey) => ({
+    url: `https://cdn.example/media/demo/seg${sequence}.ts`,
+    offset: 0,
+    whole: true,
+  });
+  release = vi.fn();
+  source = (): Source => (request, sink) => {
+    const asked = { url: request.url, sink, aborted: false };
+    this.asked.push(asked);
+    return () => (asked.aborted = true);
+  };
+}
+
+class FakeSocket {
+  static readonly OPEN = 1;
+  static last: FakeSocket | undefined;
+  readyState = 1;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: (() => void) | null = null;
+  closed = false;
+  readonly sent: { type: string }[] = [];
+
+  constructor() {
+    FakeSocket.last = this;
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as { type: string });
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  says(message: unknown): void {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+}
+
+/** Connections that never come about. */
+class FakeConnection {
+  static made: unknown[] = [];
+
+  constructor(options: unknown) {
+    FakeConnection.made.push(options);
+  }
+
+  createDataChannel = () => ({ close: vi.fn() });
+  createOffer = () => new Promise(() => undefined);
+  close = vi.fn();
+}
+
+const WELCOME = {
+  type: "welcome",
+  protocol: 1,
+  nonce: "0".repeat(32),
+  limits: { message_bytes: 65_536, messages_per_second: 20, links: 16 },
+  report_every: 10,
+  stun: "stun::8080",
+};
+
+const asker = {
+  ready: vi.fn<Asker["ready"]>(),
+  failed: vi.fn<Asker["failed"]>(),
+  progress: vi.fn<Asker["progress"]>(),
+};
+const notice = vi.fn<(notice: Notice) => void>();
+const crashed = vi.fn<(error: unknown) => void>();
+let player: FakePlayer;
+let runner: Runner;
+
+function key(sequence: number): SegmentKey {
+  return { rendition: RENDITION, sequence };
+}
+
+function permit(p2p: boolean, hostOnly = false): void {
+  runner.allow({ p2p, upload: true, hostOnly });
+}
+
+async function introduced(): Promise<void> {
+  await runner.introduce(RENDITION, 0);
+  await vi.waitFor(() => {
+    expect(runner.knows(key(0))).toBe(true);
+  });
+}
+
+beforeEach(() => {
+  vi.stubGlobal("self", globalThis);
+  vi.stubGlobal("crypto", webcrypto);
+  vi.stubGlobal("WebSocket", FakeSocket);
+  vi.stubGlobal("RTCPeerConnection", FakeConnection);
+  vi.stubGlobal("location", { href: "https://page.example/" });
+  vi.stubGlobal("fetch", (url: URL) => Promise.resolve(origin(url.href)));
+  vi.clearAllMocks();
+  FakeConnection.made = [];
+  FakeSocket.last = undefined;
+  player = new FakePlayer();
+  runner = new Runner({
+    endpoint: Endpoint.of("https://cdn.example/p2pcdn.js"),
+    site: undefined,
+    player,
+    meters: new Meters(),
+    stopwatch: new Stopwatch(),
+    notice,
+    crashed,
+  });
+  permit(true);
+});
+afterEach(() => {
+  runner.close();
+  vi.unstubAllGlobals();
+});
+
+describe("the beginning", () => {
+  it("learns the content by the manifest, while the tracker's socket opens", async () => {
+    FakeSocket.last?.says(WELCOME);
+    expect(FakeSocket.last?.sent).toStrictEqual([]);
+    await introduced();
+    await vi.waitFor(() => {
+      const join = { type: "join", site: "pk_demo", content: CONTENT, client: "browser" };
+      expect(FakeSocket.last?.sent).toMatchObject([join]);
+    });
+  });
+
+  it("asks the tracker's own host for our address", async () => {
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    expect(FakeConnection.made).toStrictEqual([{ iceServers: [{ urls: "stun:cdn.example:8080" }] }]);
+  });
+
+  it("asks nobody for our address where only the local network is allowed", async () => {
+    permit(true, true);
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    expect(FakeConnection.made).toStrictEqual([{ iceServers: [] }]);
+  });
+
+  it("asks for nothing at all where peers are off", async () => {
+    permit(false);
+    await runner.introduce(RENDITION, 0);
+    expect(origin).not.toHaveBeenCalled();
+    expect(FakeSocket.last?.closed).toBe(true);
+  });
+
+  it("takes no manifest of another rendition", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    origin.mockImplementationOnce(() => Response.json({ ...page(), rendition: "other.m3u8" }));
+    await runner.introduce(RENDITION, 0);
+    FakeSocket.last?.says(WELCOME);
+    expect(FakeSocket.last?.sent).toStrictEqual([]);
+    vi.useRealTimers();
+  });
+});
+
+describe("a segment", () => {
+  beforeEach(introduced);
+
+  it("that is demanded comes from the origin, verified, when there is nobody else", async () => {
+    runner.demand(key(0), 0, asker);
+    expect(player.asked.map(({ url }) => url)).toStrictEqual([
+      "https://cdn.example/media/demo/seg0.ts",
+    ]);
+    expect(runner.fetching(key(0))).toBe(true);
+    player.asked[0]?.sink.data(media(0));
+    player.asked[0]?.sink.done(0.1, 0.2);
+    await vi.waitFor(() => {
+      expect(asker.ready).toHaveBeenCalledExactlyOnceWith(media(0), true);
+    });
+    expect(asker.progress.mock.calls).toStrictEqual([[0], [LENGTH]]);
+    await vi.waitFor(() => {
+      expect(runner.figures()).toMatchObject({ originBytes: LENGTH, httpBytes: LENGTH });
+    });
+    expect(runner.fetching(key(0))).toBe(false);
+  });
+
+  it("with a wrong byte is asked for again and then left to plain HTTP", async () => {
+    runner.demand(key(0), 0, asker);
+    const wrong = media(0);
+    wrong[66_000] = 99;
+    player.asked[0]?.sink.data(wrong);
+    player.asked[0]?.sink.done(0.1, 0.2);
+    await vi.waitFor(() => {
+      expect(notice).toHaveBeenCalledWith(
+        expect.objectContaining({ type: "ChunkRejected", chunk: 1, link: null }),
+      );
+    });
+    expect(asker.ready).not.toHaveBeenCalled();
+    expect(runner.figures()).toMatchObject({ rejectedChunks: 1 });
+  });
+
+  it("that nobody waits for any more is not asked for any more", () => {
+    runner.demand(key(0), 0, asker);
+    runner.release(key(0), asker);
+    expect(player.asked[0]?.aborted).toBe(true);
+  });
+
+  it("that somebody else waits for now is left to plain HTTP by the first", () => {
+    const second = { ready: vi.fn(), failed: vi.fn(), progress: vi.fn() };
+    runner.demand(key(0), 0, asker);
+    runner.demand(key(0), 0, second);
+    expect(asker.failed).toHaveBeenCalledOnce();
+    runner.release(key(0), asker);
+    expect(player.asked[0]?.aborted).toBe(false);
+  });
+
+  it("that was loaded past us is kept", async () => {
+    expect(runner.loaded(key(1), media(1), false)).toBe(true);
+    expect(runner.figures()).toMatchObject({ originBytes: LENGTH });
+    await vi.waitFor(() => {
+      runner.demand(key(1), 0, asker);
+      expect(asker.ready).toHaveBeenCalledWith(media(1), false);
+    });
+    expect(player.asked).toHaveLength(0);
+  });
+
+  it("is left to plain HTTP when peers are switched off", () => {
+    runner.demand(key(0), 0, asker);
+    permit(false);
+    expect(asker.failed).toHaveBeenCalledOnce();
+    expect(runner.knows(key(0))).toBe(false);
+    expect(FakeSocket.last?.closed).toBe(true);
+  });
+});
+
+describe("the end", () => {
+  it("says the last figures, leaves, and lets everybody go", async () => {
+    await introduced();
+    const socket = FakeSocket.last;
+    socket?.says(WELCOME);
+    await vi.waitFor(() => {
+      expect(socket?.sent).toHaveLength(1);
+    });
+    socket?.says({ type: "joined", peer: "0011223344556677", peers: 0 });
+    runner.demand(key(0), 0, asker);
+    runner.close();
+    expect(socket?.sent.map(({ type }) => type)).toStrictEqual(["join", "report", "leave"]);
+    expect(socket?.closed).toBe(true);
+    expect(player.asked[0]?.aborted).toBe(true);
+    expect(asker.failed).toHaveBeenCalledOnce();
+    expect(runner.loaded(key(1), media(1), false)).toBe(false);
+  });
+
+  it("comes with any exception of ours, and everybody turns to plain HTTP", async () => {
+    await introduced();
+    runner.demand(key(0), 0, asker);
+    player.whereabouts = () => {
+      throw new Error("ours");
+    };
+    expect(() => {
+      runner.moved();
+    }).not.toThrow();
+    expect(crashed).toHaveBeenCalledOnce();
+    expect(asker.failed).toHaveBeenCalledOnce();
+    expect(FakeSocket.last?.closed).toBe(true);
+  });
+});

@@ -1,0 +1,133 @@
+/** The tracker's socket: opened again with patience, and never a burden to the page. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { Input } from "../src/core/ports";
+import { TrackerSocket } from "../src/tracker-socket";
+
+class FakeSocket {
+  static readonly OPEN = 1;
+  static readonly made: FakeSocket[] = [];
+  readyState = 0;
+  closed = false;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: (() => void) | null = null;
+  readonly sent: string[] = [];
+
+  constructor(readonly url: string) {
+    FakeSocket.made.push(this);
+  }
+
+  send(text: string): void {
+    this.sent.push(text);
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+const URL = "wss://cdn.example/tracker/v1";
+let told: Input[];
+let tracker: TrackerSocket;
+
+function socket(number: number): FakeSocket {
+  const found = FakeSocket.made[number];
+  if (!found) throw new Error(`no socket ${number}`);
+  return found;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("self", globalThis);
+  vi.stubGlobal("WebSocket", FakeSocket);
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+  FakeSocket.made.length = 0;
+  told = [];
+  tracker = new TrackerSocket(URL, (input) => told.push(input));
+  tracker.open();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("a socket that works", () => {
+  it("is opened once, and says what it hears", () => {
+    tracker.open();
+    expect(FakeSocket.made).toHaveLength(1);
+    const message = { type: "joined", peer: "00112233aabbccdd", peers: 3 };
+    socket(0).onmessage?.({ data: JSON.stringify(message) });
+    expect(told).toStrictEqual([{ type: "TrackerSays", message }]);
+  });
+
+  it("sends once it is open, and not before", () => {
+    tracker.say({ type: "leave" });
+    socket(0).readyState = FakeSocket.OPEN;
+    tracker.say({ type: "leave" });
+    expect(socket(0).sent).toStrictEqual(['{"type":"leave"}']);
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["no message of ours", '{"type":"hug"}'],
+    ["bytes", new Uint8Array()],
+  ])("is closed when it says %s", (_, data) => {
+    socket(0).onmessage?.({ data });
+    expect(socket(0).closed).toBe(true);
+    expect(told).toStrictEqual([{ type: "TrackerDown" }]);
+  });
+});
+
+describe("a socket that is lost", () => {
+  it("is opened again after pauses that double, up to a minute", () => {
+    const pauses = [];
+    for (let at = 0; at < 9; at++) {
+      socket(at).onclose?.();
+      const since = Date.now();
+      vi.advanceTimersToNextTimer();
+      pauses.push((Date.now() - since) / 1_000);
+    }
+    expect(pauses).toStrictEqual([1, 2, 4, 8, 16, 32, 60, 60, 60].map((pause) => pause * 1.25));
+    expect(told).toHaveLength(9);
+  });
+
+  it("begins with short pauses again after it has worked for a while", () => {
+    for (let at = 0; at < 4; at++) {
+      socket(at).onclose?.();
+      vi.advanceTimersToNextTimer();
+    }
+    vi.advanceTimersByTime(31_000);
+    socket(4).onclose?.();
+    vi.advanceTimersByTime(1_250);
+    expect(FakeSocket.made).toHaveLength(6);
+  });
+
+  it("stays closed once nobody wants it", () => {
+    socket(0).onclose?.();
+    tracker.close();
+    vi.advanceTimersByTime(1_000_000);
+    expect(FakeSocket.made).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("comes back when it was told to, not earlier", () => {
+    tracker.close(30);
+    expect(socket(0).closed).toBe(true);
+    vi.advanceTimersByTime(30_000);
+    expect(FakeSocket.made).toHaveLength(1);
+    vi.advanceTimersByTime(15_000);
+    expect(FakeSocket.made).toHaveLength(2);
+  });
+
+  it("is not asked for again where the page may not open it", () => {
+    vi.stubGlobal("WebSocket", function () {
+      throw new Error("SecurityError");
+    });
+    expect(() => {
+      new TrackerSocket(URL, (input) => told.push(input)).open();
+    }).not.toThrow();
+    expect(told).toStrictEqual([]);
+  });
+});
