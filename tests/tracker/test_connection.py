@@ -1,0 +1,267 @@
+"""One socket against the tracker's limits: at the limit, one over, and a lot over.
+
+Wherever a socket misbehaves, two peers that behave are there, too, and are not disturbed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+import struct
+from typing import Any
+
+import aiohttp
+import pytest
+
+from p2pcdn.wire.codec import encode
+from p2pcdn.wire.tracker import Leave, Move, Refused, Report, SendCandidate, SendOffer
+from tests.p2pcdn.core.swarming import sdp
+from tests.tracker.rig import Client, Rig, join, rig
+
+POLICY, TOO_BIG = 1008, 1009
+BYSTANDERS = "b" * 32
+
+
+async def bystander(tracker: Rig) -> Client:
+    return await tracker.joined(content=BYSTANDERS)
+
+
+# What is said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "{}",
+        "[]",
+        "null",
+        "[" * 10_000,
+        '{"type":"join"}',
+        '{"type":"jion"}',
+        '{"type":5}',
+        encode(join()).replace('"upload":true', '"upload":1'),
+        encode(join()).replace('"upload":true', '"upload":null'),
+        encode(join()).replace('"browser"', '"robot"'),
+        encode(join()).replace('"protocol":1', '"protocol":-1'),
+        encode(join()).replace('"protocol":1', '"protocol":1e400'),
+        encode(join()).replace('"protocol":1', '"protocol":9007199254740992'),
+        encode(join()).replace('"protocol":1', '"protocol":NaN'),
+        encode(join()).replace('"pk_demo"', '"pk demo"'),
+        encode(join()).replace('"pk_demo"', f'"{"p" * 65}"'),
+        encode(join(content="x" * 32)),
+        encode(join(content="a" * 33)),
+        encode(join(1, 2, 3)),
+        encode(join())[:-1],
+        encode(join()) + "x",
+        encode(join()) + encode(join()),
+        '{"type":"move","upload":true,"position":{"rendition":"r","first":-1,"head":0,"last":0}}',
+        '{"type":"report","origin_bytes":-1,"peer_bytes":0,"cache_bytes":0,"waste_bytes":0}',
+        '{"type":"candidate","pairing":"../../etc/passwd","candidate":""}',
+    ],
+)
+async def test_what_is_malformed_ends_its_socket_and_no_other(text: str) -> None:
+    async with rig() as tracker:
+        other = await bystander(tracker)
+        client = await tracker.client()
+        await client.send(text)
+        assert await client.last_words() == ("malformed", POLICY)
+        assert await other.lives()
+
+
+async def test_a_later_message_may_be_no_worse_than_the_first() -> None:
+    async with rig() as tracker:
+        client = await tracker.joined()
+        await client.send("nonsense")
+        assert await client.last_words() == ("malformed", POLICY)
+        await tracker.until(lambda: tracker.ledger.summary().viewers == 0)
+
+
+async def test_binary_messages_are_refused() -> None:
+    async with rig() as tracker:
+        client = await tracker.client()
+        await client.send(encode(join()).encode())
+        assert await client.last_words() == ("malformed", POLICY)
+
+
+async def test_text_that_is_no_utf8_is_malformed() -> None:
+    async with rig() as tracker:
+        client = await tracker.client()
+        await client.socket.send_frame(b'{"type":"\xff"}', aiohttp.WSMsgType.TEXT)
+        assert await client.last_words() == ("malformed", POLICY)
+
+
+def padded(size: int) -> str:
+    """A valid message of this size: unknown fields are ignored."""
+    text = encode(Move(True))
+    return text[:-1] + f',"x":"{"x" * (size - len(text) - 7)}"' + "}"
+
+
+@pytest.mark.parametrize("over", [0, 1, 4096, 1_000_000])
+async def test_a_message_has_a_limit(over: int) -> None:
+    async with rig(message_bytes=4096) as tracker:
+        other = await bystander(tracker)
+        client = await tracker.joined()
+        text = padded(4096 + over)
+        assert len(text) == 4096 + over
+        await client.send(text)
+        if over == 0:
+            assert await client.lives()
+        else:
+            code, close_code = await client.last_words()
+            assert close_code == TOO_BIG
+            # Far above the limit the socket closes before the message has even arrived.
+            assert code == ("too_large" if over < 4096 else "")
+        assert await other.lives()
+
+
+async def test_a_message_in_pieces_has_the_same_limit() -> None:
+    async with rig(message_bytes=4096) as tracker:
+        other = await bystander(tracker)
+        client = await tracker.client()
+        first, following = b"\x01", b"\x00"  # neither says that it is the last
+        for opcode in [first] + [following] * 9:
+            client.write(opcode + b"\xfe" + struct.pack(">H", 1000) + bytes(4) + b"x" * 1000)
+        assert (await client.last_words())[1] == TOO_BIG
+        assert await other.lives()
+
+
+async def test_no_compression_is_agreed_on() -> None:
+    async with rig() as tracker:
+        client = await tracker.client(compress=15)
+        assert not client.socket.compress
+        await client.join()
+
+
+# How much, how often
+
+
+async def send_reports(client: Client, number: int) -> None:
+    for total in range(number):
+        await client.send(Report(total, 0, 0, 0))
+
+
+async def test_a_burst_is_taken_as_it_comes() -> None:
+    async with rig(messages_per_second=0.01, burst=40) as tracker:
+        client = await tracker.joined()
+        await send_reports(client, 38)
+        assert await client.lives()  # the fortieth, with the join
+
+
+async def test_one_more_has_to_wait_but_does_no_harm() -> None:
+    async with rig(messages_per_second=50, burst=5) as tracker:
+        client = await tracker.joined()
+        await send_reports(client, 5)
+        assert await client.lives()
+
+
+async def test_who_keeps_it_up_is_closed_and_others_are_served_meanwhile() -> None:
+    async with rig(messages_per_second=100, burst=10) as tracker:
+        other = await bystander(tracker)
+        client = await tracker.joined()
+        flood = asyncio.create_task(send_reports(client, 10_000))
+        assert await other.lives()
+        assert await client.last_words() == ("too_fast", POLICY)
+        assert await other.lives()
+        flood.cancel()
+        await asyncio.wait([flood])
+
+
+async def test_a_socket_that_says_nothing_is_closed() -> None:
+    async with rig(hello_timeout=0.1) as tracker:
+        client = await tracker.client()
+        assert await client.last_words() == ("timeout", POLICY)
+
+
+async def test_a_peer_that_has_joined_may_be_silent() -> None:
+    async with rig(hello_timeout=0.1, heartbeat=0.1) as tracker:
+        client = await tracker.joined()
+        quiet = asyncio.create_task(client.socket.receive())  # answers pings
+        await asyncio.wait([quiet], timeout=0.5)
+        assert not quiet.done()
+        quiet.cancel()
+
+
+async def test_a_peer_that_answers_no_pings_is_gone() -> None:
+    async with rig(heartbeat=0.1) as tracker:
+        client = await tracker.client(autoping=False)
+        await client.join()
+        pings = 0
+        async with asyncio.timeout(5):
+            while (await client.socket.receive()).type is aiohttp.WSMsgType.PING:
+                pings += 1
+        assert pings >= 1
+        await tracker.until(lambda: tracker.ledger.summary().viewers == 0)
+
+
+async def test_a_peer_that_vanishes_is_gone_at_once() -> None:
+    async with rig() as tracker:
+        client = await tracker.joined()
+        client.transport.abort()
+        await tracker.until(lambda: tracker.ledger.summary().viewers == 0)
+
+
+async def test_who_leaves_is_let_go() -> None:
+    async with rig() as tracker:
+        client = await tracker.joined()
+        await client.send(Leave())
+        assert await client.last_words() == ("", 1000)
+
+
+# What is not read
+
+
+class Deaf:
+    """A peer over a raw socket with a small buffer, which says a lot and reads nothing."""
+
+    def __init__(self, tracker: Rig) -> None:
+        self._tracker = tracker
+        self.socket = sockets.socket()
+        self.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        self.socket.setblocking(False)
+
+    async def __aenter__(self) -> Deaf:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(self.socket, ("127.0.0.1", self._tracker.server.port))
+        await loop.sock_sendall(
+            self.socket,
+            b"GET /tracker/v1 HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        )
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        self.socket.close()
+
+    async def say(self, text: str) -> None:
+        data = text.encode()
+        head = b"\x81\xfe" + struct.pack(">H", len(data)) + bytes(4)
+        await asyncio.get_running_loop().sock_sendall(self.socket, head + data)
+
+    async def say_for_ever(self, text: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                await self.say(text)
+
+
+async def test_a_slow_reader_is_cut_and_others_are_served_meanwhile() -> None:
+    async with rig(send_queue=16, messages_per_second=1e4, burst=100_000) as tracker:
+        other = await bystander(tracker)
+        async with Deaf(tracker) as deaf:
+            await deaf.say(encode(join()))
+            complaint = encode(SendCandidate("0" * 16, "")) + " " * 200
+            with pytest.raises(ConnectionError):
+                await deaf.say_for_ever(complaint)
+        await tracker.until(lambda: tracker.ledger.summary().viewers == 1)
+        assert await other.lives()
+
+
+async def test_a_reader_that_is_behind_for_a_moment_misses_nothing() -> None:
+    async with rig(send_queue=64, messages_per_second=1e4, burst=1000) as tracker:
+        client = await tracker.joined()
+        for _ in range(50):
+            await client.send(SendOffer("0" * 16, sdp()))
+        for _ in range(50):
+            assert (await client.expect(Refused)).code.value == "unknown_pairing"

@@ -1,0 +1,120 @@
+"""Who may come in: where a socket comes from, and how many may come from there.
+
+An address is an IPv4 address or an IPv6 /64, since every home has at least a /64 to pick addresses
+from. The limits are generous: an office behind one NAT is the best swarm there is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from p2pcdn.config import TrackerConfig
+from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.wire.candidate import IPAddress, parse_address
+from tracker.bucket import Bucket
+
+TIDY_AT = 1024
+"""Addresses without sockets that are remembered before they are looked through."""
+
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[\d.]+):\d+")
+
+
+@dataclass(slots=True)
+class _Visitor:
+    """What is known of one address."""
+
+    joins: Bucket
+    sockets: int = 0
+
+
+class Admission:
+    """Counts sockets and joins by address."""
+
+    def __init__(self, config: TrackerConfig) -> None:
+        self._config = config
+        self._proxies = config.proxy_networks
+        self._visitors: dict[object, _Visitor] = {}
+        self._idle = 0
+
+    def address_of(self, request: web.Request) -> IPAddress:
+        """Where a request comes from, as far as can be believed."""
+        peer = request.transport and request.transport.get_extra_info("peername")
+        if not peer:
+            raise ConnectionResetError  # it has gone already
+        address = parse_address(peer[0])
+        assert address is not None  # the server listens on TCP only
+        return self.believed(address, request.headers.getall("X-Forwarded-For", []))
+
+    def believed(self, address: IPAddress, forwarded: list[str]) -> IPAddress:
+        """The client behind the proxies that are trusted.
+
+        Each proxy appends whom it heard from, so the list is read from its end, and no further than
+        the last trusted one: what stands before that anybody may have written.
+        """
+        hops = [hop.strip() for line in forwarded for hop in line.split(",")]
+        while hops and any(address in network for network in self._proxies):
+            before = _parse_hop(hops.pop())
+            if before is None:
+                break
+            address = before
+        return address
+
+    @contextmanager
+    def socket(self, address: IPAddress, now: float) -> Iterator[None]:
+        """Hold a place for a socket from there; `RemoteError` if there is none."""
+        key = _key(address)
+        visitor = self._visitor(key, now)
+        if visitor.sockets >= self._config.sockets_per_address:
+            raise RemoteError(
+                ErrorCode.TOO_MANY,
+                f"{visitor.sockets} sockets are open from your address: close some first.",
+            )
+        if not visitor.sockets:
+            self._idle -= 1
+        visitor.sockets += 1
+        try:
+            yield
+        finally:
+            visitor.sockets -= 1
+            if not visitor.sockets:
+                self._idle += 1
+
+    def join(self, address: IPAddress, now: float) -> None:
+        """A socket from there joins; `RemoteError` if too many did in too short a time."""
+        if not self._visitor(_key(address), now).joins.try_take(now):
+            raise RemoteError(ErrorCode.TOO_FAST, "too many joins from your address")
+
+    def _visitor(self, key: object, now: float) -> _Visitor:
+        visitor = self._visitors.get(key)
+        if visitor is None:
+            if self._idle >= TIDY_AT:
+                self._tidy(now)
+            rate = self._config.joins_per_second
+            visitor = self._visitors[key] = _Visitor(Bucket(rate, max(1.0, rate), now))
+            self._idle += 1
+        return visitor
+
+    def _tidy(self, now: float) -> None:
+        """Forget those of whom there is nothing to remember."""
+        for key, visitor in list(self._visitors.items()):
+            if not visitor.sockets and visitor.joins.is_full(now):
+                del self._visitors[key]
+                self._idle -= 1
+
+
+def _key(address: IPAddress) -> object:
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.packed[:8]
+    return address.packed
+
+
+def _parse_hop(text: str) -> IPAddress | None:
+    """An address as proxies write it: some add the port, or brackets."""
+    match = _WITH_PORT.fullmatch(text)
+    return parse_address((match["v6"] or match["v4"]) if match else text)

@@ -1,0 +1,298 @@
+"""The tracker as a service: sockets in front, the mind behind, one timer.
+
+::
+
+    WebSocket --> Connection --Said--> Swarms --Tell--> Connection --> WebSocket
+                                         '--events--> Ledger <-- Api (/api/v1/...)
+    UDP --> StunServer
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import ip_network
+from itertools import count
+
+import structlog
+from aiohttp import web
+
+from p2pcdn.config import Config
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.swarm import Swarms
+from p2pcdn.core.swarm_ports import (
+    Arrived,
+    Closed,
+    Dismissed,
+    Input,
+    Left,
+    Opened,
+    Paired,
+    PairingFailed,
+    PairingLinked,
+    Reported,
+    Rules,
+    Said,
+    SwarmEvent,
+)
+from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.model import PROTOCOL
+from p2pcdn.service import error_response
+from p2pcdn.wire.candidate import IPAddress, Vantage
+from p2pcdn.wire.tracker import Join, Limits, ToTracker, Welcome
+from tracker import dashboard_files, metrics
+from tracker.admission import Admission
+from tracker.api import Api
+from tracker.connection import Connection
+from tracker.stun import StunServer
+
+PATH = "/tracker/v1"
+
+DRAIN_TIME = 0.4
+"""Seconds for sockets to close once the process is told to stop; those left are cut."""
+
+RETRY = (1.0, 5.0)
+"""Seconds between which a peer that is turned away for now is told to come back, so that not all
+of them do at the same time."""
+
+log = structlog.get_logger("p2pcdn.tracker")
+
+
+@dataclass(slots=True)
+class _Guest:
+    """An open socket and where it comes from."""
+
+    connection: Connection
+    address: IPAddress
+
+
+class Tracker:
+    """Matches peers and keeps the ledger (a `p2pcdn.service.Service`)."""
+
+    def __init__(self, config: Config, ledger: Ledger) -> None:
+        self._config = config
+        self._limits = config.tracker
+        self._ledger = ledger
+        self._swarms = Swarms(_rules(config), random.Random(os.urandom(32)))
+        self._admission = Admission(config.tracker)
+        self._api = Api(ledger)
+        self._stun = StunServer()
+        self._stun_url: str | None = None
+        self._advertised = tuple(ip_network(address) for address in config.peer.advertise)
+        self._address = ("127.0.0.1", 0)
+        self._guests: dict[int, _Guest] = {}
+        self._runs: set[asyncio.Future[None]] = set()
+        self._numbers = count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining = False
+
+    # The service
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        yield web.get(PATH, self._socket)
+        yield from self._api.routes()
+        yield from dashboard_files.routes()
+
+    def bound(self, host: str, port: int) -> None:
+        """Where the server is reached: STUN answers at the same number."""
+        self._address = (host, port)
+
+    async def start(self) -> None:
+        self._api.start()
+        if self._limits.stun:
+            self._start_stun()
+
+    async def drain(self) -> None:
+        """Tell every peer to come back in a moment."""
+        self._draining = True
+        self._api.drain()
+        for guest in list(self._guests.values()):
+            guest.connection.refuse(
+                RemoteError(ErrorCode.DRAINING, "this tracker is going away"), _retry_after()
+            )
+        if self._runs:
+            await asyncio.wait(self._runs, timeout=DRAIN_TIME)
+
+    async def close(self) -> None:
+        for guest in self._guests.values():
+            guest.connection.abort()
+        self._stun.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._api.close()
+
+    def problems(self) -> list[str]:
+        return []
+
+    def _start_stun(self) -> None:
+        host, port = self._address
+        try:
+            self._stun.open(host, port)
+        except OSError as error:
+            # Peers on one network link all the same, so this is no reason not to start.
+            log.warning("no_stun", udp_port=port, error=error.strerror or str(error))
+        else:
+            self._stun_url = f"stun::{port}"
+
+    # Sockets
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        response = Connection.response(self._limits)
+        if not response.can_prepare(request).ok:
+            return error_response(
+                HTTPStatus.UPGRADE_REQUIRED,
+                "upgrade_required",
+                "The tracker speaks WebSocket here: connect with ws:// or wss://.",
+                {
+                    "Upgrade": "websocket",
+                    "Connection": "Upgrade",
+                    "Sec-WebSocket-Version": "13",
+                },
+            )
+        if self._draining:
+            raise RemoteError(ErrorCode.DRAINING, "This tracker is going away.")
+        address = self._admission.address_of(request)
+        with self._admission.socket(address, self._now()):
+            await response.prepare(request)
+            await self._serve(response, request, address)
+        return response
+
+    async def _serve(
+        self, response: web.WebSocketResponse, request: web.Request, address: IPAddress
+    ) -> None:
+        number = next(self._numbers)
+        guest = _Guest(
+            Connection(
+                response,
+                request,
+                self._limits,
+                hear=lambda message: self._hear(number, message),
+                count=self._ledger.signalled,
+            ),
+            address,
+        )
+        self._guests[number] = guest
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._runs.add(done)
+        metrics.SOCKETS.inc()
+        vantage = Vantage(address, is_ours, self._advertised)
+        try:
+            self._think(Opened(number, vantage))
+            guest.connection.tell(self._welcome())
+            await guest.connection.run()
+        finally:
+            del self._guests[number]
+            metrics.SOCKETS.dec()
+            self._think(Closed(number))
+            self._runs.discard(done)
+            done.set_result(None)
+
+    def _welcome(self) -> Welcome:
+        limits = self._limits
+        return Welcome(
+            protocol=PROTOCOL,
+            nonce=secrets.token_hex(16),
+            limits=Limits(limits.message_bytes, int(limits.messages_per_second), limits.links),
+            report_every=limits.report_every,
+            stun=self._stun_url,
+        )
+
+    def _hear(self, number: int, message: ToTracker) -> None:
+        guest = self._guests[number]
+        if isinstance(message, Join):
+            try:
+                self._admission.join(guest.address, self._now())
+            except RemoteError as error:
+                guest.connection.refuse(error, _retry_after())
+                return
+        self._think(Said(number, message))
+
+    # The mind
+
+    def _think(self, message: Input) -> None:
+        self._swarms.receive(message, self._now())
+        self._act()
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._swarms.on_timer(self._now())
+        self._act()
+
+    def _act(self) -> None:
+        """Do what the mind has decided."""
+        for tell in self._swarms.take_messages():
+            guest = self._guests.get(tell.socket)
+            if guest is not None:
+                guest.connection.tell(tell.message)
+        now = self._now()
+        for event in self._swarms.take_events():
+            self._note(event, now)
+        self._set_timer(self._swarms.timer_at())
+
+    def _note(self, event: SwarmEvent, now: float) -> None:
+        match event:
+            case Arrived(peer=peer, content=content, viewer=viewer):
+                metrics.PEERS.inc()
+                self._ledger.joined(peer, content, now, viewer=viewer)
+            case Left(peer=peer):
+                metrics.PEERS.dec()
+                self._ledger.left(peer, now)
+            case Paired(pairing=pairing, a=a, b=b):
+                metrics.PAIRINGS.labels("introduced").inc()
+                self._ledger.paired(pairing, a, b)
+            case PairingLinked(took=took):
+                metrics.PAIRINGS.labels("linked").inc()
+                metrics.LINK_TIME.inc(took / 1000)
+            case PairingFailed():
+                metrics.PAIRINGS.labels("failed").inc()
+            case Reported(peer=peer, report=report):
+                self._ledger.report(peer, report, now)
+            case Dismissed(socket=number, code=code):
+                guest = self._guests.get(number)
+                if guest is not None:
+                    guest.connection.dismiss(code)
+
+    def _set_timer(self, at: float | None) -> None:
+        if self._timer is not None:
+            if self._timer.when() == at:
+                return
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = None if at is None else loop.call_at(at, self._wake)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def is_ours(address: IPAddress) -> bool:
+    """Whether an address is an interface of this machine: then, and only then, one can bind it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
+
+
+def _rules(config: Config) -> Rules:
+    limits = config.tracker
+    return Rules(
+        sites=frozenset(limits.sites or (config.site,)),
+        neighbours=limits.neighbours,
+        links=limits.links,
+        pending_offers=limits.pending_offers,
+        peers_per_hour=limits.peers_per_hour,
+        candidates=limits.candidates,
+        sdp_bytes=limits.sdp_bytes,
+    )
+
+
+def _retry_after() -> float:
+    return round(random.uniform(*RETRY), 1)

@@ -1,0 +1,20 @@
+"""The tracker's figures for Prometheus. No label names a peer, a content or an address."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+SOCKETS = Gauge("p2pcdn_tracker_sockets", "WebSockets open now.")
+PEERS = Gauge("p2pcdn_tracker_peers", "Peers in swarms now.")
+MESSAGES = Counter("p2pcdn_tracker_messages", "Messages of peers, by type.", ["type"])
+REFUSED = Counter("p2pcdn_tracker_refused", "Sockets turned away or dropped, by code.", ["code"])
+PAIRINGS = Counter(
+    "p2pcdn_tracker_pairings",
+    "Introductions: made, come to a link, come to nothing.",
+    ["outcome"],
+)
+LINK_TIME = Counter(
+    "p2pcdn_tracker_link_seconds",
+    "Time from hearing of a pairing to an open channel, as peers say; divide by linked pairings.",
+)
+STUN = Counter("p2pcdn_stun_answers", "STUN Binding requests answered.")

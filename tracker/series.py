@@ -1,0 +1,64 @@
+"""The last minutes, second by second: what came from where."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from p2pcdn.core.ledger import Summary
+
+EVERY = 1.0
+"""Seconds between two samples."""
+LASTS = 900
+"""Samples that are kept: a quarter of an hour."""
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One second. Peers report every few seconds, so their bytes come in steps."""
+
+    at: float
+    """Seconds since 1970."""
+    origin_bytes: int
+    peer_bytes: int
+    """Confirmed."""
+    waste_bytes: int
+    overhead_bytes: int
+    viewers: int
+    offload: float
+    """Of everything so far, as in the summary."""
+
+
+class Series:
+    """A ring of samples, each known by its number."""
+
+    def __init__(self) -> None:
+        self._samples: deque[Sample] = deque(maxlen=LASTS)
+        self._last: Summary | None = None
+        self.count = 0
+        """How many samples there have ever been."""
+
+    def add(self, summary: Summary, at: float) -> None:
+        """Note how far things are; the first call only sets the mark to count from."""
+        before, self._last = self._last, summary
+        if before is None:
+            return
+        self.count += 1
+        self._samples.append(
+            Sample(
+                at=at,
+                origin_bytes=summary.origin_bytes - before.origin_bytes,
+                # A viewer may report more than the other end does; then it is taken back here.
+                peer_bytes=summary.peer_bytes_confirmed - before.peer_bytes_confirmed,
+                waste_bytes=summary.waste_bytes - before.waste_bytes,
+                overhead_bytes=summary.overhead_bytes - before.overhead_bytes,
+                viewers=summary.viewers,
+                offload=summary.offload,
+            )
+        )
+
+    def since(self, number: int) -> Sequence[Sample]:
+        """The samples after the first ``number`` ones, as far as they are kept."""
+        new = min(self.count - number, len(self._samples))
+        return list(self._samples)[len(self._samples) - new :]
