@@ -49,7 +49,7 @@ check: $(BROWSER)/node_modules/.installed $(VENV)/.installed-dev
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev
-	@$(BIN)/python -m bench.loops
+	@$(BIN)/python -m bench.loops --rounds 5
 
 .PHONY: bundle
 bundle: $(BUNDLE)
