@@ -1,0 +1,30 @@
+// @ts-check
+/** The demo page: it makes a player, and shows what the snippet makes of it. */
+
+import { byId, show } from "./format.js";
+import { setUpPanel } from "./panel.js";
+import { play } from "./player.js";
+import { setUpSwitches } from "./switches.js";
+import { followTotals } from "./totals.js";
+
+const kind = new URLSearchParams(location.search).has("live") ? "live" : "vod";
+
+/** Works without the clipboard, which insecure pages don't have: the text is selected. */
+async function copySnippet() {
+  const text = byId("snippet");
+  getSelection()?.selectAllChildren(text);
+  await navigator.clipboard?.writeText(text.textContent ?? "");
+  show("copy", navigator.clipboard ? "Copied" : "Press Ctrl+C");
+  setTimeout(() => show("copy", "Copy"), 2000);
+}
+
+document.querySelector(`nav [data-kind=${kind}]`)?.setAttribute("aria-current", "page");
+byId("another").setAttribute("href", location.href);
+show("snippet", `<script defer src="${location.origin}/p2pcdn.js" data-site="pk_demo"></script>`);
+byId("copy").addEventListener("click", () => void copySnippet());
+
+const hls = play(/** @type {HTMLVideoElement} */ (byId("video")), kind);
+setUpSwitches(kind);
+followTotals();
+// Deferred scripts run in the order of their tags: the snippet is there once the page is.
+addEventListener("DOMContentLoaded", () => setUpPanel(hls));
