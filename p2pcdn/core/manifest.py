@@ -39,24 +39,34 @@ ANSWER_TIMEOUT = 10.0
 
 
 @dataclass(slots=True)
-class _Pause:
-    """When something that failed may be tried again."""
+class _Question:
+    """Something that the origin is asked for, once at a time and with a pause after a failure."""
 
+    since: float | None = None
+    """When it was asked, if it is not answered yet."""
     until: float | None = None
-    length: float = FIRST_PAUSE
+    """When the pause ends, if there is one."""
+    pause: float = FIRST_PAUSE
 
-    def failed(self, now: float) -> None:
-        self.until = now + self.length
-        self.length = min(self.length * 2, LONGEST_PAUSE)
-
-    def succeeded(self) -> None:
-        self.until, self.length = None, FIRST_PAUSE
-
-    def over(self, now: float) -> bool:
-        """Whether there is none (any more)."""
+    def may_ask(self, now: float) -> bool:
         if self.until is not None and self.until <= now:
             self.until = None
-        return self.until is None
+        return self.since is None and self.until is None
+
+    def answered(self) -> None:
+        self.since, self.until, self.pause = None, None, FIRST_PAUSE
+
+    def failed(self, now: float) -> None:
+        if self.since is not None:
+            self.since, self.until = None, now + self.pause
+            self.pause = min(self.pause * 2, LONGEST_PAUSE)
+
+    def timer_at(self) -> float | None:
+        return self.until if self.since is None else self.since + ANSWER_TIMEOUT
+
+    def on_timer(self, now: float) -> None:
+        if self.since is not None and self.since + ANSWER_TIMEOUT <= now:
+            self.failed(now)
 
 
 @dataclass(slots=True)
@@ -65,7 +75,6 @@ class _Claim:
 
     record: SegmentRecord
     hashes: list[bytes]
-    since: float
 
 
 class Manifest:
@@ -83,11 +92,11 @@ class Manifest:
         self._first = 0
         """Sequence of the oldest segment of the rendition."""
         self._need: list[int] = []
-        self._page_since: float | None = None
-        self._page_for: int | None = None
+        self._page = _Question()
+        self._page_for = 0
         """The segment that the page was asked for."""
-        self._hashes_since: float | None = None
-        self._pause = _Pause()
+        self._proof = _Question()
+        """Hashes; it is answered when they have been checked."""
         self._events: list[Event] = []
 
     # What is known
@@ -118,12 +127,9 @@ class Manifest:
         match message:
             case ManifestArrived(page):
                 changed = self._take_page(page, now)
-                self._page_since = self._page_for = None
             case ManifestFailed():
-                self._page_since = None
-                self._pause.failed(now)
+                self._page.failed(now)
             case HashesArrived(sequences=sequences, data=data):
-                self._hashes_since = None
                 self._take_hashes(sequences, data, now)
         self._ask(now)
         return changed
@@ -133,26 +139,23 @@ class Manifest:
         claim = self._claims.pop(check, None)
         if claim is None:
             return None
-        sequence = claim.record.sequence
         if not ok:
-            self._pause.failed(now)
-        elif self._records.get(sequence) == claim.record:
-            self._pause.succeeded()
-            self._hashes[sequence] = claim.hashes
-            return sequence
-        return None
+            self._proof.failed(now)
+        elif not self._claims and self._proof.since is not None:
+            self._proof.answered()
+        sequence = claim.record.sequence
+        if not ok or self._records.get(sequence) != claim.record:
+            return None
+        self._hashes[sequence] = claim.hashes
+        return sequence
 
     def timer_at(self) -> float | None:
-        times = [since + ANSWER_TIMEOUT for since in self._under_way()]
-        if self._pause.until is not None:
-            times.append(self._pause.until)
-        return min(times, default=None)
+        times = (self._page.timer_at(), self._proof.timer_at())
+        return min((at for at in times if at is not None), default=None)
 
     def on_timer(self, now: float) -> None:
-        if any(since + ANSWER_TIMEOUT <= now for since in self._under_way()):
-            self._page_since = self._hashes_since = None
-            self._claims.clear()
-            self._pause.failed(now)
+        self._page.on_timer(now)
+        self._proof.on_timer(now)
         self._ask(now)
 
     def take_events(self) -> list[Event]:
@@ -161,28 +164,21 @@ class Manifest:
 
     # Asking
 
-    def _under_way(self) -> list[float]:
-        asked = [since for since in (self._page_since, self._hashes_since) if since is not None]
-        return asked + [claim.since for claim in self._claims.values()]
-
     def _unknown(self) -> int | None:
         """The first needed segment that has no record and may have one."""
         unknown = (s for s in self._need if s not in self._records and s >= self._first)
         return next(unknown, None)
 
     def _ask(self, now: float) -> None:
-        if not self._pause.over(now):
-            return
-        if self._page_since is None:
-            unknown = self._unknown()
-            if unknown is not None:
-                self._page_since, self._page_for = now, unknown
-                self._events.append(FetchManifest(self.rendition, unknown))
-        if self._hashes_since is None and not self._claims:
-            span = self._unproved()
-            if span is not None:
-                self._hashes_since = now
-                self._events.append(FetchHashes(self.rendition, span))
+        unknown = self._unknown()
+        if self._page.may_ask(now) and unknown is not None:
+            self._page.since, self._page_for = now, unknown
+            self._events.append(FetchManifest(self.rendition, unknown))
+        unproved = self._unproved()
+        if self._proof.may_ask(now) and unproved is not None:
+            self._proof.since = now
+            self._claims.clear()
+            self._events.append(FetchHashes(self.rendition, unproved))
 
     def _unproved(self) -> Span | None:
         """The first run of needed segments with a record and no hashes, no longer than a page."""
@@ -204,7 +200,7 @@ class Manifest:
         ours = page.content == self.content and page.rendition == self.rendition
         if not ours or page.time < self._time:
             # A rolled-back or stale page would bring old segments back.
-            self._pause.failed(now)
+            self._page.failed(now)
             return []
         self._time = page.time
         changed = []
@@ -215,10 +211,10 @@ class Manifest:
                 self._hashes.pop(record.sequence, None)
             self._records[record.sequence] = record
         self._forget_before(page.first)
-        if self._page_for is None or self._page_for in self._records:
-            self._pause.succeeded()
+        if self._page_for in self._records:
+            self._page.answered()
         else:
-            self._pause.failed(now)  # not there yet, or not any more
+            self._page.failed(now)  # not there yet, or not any more
         return changed
 
     def _forget_before(self, first: int) -> None:
@@ -233,18 +229,19 @@ class Manifest:
         lists = (
             split_hashes(data, known) if data is not None and len(known) == len(records) else None
         )
-        if lists is None:
-            self._pause.failed(now)
+        if not lists:
+            self._proof.failed(now)
             return
+        self._proof.since = now  # the checks are given their time, too
         for record, joined in zip(known, lists, strict=True):
-            self._prove(record, joined, now)
+            self._prove(record, joined)
 
-    def _prove(self, record: SegmentRecord, joined: bytes, now: float) -> None:
+    def _prove(self, record: SegmentRecord, joined: bytes) -> None:
         hashes = [
             joined[at * HASH_SIZE : (at + 1) * HASH_SIZE]
             for at in range(chunk_count(record.length))
         ]
         check = next(self._numbers)
-        self._claims[check] = _Claim(record, hashes, now)
+        self._claims[check] = _Claim(record, hashes)
         preimage = root_input(self.content, self.rendition, record.sequence, record.length, hashes)
         self._events.append(Check(check, preimage, bytes.fromhex(record.root)))

@@ -201,17 +201,17 @@ class Node:
     # The player
 
     def _permit(self, allow: Allow, now: float) -> None:
-        if allow.upload != self._allow.upload:
-            kind = Have if allow.upload else Gone
-            self._neighbours.announce(kind, self._holdings(), now)
-        self._allow = allow
+        before, self._allow = self._allow, allow
         self._signaling.upload = allow.upload
         if not allow.p2p:
+            self.farewell()
             for link in self._neighbours.all():
                 self._neighbours.end(link, "closed", now)
-            self._signaling.leave()
-        else:
-            self._signaling.tell(Move(allow.upload, self._position()))
+            return
+        if allow.upload != before.upload:
+            kind = Have if allow.upload else Gone
+            self._neighbours.announce(kind, self._holdings(), now)
+        self._signaling.tell(Move(allow.upload, self._position()))
 
     def _ahead(self) -> list[SegmentKey]:
         """The segments that lie ahead of what the player has asked for: at least one, but no more
@@ -476,7 +476,7 @@ class Node:
         )
 
     def farewell(self) -> None:
-        """Say the last figures and leave: the page is closing."""
+        """Say the last figures and leave the swarm. Links stay; the page may be closing."""
         self._signaling.tell(self._figures())
         self._signaling.leave()
 
