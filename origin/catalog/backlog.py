@@ -71,8 +71,9 @@ class Backlog:
         try:
             edition = await self._edition(path)
             for piece in list(edition.pieces.values()):
-                if _may_stand_alone(piece.stretch.path):
-                    self._parts.add(piece.stretch.path)
+                part = piece.stretch.path
+                if part != path and _may_stand_alone(part):
+                    self._parts.add(part)
                 await self._studio.hasher.prepare(piece.stretch)
         except (ChangedError, NotReadyError):
             return  # next time

@@ -24,6 +24,10 @@ _LONGEST_URI = 2048
 _LONGEST_AWAIT = 10.0
 """Seconds to wait for a segment that is named but not there: about one target duration."""
 
+_SETTLING = 0.5
+"""Seconds for which a live playlist has to stay as it is if it ends in the middle of a line, or
+names less than before: its encoder may write it in place, or may have begun anew."""
+
 
 class Stretch(NamedTuple):
     """A run of bytes in one version of a file: what is hashed."""
@@ -58,8 +62,7 @@ class Edition:
     begin: int = 0
     """Where the playlist starts to count."""
     awaited: float = 0.0
-    """Seconds that are worth waiting for segments that the playlist names and that are not there
-    yet; 0 if there are none."""
+    """Seconds that are worth waiting for a better one: something seems to be half written."""
     time: int = 0
     """When it came to be, in milliseconds since 1970."""
 
@@ -140,27 +143,35 @@ def edition_of_playlist(
         pieces,
         document,
         begin=playlist.first,
-        awaited=_awaited(playlist, lacking > max(pieces, default=-1)),
+        awaited=_awaited(document, playlist, previous, lacking > max(pieces, default=-1)),
     )
 
 
-def _awaited(playlist: MediaPlaylist, newest_lacks: bool) -> float:
-    # What lacks before the newest was deleted, or will never come.
-    if not playlist.live or not newest_lacks:
+def _awaited(
+    document: Document, playlist: MediaPlaylist, previous: Edition | None, newest_lacks: bool
+) -> float:
+    if not playlist.live:
         return 0.0
-    return min(playlist.target or 1.0, _LONGEST_AWAIT)
+    if newest_lacks:  # what lacks before the newest was deleted, or will never come
+        return min(playlist.target or 1.0, _LONGEST_AWAIT)
+    goes_back = previous is not None and _last(playlist) < previous.last
+    return _SETTLING if goes_back or not document.data.endswith(b"\n") else 0.0
+
+
+def _last(playlist: MediaPlaylist) -> int:
+    return playlist.segments[-1].sequence if playlist.segments else playlist.first - 1
 
 
 def _kept(
     playlist: MediaPlaylist, previous: Edition | None, content: str, window: int
 ) -> Iterable[Piece]:
-    named = [segment.sequence for segment in playlist.segments]
-    if previous is None or previous.content != content or not playlist.live or not named:
+    if previous is None or previous.content != content or not playlist.live:
         return []
-    if named[-1] < previous.last:
+    if not playlist.segments or _last(playlist) < previous.last:
         return []  # the encoder began anew
-    dropped = [piece for piece in previous.pieces.values() if piece.sequence < named[0]]
-    room = max(0, window - len(named))
+    oldest = playlist.segments[0].sequence
+    dropped = [piece for piece in previous.pieces.values() if piece.sequence < oldest]
+    room = max(0, window - len(playlist.segments))
     return dropped[-room:] if room else []
 
 

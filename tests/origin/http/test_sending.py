@@ -22,8 +22,8 @@ from origin.http.meter import Meter
 from origin.http.representation import Content, Representation
 from origin.http.sending import Sender
 from origin.http_error import HttpError
-from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.config import Tls
+from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.service import Server, ssl_context
 from tests.certificates import make_certificate
 from tests.origin.conftest import Totals

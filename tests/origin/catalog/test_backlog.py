@@ -1,0 +1,97 @@
+"""Hashing ahead of demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from origin.catalog.backlog import Backlog
+from origin.catalog.edition import Edition
+from origin.catalog.rendition import Rendition, Studio
+from tests.origin.catalog.conftest import GatedDirectory
+from tests.origin.media_files import multivariant_playlist, write, write_vod
+
+
+@pytest.fixture
+def backlog(studio: Studio) -> Backlog:
+    async def edition(path: str) -> Edition:
+        return await Rendition(path, studio).current()
+
+    return Backlog(studio, edition)
+
+
+def hashed(source: GatedDirectory) -> list[str]:
+    return sorted(path for path in source.opened if not path.endswith(".m3u8"))
+
+
+def unmount(content: Path) -> None:
+    content.rename(content.with_name("elsewhere"))
+
+
+async def test_segments_and_single_files_each_once(
+    backlog: Backlog, content: Path, source: GatedDirectory
+) -> None:
+    write_vod(content / "demo", segments=2)
+    write(content / "demo" / "all.m3u8", multivariant_playlist(["480p.m3u8"]))
+    write(content / "movie.mp4", b"x" * 10)
+    await backlog.work()
+    await backlog.work()
+    assert hashed(source) == ["demo/480p_0.ts", "demo/480p_1.ts", "movie.mp4"]
+
+
+async def test_a_file_of_a_playlist_does_not_stand_alone(
+    backlog: Backlog, content: Path, source: GatedDirectory, studio: Studio
+) -> None:
+    write(content / "all.mp4", b"x" * 10)
+    write(content / "a.m3u8", "#EXTM3U\n#EXT-X-BYTERANGE:5@2\n#EXTINF:2,\nall.mp4\n#EXT-X-ENDLIST")
+    write(content / "stray.ts", b"x")
+    write(content / "page.html", b"x")
+    await backlog.work()
+    assert hashed(source) == ["all.mp4"]
+    rows = studio.store._database.execute("SELECT path, offset, length FROM hashes").fetchall()
+    assert rows == [("all.mp4", 2, 5)]
+
+
+async def test_what_is_new_or_changed_is_next(
+    backlog: Backlog, content: Path, source: GatedDirectory, studio: Studio
+) -> None:
+    write(content / "a.mp4", b"x")
+    await backlog.work()
+    write(content / "a.mp4", b"y")
+    write(content / "b.mp4", b"x")
+    studio.library._stale_at = 0.0
+    await backlog.work()
+    assert hashed(source) == ["a.mp4", "a.mp4", "b.mp4"]
+
+
+async def test_what_is_damaged_stops_nobody(
+    backlog: Backlog, content: Path, source: GatedDirectory
+) -> None:
+    write(content / "a.m3u8", "#EXTM3U\n#EXTINF:x,\na.ts\n#EXT-X-ENDLIST\n")
+    write_vod(content, "b", segments=1)
+    await backlog.work()
+    assert hashed(source) == ["b_0.ts"]
+
+
+async def test_hashes_of_deleted_files_go(backlog: Backlog, content: Path, studio: Studio) -> None:
+    write(content / "a.mp4", b"x")
+    write(content / "b.mp4", b"x")
+    await backlog.work()
+    (content / "a.mp4").unlink()
+    backlog._prune_at = 0.0
+    await backlog.work()
+    rows = studio.store._database.execute("SELECT path FROM hashes").fetchall()
+    assert rows == [("b.mp4",)]
+
+
+async def test_but_not_when_the_disk_is_not_there(
+    backlog: Backlog, content: Path, studio: Studio
+) -> None:
+    write(content / "a.mp4", b"x")
+    await backlog.work()
+    unmount(content)
+    backlog._prune_at = 0.0
+    await backlog.work()
+    rows = studio.store._database.execute("SELECT path FROM hashes").fetchall()
+    assert rows == [("a.mp4",)]

@@ -1,0 +1,133 @@
+"""The catalog: what is shown of live playlists, and what stays in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from origin.catalog import catalog as catalog_module
+from origin.catalog.catalog import Catalog
+from origin.catalog.hash_store import HashStore
+from p2pcdn.errors import SourceError
+from tests.origin.catalog.conftest import SITE, GatedDirectory
+from tests.origin.media_files import media_playlist, multivariant_playlist, write, write_vod
+from tests.origin.waiting import until
+
+
+@pytest.fixture
+async def catalog(source: GatedDirectory, tmp_path: Path) -> AsyncIterator[Catalog]:
+    store = HashStore(tmp_path / "data")
+    catalog = Catalog(source, store, site=SITE, window=8)
+    yield catalog
+    source.release()
+    catalog.drain()
+    await catalog.close()
+    store.close()
+
+
+def publish(content: Path, last: int, *, live: bool = True) -> bytes:
+    write(content / f"{last}.ts", f"segment {last}")
+    names = [f"{number}.ts" for number in range(last + 1)]
+    return write(content / "live.m3u8", media_playlist(names, live=live))
+
+
+async def test_finished_playlists_are_shown_as_they_are(catalog: Catalog, content: Path) -> None:
+    write_vod(content)
+    all_of_it = write(content / "all.m3u8", multivariant_playlist(["480p.m3u8"]))
+    document, live = await catalog.playlist("all.m3u8")
+    assert (document.data, live) == (all_of_it, False)
+    document, live = await catalog.playlist("480p.m3u8")
+    assert not live
+    changed = write(content / "480p.m3u8", media_playlist(["480p_0.ts"]))
+    document, live = await catalog.playlist("480p.m3u8")
+    assert (document.data, live) == (changed, False)
+
+
+async def test_live_playlists_are_shown_by_editions(
+    catalog: Catalog, content: Path, source: GatedDirectory
+) -> None:
+    before = publish(content, 0)
+    document, live = await catalog.playlist("live.m3u8")
+    assert (document.data, live) == (before, True)
+    source.hold("1.ts")
+    after = publish(content, 1)
+    assert (await catalog.playlist("live.m3u8"))[0].data == before
+    source.release()
+    await catalog._renditions["live.m3u8"].refresh()
+    assert (await catalog.playlist("live.m3u8"))[0].data == after
+
+
+async def test_so_is_the_last_version(
+    catalog: Catalog, content: Path, source: GatedDirectory
+) -> None:
+    before = publish(content, 0)
+    await catalog.playlist("live.m3u8")
+    source.hold("1.ts")
+    after = publish(content, 1, live=False)
+    assert await catalog.playlist("live.m3u8") == (
+        (await catalog.edition("live.m3u8")).document,
+        True,
+    )
+    assert (await catalog.playlist("live.m3u8"))[0].data == before
+    source.release()
+    await catalog._renditions["live.m3u8"].refresh()
+    document, live = await catalog.playlist("live.m3u8")
+    assert (document.data, live) == (after, False)
+
+
+async def test_segments_of_live_playlists_are_known(catalog: Catalog, content: Path) -> None:
+    write_vod(content)
+    publish(content, 0)
+    await catalog.edition("480p.m3u8")
+    await catalog.edition("live.m3u8")
+    assert catalog.is_live_segment("0.ts")
+    assert not catalog.is_live_segment("480p_0.ts")
+    publish(content, 1, live=False)
+    await catalog.edition("live.m3u8")
+    assert not catalog.is_live_segment("0.ts")
+
+
+async def test_what_does_not_exist_leaves_no_trace(catalog: Catalog, content: Path) -> None:
+    write(content / "all.m3u8", multivariant_playlist(["480p.m3u8"]))
+    for path in ("none.m3u8", "none.mp4"):
+        with pytest.raises(SourceError):
+            await catalog.edition(path)
+    with pytest.raises(SourceError):
+        await catalog.playlist("none.m3u8")
+    assert not catalog._renditions
+    catalog.doubt("none.m3u8")
+
+
+async def test_finished_renditions_leave_memory_by_turns(
+    catalog: Catalog, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_module, "_MOST_PIECES", 4)
+    publish(content, 9)
+    await catalog.edition("live.m3u8")
+    for name in ("a", "b", "c"):
+        write_vod(content, name, segments=2)
+        await catalog.edition(f"{name}.m3u8")
+        await catalog.edition("a.m3u8")
+    assert list(catalog._renditions) == ["live.m3u8", "c.m3u8", "a.m3u8"]
+    assert list((await catalog.edition("b.m3u8")).pieces) == [0, 1]
+
+
+async def test_it_watches_and_hashes_by_itself(
+    catalog: Catalog, content: Path, source: GatedDirectory
+) -> None:
+    publish(content, 0)
+    write_vod(content / "demo")
+    catalog.start()
+    await until(lambda: catalog.is_live_segment("0.ts"))
+    publish(content, 1)
+    await until(lambda: catalog.is_live_segment("1.ts"))
+    await until(lambda: "demo/480p_2.ts" in source.opened)
+
+
+async def test_long_waits_end_with_it(catalog: Catalog, content: Path) -> None:
+    publish(content, 0)
+    assert (await catalog.newer_than("live.m3u8", 0, 0.01)).last == 0
+    catalog.drain()
+    assert (await catalog.newer_than("live.m3u8", 0, 60)).last == 0

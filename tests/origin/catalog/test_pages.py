@@ -1,0 +1,88 @@
+"""Pages: records that anybody can verify."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from origin.catalog.edition import Edition
+from origin.catalog.hashing import ChangedError
+from origin.catalog.pages import Pages, blob
+from origin.catalog.rendition import Rendition, Studio
+from p2pcdn.model import CHUNK_SIZE, Span
+from p2pcdn.wire.codec import decode_manifest
+from p2pcdn.wire.manifest import RenditionManifest, root_input, split_hashes
+from tests.origin.catalog.conftest import SITE, GatedDirectory
+from tests.origin.media_files import media_playlist, write, write_vod
+
+
+@pytest.fixture
+def pages(studio: Studio) -> Pages:
+    return Pages(SITE, studio.hasher)
+
+
+async def edition_of(studio: Studio, path: str) -> Edition:
+    return await Rendition(path, studio).current()
+
+
+def decoded(data: bytes) -> RenditionManifest:
+    page = decode_manifest(data)
+    assert isinstance(page, RenditionManifest)
+    return page
+
+
+async def test_records_and_hash_lists_fit_the_segments(
+    studio: Studio, pages: Pages, content: Path
+) -> None:
+    segments = write_vod(content / "demo")
+    edition = await edition_of(studio, "demo/480p.m3u8")
+    page = decoded((await pages.page(edition, 0)).data)
+    assert (page.site, page.content, page.rendition) == (SITE, edition.content, "demo/480p.m3u8")
+    assert (page.first, page.last, page.live, page.time) == (0, 2, False, edition.time)
+    lists = split_hashes((await pages.hashes(edition, Span(0, 2))).data, page.segments)
+    assert lists is not None
+    for record, hashes, data in zip(page.segments, lists, segments, strict=True):
+        chunks = [data[at : at + CHUNK_SIZE] for at in range(0, len(data), CHUNK_SIZE)]
+        digests = [hashlib.sha256(chunk).digest() for chunk in chunks]
+        assert hashes == b"".join(digests)
+        assert record.length == len(data)
+        preimage = root_input(page.content, page.rendition, record.sequence, record.length, digests)
+        assert record.root == hashlib.sha256(preimage).hexdigest()
+
+
+async def test_a_page_costs_the_hashing_of_its_own_segments(
+    studio: Studio, pages: Pages, content: Path, source: GatedDirectory
+) -> None:
+    for n in range(130):
+        write(content / f"{n}.ts", f"segment {n}")
+    write(content / "a.m3u8", media_playlist(f"{n}.ts" for n in range(130)))
+    edition = await edition_of(studio, "a.m3u8")
+    source.opened.clear()
+    page = decoded((await pages.page(edition, 129)).data)
+    assert [record.sequence for record in page.segments] == [128, 129]
+    assert sorted(source.opened) == ["128.ts", "129.ts"]
+    assert (page.first, page.last) == (0, 129)
+
+
+async def test_a_page_is_made_once(studio: Studio, pages: Pages, content: Path) -> None:
+    write_vod(content)
+    edition = await edition_of(studio, "480p.m3u8")
+    assert await pages.page(edition, 0) is await pages.page(edition, 2)
+
+
+async def test_a_file_that_changed_makes_no_page(
+    studio: Studio, pages: Pages, content: Path
+) -> None:
+    write_vod(content)
+    edition = await edition_of(studio, "480p.m3u8")
+    write(content / "480p_1.ts", b"other")
+    with pytest.raises(ChangedError):
+        await pages.page(edition, 0)
+
+
+def test_tags_say_what_is_in_it() -> None:
+    assert blob(b"a") == blob(b"a")
+    assert blob(b"a").etag != blob(b"b").etag
+    assert blob(b"a").etag.startswith('"')
