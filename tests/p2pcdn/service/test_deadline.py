@@ -39,7 +39,7 @@ async def test_more_bytes_do_not_turn_the_clock_back() -> None:
     async with hosted() as server, connected(server) as wire:
         wire.send("GET / HTTP/1.1\r\n")
         dripping = asyncio.create_task(drip(wire.writer, "X-Slow: 1\r\n"))
-        assert b" 408 " in await wire.ended()
+        await wire.ended()  # the 408 may be lost: whoever still writes gets a reset
         dripping.cancel()
 
 

@@ -1,0 +1,40 @@
+"""The options that servers share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.p2pcdn.cli.calling import call
+
+
+def show(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    called = call(capsys, "config", "--show", *words)
+    assert called.code == 0, called.err
+    return called.out
+
+
+def test_a_flag_of_its_own_beats_set(capsys: pytest.CaptureFixture[str]) -> None:
+    out = show(capsys, "--set", "listen=:1", "--listen", ":2", "--set", "site=a", "--set", "site=b")
+    assert 'listen = ":2"' in out
+    assert 'site = "b"' in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "tracker.links"], "--set takes KEY=VALUE"),
+        (["--set", "tracker.lnks=1"], "the nearest is tracker.links"),
+        (["--listen", "here"], "listen is HOST:PORT"),
+        (["--config", "none.toml"], "none.toml cannot be read"),
+        (["--log-level", "loud"], "is not one of"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    called = call(capsys, "config", "--show", *words)
+    assert called.code == 2
+    assert said in called.err
+    assert called.err.count("\n") == 1

@@ -1,0 +1,61 @@
+"""`p2pcdn serve`: both servers on one port, and what it prints."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.p2pcdn.cli.calling import call, serving
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def test_it_serves_and_says_where(tmp_path: Path) -> None:
+    (tmp_path / "film.bin").write_bytes(b"film")
+    with serving("serve", "--content", str(tmp_path), "--data", str(tmp_path / "data")) as command:
+        snippet = command.read("Snippet")
+        url = command.lines[next(iter(command.lines))]
+        assert command.lines["Media"] == f"{url}/media/ from {tmp_path}"
+        assert command.lines["Dashboard"] == f"{url}/dashboard/"
+        assert snippet == f'<script defer src="{url}/p2pcdn.js" data-site="pk_demo"></script>'
+        assert get(f"{url}/media/film.bin") == b"film"
+        assert json.loads(get(f"{url}/api/v1/summary"))["origin_bytes"] >= 0
+        assert get(f"{url}/p2pcdn.js").startswith(b"/*! p2pcdn ")
+        assert get(f"{url}/readyz?verbose") == b"ok\n"
+        assert command.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "Say what to serve: --content DIR"),
+        (["--content", "/no/such/place"], "/no/such/place is none"),
+        (["--content", __file__], "has to be a directory"),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "origin"])
+def test_without_content_it_says_so(
+    command: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = call(capsys, command, *words)
+    assert called.code == 2
+    assert said in called.err
+
+
+def test_a_taken_port_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        data = str(tmp_path / "data")
+        words = ["--content", str(tmp_path), "--listen", listen, "--data", data]
+        called = call(capsys, "serve", *words)
+    assert called.code == 2
+    assert called.err.startswith("p2pcdn: Another program listens on port ")
+    assert called.err.count("\n") == 1

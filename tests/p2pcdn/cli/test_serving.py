@@ -1,0 +1,27 @@
+"""What the serving commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from p2pcdn.cli import serving
+from p2pcdn.config import Config
+from p2pcdn.errors import ConfigError
+from p2pcdn.service import Server
+
+
+def test_content_has_to_be_a_directory(tmp_path: Path) -> None:
+    assert serving.content_of(Config(content=tmp_path)) == tmp_path
+    with pytest.raises(ConfigError, match="--content DIR"):
+        serving.content_of(Config())
+    with pytest.raises(ConfigError, match="none is none"):
+        serving.content_of(Config(content=tmp_path / "none"))
+
+
+def test_the_snippet_names_the_server_and_the_site() -> None:
+    server = Server([], host="0.0.0.0", port=80)
+    assert serving.snippet(server, Config(site="shop")) == (
+        '<script defer src="http://localhost:80/p2pcdn.js" data-site="shop"></script>'
+    )
