@@ -43,36 +43,36 @@ interface Load {
 
 /** What each link has announced. */
 export class Availability {
-  private readonly held = new Map<number, Map<string, bigint>>();
-  private readonly loading = new Map<number, Map<string, Load>>();
+  private readonly _held = new Map<number, Map<string, bigint>>();
+  private readonly _loading = new Map<number, Map<string, Load>>();
 
   have(link: number, holdings: readonly Holding[]): void {
-    const held = this.held.get(link) ?? new Map<string, bigint>();
-    this.held.set(link, held);
+    const held = this._held.get(link) ?? new Map<string, bigint>();
+    this._held.set(link, held);
     for (const holding of holdings) {
       const id = segmentId(holding);
       if (held.has(id) || held.size < MOST_SEGMENTS) {
         held.set(id, (held.get(id) ?? 0n) | maskOf(holding.chunks));
       }
     }
-    this.loaded(link, holdings);
+    this._loaded(link, holdings);
   }
 
   gone(link: number, holdings: readonly Holding[]): void {
-    const held = this.held.get(link);
+    const held = this._held.get(link);
     for (const holding of holdings) {
       const id = segmentId(holding);
       const left = (held?.get(id) ?? 0n) & ~maskOf(holding.chunks);
       if (left) held?.set(id, left);
       else held?.delete(id);
     }
-    this.loaded(link, holdings);
+    this._loaded(link, holdings);
   }
 
   /** The link says that it fetches these from the origin. */
   loads(link: number, holdings: readonly Holding[], now: number): void {
-    const loading = this.loading.get(link) ?? new Map<string, Load>();
-    this.loading.set(link, loading);
+    const loading = this._loading.get(link) ?? new Map<string, Load>();
+    this._loading.set(link, loading);
     for (const [id, { until }] of loading) if (until <= now) loading.delete(id);
     for (const holding of holdings) {
       const id = segmentId(holding);
@@ -90,15 +90,15 @@ export class Availability {
 
   /** The link is over. */
   forget(link: number): void {
-    this.held.delete(link);
-    this.loading.delete(link);
+    this._held.delete(link);
+    this._loading.delete(link);
   }
 
   /** The links that hold this chunk, in the order in which they came up. */
   holders(segment: SegmentKey, chunk: number): number[] {
     const id = segmentId(segment);
     const bit = 1n << BigInt(chunk);
-    return [...this.held].flatMap(([link, held]) => ((held.get(id) ?? 0n) & bit ? [link] : []));
+    return [...this._held].flatMap(([link, held]) => ((held.get(id) ?? 0n) & bit ? [link] : []));
   }
 
   /** Until when somebody's `loading` of this chunk is to be believed, if anybody's. */
@@ -106,7 +106,7 @@ export class Availability {
     const id = segmentId(segment);
     const bit = 1n << BigInt(chunk);
     let latest: number | null = null;
-    for (const loading of this.loading.values()) {
+    for (const loading of this._loading.values()) {
       const { mask, until } = loading.get(id) ?? { mask: 0n, until: 0 };
       if (mask & bit && until > now) latest = Math.max(until, latest ?? until);
     }
@@ -114,8 +114,8 @@ export class Availability {
   }
 
   /** What the link has, or has given up, it is no longer loading. */
-  private loaded(link: number, holdings: readonly Holding[]): void {
-    const loading = this.loading.get(link);
+  private _loaded(link: number, holdings: readonly Holding[]): void {
+    const loading = this._loading.get(link);
     for (const holding of holdings) {
       const id = segmentId(holding);
       const load = loading?.get(id);

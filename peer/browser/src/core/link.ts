@@ -89,7 +89,10 @@ interface OwnWant {
   readonly key: ChunkKey;
   readonly data: Bytes;
   readonly since: number;
-  /** When we asked, or when its last frame came. */
+  /**
+   * When we asked, or when the last frame came of it or of what we asked for before it: the other
+   * end sends one chunk after the other.
+   */
   heard: number;
   received: number;
   readonly offsets: Set<number>;
@@ -102,11 +105,17 @@ interface Upload {
   readonly frames: Iterator<Frame>;
 }
 
+/** Some chunks of some segments. */
+export type Chunks = Iterable<readonly [SegmentKey, readonly number[]]>;
+
 /** The core's half of one link. `number` is how the node calls it. */
 export class Link {
   state: "greeting" | "up" | "over" = "greeting";
   peer = "";
-  /** Whether the other end said that it uploads. */
+  /**
+   * Whether the other end said in its hello that it uploads. If it changes its mind, its
+   * announcements show it.
+   */
   uploads = true;
   busyUntil = 0;
   received = 0;
@@ -114,48 +123,48 @@ export class Link {
   sent = 0;
   /** Bytes received that were no longer wanted. */
   wasted = 0;
-  private readonly own = new Map<number, OwnWant>();
+  private readonly _own = new Map<number, OwnWant>();
   /** Wants that we gave up, and the bytes that may still come for them. */
-  private readonly over = new Map<number, number>();
-  private nextWant = 0;
-  private response = LEAST_PATIENCE / 3;
-  private queue: Upload[] = [];
-  private buffered = 0;
-  private announcedAt = -ANNOUNCE_EVERY;
-  private readonly news = new Map<Announcement["type"], Map<string, [SegmentKey, Set<number>]>>();
-  private messages: Outgoing[] = [];
-  private events: LinkEvent[] = [];
+  private readonly _over = new Map<number, number>();
+  private _nextWant = 0;
+  private _response = LEAST_PATIENCE / 3;
+  private _queue: Upload[] = [];
+  private _buffered = 0;
+  private _announcedAt = -ANNOUNCE_EVERY;
+  private readonly _news = new Map<Announcement["type"], Map<string, [SegmentKey, Set<number>]>>();
+  private _messages: Outgoing[] = [];
+  private _events: LinkEvent[] = [];
 
   constructor(
     readonly number: number,
-    private readonly hello: Hello,
-    private readonly opened: number,
+    private readonly _hello: Hello,
+    private readonly _opened: number,
   ) {
-    this.tell(hello);
+    this._tell(_hello);
   }
 
   // What we want
 
   /** How many of our wants are open. */
   get inFlight(): number {
-    return this.own.size;
+    return this._own.size;
   }
 
   /** Ask for a chunk of `length` bytes. */
   want(key: ChunkKey, length: number, now: number): void {
-    const want = this.nextWant++;
+    const want = this._nextWant++;
     const data = new Uint8Array(length);
-    this.own.set(want, { key, data, since: now, heard: now, received: 0, offsets: new Set() });
+    this._own.set(want, { key, data, since: now, heard: now, received: 0, offsets: new Set() });
     const { rendition, sequence, chunk } = key;
-    this.tell({ type: "want", want, rendition, sequence, chunk });
+    this._tell({ type: "want", want, rendition, sequence, chunk });
   }
 
   /** We no longer want the chunk. */
   cancel(key: ChunkKey): void {
-    for (const [number, want] of this.own) {
+    for (const [number, want] of this._own) {
       if (chunkId(want.key) !== chunkId(key)) continue;
-      this.giveUp(number, want);
-      this.tell({ type: "cancel", want: number });
+      this._giveUp(number, want);
+      this._tell({ type: "cancel", want: number });
     }
   }
 
@@ -163,32 +172,32 @@ export class Link {
 
   /** Send a chunk that `Wanted` asked for, when its turn comes; or say that we are busy. */
   supply(want: number, chunk: Bytes): void {
-    if (this.promised() > QUEUE) {
-      this.tell({ type: "busy", want, wait: BUSY_WAIT });
+    if (this._promised() > QUEUE) {
+      this._tell({ type: "busy", want, wait: BUSY_WAIT });
       return;
     }
-    this.queue.push({ want, left: chunk.length, frames: framesOf(want, chunk) });
-    this.pump();
+    this._queue.push({ want, left: chunk.length, frames: framesOf(want, chunk) });
+    this._pump();
   }
 
   /** Say that we don't have (or don't give) what `Wanted` asked for. */
   lack(want: number): void {
-    this.tell({ type: "missing", want });
+    this._tell({ type: "missing", want });
   }
 
-  /** Tell the other end, soon. What is gone is no longer announced as held. */
-  announce(
-    kind: Announcement["type"],
-    segment: SegmentKey,
-    chunks: Iterable<number>,
-    now: number,
-  ): void {
-    const id = segmentId(segment);
-    const news = this.news.get(kind) ?? new Map<string, [SegmentKey, Set<number>]>();
-    this.news.set(kind, news);
-    news.set(id, [segment, new Set([...(news.get(id)?.[1] ?? []), ...chunks])]);
-    if (kind === "gone") this.news.get("have")?.delete(id);
-    this.tellNews(now);
+  /** Tell the other end, soon. What is gone is no longer announced as held or loading. */
+  announce(kind: Announcement["type"], holdings: Chunks, now: number): void {
+    const news = this._news.get(kind) ?? new Map<string, [SegmentKey, Set<number>]>();
+    for (const [segment, chunks] of holdings) {
+      const id = segmentId(segment);
+      this._news.set(kind, news);
+      news.set(id, [segment, new Set([...(news.get(id)?.[1] ?? []), ...chunks])]);
+      if (kind !== "gone") continue;
+      for (const other of ["have", "loading"] as const) {
+        for (const chunk of chunks) this._news.get(other)?.get(id)?.[1].delete(chunk);
+      }
+    }
+    this._tellNews(now);
   }
 
   // The five verbs
@@ -197,8 +206,8 @@ export class Link {
   receive(message: LinkMessage | Frame, now: number): void {
     if (this.state === "over") return;
     try {
-      if ("payload" in message) this.takeFrame(message, now);
-      else this.take(message, now);
+      if ("payload" in message) this._takeFrame(message, now);
+      else this._take(message, now);
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error;
       this.end("protocol", error.code, error.detail);
@@ -207,68 +216,68 @@ export class Link {
 
   /** So many bytes are left in the data channel's buffer. */
   drained(buffered: number): void {
-    this.buffered = buffered;
-    this.pump();
+    this._buffered = buffered;
+    this._pump();
   }
 
   /** End the link, saying why. */
   end(reason: LinkReason, code: ErrorCode | null = null, detail = ""): void {
     if (this.state === "over") return;
-    this.tell({ type: "bye", code, detail });
-    this.finish(reason);
+    this._tell({ type: "bye", code, detail });
+    this._finish(reason);
   }
 
   /** The connection is gone. */
   closed(reason: LinkReason): void {
-    if (this.state !== "over") this.finish(reason);
+    if (this.state !== "over") this._finish(reason);
   }
 
   timerAt(): number | null {
     if (this.state === "over") return null;
-    const patience = this.patience();
-    const times = Array.from(this.own.values(), (want) => want.heard + patience);
-    if (this.state === "greeting") times.push(this.opened + HELLO_TIMEOUT);
-    else if (this.news.size) times.push(this.announcedAt + ANNOUNCE_EVERY);
+    const patience = this._patience();
+    const times = Array.from(this._own.values(), (want) => want.heard + patience);
+    if (this.state === "greeting") times.push(this._opened + HELLO_TIMEOUT);
+    else if (this._news.size) times.push(this._announcedAt + ANNOUNCE_EVERY);
     return earliest(times);
   }
 
   onTimer(now: number): void {
-    if (this.state === "greeting" && this.opened + HELLO_TIMEOUT <= now) {
+    if (this.state === "greeting" && this._opened + HELLO_TIMEOUT <= now) {
       this.end("timeout", "timeout");
       return;
     }
-    this.tellNews(now);
-    const patience = this.patience();
-    for (const [number, want] of this.own) {
+    this._tellNews(now);
+    const patience = this._patience();
+    for (const [number, want] of this._own) {
       if (want.heard + patience > now) continue;
       // Slower than ever, or gone: a patience that only followed successes would never learn.
-      this.response = Math.min(this.response * 2, MOST_PATIENCE / 3);
-      this.tell({ type: "cancel", want: number });
-      this.fail(number, "timeout");
+      this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
+      this._tell({ type: "cancel", want: number });
+      this._fail(number, "timeout");
     }
   }
 
   takeMessages(): Outgoing[] {
-    const messages = this.messages;
-    this.messages = [];
+    const messages = this._messages;
+    this._messages = [];
     return messages;
   }
 
   takeEvents(): LinkEvent[] {
-    const events = this.events;
-    this.events = [];
+    const events = this._events;
+    this._events = [];
     return events;
   }
 
   // Incoming
 
-  private take(message: LinkMessage, now: number): void {
+  private _take(message: LinkMessage, now: number): void {
     if (message.type === "bye") {
-      this.finish(message.code ? "protocol" : "closed");
+      this._finish(message.code ? "protocol" : "closed");
       return;
     }
     if (message.type === "hello") {
-      this.greet(message);
+      this._greet(message);
       return;
     }
     if (this.state === "greeting") throw new RemoteError("unexpected", "something before hello");
@@ -276,52 +285,52 @@ export class Link {
       case "have":
       case "gone":
       case "loading":
-        this.events.push({ type: "Announced", message });
+        this._events.push({ type: "Announced", message });
         break;
       case "want":
-        this.takeWant(message);
+        this._takeWant(message);
         break;
       case "cancel":
-        this.queue = this.queue.filter(({ want }) => want !== message.want);
+        this._queue = this._queue.filter(({ want }) => want !== message.want);
         break;
       case "busy":
         this.busyUntil = now + Math.min(message.wait, MOST_PATIENCE);
-        this.fail(message.want, "busy");
+        this._fail(message.want, "busy");
         break;
       case "missing":
-        this.fail(message.want, "missing");
+        this._fail(message.want, "missing");
         break;
     }
   }
 
-  private greet(hello: Hello): void {
+  private _greet(hello: Hello): void {
     if (this.state !== "greeting") throw new RemoteError("unexpected", "a second hello");
     if (hello.protocol !== PROTOCOL) {
       throw new RemoteError("unsupported_protocol", `${hello.protocol}`);
     }
-    if (hello.content !== this.hello.content) {
+    if (hello.content !== this._hello.content) {
       throw new RemoteError("wrong_content", hello.content);
     }
     this.state = "up";
     this.peer = hello.peer;
     this.uploads = hello.upload;
-    this.events.push({ type: "Greeted", hello });
+    this._events.push({ type: "Greeted", hello });
   }
 
-  private takeWant({ want, rendition, sequence, chunk }: Want): void {
-    if (this.queue.length >= MOST_WANTS) {
+  private _takeWant({ want, rendition, sequence, chunk }: Want): void {
+    if (this._queue.length >= MOST_WANTS) {
       throw new RemoteError("too_many", `more than ${MOST_WANTS} wants at once`);
     }
-    if (this.queue.some((upload) => upload.want === want)) {
+    if (this._queue.some((upload) => upload.want === want)) {
       throw new RemoteError("unexpected", `want ${want} twice`);
     }
-    this.events.push({ type: "Wanted", want, key: { rendition, sequence, chunk } });
+    this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk } });
   }
 
-  private takeFrame(frame: Frame, now: number): void {
-    const want = this.own.get(frame.want);
+  private _takeFrame(frame: Frame, now: number): void {
+    const want = this._own.get(frame.want);
     if (!want) {
-      this.takeLate(frame);
+      this._takeLate(frame);
       return;
     }
     const { key, data, offsets } = want;
@@ -335,89 +344,89 @@ export class Link {
       throw new RemoteError("bad_frame", `more than the chunk of want ${frame.want}`);
     }
     data.set(payload, offset);
-    want.heard = now;
+    for (const [number, waiting] of this._own) if (number >= frame.want) waiting.heard = now;
     if (want.received === data.length) {
-      this.own.delete(frame.want);
-      this.response += (now - want.since - this.response) / 4;
-      this.events.push({ type: "ChunkCame", key, data });
+      this._own.delete(frame.want);
+      this._response += (now - want.since - this._response) / 4;
+      this._events.push({ type: "ChunkCame", key, data });
     }
   }
 
   /** A frame of a want that we gave up may still come, as far as its chunk goes. */
-  private takeLate({ want, payload }: Frame): void {
-    const left = (this.over.get(want) ?? 0) - payload.length;
+  private _takeLate({ want, payload }: Frame): void {
+    const left = (this._over.get(want) ?? 0) - payload.length;
     if (left < 0) throw new RemoteError("bad_frame", `nobody wants want ${want}`);
     this.wasted += payload.length;
-    if (left) this.over.set(want, left);
-    else this.over.delete(want);
+    if (left) this._over.set(want, left);
+    else this._over.delete(want);
   }
 
-  private patience(): number {
-    return Math.min(Math.max(3 * this.response, LEAST_PATIENCE), MOST_PATIENCE);
+  private _patience(): number {
+    return Math.min(Math.max(3 * this._response, LEAST_PATIENCE), MOST_PATIENCE);
   }
 
-  private giveUp(number: number, { data, received }: OwnWant): void {
-    this.own.delete(number);
+  private _giveUp(number: number, { data, received }: OwnWant): void {
+    this._own.delete(number);
     this.wasted += received;
-    this.over.set(number, data.length - received);
-    for (const oldest of this.over.keys()) {
-      if (this.over.size <= 4 * MOST_WANTS) break;
-      this.over.delete(oldest);
+    this._over.set(number, data.length - received);
+    for (const oldest of this._over.keys()) {
+      if (this._over.size <= 4 * MOST_WANTS) break;
+      this._over.delete(oldest);
     }
   }
 
-  private fail(number: number, reason: SourceReason): void {
-    const want = this.own.get(number);
+  private _fail(number: number, reason: SourceReason): void {
+    const want = this._own.get(number);
     if (!want) return;
-    this.giveUp(number, want);
-    this.events.push({ type: "WantFailed", key: want.key, reason });
+    this._giveUp(number, want);
+    this._events.push({ type: "WantFailed", key: want.key, reason });
   }
 
   // Outgoing
 
-  private tell(message: LinkMessage): void {
-    this.messages.push({ type: "TellLink", link: this.number, message });
+  private _tell(message: LinkMessage): void {
+    this._messages.push({ type: "TellLink", link: this.number, message });
   }
 
-  private promised(): number {
-    return this.queue.reduce((sum, { left }) => sum + left, this.buffered);
+  private _promised(): number {
+    return this._queue.reduce((sum, { left }) => sum + left, this._buffered);
   }
 
-  private pump(): void {
+  private _pump(): void {
     for (;;) {
-      const upload = this.queue[0];
-      if (!upload || this.buffered >= HIGH_WATER || this.state === "over") return;
+      const upload = this._queue[0];
+      if (!upload || this._buffered >= HIGH_WATER || this.state === "over") return;
       const next = upload.frames.next();
       if (!next.done) {
         const size = next.value.payload.length;
-        this.messages.push({ type: "SendFrame", link: this.number, frame: next.value });
-        this.buffered += size;
+        this._messages.push({ type: "SendFrame", link: this.number, frame: next.value });
+        this._buffered += size;
         this.sent += size;
         upload.left -= size;
       }
-      if (next.done || !upload.left) this.queue.shift();
+      if (next.done || !upload.left) this._queue.shift();
     }
   }
 
-  private tellNews(now: number): void {
-    if (this.state !== "up" || !this.news.size) return;
-    if (now < this.announcedAt + ANNOUNCE_EVERY) return;
-    this.announcedAt = now;
+  private _tellNews(now: number): void {
+    if (this.state !== "up" || !this._news.size) return;
+    if (now < this._announcedAt + ANNOUNCE_EVERY) return;
+    this._announcedAt = now;
     // What is gone first: a segment that was dropped and came back is held.
     for (const type of ["gone", "loading", "have"] as const) {
-      const news = [...(this.news.get(type)?.values() ?? [])].filter(([, chunks]) => chunks.size);
-      this.news.delete(type);
+      const news = [...(this._news.get(type)?.values() ?? [])].filter(([, chunks]) => chunks.size);
+      this._news.delete(type);
       for (let at = 0; at < news.length; at += HOLDINGS) {
         const some = news.slice(at, at + HOLDINGS);
-        this.tell({ type, holdings: some.map(([segment, chunks]) => holdingOf(segment, chunks)) });
+        this._tell({ type, holdings: some.map(([segment, chunks]) => holdingOf(segment, chunks)) });
       }
     }
   }
 
-  private finish(reason: LinkReason): void {
+  private _finish(reason: LinkReason): void {
     this.state = "over";
-    this.queue = [];
-    for (const number of this.own.keys()) this.fail(number, "closed");
-    this.events.push({ type: "Ended", reason });
+    this._queue = [];
+    for (const number of this._own.keys()) this._fail(number, "closed");
+    this._events.push({ type: "Ended", reason });
   }
 }

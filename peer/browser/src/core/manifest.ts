@@ -6,11 +6,11 @@
  *     unknown --FetchManifest--> record --FetchHashes--> unproved hashes --Check--> known
  *
  * A hash list may come from anybody, since it must hash to the record's root. What fails is asked
- * for again, after a pause that doubles. Only a *known* segment may be asked of peers.
+ * for again, after a pause that doubles. Only a *known* segment may be asked of peers. What is older
+ * than the rendition's oldest segment will never be known, and is not asked for.
  */
 
-import { RemoteError } from "../errors";
-import { HASH_SIZE, type Bytes, type Span } from "../model";
+import type { Bytes, Span } from "../model";
 import {
   PAGE_RECORDS,
   fromHex,
@@ -29,50 +29,60 @@ const ANSWER_TIMEOUT = 10;
 /** Gives out the numbers by which things are known: each is one more than the last. */
 export type Numbers = () => number;
 
+/** Hashes that are said to be those of a record, until the check has answered. */
+interface Claim {
+  readonly record: SegmentRecord;
+  readonly hashes: Bytes;
+  readonly since: number;
+}
+
 /** The records and hashes of one rendition of `content`. */
 export class Manifest {
-  private readonly records = new Map<number, SegmentRecord>();
-  private readonly hashes = new Map<number, Bytes>();
-  private readonly checks = new Map<number, readonly [SegmentRecord, Bytes]>();
-  private time = -1;
-  private needed: readonly number[] = [];
-  private pageSince: number | null = null;
-  private hashesSince: number | null = null;
+  private readonly _records = new Map<number, SegmentRecord>();
+  private readonly _hashes = new Map<number, Bytes>();
+  /** By the number of the check that decides. */
+  private readonly _claims = new Map<number, Claim>();
+  private _time = -1;
+  /** Sequence of the oldest segment of the rendition. */
+  private _first = 0;
+  private _needed: readonly number[] = [];
+  private _pageSince: number | null = null;
+  /** The segment that the page was asked for. */
+  private _pageFor: number | null = null;
+  private _hashesSince: number | null = null;
   /** When something that failed may be tried again, and how long the next pause will be. */
-  private pauseUntil = 0;
-  private pause = FIRST_PAUSE;
-  private events: Event[] = [];
+  private _pauseUntil: number | null = null;
+  private _pause = FIRST_PAUSE;
+  private _events: Event[] = [];
 
   constructor(
     readonly content: string,
     readonly rendition: string,
-    private readonly numbers: Numbers,
+    private readonly _numbers: Numbers,
   ) {}
 
   // What is known
 
   record(sequence: number): SegmentRecord | undefined {
-    return this.records.get(sequence);
+    return this._records.get(sequence);
   }
 
-  /** The proved hash of a chunk, if it is known. */
-  hashOf(sequence: number, chunk: number): Bytes | null {
-    const hashes = this.hashes.get(sequence);
-    const at = chunk * HASH_SIZE;
-    return hashes && at < hashes.length ? hashes.subarray(at, at + HASH_SIZE) : null;
+  /** The proved hashes of a segment's chunks, one after the other; none if they are not known. */
+  hashes(sequence: number): Bytes | undefined {
+    return this._hashes.get(sequence);
   }
 
   /** Whether every chunk of the segment can be verified. */
   knows(sequence: number): boolean {
-    return this.hashes.has(sequence);
+    return this._hashes.has(sequence);
   }
 
   // The five verbs
 
   /** These segments matter now, in this order. */
   need(sequences: readonly number[], now: number): void {
-    this.needed = sequences;
-    this.ask(now);
+    this._needed = sequences;
+    this._ask(now);
   }
 
   /** Take an answer in; returns the segments whose records have changed since. */
@@ -80,105 +90,107 @@ export class Manifest {
     let changed: number[] = [];
     switch (message.type) {
       case "ManifestArrived":
-        this.pageSince = null;
-        changed = this.takePage(message.page, now);
+        changed = this._takePage(message.page, now);
+        this._pageSince = this._pageFor = null;
         break;
       case "ManifestFailed":
-        this.pageSince = null;
-        this.failed(now);
+        this._pageSince = null;
+        this._failed(now);
         break;
       case "HashesArrived":
-        this.hashesSince = null;
-        this.takeHashes(message.sequences, message.data, now);
+        this._hashesSince = null;
+        this._takeHashes(message.sequences, message.data, now);
         break;
     }
-    this.ask(now);
+    this._ask(now);
     return changed;
   }
 
   /** The answer to one of our checks; returns the segment that is known from now on. */
   checked(check: number, ok: boolean, now: number): number | null {
-    const asked = this.checks.get(check);
-    this.checks.delete(check);
-    if (!asked) return null;
-    const [record, hashes] = asked;
-    if (!same(this.records.get(record.sequence), record)) return null;
-    if (!ok) {
-      this.failed(now);
-      return null;
+    const claim = this._claims.get(check);
+    this._claims.delete(check);
+    if (!claim) return null;
+    const { sequence } = claim.record;
+    if (!ok) this._failed(now);
+    else if (same(this._records.get(sequence), claim.record)) {
+      this._succeeded();
+      this._hashes.set(sequence, claim.hashes);
+      return sequence;
     }
-    this.succeeded();
-    this.hashes.set(record.sequence, hashes);
-    return record.sequence;
+    return null;
   }
 
   timerAt(): number | null {
-    const times = this.underWay().map((since) => since + ANSWER_TIMEOUT);
-    if (this.pauseUntil && this.lacks()) times.push(this.pauseUntil);
-    return earliest(times);
+    return earliest([...this._underWay().map((since) => since + ANSWER_TIMEOUT), this._pauseUntil]);
   }
 
   onTimer(now: number): void {
-    if (this.underWay().some((since) => since + ANSWER_TIMEOUT <= now)) {
-      this.pageSince = this.hashesSince = null;
-      this.failed(now);
+    if (this._underWay().some((since) => since + ANSWER_TIMEOUT <= now)) {
+      this._pageSince = this._hashesSince = null;
+      this._claims.clear();
+      this._failed(now);
     }
-    this.ask(now);
+    this._ask(now);
   }
 
   takeEvents(): Event[] {
-    const events = this.events;
-    this.events = [];
+    const events = this._events;
+    this._events = [];
     return events;
   }
 
   // Asking
 
-  private failed(now: number): void {
-    this.pauseUntil = now + this.pause;
-    this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+  private _failed(now: number): void {
+    this._pauseUntil = now + this._pause;
+    this._pause = Math.min(this._pause * 2, LONGEST_PAUSE);
   }
 
-  private succeeded(): void {
-    this.pauseUntil = 0;
-    this.pause = FIRST_PAUSE;
+  private _succeeded(): void {
+    this._pauseUntil = null;
+    this._pause = FIRST_PAUSE;
   }
 
-  private underWay(): number[] {
-    return [this.pageSince, this.hashesSince].filter((since) => since !== null);
+  private _underWay(): number[] {
+    const claims = Array.from(this._claims.values(), ({ since }) => since);
+    return [this._pageSince, this._hashesSince, ...claims].filter((since) => since !== null);
   }
 
-  private lacks(): boolean {
-    return this.needed.some((sequence) => !this.knows(sequence));
+  /** The first needed segment that has no record and may have one. */
+  private _unknown(): number | undefined {
+    return this._needed.find((needed) => !this._records.has(needed) && needed >= this._first);
   }
 
-  private ask(now: number): void {
-    if (now < this.pauseUntil) return;
+  private _ask(now: number): void {
+    if (this._pauseUntil !== null && now < this._pauseUntil) return;
+    this._pauseUntil = null;
     const { rendition } = this;
-    if (this.pageSince === null) {
-      const sequence = this.needed.find((needed) => !this.records.has(needed));
+    if (this._pageSince === null) {
+      const sequence = this._unknown();
       if (sequence !== undefined) {
-        this.pageSince = now;
-        this.events.push({ type: "FetchManifest", rendition, sequence });
+        this._pageSince = now;
+        this._pageFor = sequence;
+        this._events.push({ type: "FetchManifest", rendition, sequence });
       }
     }
-    if (this.hashesSince === null && !this.checks.size) {
-      const sequences = this.unproved();
+    if (this._hashesSince === null && !this._claims.size) {
+      const sequences = this._unproved();
       if (sequences) {
-        this.hashesSince = now;
-        this.events.push({ type: "FetchHashes", rendition, sequences });
+        this._hashesSince = now;
+        this._events.push({ type: "FetchHashes", rendition, sequences });
       }
     }
   }
 
   /** The first run of needed segments with a record and no hashes, no longer than a page. */
-  private unproved(): Span | null {
+  private _unproved(): Span | null {
     const lacks = (sequence: number): boolean =>
-      this.records.has(sequence) && !this.hashes.has(sequence);
-    const first = this.needed.find(lacks);
+      this._records.has(sequence) && !this._hashes.has(sequence);
+    const first = this._needed.find(lacks);
     if (first === undefined) return null;
     let last = first;
-    while (last - first + 1 < PAGE_RECORDS && this.needed.includes(last + 1) && lacks(last + 1)) {
+    while (last - first + 1 < PAGE_RECORDS && this._needed.includes(last + 1) && lacks(last + 1)) {
       last += 1;
     }
     return [first, last];
@@ -186,65 +198,62 @@ export class Manifest {
 
   // Taking in
 
-  private takePage(page: RenditionManifest, now: number): number[] {
-    if (page.content !== this.content || page.rendition !== this.rendition) {
-      throw new RemoteError("wrong_content", `a manifest of ${page.rendition}`);
-    }
-    if (page.time < this.time) {
+  private _takePage(page: RenditionManifest, now: number): number[] {
+    const ours = page.content === this.content && page.rendition === this.rendition;
+    if (!ours || page.time < this._time) {
       // A rolled-back or stale page would bring old segments back.
-      this.failed(now);
+      this._failed(now);
       return [];
     }
-    this.time = page.time;
+    this._time = page.time;
     const changed: number[] = [];
     for (const record of page.segments) {
       const { sequence } = record;
-      const known = this.records.get(sequence);
+      const known = this._records.get(sequence);
       if (known && !same(known, record)) {
         changed.push(sequence);
-        this.hashes.delete(sequence);
+        this._hashes.delete(sequence);
       }
-      this.records.set(sequence, record);
+      this._records.set(sequence, record);
     }
-    this.forgetBefore(page.first);
-    const unknown = this.needed.filter((sequence) => !this.records.has(sequence));
-    if (unknown.some((sequence) => sequence <= page.last)) return changed; // on another page
-    if (unknown.length) this.failed(now); // not there yet
-    else this.succeeded();
+    this._forgetBefore(page.first);
+    if (this._pageFor === null || this._records.has(this._pageFor)) this._succeeded();
+    else this._failed(now); // not there yet, or not any more
     return changed;
   }
 
-  private forgetBefore(first: number): void {
-    for (const sequence of this.records.keys()) {
+  private _forgetBefore(first: number): void {
+    this._first = first;
+    for (const sequence of this._records.keys()) {
       if (sequence >= first) continue;
-      this.records.delete(sequence);
-      this.hashes.delete(sequence);
+      this._records.delete(sequence);
+      this._hashes.delete(sequence);
     }
   }
 
-  private takeHashes([first, last]: Span, data: Bytes | null, now: number): void {
+  private _takeHashes([first, last]: Span, data: Bytes | null, now: number): void {
     const known: SegmentRecord[] = [];
     for (let sequence = first; sequence <= last; sequence++) {
-      const record = this.records.get(sequence);
+      const record = this._records.get(sequence);
       if (record) known.push(record);
     }
     const lists = data && known.length === last - first + 1 ? splitHashes(data, known) : null;
     if (!lists) {
-      this.failed(now);
+      this._failed(now);
       return;
     }
     known.forEach((record, i) => {
       const hashes = lists[i];
-      if (hashes) this.prove(record, hashes);
+      if (hashes) this._prove(record, hashes, now);
     });
   }
 
-  private prove(record: SegmentRecord, hashes: Bytes): void {
+  private _prove(record: SegmentRecord, hashes: Bytes, since: number): void {
     const { sequence, length, root } = record;
-    const check = this.numbers();
-    this.checks.set(check, [record, hashes]);
+    const check = this._numbers();
+    this._claims.set(check, { record, hashes, since });
     const data = rootInput(this.content, this.rendition, sequence, length, [hashes]);
-    this.events.push({ type: "Check", check, data, digest: fromHex(root) });
+    this._events.push({ type: "Check", check, data, digest: fromHex(root) });
   }
 }
 

@@ -9,7 +9,7 @@ import type { ErrorCode } from "../errors";
 import type { Bytes, ChunkKey, SegmentKey } from "../model";
 import type { Hello } from "../wire/link";
 import { Availability } from "./availability";
-import { Link, type Announcement, type LinkEvent } from "./link";
+import { Link, type Announcement, type Chunks, type LinkEvent } from "./link";
 import { earliest } from "./manifest";
 import type { LinkReason, LinkSays, LinkSends, Outgoing } from "./ports";
 import type { LinkView } from "./scheduler";
@@ -59,95 +59,92 @@ export interface Asked {
 
 export type NeighbourEvent = Up | Down | Delivered | Undelivered | Asked;
 
-/** Some chunks of some segments. */
-export type Chunks = Iterable<readonly [SegmentKey, Iterable<number>]>;
-
 /** All open links of a node. */
 export class Neighbours {
-  private readonly links = new Map<number, Link>();
-  private readonly availability = new Availability();
-  private readonly restUntil = new Map<number, number>();
-  private messages: Outgoing[] = [];
-  private events: NeighbourEvent[] = [];
-  private wastedBefore = 0;
-  private sentBefore = 0;
+  private readonly _links = new Map<number, Link>();
+  private readonly _availability = new Availability();
+  private readonly _restUntil = new Map<number, number>();
+  private _messages: Outgoing[] = [];
+  private _events: NeighbourEvent[] = [];
+  private _wastedBefore = 0;
+  private _sentBefore = 0;
 
   // What is known
 
-  /** The links that have been greeted. */
-  up(): Link[] {
-    return [...this.links.values()].filter(({ state }) => state === "up");
+  /** The links that are open, greeted or not. */
+  all(): number[] {
+    return [...this._links.keys()];
   }
 
-  /** The ids of the peers at the other ends. */
+  /** The links that have been greeted. */
+  up(): Link[] {
+    return [...this._links.values()].filter(({ state }) => state === "up");
+  }
+
+  /** The ids of the peers at the other ends, but for those that said they don't upload. */
   peers(): string[] {
-    return this.up().map(({ peer }) => peer);
+    return this.up().flatMap(({ peer, uploads }) => (uploads ? [peer] : []));
   }
 
   /** The links that may be asked for something. */
   views(): LinkView[] {
-    const uploaders = this.up().filter(({ uploads }) => uploads);
-    return uploaders.map(({ number, inFlight, busyUntil }) => ({
+    return this.up().map(({ number, inFlight, busyUntil }) => ({
       number,
       inFlight,
-      busyUntil: Math.max(busyUntil, this.restUntil.get(number) ?? 0),
+      busyUntil: Math.max(busyUntil, this._restUntil.get(number) ?? 0),
     }));
   }
 
   /** Which of these links hold the chunk. */
   holders(segment: SegmentKey, chunk: number, among: readonly number[]): number[] {
-    const held = this.availability.holders(segment, chunk);
+    const held = this._availability.holders(segment, chunk);
     return among.filter((number) => held.includes(number));
   }
 
   loadedUntil(segment: SegmentKey, chunk: number, now: number): number | null {
-    return this.availability.loadedUntil(segment, chunk, now);
+    return this._availability.loadedUntil(segment, chunk, now);
   }
 
   /** Bytes that came over links after they were no longer wanted. */
   get wasted(): number {
-    return [...this.links.values()].reduce((sum, link) => sum + link.wasted, this.wastedBefore);
+    return [...this._links.values()].reduce((sum, link) => sum + link.wasted, this._wastedBefore);
   }
 
   /** Bytes of chunks that went out over links. */
   get sent(): number {
-    return [...this.links.values()].reduce((sum, link) => sum + link.sent, this.sentBefore);
+    return [...this._links.values()].reduce((sum, link) => sum + link.sent, this._sentBefore);
   }
 
   // What is asked and said
 
   want(number: number, key: ChunkKey, length: number, now: number): void {
-    this.links.get(number)?.want(key, length, now);
+    this._links.get(number)?.want(key, length, now);
   }
 
   /** Nobody need send this chunk any more. */
   cancel(key: ChunkKey): void {
-    for (const link of this.links.values()) link.cancel(key);
+    for (const link of this._links.values()) link.cancel(key);
   }
 
   /** Give a link what it wants, or say that we can't. */
   answer({ link, want }: Asked, chunk: Bytes | undefined): void {
-    if (chunk) this.links.get(link)?.supply(want, chunk);
-    else this.links.get(link)?.lack(want);
+    if (chunk) this._links.get(link)?.supply(want, chunk);
+    else this._links.get(link)?.lack(want);
   }
 
   /** Tell every link. */
-  announce(kind: Announcement["type"], chunks: Chunks, now: number): void {
-    for (const link of this.up()) {
-      for (const [segment, numbers] of chunks) link.announce(kind, segment, numbers, now);
-    }
+  announce(kind: Announcement["type"], holdings: Chunks, now: number): void {
+    for (const link of this.up()) link.announce(kind, holdings, now);
   }
 
   /** Tell one link, which is new, all that we hold. */
-  introduce(number: number, chunks: Chunks, now: number): void {
-    for (const [segment, numbers] of chunks) {
-      this.links.get(number)?.announce("have", segment, numbers, now);
-    }
+  introduce(number: number, holdings: Chunks, now: number): void {
+    this._links.get(number)?.announce("have", holdings, now);
   }
 
   /** A chunk that this link delivered was verified. */
   credit(number: number, size: number): void {
-    const link = this.links.get(number);
+    const link = this._links.get(number);
     if (link) link.received += size;
   }
 
@@ -155,109 +152,109 @@ export class Neighbours {
 
   /** Both channels of a link are open. */
   opened(number: number, hello: Hello, now: number): void {
-    this.links.set(number, new Link(number, hello, now));
+    this._links.set(number, new Link(number, hello, now));
   }
 
   receive(message: LinkSays | LinkSends, now: number): void {
-    const link = this.links.get(message.link);
+    const link = this._links.get(message.link);
     link?.receive(message.type === "LinkSays" ? message.message : message.frame, now);
-    this.gather(link, now);
+    this._gather(link, now);
   }
 
   drained(number: number, buffered: number): void {
-    this.links.get(number)?.drained(buffered);
+    this._links.get(number)?.drained(buffered);
   }
 
   /** End a link, telling the other end why. */
   end(number: number, reason: LinkReason, now: number, code: ErrorCode | null = null): void {
-    const link = this.links.get(number);
+    const link = this._links.get(number);
     link?.end(reason, code);
-    this.gather(link, now);
+    this._gather(link, now);
   }
 
   /** The connection is gone already. */
   closed(number: number, reason: LinkReason, now: number): void {
-    const link = this.links.get(number);
+    const link = this._links.get(number);
     link?.closed(reason);
-    this.gather(link, now);
+    this._gather(link, now);
   }
 
   timerAt(): number | null {
-    return earliest(Array.from(this.links.values(), (link) => link.timerAt()));
+    return earliest(Array.from(this._links.values(), (link) => link.timerAt()));
   }
 
   onTimer(now: number): void {
-    for (const link of this.links.values()) {
+    for (const link of this._links.values()) {
       const at = link.timerAt();
       if (at === null || at > now) continue;
       link.onTimer(now);
-      this.gather(link, now);
+      this._gather(link, now);
     }
   }
 
   takeMessages(): Outgoing[] {
-    const links = [...this.links.values()];
-    const messages = [...this.messages, ...links.flatMap((link) => link.takeMessages())];
-    this.messages = [];
+    const links = [...this._links.values()];
+    const messages = [...this._messages, ...links.flatMap((link) => link.takeMessages())];
+    this._messages = [];
     return messages;
   }
 
   takeEvents(): NeighbourEvent[] {
-    const events = this.events;
-    this.events = [];
+    const events = this._events;
+    this._events = [];
     return events;
   }
 
   // What the links say
 
-  private gather(link: Link | undefined, now: number): void {
-    for (const event of link?.takeEvents() ?? []) if (link) this.hear(link, event, now);
+  private _gather(link: Link | undefined, now: number): void {
+    for (const event of link?.takeEvents() ?? []) if (link) this._hear(link, event, now);
   }
 
-  private hear(link: Link, event: LinkEvent, now: number): void {
+  private _hear(link: Link, event: LinkEvent, now: number): void {
     const { number, received, sent } = link;
     switch (event.type) {
       case "Greeted":
-        this.events.push({ type: "Up", link: number, peer: event.hello.peer });
+        this._events.push({ type: "Up", link: number, peer: event.hello.peer });
         break;
       case "Announced":
-        this.note(number, event.message, now);
+        this._note(number, event.message, now);
         break;
       case "ChunkCame":
-        this.events.push({ type: "Delivered", link: number, key: event.key, data: event.data });
+        this._events.push({ type: "Delivered", link: number, key: event.key, data: event.data });
         break;
       case "WantFailed": {
         const { key, reason } = event;
-        if (reason === "missing") this.availability.lacks(number, key, key.chunk);
-        else if (reason === "timeout") this.restUntil.set(number, now + REST);
-        this.events.push({ type: "Undelivered", key });
+        if (reason === "missing") this._availability.lacks(number, key, key.chunk);
+        else if (reason === "timeout") this._restUntil.set(number, now + REST);
+        this._events.push({ type: "Undelivered", key });
         break;
       }
       case "Wanted":
-        this.events.push({ type: "Asked", link: number, want: event.want, key: event.key });
+        this._events.push({ type: "Asked", link: number, want: event.want, key: event.key });
         break;
       case "Ended": {
-        this.forget(link);
+        this._forget(link);
         const greeted = link.peer !== "";
         const { reason } = event;
-        this.events.push({ type: "Down", link: number, reason, greeted, received, sent });
+        this._events.push({ type: "Down", link: number, reason, greeted, received, sent });
         break;
       }
     }
   }
 
-  private note(number: number, { type, holdings }: Announcement, now: number): void {
-    if (type === "have") this.availability.have(number, holdings);
-    else if (type === "gone") this.availability.gone(number, holdings);
-    else this.availability.loads(number, holdings, now);
+  private _note(number: number, { type, holdings }: Announcement, now: number): void {
+    if (type === "have") this._availability.have(number, holdings);
+    else if (type === "gone") this._availability.gone(number, holdings);
+    else this._availability.loads(number, holdings, now);
   }
 
-  private forget(link: Link): void {
-    this.messages.push(...link.takeMessages());
-    this.wastedBefore += link.wasted;
-    this.sentBefore += link.sent;
-    this.availability.forget(link.number);
-    this.restUntil.delete(link.number);
-    this.links.delete(link.number);
+  private _forget(link: Link): void {
+    this._messages.push(...link.takeMessages());
+    this._wastedBefore += link.wasted;
+    this._sentBefore += link.sent;
+    this._availability.forget(link.number);
+    this._restUntil.delete(link.number);
+    this._links.delete(link.number);
   }
 }

@@ -14,6 +14,7 @@
 import { PROTOCOL, chunkCount, segmentId, type SegmentKey } from "../model";
 import type { Hello } from "../wire/link";
 import type { PairReport, Position, Report } from "../wire/tracker";
+import type { Announcement } from "./link";
 import { earliest } from "./manifest";
 import { Neighbours, type Down, type NeighbourEvent } from "./neighbours";
 import type { Allow, Event, Input, Outgoing, Playing } from "./ports";
@@ -40,47 +41,47 @@ const MOST_PAIRS = 64;
 /** One peer in one swarm. */
 export class Node {
   readonly stats: Stats = newStats();
-  private readonly signaling: Signaling;
-  private readonly neighbours = new Neighbours();
-  private readonly transfers: Transfers;
-  private allow = { p2p: true, upload: true };
-  private playing: Playing | null = null;
+  private readonly _signaling: Signaling;
+  private readonly _neighbours = new Neighbours();
+  private readonly _transfers: Transfers;
+  private _allow = { p2p: true, upload: true };
+  private _playing: Playing | null = null;
   /** The newest segment of each rendition that the player asked for. */
-  private readonly reached = new Map<string, number>();
-  private started = false;
-  private dirty = false;
-  private wakeAt: number | null = null;
-  private reportAt: number | null = null;
-  private reported: Report | null = null;
-  private moved: Position | null = null;
+  private readonly _reached = new Map<string, number>();
+  private _started = false;
+  private _dirty = false;
+  private _wakeAt: number | null = null;
+  private _reportAt: number | null = null;
+  private _reported: Report | null = null;
+  private _moved: Position | null = null;
   /** Links that ended since the last report, or before it could be sent. */
-  private ended: PairReport[] = [];
-  private events: Event[] = [];
+  private _ended: PairReport[] = [];
+  private _events: Event[] = [];
 
   constructor(
-    private readonly identity: Identity,
-    private readonly born: number,
+    private readonly _identity: Identity,
+    private readonly _born: number,
     storeBytes = STORE_BYTES,
   ) {
     let last = 0;
     const numbers = (): number => ++last;
-    this.signaling = new Signaling(identity, numbers);
-    this.transfers = new Transfers(identity.content, new Store(storeBytes), this.stats, numbers);
+    this._signaling = new Signaling(_identity, numbers);
+    this._transfers = new Transfers(_identity.content, new Store(storeBytes), this.stats, numbers);
   }
 
   /** What this peer holds. */
   get store(): Store {
-    return this.transfers.store;
+    return this._transfers.store;
   }
 
   /** Our id in the swarm; empty until the tracker has let us in. */
   get peer(): string {
-    return this.signaling.peer;
+    return this._signaling.peer;
   }
 
   /** Whether the segment can be verified, and so be demanded. */
   knows(key: SegmentKey): boolean {
-    return this.transfers.knows(key);
+    return this._transfers.knows(key);
   }
 
   // The five verbs
@@ -89,308 +90,346 @@ export class Node {
   receive(message: Input, now: number): void {
     switch (message.type) {
       case "LinkDrained":
-        this.neighbours.drained(message.link, message.buffered);
+        this._neighbours.drained(message.link, message.buffered);
+        this._settle(now);
         return;
       case "LinkSends":
-        this.neighbours.receive(message, now);
-        this.settle(now);
+        this._neighbours.receive(message, now);
+        this._settle(now);
         return;
       case "RangeData":
-        this.transfers.receive(message, now);
-        this.settle(now);
+        this._transfers.receive(message, now);
+        this._settle(now);
         return;
       case "Demand":
-        this.reached.set(message.key.rendition, message.key.sequence);
-        this.transfers.demand(message, now);
+        this._reached.set(message.key.rendition, message.key.sequence);
+        this._transfers.demand(message, now);
         break;
       case "Release":
-        this.transfers.release(message.key);
+        this._transfers.release(message.key);
         break;
       case "Playing":
-        this.playing = message;
+        this._playing = message;
         break;
       case "Allow":
-        this.permit(message, now);
+        this._permit(message, now);
         break;
       case "LinkSays":
-        this.neighbours.receive(message, now);
+        this._neighbours.receive(message, now);
         break;
       case "LinkBroke":
-        this.neighbours.end(message.link, "protocol", now, message.code);
+        this._neighbours.end(message.link, "protocol", now, message.code);
         break;
       case "LinkOpened":
-        this.signaling.receive(message, now);
-        this.neighbours.opened(message.link, this.hello(), now);
+        this._signaling.receive(message, now);
+        if (this._signaling.pairingOf(message.link) !== null) {
+          this._neighbours.opened(message.link, this._hello(), now);
+        }
         break;
       case "LinkClosed":
-        this.neighbours.closed(message.link, message.reason, now);
-        this.passOn(now); // before the pairing is forgotten: its figures count
-        this.signaling.receive(message, now);
+        this._neighbours.closed(message.link, message.reason, now);
+        this._passOn(now); // before the pairing is forgotten: its figures count
+        this._signaling.receive(message, now);
         break;
       case "TrackerSays":
       case "TrackerDown":
       case "Described":
       case "CandidateFound":
-        this.signaling.receive(message, now);
-        this.reportFrom(now);
+        // Without peers, the shell closes the socket as soon as it can.
+        if (message.type === "TrackerSays" && !this._allow.p2p) return;
+        this._signaling.receive(message, now);
+        this._reportFrom(now);
         break;
       default:
-        if (message.type === "Loaded") this.started = true;
-        this.transfers.receive(message, now);
+        if (message.type === "Loaded") this._started = true;
+        this._transfers.receive(message, now);
     }
-    this.dirty = true;
-    this.settle(now);
+    this._dirty = true;
+    this._settle(now);
   }
 
   timerAt(): number | null {
-    const machines = [this.signaling, this.neighbours, this.transfers];
+    const machines = [this._signaling, this._neighbours, this._transfers];
     const times = machines.map((machine) => machine.timerAt());
-    return earliest([...times, this.wakeAt, this.reportAt]);
+    return earliest([...times, this._wakeAt, this._reportAt]);
   }
 
   onTimer(now: number): void {
-    this.signaling.onTimer(now);
-    this.neighbours.onTimer(now);
-    this.transfers.onTimer(now);
-    if (this.wakeAt !== null && this.wakeAt <= now) this.dirty = true;
-    if (this.reportAt !== null && this.reportAt <= now) this.report(now);
-    this.settle(now);
+    this._signaling.onTimer(now);
+    this._neighbours.onTimer(now);
+    this._transfers.onTimer(now);
+    if (this._wakeAt !== null && this._wakeAt <= now) this._dirty = true;
+    if (this._reportAt !== null && this._reportAt <= now) this._report(now);
+    this._settle(now);
   }
 
   takeMessages(): Outgoing[] {
-    return [...this.signaling.takeMessages(), ...this.neighbours.takeMessages()];
+    return [...this._signaling.takeMessages(), ...this._neighbours.takeMessages()];
   }
 
   takeEvents(): Event[] {
-    const events = this.events;
-    this.events = [];
+    const events = this._events;
+    this._events = [];
     return events;
   }
 
   /** Say the last figures and leave: the page is closing. */
   farewell(): void {
-    this.signaling.tell(this.figures());
-    this.signaling.leave();
+    this._signaling.tell(this._figures());
+    this._signaling.leave();
   }
 
   // The player
 
-  private permit({ p2p, upload }: Allow, now: number): void {
-    this.allow = { p2p, upload };
-    this.signaling.upload = upload;
+  private _permit({ p2p, upload }: Allow, now: number): void {
+    if (upload !== this._allow.upload) {
+      this._neighbours.announce(upload ? "have" : "gone", this._holdings(), now);
+    }
+    this._allow = { p2p, upload };
+    this._signaling.upload = upload;
     if (!p2p) {
-      for (const { number } of this.neighbours.up()) this.neighbours.end(number, "closed", now);
-      this.signaling.leave();
+      for (const link of this._neighbours.all()) this._neighbours.end(link, "closed", now);
+      this._signaling.leave();
     } else {
-      this.signaling.tell({ type: "move", upload, position: this.position() });
+      this._signaling.tell({ type: "move", upload, position: this._position() });
     }
   }
 
-  /** The segments that lie ahead of what the player has asked for. */
-  private ahead(): SegmentKey[] {
-    const { playing } = this;
+  /**
+   * The segments that lie ahead of what the player has asked for: at least one, but no more than
+   * fit into half of the store, or they would drive one another out.
+   */
+  private _ahead(): SegmentKey[] {
+    const { _playing: playing } = this;
     if (!playing) return [];
     const { rendition, head, last } = playing;
-    const reached = this.reached.get(rendition) ?? head - 1;
-    const most = Math.min(Math.max(Math.trunc(AHEAD / this.duration(playing)), 1), MOST_AHEAD);
+    const reached = this._reached.get(rendition) ?? head - 1;
+    const most = Math.min(Math.max(Math.trunc(AHEAD / this._duration(playing)), 1), MOST_AHEAD);
     const first = Math.max(reached + 1, head);
-    return range(first, Math.min(last, first + most - 1)).map((sequence) => ({
-      rendition,
-      sequence,
-    }));
+    let room = Math.floor(this.store.limit / 2);
+    const ahead: SegmentKey[] = [];
+    for (const sequence of range(first, Math.min(last, first + most - 1))) {
+      room -= this._transfers.manifest(rendition).record(sequence)?.length ?? 0;
+      if (ahead.length && room < 0) break;
+      ahead.push({ rendition, sequence });
+    }
+    return ahead;
   }
 
-  private duration({ rendition, head }: Playing): number {
-    const milliseconds = this.transfers.manifest(rendition).record(head)?.duration;
+  private _duration({ rendition, head }: Playing): number {
+    const milliseconds = this._transfers.manifest(rendition).record(head)?.duration;
     return milliseconds ? milliseconds / 1000 : USUAL_DURATION;
   }
 
   // Putting things together
 
   /** Pass events between the machines, and decide anew if anything changed. */
-  private settle(now: number): void {
-    this.passOn(now);
-    if (this.dirty) {
-      this.dirty = false;
-      this.decide(now);
-      this.passOn(now);
+  private _settle(now: number): void {
+    this._passOn(now);
+    if (this._dirty) {
+      this._dirty = false;
+      this._decide(now);
+      this._passOn(now);
     }
-    this.stats.links = this.neighbours.up().length;
-    this.stats.uploadedBytes = this.neighbours.sent;
+    this.stats.links = this._neighbours.up().length;
+    this.stats.uploadedBytes = this._neighbours.sent;
+    this.stats.wasteBytes = this._transfers.wasted + this._neighbours.wasted;
   }
 
-  private passOn(now: number): void {
+  private _passOn(now: number): void {
     for (;;) {
-      const heard = this.neighbours.takeEvents();
-      const came = this.transfers.takeEvents();
-      this.signal(now);
+      const heard = this._neighbours.takeEvents();
+      const came = this._transfers.takeEvents();
+      this._signal(now);
       if (!heard.length && !came.length) return;
-      for (const event of heard) this.hear(event, now);
-      for (const event of came) this.take(event, now);
+      for (const event of heard) this._hear(event, now);
+      for (const event of came) this._take(event, now);
     }
   }
 
-  private signal(now: number): void {
-    for (const event of this.signaling.takeEvents()) {
+  private _signal(now: number): void {
+    for (const event of this._signaling.takeEvents()) {
       if (event.type === "MakeOffer" || event.type === "MakeAnswer") this.stats.linkAttempts += 1;
-      else if (event.type === "CloseLink") this.neighbours.closed(event.link, "closed", now);
-      this.dirty = true;
-      this.events.push(event);
+      else if (event.type === "CloseLink") this._neighbours.closed(event.link, "closed", now);
+      this._dirty = true;
+      this._events.push(event);
     }
   }
 
   /** Something that a link did. */
-  private hear(event: NeighbourEvent, now: number): void {
+  private _hear(event: NeighbourEvent, now: number): void {
     if (event.type === "Asked") {
-      const chunk = this.allow.upload ? this.store.get(event.key) : undefined;
-      this.neighbours.answer(event, chunk);
+      const chunk = this._allow.upload ? this.store.get(event.key) : undefined;
+      this._neighbours.answer(event, chunk);
       return;
     }
-    this.dirty = true;
+    this._dirty = true;
     switch (event.type) {
       case "Up": {
         const { link, peer } = event;
-        const held = this.store.segments().map((s) => [s, this.store.chunks(s)] as const);
-        this.neighbours.introduce(link, held, now);
-        this.events.push({ type: "LinkUp", link, peer });
+        if (this._allow.upload) this._neighbours.introduce(link, this._holdings(), now);
+        this._events.push({ type: "LinkUp", link, peer });
         break;
       }
       case "Down":
-        this.down(event);
+        this._down(event);
         break;
       case "Delivered":
-        this.transfers.fromLink(event.link, event.key, event.data, now);
+        this._transfers.fromLink(event.link, event.key, event.data, now);
         break;
       case "Undelivered":
-        this.transfers.lost(event.key);
+        this._transfers.lost(event.key);
         break;
     }
   }
 
-  private down({ link, reason, greeted, received, sent }: Down): void {
-    const pairing = this.signaling.pairingOf(link);
-    if (pairing !== null) this.ended.push({ pairing, received, sent });
-    this.signaling.over(link, reason);
-    this.events.push({ type: "CloseLink", link });
-    if (greeted) this.events.push({ type: "LinkDown", link, reason });
+  private _holdings(): (readonly [SegmentKey, number[]])[] {
+    return this.store.segments().map((segment) => [segment, this.store.chunks(segment)]);
+  }
+
+  /** Tell all neighbours; who does not upload has nothing to tell. */
+  private _announce(
+    kind: Announcement["type"],
+    segment: SegmentKey,
+    chunks: readonly number[],
+    now: number,
+  ): void {
+    if (this._allow.upload) this._neighbours.announce(kind, [[segment, chunks]], now);
+  }
+
+  private _down({ link, reason, greeted, received, sent }: Down): void {
+    const pairing = this._signaling.pairingOf(link);
+    if (pairing !== null) this._ended.push({ pairing, received, sent });
+    this._signaling.over(link, reason);
+    this._events.push({ type: "CloseLink", link });
+    if (greeted) this._events.push({ type: "LinkDown", link, reason });
   }
 
   /** Something that became of a transfer. */
-  private take(event: TransferEvent, now: number): void {
+  private _take(event: TransferEvent, now: number): void {
     switch (event.type) {
       case "Kept": {
         const { key, size, link } = event;
-        this.neighbours.cancel(key);
-        if (link !== null) this.neighbours.credit(link, size);
-        this.neighbours.announce("have", [[key, [key.chunk]]], now);
-        this.dirty = true;
+        this._neighbours.cancel(key);
+        if (link !== null) this._neighbours.credit(link, size);
+        this._announce("have", key, [key.chunk], now);
+        this._dirty = true;
         return;
       }
       case "Dropped":
-        this.neighbours.announce("gone", [[event.segment, event.chunks]], now);
-        this.dirty = true;
+        this._announce("gone", event.segment, event.chunks, now);
+        this._dirty = true;
         return;
       case "ChunkRejected":
-        this.dirty = true;
-        if (event.link !== null) this.neighbours.end(event.link, "integrity", now);
+        this._dirty = true;
+        if (event.link !== null) this._neighbours.end(event.link, "integrity", now);
         break;
       case "SegmentReady":
-        this.started = true;
+        this._started = true;
         break;
       default:
     }
-    this.events.push(event);
+    this._events.push(event);
   }
 
   // Deciding
 
-  private decide(now: number): void {
-    const ahead = this.ahead();
+  private _decide(now: number): void {
+    const ahead = this._ahead();
     const ids = new Set(ahead.map(segmentId));
-    this.need(ahead, now);
-    for (const key of ahead) if (!this.held(key)) this.transfers.begin(key, now);
-    this.transfers.keepOnly(ids);
-    const { asks, wakeAt } = plan(this.view(now), now);
-    this.wakeAt = wakeAt;
+    this._need(ahead, now);
+    for (const key of ahead) if (!this._held(key)) this._transfers.begin(key, now);
+    this._transfers.keepOnly(ids);
+    const { asks, wakeAt } = plan(this._view(ids, now), now);
+    this._wakeAt = wakeAt;
     for (const ask of asks) {
-      const transfer = this.transfers.transfer(ask.key);
+      const transfer = this._transfers.transfer(ask.key);
       if (!transfer) continue;
       if (ask.type === "AskPeer") {
         transfer.askedPeer(ask.key.chunk);
-        this.neighbours.want(ask.link, ask.key, transfer.lengthOf(ask.key.chunk), now);
+        this._neighbours.want(ask.link, ask.key, transfer.lengthOf(ask.key.chunk), now);
       } else {
-        this.transfers.fetch(transfer, ask.chunks);
-        this.neighbours.announce("loading", [[ask.key, range(...ask.chunks)]], now);
+        this._transfers.fetch(transfer, ask.chunks);
+        this._announce("loading", ask.key, range(...ask.chunks), now);
       }
     }
-    if (this.playing) this.transfers.evict(this.playing.head, ids);
+    if (this._playing) this._transfers.evict(this._playing.head, ids);
   }
 
-  private need(ahead: readonly SegmentKey[], now: number): void {
+  private _need(ahead: readonly SegmentKey[], now: number): void {
     const wanted = new Map<string, number[]>();
-    if (this.playing) {
+    if (this._playing) {
       // The segments around the play head: what is loaded past us is to be shared too.
-      const { rendition, head } = this.playing;
-      const reached = this.reached.get(rendition) ?? -1;
+      const { rendition, head } = this._playing;
+      const reached = this._reached.get(rendition) ?? -1;
       const near = range(Math.max(head, reached - MOST_AHEAD), reached);
       wanted.set(rendition, [...near, ...ahead.map(({ sequence }) => sequence)]);
     }
-    this.transfers.need(wanted, now);
+    this._transfers.need(wanted, now);
   }
 
-  private held(key: SegmentKey): boolean {
-    const record = this.transfers.manifest(key.rendition).record(key.sequence);
+  private _held(key: SegmentKey): boolean {
+    const record = this._transfers.manifest(key.rendition).record(key.sequence);
     return record !== undefined && this.store.chunks(key).length === chunkCount(record.length);
   }
 
-  private view(now: number): View {
-    const { playing } = this;
-    const links = this.neighbours.views();
-    const transfers = this.transfers.open().sort(byUrgency);
+  private _view(ahead: ReadonlySet<string>, now: number): View {
+    const { _playing: playing } = this;
+    const links = this._neighbours.views();
+    const transfers = this._transfers
+      .open()
+      .filter(({ demanded, key }) => demanded !== null || ahead.has(segmentId(key)))
+      .sort(byUrgency);
     const numbers = links.map(({ number }) => number);
-    let hopefulUntil = this.born + HOPE;
-    if (this.signaling.connecting()) hopefulUntil = Math.max(hopefulUntil, now + CONNECT_TIMEOUT);
+    let hopefulUntil = this._born + HOPE;
+    if (this._signaling.connecting()) hopefulUntil = Math.max(hopefulUntil, now + CONNECT_TIMEOUT);
     return {
-      started: this.started,
+      started: this._started,
       live: playing?.live ?? false,
       buffer: playing?.buffer ?? 0,
-      hopefulUntil: this.allow.p2p ? hopefulUntil : now,
-      http: this.transfers.http,
-      segments: transfers.map((transfer) => this.segmentView(transfer, numbers, now)),
+      hopefulUntil: this._allow.p2p ? hopefulUntil : now,
+      http: this._transfers.http,
+      segments: transfers.map((transfer) => this._segmentView(transfer, numbers, now)),
       links,
     };
   }
 
-  private segmentView(transfer: Transfer, links: readonly number[], now: number): SegmentView {
+  private _segmentView(transfer: Transfer, links: readonly number[], now: number): SegmentView {
     const { key, demanded, since, originAfter } = transfer;
     return {
       key,
       demanded: demanded !== null,
       deadline: demanded ?? Infinity,
       since,
-      rank: rankOf(this.peer, this.neighbours.peers(), key),
+      rank: this._rank(key),
       originAfter,
       missingBytes: transfer.bytesMissing(),
       chunks: transfer.chunksIn("missing", "peer").map((number) => ({
         number,
-        holders: this.neighbours.holders(key, number, links),
-        loadingUntil: this.neighbours.loadedUntil(key, number, now),
+        holders: this._neighbours.holders(key, number, links),
+        loadingUntil: this._neighbours.loadedUntil(key, number, now),
         asked: transfer.states[number] === "peer",
       })),
     };
   }
 
+  /** When it is our turn; who does not upload waits for all who do. */
+  private _rank(segment: SegmentKey): number {
+    const peers = this._neighbours.peers();
+    return this._allow.upload ? rankOf(this.peer, peers, segment) : peers.length;
+  }
+
   // The tracker
 
-  private hello(): Hello {
-    const { content } = this.identity;
-    const { upload } = this.allow;
+  private _hello(): Hello {
+    const { content } = this._identity;
+    const { upload } = this._allow;
     return { type: "hello", protocol: PROTOCOL, content, peer: this.peer, upload };
   }
 
-  private position(): Position | null {
-    if (!this.playing) return null;
-    const { rendition, head } = this.playing;
+  private _position(): Position | null {
+    if (!this._playing) return null;
+    const { rendition, head } = this._playing;
     const held = this.store
       .segments()
       .flatMap((segment) => (segment.rendition === rendition ? [segment.sequence] : []));
@@ -399,33 +438,33 @@ export class Node {
   }
 
   /** Begin to report, once we are in; and keep the join's position fresh. */
-  private reportFrom(now: number): void {
-    this.signaling.position = this.position();
-    const { welcome } = this.signaling;
-    if (this.reportAt === null && this.peer && welcome) this.reportAt = now + welcome.report_every;
+  private _reportFrom(now: number): void {
+    this._signaling.position = this._position();
+    const { welcome } = this._signaling;
+    if (this._reportAt === null && this.peer && welcome) this._reportAt = now + welcome.report_every;
   }
 
-  private report(now: number): void {
-    const { welcome } = this.signaling;
+  private _report(now: number): void {
+    const { welcome } = this._signaling;
     if (!welcome) return;
-    this.reportAt = now + welcome.report_every;
-    const position = this.position();
-    if (!same(position, this.moved)) {
-      this.moved = position;
-      this.signaling.tell({ type: "move", upload: this.allow.upload, position });
+    this._reportAt = now + welcome.report_every;
+    const position = this._position();
+    if (!same(position, this._moved)) {
+      this._moved = position;
+      this._signaling.tell({ type: "move", upload: this._allow.upload, position });
     }
-    const report = this.figures();
-    if (!same(report, this.reported) && this.signaling.state === "in") {
-      this.reported = report;
-      this.signaling.tell(report);
-      this.ended = [];
+    const report = this._figures();
+    if (!same(report, this._reported) && this._signaling.state === "in") {
+      this._reported = report;
+      this._signaling.tell(report);
+      this._ended = [];
     }
   }
 
-  private figures(): Report {
-    const pairs = [...this.ended];
-    for (const { number, received, sent } of this.neighbours.up()) {
-      const pairing = this.signaling.pairingOf(number);
+  private _figures(): Report {
+    const pairs = [...this._ended];
+    for (const { number, received, sent } of this._neighbours.up()) {
+      const pairing = this._signaling.pairingOf(number);
       if (pairing !== null && (received || sent)) pairs.push({ pairing, received, sent });
     }
     return {
@@ -433,7 +472,7 @@ export class Node {
       origin_bytes: this.stats.originBytes,
       peer_bytes: this.stats.peerBytes,
       cache_bytes: this.stats.cacheBytes,
-      waste_bytes: this.stats.wasteBytes + this.neighbours.wasted,
+      waste_bytes: this.stats.wasteBytes,
       rejected_chunks: this.stats.rejectedChunks,
       pairs: pairs.slice(-MOST_PAIRS),
     };

@@ -168,7 +168,7 @@ export interface LinkSends {
   readonly frame: Frame;
 }
 
-/** So many bytes are still buffered in the data channel; sent when it falls below the low mark. */
+/** So many bytes are still buffered in the data channel; once it is below the low mark. */
 export interface LinkDrained {
   readonly type: "LinkDrained";
   readonly link: number;
@@ -232,7 +232,11 @@ export type Outgoing = TellTracker | TellLink | SendFrame;
 
 // Events: to the player
 
-/** A demanded segment, whole and verified, and how many of its bytes came from where. */
+/**
+ * A demanded segment, whole and verified, and how many of its bytes came from where.
+ *
+ * What neither the origin nor peers brought just now had been in the store.
+ */
 export interface SegmentReady {
   readonly type: "SegmentReady";
   readonly key: SegmentKey;

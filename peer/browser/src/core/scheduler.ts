@@ -41,7 +41,7 @@ export interface Http {
 /** A chunk that has not arrived. */
 export interface ChunkView {
   readonly number: number;
-  /** Links that hold it, upload, and have not failed it a moment ago. */
+  /** Links that announced it, and have not said since that they lack it. */
   readonly holders: readonly number[];
   /** Until when a neighbour may be believed to be loading it from the origin. */
   readonly loadingUntil: number | null;
@@ -160,35 +160,35 @@ function askOrigin(key: SegmentKey, chunks: readonly ChunkView[]): AskOrigin[] {
 /** What may still be asked of whom. */
 class Room {
   readonly wakes: readonly number[];
-  private readonly open: Map<number, number>;
-  private left: number;
+  private readonly _open: Map<number, number>;
+  private _left: number;
 
   constructor(links: readonly LinkView[], now: number) {
     this.wakes = links.map(({ busyUntil }) => busyUntil);
     const free = links.filter(({ busyUntil }) => busyUntil <= now);
-    this.open = new Map(free.map(({ number, inFlight }) => [number, inFlight]));
-    this.left = links.reduce((left, { inFlight }) => left - inFlight, IN_ALL);
+    this._open = new Map(free.map(({ number, inFlight }) => [number, inFlight]));
+    this._left = links.reduce((left, { inFlight }) => left - inFlight, IN_ALL);
   }
 
   /** Ask the least busy holder of each chunk, as far as there is room. */
   ask({ key, chunks }: SegmentView): AskPeer[] {
     const asks: AskPeer[] = [];
     for (const { number, holders, asked } of chunks) {
-      const link = asked || this.left <= 0 ? undefined : this.freest(holders);
+      const link = asked || this._left <= 0 ? undefined : this._freest(holders);
       if (link === undefined) continue;
-      this.open.set(link, this.inFlight(link) + 1);
-      this.left -= 1;
+      this._open.set(link, this._inFlight(link) + 1);
+      this._left -= 1;
       asks.push({ type: "AskPeer", link, key: { ...key, chunk: number } });
     }
     return asks;
   }
 
-  private inFlight(link: number): number {
-    return this.open.get(link) ?? PER_LINK;
+  private _inFlight(link: number): number {
+    return this._open.get(link) ?? PER_LINK;
   }
 
-  private freest(holders: readonly number[]): number | undefined {
-    const free = holders.filter((link) => this.inFlight(link) < PER_LINK);
-    return free.sort((a, b) => this.inFlight(a) - this.inFlight(b) || a - b)[0];
+  private _freest(holders: readonly number[]): number | undefined {
+    const free = holders.filter((link) => this._inFlight(link) < PER_LINK);
+    return free.sort((a, b) => this._inFlight(a) - this._inFlight(b) || a - b)[0];
   }
 }

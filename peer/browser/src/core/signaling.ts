@@ -69,36 +69,36 @@ export class Signaling {
   welcome: Welcome | null = null;
   upload = true;
   position: Position | null = null;
-  private readonly links = new Map<number, Pending>();
-  private joinAt: number | null = null;
-  private messages: Outgoing[] = [];
-  private events: Event[] = [];
+  private readonly _links = new Map<number, Pending>();
+  private _joinAt: number | null = null;
+  private _messages: Outgoing[] = [];
+  private _events: Event[] = [];
 
   constructor(
-    private readonly identity: Identity,
-    private readonly numbers: Numbers,
+    private readonly _identity: Identity,
+    private readonly _numbers: Numbers,
   ) {}
 
   /** Whether a link may come up at any moment. */
   connecting(): boolean {
-    return [...this.links.values()].some(
+    return [...this._links.values()].some(
       ({ stage, pairing }) => pairing !== null && stage !== "spare" && stage !== "open",
     );
   }
 
   pairingOf(number: number): string | null {
-    return this.links.get(number)?.pairing ?? null;
+    return this._links.get(number)?.pairing ?? null;
   }
 
   /** Tell the tracker something, if we are in. */
   tell(message: ToTracker): void {
-    if (this.state === "in") this.send(message);
+    if (this.state === "in") this._send(message);
   }
 
   /** Leave the swarm, and close what was coming about. */
   leave(): void {
     this.tell({ type: "leave" });
-    this.dropUnopened();
+    this._dropUnopened();
     this.state = "out";
   }
 
@@ -110,21 +110,21 @@ export class Signaling {
   ): void {
     switch (message.type) {
       case "TrackerSays":
-        this.hear(message.message, now);
+        this._hear(message.message, now);
         break;
       case "TrackerDown":
-        this.dropUnopened();
+        this._dropUnopened();
         this.state = "out";
-        this.joinAt = null;
+        this._joinAt = null;
         break;
       case "Described":
-        this.described(message.link, message.sdp, now);
+        this._described(message.link, message.sdp, now);
         break;
       case "CandidateFound":
-        this.found(message);
+        this._found(message);
         break;
       case "LinkOpened":
-        this.opened(message.link, now);
+        this._opened(message.link, now);
         break;
       case "LinkClosed":
         this.over(message.link, message.reason);
@@ -135,134 +135,134 @@ export class Signaling {
   /** The link failed or ended: the tracker may have a replacement. */
   over(number: number, reason: LinkReason): void {
     const pairing = this.pairingOf(number);
-    this.links.delete(number);
+    this._links.delete(number);
     if (pairing !== null) this.tell({ type: "unlinked", pairing, reason });
   }
 
   timerAt(): number | null {
-    return earliest([this.joinAt, ...Array.from(this.links.values(), deadline)]);
+    return earliest([this._joinAt, ...Array.from(this._links.values(), deadline)]);
   }
 
   onTimer(now: number): void {
-    if (this.joinAt !== null && this.joinAt <= now) this.join([]);
-    for (const link of this.links.values()) {
+    if (this._joinAt !== null && this._joinAt <= now) this._join([]);
+    for (const link of this._links.values()) {
       const at = deadline(link);
       if (at === null || at > now) continue;
-      this.events.push({ type: "CloseLink", link: link.number });
+      this._events.push({ type: "CloseLink", link: link.number });
       this.over(link.number, "timeout");
     }
   }
 
   takeMessages(): Outgoing[] {
-    const messages = this.messages;
-    this.messages = [];
+    const messages = this._messages;
+    this._messages = [];
     return messages;
   }
 
   takeEvents(): Event[] {
-    const events = this.events;
-    this.events = [];
+    const events = this._events;
+    this._events = [];
     return events;
   }
 
   // The tracker's messages
 
-  private hear(message: FromTracker, now: number): void {
+  private _hear(message: FromTracker, now: number): void {
     switch (message.type) {
       case "welcome":
         this.welcome = message;
         this.state = "welcomed";
-        this.joinAt = now + OFFER_PATIENCE;
-        this.offer(null, now);
+        this._joinAt = now + OFFER_PATIENCE;
+        this._offer(null, now);
         break;
       case "joined":
         this.state = "in";
         this.peer = message.peer;
-        this.events.push({ type: "Entered", peer: message.peer });
+        this._events.push({ type: "Entered", peer: message.peer });
         break;
       case "error":
         if (message.fatal) {
           const { code, retry_after: retryAfter } = message;
-          this.events.push({ type: "TrackerRefused", code, retryAfter });
+          this._events.push({ type: "TrackerRefused", code, retryAfter });
         }
         break;
       case "invite":
-        this.offer(message.pairing, now);
+        this._offer(message.pairing, now);
         break;
       case "offer": {
-        const { number } = this.begin("answering", message.pairing, now);
-        this.events.push({ type: "MakeAnswer", link: number, sdp: message.sdp });
+        const { number } = this._begin("answering", message.pairing, now);
+        this._events.push({ type: "MakeAnswer", link: number, sdp: message.sdp });
         break;
       }
       case "taken":
-        this.taken(message.offer, message.pairing, now);
+        this._taken(message.offer, message.pairing, now);
         break;
       case "answer": {
-        const link = this.paired(message.pairing)?.number;
-        if (link !== undefined) this.events.push({ type: "TakeAnswer", link, sdp: message.sdp });
+        const link = this._paired(message.pairing)?.number;
+        if (link !== undefined) this._events.push({ type: "TakeAnswer", link, sdp: message.sdp });
         break;
       }
       case "candidate": {
         const { candidate, mid } = message;
-        const link = this.paired(message.pairing)?.number;
-        if (link !== undefined) this.events.push({ type: "AddCandidate", link, candidate, mid });
+        const link = this._paired(message.pairing)?.number;
+        if (link !== undefined) this._events.push({ type: "AddCandidate", link, candidate, mid });
         break;
       }
       case "unpaired": {
-        const paired = this.paired(message.pairing);
-        if (paired && paired.stage !== "open") this.close(paired);
+        const paired = this._paired(message.pairing);
+        if (paired && paired.stage !== "open") this._close(paired);
         break;
       }
     }
   }
 
-  private taken(number: number, pairing: string, now: number): void {
-    const link = this.links.get(number);
+  private _taken(number: number, pairing: string, now: number): void {
+    const link = this._links.get(number);
     if (link?.stage !== "spare") {
       // It went stale as the tracker gave it away.
-      this.send({ type: "unlinked", pairing, reason: "failed" });
+      this._send({ type: "unlinked", pairing, reason: "failed" });
       return;
     }
     link.stage = "connecting";
     link.pairing = pairing;
     link.since = now;
-    this.offer(null, now);
+    this._offer(null, now);
   }
 
   // Our own ends
 
-  private described(number: number, sdp: string, now: number): void {
-    const link = this.links.get(number);
+  private _described(number: number, sdp: string, now: number): void {
+    const link = this._links.get(number);
     if (!link) return;
     const { stage, pairing } = link;
     if (stage === "answering" || stage === "offering") {
       if (pairing !== null) {
-        this.send({ type: stage === "answering" ? "answer" : "offer", pairing, sdp });
+        this._send({ type: stage === "answering" ? "answer" : "offer", pairing, sdp });
         link.stage = "connecting";
       } else {
         link.stage = "spare";
         link.since = now;
-        if (this.joinAt !== null) this.join([{ offer: number, sdp }]);
-        else this.send({ type: "prepared", offer: number, sdp });
+        if (this._joinAt !== null) this._join([{ offer: number, sdp }]);
+        else this._send({ type: "prepared", offer: number, sdp });
       }
     }
     const found = link.candidates;
     link.candidates = [];
-    for (const candidate of found) this.found(candidate);
+    for (const candidate of found) this._found(candidate);
   }
 
-  private found(found: CandidateFound): void {
-    const link = this.links.get(found.link);
+  private _found(found: CandidateFound): void {
+    const link = this._links.get(found.link);
     if (!link) return;
     const { candidate, mid } = found;
     const { stage, pairing, number: offer } = link;
     if (stage === "offering" || stage === "answering") link.candidates.push(found);
-    else if (pairing !== null) this.send({ type: "candidate", pairing, candidate, mid });
-    else this.send({ type: "prepared_candidate", offer, candidate, mid });
+    else if (pairing !== null) this._send({ type: "candidate", pairing, candidate, mid });
+    else this._send({ type: "prepared_candidate", offer, candidate, mid });
   }
 
-  private opened(number: number, now: number): void {
-    const link = this.links.get(number);
+  private _opened(number: number, now: number): void {
+    const link = this._links.get(number);
     const pairing = this.pairingOf(number);
     if (!link || pairing === null) return;
     link.stage = "open";
@@ -270,42 +270,42 @@ export class Signaling {
     this.tell({ type: "linked", pairing, took });
   }
 
-  private join(offers: readonly PreparedOffer[]): void {
-    this.joinAt = null;
+  private _join(offers: readonly PreparedOffer[]): void {
+    this._joinAt = null;
     this.state = "joining";
-    const { identity, upload, position } = this;
-    this.send({ type: "join", protocol: PROTOCOL, ...identity, upload, offers, position });
+    const { _identity: identity, upload, position } = this;
+    this._send({ type: "join", protocol: PROTOCOL, ...identity, upload, offers, position });
   }
 
   // Book-keeping
 
-  private send(message: ToTracker): void {
-    this.messages.push({ type: "TellTracker", message });
+  private _send(message: ToTracker): void {
+    this._messages.push({ type: "TellTracker", message });
   }
 
-  private begin(stage: Stage, pairing: string | null, since: number): Pending {
-    const link: Pending = { number: this.numbers(), stage, since, pairing, candidates: [] };
-    this.links.set(link.number, link);
+  private _begin(stage: Stage, pairing: string | null, since: number): Pending {
+    const link: Pending = { number: this._numbers(), stage, since, pairing, candidates: [] };
+    this._links.set(link.number, link);
     return link;
   }
 
-  private offer(pairing: string | null, now: number): void {
-    this.events.push({ type: "MakeOffer", link: this.begin("offering", pairing, now).number });
+  private _offer(pairing: string | null, now: number): void {
+    this._events.push({ type: "MakeOffer", link: this._begin("offering", pairing, now).number });
   }
 
-  private paired(pairing: string): Pending | undefined {
-    return [...this.links.values()].find((link) => link.pairing === pairing);
+  private _paired(pairing: string): Pending | undefined {
+    return [...this._links.values()].find((link) => link.pairing === pairing);
   }
 
-  private close({ number }: Pending): void {
-    this.events.push({ type: "CloseLink", link: number });
-    this.links.delete(number);
+  private _close({ number }: Pending): void {
+    this._events.push({ type: "CloseLink", link: number });
+    this._links.delete(number);
   }
 
-  private dropUnopened(): void {
-    for (const link of this.links.values()) {
+  private _dropUnopened(): void {
+    for (const link of this._links.values()) {
       if (link.stage === "open") link.pairing = null; // the next socket knows nothing of it
-      else this.close(link);
+      else this._close(link);
     }
   }
 }

@@ -17,7 +17,7 @@ export interface Held {
 /** Holds at most `limit` bytes of chunks, once `evict` has been called. */
 export class Store {
   size = 0;
-  private readonly held = new Map<string, Held & { readonly chunks: Map<number, Bytes> }>();
+  private readonly _held = new Map<string, Held & { readonly chunks: Map<number, Bytes> }>();
 
   constructor(readonly limit: number) {}
 
@@ -25,40 +25,45 @@ export class Store {
   put(key: ChunkKey, data: Bytes): void {
     const { rendition, sequence, chunk } = key;
     const id = segmentId(key);
-    const held = this.held.get(id) ?? { segment: { rendition, sequence }, chunks: new Map() };
-    this.held.set(id, held);
+    const held = this._held.get(id) ?? { segment: { rendition, sequence }, chunks: new Map() };
+    this._held.set(id, held);
     if (held.chunks.has(chunk)) return;
     held.chunks.set(chunk, data);
     this.size += data.length;
   }
 
   get(key: ChunkKey): Bytes | undefined {
-    return this.held.get(segmentId(key))?.chunks.get(key.chunk);
+    return this._held.get(segmentId(key))?.chunks.get(key.chunk);
   }
 
   /** The numbers of the chunks held of a segment. */
   chunks(segment: SegmentKey): number[] {
-    return [...(this.held.get(segmentId(segment))?.chunks.keys() ?? [])];
+    return [...(this._held.get(segmentId(segment))?.chunks.keys() ?? [])];
+  }
+
+  /** The bytes held of a segment. */
+  sizeOf(segment: SegmentKey): number {
+    const chunks = [...(this._held.get(segmentId(segment))?.chunks.values() ?? [])];
+    return chunks.reduce((sum, data) => sum + data.length, 0);
   }
 
   /** Every segment of which something is held. */
   segments(): SegmentKey[] {
-    return Array.from(this.held.values(), ({ segment }) => segment);
+    return Array.from(this._held.values(), ({ segment }) => segment);
   }
 
   /** The bytes of a segment whose chunks are all held. */
   assemble(segment: SegmentKey): Bytes {
-    const chunks = [...(this.held.get(segmentId(segment))?.chunks ?? [])];
+    const chunks = [...(this._held.get(segmentId(segment))?.chunks ?? [])];
     return joined(chunks.sort(([a], [b]) => a - b).map(([, data]) => data));
   }
 
   /** Forget a segment; returns the chunks that were held of it. */
   drop(segment: SegmentKey): number[] {
-    const id = segmentId(segment);
-    const chunks = this.held.get(id)?.chunks ?? new Map<number, Bytes>();
-    this.held.delete(id);
-    for (const data of chunks.values()) this.size -= data.length;
-    return [...chunks.keys()].sort((a, b) => a - b);
+    const chunks = this.chunks(segment).sort((a, b) => a - b);
+    this.size -= this.sizeOf(segment);
+    this._held.delete(segmentId(segment));
+    return chunks;
   }
 
   /**

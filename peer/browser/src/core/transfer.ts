@@ -12,7 +12,16 @@
  * verified.
  */
 
-import { chunkCount, chunkLength, joined, type Bytes, type SegmentKey, type Span } from "../model";
+import {
+  HASH_SIZE,
+  bytesOf,
+  chunkCount,
+  chunkLength,
+  joined,
+  type Bytes,
+  type SegmentKey,
+  type Span,
+} from "../model";
 import type { SegmentRecord } from "../wire/manifest";
 import { earliest, type Numbers } from "./manifest";
 import type { Check } from "./ports";
@@ -32,8 +41,10 @@ export class Fetch {
   kept = 0;
   /** Whether it came from an HTTP cache; null while that is not known. */
   cached: boolean | null = null;
-  private next: number;
-  private rest: Bytes = new Uint8Array();
+  /** Whether something that it brought was wrong: however much, it is one failure. */
+  blamed = false;
+  private _next: number;
+  private _rest: Bytes = new Uint8Array();
 
   /** `length` is of the whole segment. */
   constructor(
@@ -42,28 +53,34 @@ export class Fetch {
     readonly length: number,
     readonly chunks: Span,
   ) {
-    this.next = chunks[0];
+    this._next = chunks[0];
   }
 
   /** The chunks that `data` completes; null if it is more than was asked for. */
   take(data: Bytes): [number, Bytes][] | null {
     this.received += data.length;
-    const arrived = this.rest.length ? joined([this.rest, data]) : data;
-    let at = 0;
+    this._rest = joined([this._rest, data]);
+    const [first, last] = bytesOf(this.length, this.chunks);
+    if (this.received > last - first + 1) return null;
     const whole: [number, Bytes][] = [];
-    for (; this.next <= this.chunks[1]; this.next++) {
-      const size = chunkLength(this.length, this.next);
-      if (arrived.length - at < size) break;
-      whole.push([this.next, arrived.slice(at, (at += size))]);
+    for (; this._next <= this.chunks[1]; this._next++) {
+      const size = chunkLength(this.length, this._next);
+      if (this._rest.length < size) break;
+      whole.push([this._next, this._rest.slice(0, size)]);
+      this._rest = this._rest.slice(size);
     }
-    this.rest = arrived.slice(at);
-    return this.next > this.chunks[1] && this.rest.length ? null : whole;
+    return whole;
+  }
+
+  /** Bytes that arrived and make no whole chunk. */
+  rest(): number {
+    return this._rest.length;
   }
 
   /** The chunks that have not arrived. */
   left(): number[] {
     const left = [];
-    for (let chunk = this.next; chunk <= this.chunks[1]; chunk++) left.push(chunk);
+    for (let chunk = this._next; chunk <= this.chunks[1]; chunk++) left.push(chunk);
     return left;
   }
 }
@@ -89,12 +106,16 @@ export class Transfer {
   originAfter = 0;
   /** Whether what the origin's cache gave was wrong, so that the next fetch goes past it. */
   stale = false;
-  private readonly checks = new Map<number, readonly [Copy, since: number]>();
+  private readonly _checks = new Map<number, readonly [Copy, since: number]>();
 
-  /** A transfer of what `held` leaves; `since` is when it was first wanted. */
+  /**
+   * A transfer of what `held` leaves; `since` is when it was first wanted. The manifest may forget
+   * the segment while it is on its way, so its hashes are here: one a chunk.
+   */
   constructor(
     readonly key: SegmentKey,
     readonly record: SegmentRecord,
+    readonly hashes: Bytes,
     held: readonly number[],
     public since: number,
   ) {
@@ -142,12 +163,13 @@ export class Transfer {
   }
 
   /** A whole chunk; the check that decides about it, or null if it is not needed. */
-  arrived(copy: Copy, digest: Bytes, numbers: Numbers, now: number): Check | null {
+  arrived(copy: Copy, numbers: Numbers, now: number): Check | null {
     const state = this.states[copy.chunk];
     if (state === "checking" || state === "have") return null;
     this.states[copy.chunk] = "checking";
     const check = numbers();
-    this.checks.set(check, [copy, now]);
+    this._checks.set(check, [copy, now]);
+    const digest = this.hashes.slice(copy.chunk * HASH_SIZE, (copy.chunk + 1) * HASH_SIZE);
     return { type: "Check", check, data: copy.data, digest };
   }
 
@@ -159,8 +181,8 @@ export class Transfer {
 
   /** The answer to one of our checks: the copy, which is now held or was thrown away. */
   checked(check: number, ok: boolean): Copy | null {
-    const copy = this.checks.get(check)?.[0];
-    this.checks.delete(check);
+    const copy = this._checks.get(check)?.[0];
+    this._checks.delete(check);
     if (!copy) return null;
     this.states[copy.chunk] = ok ? "have" : "missing";
     if (ok && copy.link !== undefined) this.peerBytes += copy.data.length;
@@ -170,12 +192,12 @@ export class Transfer {
 
   /** The checks that have been waiting for too long. */
   checksBefore(now: number): number[] {
-    return [...this.checks].flatMap(([check, [, since]]) =>
+    return [...this._checks].flatMap(([check, [, since]]) =>
       since + CHECK_TIMEOUT <= now ? [check] : [],
     );
   }
 
   timerAt(): number | null {
-    return earliest(Array.from(this.checks.values(), ([, since]) => since + CHECK_TIMEOUT));
+    return earliest(Array.from(this._checks.values(), ([, since]) => since + CHECK_TIMEOUT));
   }
 }

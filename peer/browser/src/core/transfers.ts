@@ -72,44 +72,46 @@ type Input =
 /** The incoming half of a node for one content. */
 export class Transfers {
   http: Http = { ttfb: 0.2, rate: 250_000 };
-  private readonly manifests = new Map<string, Manifest>();
-  private readonly transfers = new Map<string, Transfer>();
-  private readonly fetches = new Map<number, Fetch>();
-  private readonly checks = new Map<number, Manifest | Transfer>();
-  private readonly waiting = new Map<string, Loaded>();
-  private events: TransferEvent[] = [];
+  /** Bytes that arrived and were not kept. */
+  wasted = 0;
+  private readonly _manifests = new Map<string, Manifest>();
+  private readonly _transfers = new Map<string, Transfer>();
+  private readonly _fetches = new Map<number, Fetch>();
+  private readonly _checks = new Map<number, Manifest | Transfer>();
+  private readonly _waiting = new Map<string, Loaded>();
+  private _events: TransferEvent[] = [];
 
   constructor(
-    private readonly content: string,
+    private readonly _content: string,
     readonly store: Store,
-    private readonly stats: Stats,
-    private readonly numbers: Numbers,
+    private readonly _stats: Stats,
+    private readonly _numbers: Numbers,
   ) {}
 
   // What is known
 
   /** What is known of a rendition. */
   manifest(rendition: string): Manifest {
-    let manifest = this.manifests.get(rendition);
+    let manifest = this._manifests.get(rendition);
     if (!manifest) {
-      manifest = new Manifest(this.content, rendition, this.numbers);
-      this.manifests.set(rendition, manifest);
+      manifest = new Manifest(this._content, rendition, this._numbers);
+      this._manifests.set(rendition, manifest);
     }
     return manifest;
   }
 
   /** Whether the segment can be verified, and so be had from anybody. */
   knows({ rendition, sequence }: SegmentKey): boolean {
-    return this.manifests.get(rendition)?.knows(sequence) ?? false;
+    return this._manifests.get(rendition)?.knows(sequence) ?? false;
   }
 
   /** The transfers that are not complete. */
   open(): Transfer[] {
-    return [...this.transfers.values()];
+    return [...this._transfers.values()];
   }
 
   transfer(key: SegmentKey): Transfer | undefined {
-    return this.transfers.get(segmentId(key));
+    return this._transfers.get(segmentId(key));
   }
 
   // What is wanted
@@ -118,12 +120,12 @@ export class Transfers {
   demand({ key, within }: Demand, now: number): void {
     const transfer = this.begin(key, now);
     if (!transfer) {
-      this.events.push({ type: "SegmentFailed", key, reason: "missing" });
+      this._events.push({ type: "SegmentFailed", key, reason: "missing" });
       return;
     }
     if (transfer.demanded === null) transfer.since = now;
     transfer.demanded = now + within;
-    this.finish(transfer);
+    this._finish(transfer);
   }
 
   /** The player no longer asks for it; what has arrived stays. */
@@ -131,9 +133,9 @@ export class Transfers {
     const transfer = this.transfer(key);
     if (!transfer) return;
     transfer.demanded = null;
-    for (const fetch of this.fetchesOf(key)) {
-      this.abort(fetch);
-      this.dropped(fetch);
+    for (const fetch of this._fetchesOf(key)) {
+      this._abort(fetch);
+      this._dropped(fetch);
     }
   }
 
@@ -141,24 +143,26 @@ export class Transfers {
   begin(key: SegmentKey, now: number): Transfer | undefined {
     const begun = this.transfer(key);
     if (begun || !this.knows(key)) return begun;
-    const record = this.manifest(key.rendition).record(key.sequence);
-    if (!record) return undefined;
-    const transfer = new Transfer(key, record, this.store.chunks(key), now);
-    this.transfers.set(segmentId(key), transfer);
+    const manifest = this.manifest(key.rendition);
+    const record = manifest.record(key.sequence);
+    const hashes = manifest.hashes(key.sequence);
+    if (!record || !hashes) return undefined;
+    const transfer = new Transfer(key, record, hashes, this.store.chunks(key), now);
+    this._transfers.set(segmentId(key), transfer);
     return transfer;
   }
 
   /** End the transfers that are neither demanded nor wanted ahead. */
   keepOnly(wanted: ReadonlySet<string>): void {
-    for (const [id, transfer] of this.transfers) {
+    for (const [id, transfer] of this._transfers) {
       const idle = !transfer.chunksIn("peer", "origin", "checking").length;
-      if (transfer.demanded === null && !wanted.has(id) && idle) this.transfers.delete(id);
+      if (transfer.demanded === null && !wanted.has(id) && idle) this._transfers.delete(id);
     }
   }
 
   /** These segments' records and hashes are needed, in this order. */
   need(wanted: Map<string, number[]>, now: number): void {
-    for (const { key } of this.waiting.values()) {
+    for (const { key } of this._waiting.values()) {
       const sequences = wanted.get(key.rendition) ?? [];
       wanted.set(key.rendition, sequences);
       if (!sequences.includes(key.sequence)) sequences.push(key.sequence);
@@ -166,7 +170,7 @@ export class Transfers {
     for (const [rendition, sequences] of wanted) {
       const manifest = this.manifest(rendition);
       manifest.need(sequences, now);
-      this.gather(manifest);
+      this._gather(manifest);
     }
   }
 
@@ -175,18 +179,18 @@ export class Transfers {
     transfer.askedOrigin(chunks);
     const { key, stale: fresh } = transfer;
     const { length } = transfer.record;
-    const fetch = new Fetch(this.numbers(), key, length, chunks);
-    this.fetches.set(fetch.number, fetch);
+    const fetch = new Fetch(this._numbers(), key, length, chunks);
+    this._fetches.set(fetch.number, fetch);
     const span = bytesOf(length, chunks);
     const whole = span[0] === 0 && span[1] === length - 1;
-    this.events.push({ type: "FetchRange", fetch: fetch.number, key, span, whole, fresh });
+    this._events.push({ type: "FetchRange", fetch: fetch.number, key, span, whole, fresh });
   }
 
   /** A link brought a chunk. */
   fromLink(link: number, key: ChunkKey, data: Bytes, now: number): void {
     const transfer = this.transfer(key);
-    if (transfer) this.arrived(transfer, { chunk: key.chunk, data, link }, now);
-    else this.stats.wasteBytes += data.length;
+    if (transfer) this._arrived(transfer, { chunk: key.chunk, data, link }, now);
+    else this.wasted += data.length;
   }
 
   /** A link will not bring a chunk. */
@@ -197,9 +201,9 @@ export class Transfers {
   /** Keep the store within its bound. */
   evict(head: number, ahead: ReadonlySet<string>): void {
     if (this.store.size <= this.store.limit) return;
-    const pinned = new Set([...ahead, ...this.transfers.keys()]);
+    const pinned = new Set([...ahead, ...this._transfers.keys()]);
     for (const [segment, chunks] of this.store.evict(head, pinned)) {
-      this.events.push({ type: "Dropped", segment, chunks });
+      this._events.push({ type: "Dropped", segment, chunks });
     }
   }
 
@@ -208,240 +212,265 @@ export class Transfers {
   receive(message: Input, now: number): void {
     switch (message.type) {
       case "ManifestArrived":
-        this.hear(message.page.rendition, message, now);
+        this._hear(message.page.rendition, message, now);
         break;
       case "ManifestFailed":
       case "HashesArrived":
-        this.hear(message.rendition, message, now);
+        this._hear(message.rendition, message, now);
         break;
       case "Loaded":
-        this.loaded(message, now);
+        this._loaded(message, now);
         break;
       case "RangeData":
-        this.rangeData(message.fetch, message.data, now);
+        this._rangeData(message.fetch, message.data, now);
         break;
       case "RangeDone":
-        this.rangeDone(message, now);
+        this._rangeDone(message, now);
         break;
       case "RangeFailed":
-        this.rangeFailed(message.fetch, message.reason, now);
+        this._rangeFailed(message.fetch, message.reason, now);
         break;
       case "Checked":
-        this.checked(message.check, message.ok, now);
+        this._checked(message.check, message.ok, now);
         break;
     }
   }
 
   timerAt(): number | null {
-    const machines = [...this.manifests.values(), ...this.transfers.values()];
+    const machines = [...this._manifests.values(), ...this._transfers.values()];
     return earliest(machines.map((machine) => machine.timerAt()));
   }
 
   onTimer(now: number): void {
-    for (const manifest of this.manifests.values()) {
+    for (const manifest of this._manifests.values()) {
       manifest.onTimer(now);
-      this.gather(manifest);
+      this._gather(manifest);
     }
     for (const transfer of this.open()) {
-      for (const check of transfer.checksBefore(now)) this.checked(check, false, now);
+      for (const check of transfer.checksBefore(now)) this._checked(check, false, now);
     }
   }
 
   takeEvents(): TransferEvent[] {
-    const events = this.events;
-    this.events = [];
+    const events = this._events;
+    this._events = [];
     return events;
   }
 
   // Manifests
 
-  private hear(
+  private _hear(
     rendition: string,
     message: ManifestArrived | ManifestFailed | HashesArrived,
     now: number,
   ): void {
     const manifest = this.manifest(rendition);
-    for (const sequence of manifest.receive(message, now)) this.forget({ rendition, sequence });
-    this.gather(manifest);
+    for (const sequence of manifest.receive(message, now)) this._forget({ rendition, sequence });
+    this._gather(manifest);
   }
 
-  private gather(manifest: Manifest): void {
+  private _gather(manifest: Manifest): void {
     for (const event of manifest.takeEvents()) {
-      if (event.type === "Check") this.checks.set(event.check, manifest);
-      this.events.push(event);
+      if (event.type === "Check") this._checks.set(event.check, manifest);
+      this._events.push(event);
     }
   }
 
   /** The segment is no longer what it was. */
-  private forget(key: SegmentKey): void {
+  private _forget(key: SegmentKey): void {
     const demanded = this.transfer(key)?.demanded ?? null;
-    this.transfers.delete(segmentId(key));
-    if (demanded !== null) this.events.push({ type: "SegmentFailed", key, reason: "integrity" });
-    for (const fetch of this.fetchesOf(key)) this.abort(fetch);
+    this._transfers.delete(segmentId(key));
+    if (demanded !== null) this._events.push({ type: "SegmentFailed", key, reason: "integrity" });
+    for (const fetch of this._fetchesOf(key)) {
+      this._abort(fetch);
+      this._dropped(fetch);
+    }
     const chunks = this.store.drop(key);
-    if (chunks.length) this.events.push({ type: "Dropped", segment: key, chunks });
+    if (chunks.length) this._events.push({ type: "Dropped", segment: key, chunks });
   }
 
   // Arrivals
 
-  private loaded(loaded: Loaded, now: number): void {
-    this.stats[loaded.cached ? "cacheBytes" : "originBytes"] += loaded.data.length;
-    if (this.knows(loaded.key)) this.adopt(loaded, now);
-    else if (this.waiting.size < MOST_WAITING) this.waiting.set(segmentId(loaded.key), loaded);
+  private _loaded(loaded: Loaded, now: number): void {
+    const { key, data, cached } = loaded;
+    const held = Math.min(this.store.sizeOf(key), data.length);
+    this.wasted += held;
+    this._stats[cached ? "cacheBytes" : "originBytes"] += data.length - held;
+    if (this.knows(key)) {
+      this._adopt(loaded, now);
+      return;
+    }
+    this._waiting.set(segmentId(key), loaded);
+    for (const oldest of this._waiting.keys()) {
+      if (this._waiting.size > MOST_WAITING) this._waiting.delete(oldest);
+    }
   }
 
   /** Take what was loaded past us apart, to check and share it. */
-  private adopt({ key, data }: Loaded, now: number): void {
+  private _adopt({ key, data }: Loaded, now: number): void {
     const transfer = this.begin(key, now);
     // Not what the manifest says: of no use to anybody else.
     if (transfer?.record.length !== data.length) return;
     for (let chunk = 0; chunk < chunkCount(data.length); chunk++) {
       const start = chunk * CHUNK_SIZE;
-      this.arrived(transfer, { chunk, data: data.slice(start, start + CHUNK_SIZE) }, now);
+      this._arrived(transfer, { chunk, data: data.slice(start, start + CHUNK_SIZE) }, now);
     }
   }
 
-  private arrived(transfer: Transfer, copy: Copy, now: number): void {
-    const { rendition, sequence } = transfer.key;
-    const digest = this.manifest(rendition).hashOf(sequence, copy.chunk);
-    const check = digest && transfer.arrived(copy, digest, this.numbers, now);
+  private _arrived(transfer: Transfer, copy: Copy, now: number): void {
+    const check = transfer.arrived(copy, this._numbers, now);
     if (check) {
-      this.checks.set(check.check, transfer);
-      this.events.push(check);
-    } else if (copy.link !== undefined || copy.fetch) {
-      this.stats.wasteBytes += copy.data.length;
+      this._checks.set(check.check, transfer);
+      this._events.push(check);
+    } else {
+      this._waste(copy);
     }
   }
 
-  private checked(check: number, ok: boolean, now: number): void {
-    const owner = this.checks.get(check);
-    this.checks.delete(check);
+  /** The copy is not kept. What the shell loaded past us went to the player all the same. */
+  private _waste({ link, fetch, data }: Copy): void {
+    if (link !== undefined || fetch) this.wasted += data.length;
+  }
+
+  private _checked(check: number, ok: boolean, now: number): void {
+    const owner = this._checks.get(check);
+    this._checks.delete(check);
     if (owner instanceof Manifest) {
       const sequence = owner.checked(check, ok, now);
-      this.gather(owner);
+      this._gather(owner);
       if (sequence === null) return;
       const id = segmentId({ rendition: owner.rendition, sequence });
-      const loaded = this.waiting.get(id);
-      this.waiting.delete(id);
-      if (loaded) this.adopt(loaded, now);
+      const loaded = this._waiting.get(id);
+      this._waiting.delete(id);
+      if (loaded) this._adopt(loaded, now);
     } else if (owner) {
       const copy = owner.checked(check, ok);
-      if (copy) this.decide(owner, copy, ok, now);
+      if (!copy) return;
+      // The segment may no longer be what the copy was checked against.
+      if (this.transfer(owner.key) !== owner) this._waste(copy);
+      else if (ok) this._keep(owner, copy);
+      else this._reject(owner, copy, now);
     }
   }
 
-  private decide(transfer: Transfer, copy: Copy, ok: boolean, now: number): void {
+  private _keep(transfer: Transfer, copy: Copy): void {
     const { chunk, data, link = null } = copy;
-    const size = data.length;
-    if (!ok) {
-      this.stats.rejectedChunks += 1;
-      this.stats.wasteBytes += size;
-      this.events.push({ type: "ChunkRejected", key: transfer.key, chunk, link });
-      if (link === null) {
-        transfer.stale = true;
-        this.originFailed(transfer, "integrity", now);
-      }
-      return;
-    }
     const key = { ...transfer.key, chunk };
     this.store.put(key, data);
-    this.count(copy);
-    this.events.push({ type: "Kept", key, size, link });
-    this.spare(transfer);
-    this.finish(transfer);
+    this._count(copy);
+    this._events.push({ type: "Kept", key, size: data.length, link });
+    this._spare(transfer);
+    this._finish(transfer);
   }
 
-  private count({ link, fetch, data }: Copy): void {
-    if (link !== undefined) this.stats.peerBytes += data.length;
+  private _reject(transfer: Transfer, copy: Copy, now: number): void {
+    const { key } = transfer;
+    const { chunk, fetch, link = null } = copy;
+    this._stats.rejectedChunks += 1;
+    this._waste(copy);
+    this._events.push({ type: "ChunkRejected", key, chunk, link });
+    if (this._fetchesOf(key).some((other) => other.left().includes(chunk))) {
+      transfer.askedOrigin([chunk, chunk]);
+    } else if (fetch) {
+      this._events.push({ type: "Dropped", segment: key, chunks: [chunk] });
+    }
+    if (link === null) transfer.stale = true;
+    if (fetch) this._blame(fetch, "integrity", now);
+  }
+
+  private _count({ link, fetch, data }: Copy): void {
+    if (link !== undefined) this._stats.peerBytes += data.length;
     else if (fetch) {
       fetch.kept += data.length;
-      if (!this.fetches.has(fetch.number)) this.settle(fetch);
+      if (!this._fetches.has(fetch.number)) this._settle(fetch);
     }
   }
 
   /** Enter what a fetch has brought, which is over, into the figures. */
-  private settle(fetch: Fetch): void {
-    this.stats[fetch.cached ? "cacheBytes" : "originBytes"] += fetch.kept;
+  private _settle(fetch: Fetch): void {
+    this._stats[fetch.cached ? "cacheBytes" : "originBytes"] += fetch.kept;
     fetch.kept = 0;
   }
 
   /** Hand a complete segment to the player, if he asked for it. */
-  private finish(transfer: Transfer): void {
+  private _finish(transfer: Transfer): void {
     if (!transfer.complete) return;
     const { key, demanded, originBytes, peerBytes } = transfer;
-    this.transfers.delete(segmentId(key));
+    this._transfers.delete(segmentId(key));
     if (demanded === null) return;
     const data = this.store.assemble(key);
-    this.events.push({ type: "SegmentReady", key, data, originBytes, peerBytes });
+    this._events.push({ type: "SegmentReady", key, data, originBytes, peerBytes });
   }
 
   // The origin
 
-  private fetchesOf(key: SegmentKey): Fetch[] {
-    return [...this.fetches.values()].filter((fetch) => segmentId(fetch.key) === segmentId(key));
+  private _fetchesOf(key: SegmentKey): Fetch[] {
+    return [...this._fetches.values()].filter((fetch) => segmentId(fetch.key) === segmentId(key));
   }
 
-  private rangeData(number: number, data: Bytes, now: number): void {
-    const fetch = this.fetches.get(number);
-    if (!fetch) return;
+  private _rangeData(number: number, data: Bytes, now: number): void {
+    const fetch = this._fetches.get(number);
+    if (!fetch) {
+      this.wasted += data.length;
+      return;
+    }
     const whole = fetch.take(data);
     if (!whole) {
-      this.abort(fetch);
-      this.failed(fetch, "length", now);
+      this._abort(fetch);
+      this._failed(fetch, "length", now);
       return;
     }
     const transfer = this.transfer(fetch.key);
     for (const [chunk, piece] of whole) {
-      if (transfer) this.arrived(transfer, { chunk, data: piece, fetch }, now);
-      else this.stats.wasteBytes += piece.length;
+      if (transfer) this._arrived(transfer, { chunk, data: piece, fetch }, now);
+      else this.wasted += piece.length;
     }
   }
 
-  private rangeDone(done: RangeDone, now: number): void {
-    const fetch = this.take(done.fetch);
+  private _rangeDone(done: RangeDone, now: number): void {
+    const fetch = this._fetches.get(done.fetch);
     if (!fetch) return;
     fetch.cached = done.cached;
-    this.settle(fetch);
-    if (!done.cached) this.measure(fetch.received, done);
-    if (fetch.left().length) this.failed(fetch, "length", now);
+    this._close(fetch);
+    if (!done.cached) this._measure(fetch.received, done);
+    if (fetch.left().length) this._failed(fetch, "length", now);
   }
 
-  private rangeFailed(number: number, reason: SourceReason, now: number): void {
-    const fetch = this.take(number);
+  private _rangeFailed(number: number, reason: SourceReason, now: number): void {
+    const fetch = this._fetches.get(number);
     if (!fetch) return;
-    this.settle(fetch);
-    this.failed(fetch, reason, now);
+    this._close(fetch);
+    this._failed(fetch, reason, now);
   }
 
-  /** A fetch that is over. */
-  private take(number: number): Fetch | undefined {
-    const fetch = this.fetches.get(number);
-    this.fetches.delete(number);
-    return fetch;
+  private _failed(fetch: Fetch, reason: SourceReason, now: number): void {
+    this._dropped(fetch);
+    this._blame(fetch, reason, now);
   }
 
-  private failed(fetch: Fetch, reason: SourceReason, now: number): void {
-    this.dropped(fetch);
-    const transfer = this.transfer(fetch.key);
-    if (transfer) this.originFailed(transfer, reason, now);
+  /** What a fetch has not brought may come from elsewhere, and nobody need wait for us. */
+  private _dropped(fetch: Fetch): void {
+    const { key: segment } = fetch;
+    const transfer = this.transfer(segment);
+    for (const chunk of fetch.left()) transfer?.lost(chunk, "origin");
+    const held = this.store.chunks(segment);
+    const chunks = fetch.left().filter((chunk) => !held.includes(chunk));
+    if (chunks.length) this._events.push({ type: "Dropped", segment, chunks });
   }
 
-  /** What a fetch has not brought may come from elsewhere; whoever waits for us should know. */
-  private dropped(fetch: Fetch): void {
-    const chunks = fetch.left();
-    const transfer = this.transfer(fetch.key);
-    for (const chunk of chunks) transfer?.lost(chunk, "origin");
-    if (chunks.length) this.events.push({ type: "Dropped", segment: fetch.key, chunks });
-  }
-
-  private originFailed(transfer: Transfer, reason: SourceReason, now: number): void {
+  /** The origin failed, once a fetch; after too many the player has to try by itself. */
+  private _blame(fetch: Fetch, reason: SourceReason, now: number): void {
+    const { key } = fetch;
+    const transfer = this.transfer(key);
+    if (!transfer || fetch.blamed) return;
+    fetch.blamed = true;
     transfer.originFailed(now);
     if (transfer.originFailures < MOST_FAILURES || transfer.demanded === null) return;
-    transfer.demanded = null;
-    this.events.push({ type: "SegmentFailed", key: transfer.key, reason });
+    this.release(key);
+    this._events.push({ type: "SegmentFailed", key, reason });
   }
 
-  private measure(received: number, { ttfb, took }: RangeDone): void {
+  private _measure(received: number, { ttfb, took }: RangeDone): void {
     let { rate } = this.http;
     if (received >= LEAST_MEASURED && took > 0) {
       rate += SMOOTHING * (received / Math.max(took - ttfb, 0.001) - rate);
@@ -450,17 +479,23 @@ export class Transfers {
   }
 
   /** Abort the fetches of a transfer that have nothing left to bring. */
-  private spare(transfer: Transfer): void {
+  private _spare(transfer: Transfer): void {
     const needed = transfer.chunksIn("missing", "peer", "origin");
-    for (const fetch of this.fetchesOf(transfer.key)) {
+    for (const fetch of this._fetchesOf(transfer.key)) {
       const left = fetch.left();
-      if (left.length && !left.some((chunk) => needed.includes(chunk))) this.abort(fetch);
+      if (left.length && !left.some((chunk) => needed.includes(chunk))) this._abort(fetch);
     }
   }
 
-  private abort(fetch: Fetch): void {
-    if (!this.take(fetch.number)) return;
-    this.settle(fetch);
-    this.events.push({ type: "AbortRange", fetch: fetch.number });
+  private _abort(fetch: Fetch): void {
+    this._close(fetch);
+    this._events.push({ type: "AbortRange", fetch: fetch.number });
+  }
+
+  /** A fetch is over, however it went. */
+  private _close(fetch: Fetch): void {
+    this._fetches.delete(fetch.number);
+    this._settle(fetch);
+    this.wasted += fetch.rest();
   }
 }

@@ -1,103 +1,107 @@
 /**
- * Checks what came over the wire against its schema, and gives back exactly what the schema names:
- * fields nobody knows are left out, fields left out get their defaults.
+ * Checks of what came over the wire. A check takes a value and gives back exactly what it names:
+ * fields nobody knows are left out, fields left out get their defaults, and whatever is not as it
+ * should be is a `RemoteError` that says where. There is no check that lets a value through
+ * unseen, so what nobody thought of is refused.
  *
- * It knows the small part of JSON Schema that p2pcdn/wire/schema.py writes, and fails closed: what
- * no rule here allows is refused. A fraction that is whole (`1.0`) is an integer, as in JSON Schema.
+ * A fraction that is whole (`1.0`) is an integer, as in JSON Schema: JavaScript sees no difference.
  */
 
 import { RemoteError } from "../errors";
 
-export interface Schema {
-  /** The name of another schema. */
-  readonly $ref?: string;
-  /** Schemas by the `type` of the message. */
-  readonly discriminator?: Readonly<Record<string, string>>;
-  /** Fields; one without a default is required. */
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly items?: Schema;
-  readonly prefixItems?: readonly Schema[];
-  readonly maxItems?: number;
-  readonly anyOf?: readonly Schema[];
-  readonly enum?: readonly unknown[];
-  readonly type?: string;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  /** In characters, not UTF-16 units. */
-  readonly maxLength?: number;
-  readonly pattern?: string;
-  readonly default?: unknown;
+/** `value` as it should be; `at` is the way to it, as in `$.holdings[0].sequence`. */
+export type Check<T = unknown> = (value: unknown, at: string) => T;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** One of these values. */
+export function literal(...values: readonly unknown[]): Check {
+  return passes((value) => values.includes(value));
 }
 
-type Schemas = Readonly<Record<string, Schema>>;
+export const boolean = passes((value) => typeof value === "boolean");
 
-/** What `schema` names of `value`; a `RemoteError` that says where it is wrong. */
-export function check(schemas: Schemas, schema: Schema | undefined, value: unknown, at = "$"): unknown {
-  if (schema?.$ref !== undefined) return check(schemas, own(schemas, schema.$ref), value, at);
-  if (schema?.discriminator) {
-    const name = isObject(value) && own(schema.discriminator, own(value, "type"));
-    return check(schemas, own(schemas, name), value, at);
-  }
-  if (schema?.properties) return fields(schemas, schema.properties, value, at);
-  if (schema?.prefixItems ?? schema?.items) return list(schemas, schema, value, at);
-  if (schema?.anyOf) {
-    // Here only ever "this or null".
-    const option = schema.anyOf.find(({ type }) => (type === "null") === (value === null));
-    return check(schemas, option, value, at);
-  }
-  if (!schema || !allows(schema, value)) throw new RemoteError("malformed", at);
-  return value;
+/** A finite number within these bounds. */
+export function number(least = -Infinity, most = Infinity): Check {
+  return passes((value) => Number.isFinite(value) && isWithin(value as number, least, most));
 }
 
-function fields(schemas: Schemas, properties: Schemas, value: unknown, at: string): unknown {
-  if (!isObject(value)) throw new RemoteError("malformed", at);
-  const result: Record<string, unknown> = {};
-  for (const [name, schema] of Object.entries(properties)) {
-    const found = own(value, name);
-    const missing = found === undefined && "default" in schema;
-    result[name] = missing ? schema.default : check(schemas, schema, found, `${at}.${name}`);
-  }
-  return result;
+/** A whole number within these bounds. */
+export function integer(least = -Infinity, most = Infinity): Check {
+  return passes((value) => Number.isInteger(value) && isWithin(value as number, least, most));
 }
 
-function list(schemas: Schemas, schema: Schema, value: unknown, at: string): unknown {
-  const { items, prefixItems, maxItems = Infinity } = schema;
-  const fits = (length: number): boolean =>
-    prefixItems ? length === prefixItems.length : length <= maxItems;
-  if (!Array.isArray(value) || !fits(value.length)) throw new RemoteError("malformed", at);
-  return value.map((item, i) => check(schemas, prefixItems?.[i] ?? items, item, `${at}[${i}]`));
+/** A text of at most so many characters (not UTF-16 units), and of this pattern. */
+export function text(most = Infinity, pattern = /^/): Check {
+  return passes(
+    (value) =>
+      typeof value === "string" &&
+      (value.length <= most || Array.from(value).length <= most) &&
+      // Half of a surrogate pair is no character, and has no UTF-8 bytes to sign or send on.
+      !/\p{Surrogate}/u.test(value) &&
+      pattern.test(value),
+  );
 }
 
-function allows(schema: Schema, value: unknown): boolean {
-  if (schema.enum) return schema.enum.includes(value);
-  switch (schema.type) {
-    case "null":
-      return value === null;
-    case "boolean":
-      return typeof value === "boolean";
-    case "string":
-      return typeof value === "string" && allowsText(schema, value);
-    case "integer":
-      return Number.isInteger(value) && allowsNumber(schema, value as number);
-    case "number":
-      return typeof value === "number" && allowsNumber(schema, value);
-    default:
-      return false;
-  }
+/** This, or null. */
+export function orNull(check: Check): Check {
+  return (value, at) => (value === null ? value : check(value, at));
 }
 
-function allowsNumber({ minimum = -Infinity, maximum = Infinity }: Schema, value: number): boolean {
-  return Number.isFinite(value) && value >= minimum && value <= maximum;
+/** This; and if there is nothing, the default. */
+export function optional(check: Check, byDefault: unknown): Check {
+  return (value, at) => (value === undefined ? byDefault : check(value, at));
 }
 
-function allowsText({ maxLength = Infinity, pattern = "" }: Schema, value: string): boolean {
-  const short = value.length <= maxLength || Array.from(value).length <= maxLength;
-  // Half of a surrogate pair is no character, and has no UTF-8 bytes to sign or send on.
-  return short && !/\p{Surrogate}/u.test(value) && new RegExp(pattern, "u").test(value);
+/** At most so many of these. */
+export function list(check: Check, most = Infinity): Check {
+  const isShort = passes((value) => Array.isArray(value) && value.length <= most);
+  return (value, at) =>
+    (isShort(value, at) as unknown[]).map((item, i) => check(item, `${at}[${i}]`));
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** Exactly these, one after the other. */
+export function tuple(...checks: readonly Check[]): Check {
+  const isComplete = passes((value) => Array.isArray(value) && value.length === checks.length);
+  return (value, at) => {
+    const items = isComplete(value, at) as unknown[];
+    return checks.map((check, i) => check(items[i], `${at}[${i}]`));
+  };
+}
+
+/** An object with these fields. */
+export function record(checks: Readonly<Record<string, Check>>): Check<object> {
+  return (value, at) => {
+    const fields = isObject(value, at) as Fields;
+    const entries = Object.entries(checks);
+    return Object.fromEntries(
+      entries.map(([name, check]) => [name, check(own(fields, name), `${at}.${name}`)]),
+    );
+  };
+}
+
+/** An object whose `type` says which of these it is. */
+export function union<T>(options: Readonly<Record<string, Check<object>>>): Check<T> {
+  const isKnown = passes((type) => own(options, type) !== undefined);
+  return (value, at) => {
+    const type = isKnown(own(isObject(value, at) as Fields, "type"), `${at}.type`);
+    return { type, ...own(options, type)?.(value, at) } as T;
+  };
+}
+
+const isObject = passes(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+);
+
+function passes(allows: (value: unknown) => boolean): Check {
+  return (value, at) => {
+    if (!allows(value)) throw new RemoteError("malformed", at);
+    return value;
+  };
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return value >= least && value <= most;
 }
 
 /** What the object itself has under this name, and never what it inherits. */

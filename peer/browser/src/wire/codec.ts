@@ -1,9 +1,9 @@
 /** JSON text to messages and back, with every check that the types ask for. */
 
 import { RemoteError } from "../errors";
-import { check } from "./check";
+import type { Check } from "./check";
 import { CONTROL_BYTES } from "./link";
-import { SCHEMA, type FromTracker, type LinkMessage, type Manifest, type ToTracker } from "./schema";
+import { FromTracker, LinkMessage, Manifest, type ToTracker } from "./schema";
 
 /** The JSON text of a message. */
 export function encode(message: ToTracker | LinkMessage): string {
@@ -12,7 +12,7 @@ export function encode(message: ToTracker | LinkMessage): string {
 
 /** What the tracker told a peer; `RemoteError` if it is no such message. */
 export function decodeFromTracker(text: unknown): FromTracker {
-  return decode("FromTracker", text) as FromTracker;
+  return decode(FromTracker, text);
 }
 
 /** What came over a link's control channel; `RemoteError` if it is no such message. */
@@ -20,16 +20,16 @@ export function decodeLink(text: unknown): LinkMessage {
   if (typeof text === "string" && text.length > CONTROL_BYTES) {
     throw new RemoteError("too_large", `a control message of ${text.length} characters`);
   }
-  return decode("LinkMessage", text) as LinkMessage;
+  return decode(LinkMessage, text);
 }
 
 /** What an origin answered; `RemoteError` if it is no manifest of a version we read. */
 export function decodeManifest(text: unknown): Manifest {
-  return decode("Manifest", text) as Manifest;
+  return decode(Manifest, text);
 }
 
-function decode(name: string, text: unknown): unknown {
-  return check(SCHEMA, SCHEMA[name], parse(text));
+function decode<T>(check: Check<T>, text: unknown): T {
+  return check(parse(text), "$");
 }
 
 function parse(text: unknown): unknown {

@@ -3,38 +3,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import toTrackerSchema from "../../../../docs/schema/to-tracker.json";
 import { RemoteError } from "../../src/errors";
-import { check, type Schema } from "../../src/wire/check";
 import { decodeFromTracker, decodeLink, decodeManifest, encode } from "../../src/wire/codec";
-import { SCHEMA, type ToTracker } from "../../src/wire/schema";
+import type { LinkMessage } from "../../src/wire/link";
 import { messages, textOf, valueOf, type Case } from "./vectors";
 
 const DECODERS = {
   fromTracker: decodeFromTracker,
   link: decodeLink,
   manifest: decodeManifest,
-  toTracker: decodeToTracker,
 };
-
-/** A page only sends these; they are held to the schema that everybody may read. */
-function decodeToTracker(text: string): ToTracker {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new RemoteError("malformed");
-  }
-  return check(published, published["ToTracker"], value) as ToTracker;
-}
-
-/** The published schema in the short form that `check` reads. */
-const published = ((): Record<string, Schema> => {
-  const { $defs, discriminator, ...root } = JSON.parse(
-    JSON.stringify(toTrackerSchema).replaceAll("#/$defs/", ""),
-  ) as { $defs: Record<string, Schema>; discriminator: { mapping: Record<string, string> } };
-  return { ...$defs, ToTracker: { ...root, discriminator: discriminator.mapping } };
-})();
 
 function codeOf(decode: () => unknown): string {
   try {
@@ -55,7 +33,7 @@ describe.each(Object.entries(DECODERS))("%s", (name, decode) => {
 
   it.each(valid)("encodes $note to what it decodes to", (one: Case) => {
     const message = decode(textOf(one));
-    expect(decode(encode(message as ToTracker))).toStrictEqual(message);
+    expect(decode(encode(message as LinkMessage))).toStrictEqual(message);
   });
 
   it.each(invalid)("refuses $note", (one) => {
@@ -84,7 +62,7 @@ describe.each(Object.entries(DECODERS))("%s", (name, decode) => {
       fc.property(damaged, (text) => {
         if (codeOf(() => decode(text)) !== "accepted") return;
         const message = decode(text);
-        expect(decode(encode(message as ToTracker))).toStrictEqual(message);
+        expect(decode(encode(message as LinkMessage))).toStrictEqual(message);
       }),
     );
   });
@@ -114,34 +92,9 @@ describe("what is no text", () => {
   });
 });
 
-describe("the schema", () => {
-  const known = new Set([
-    "$ref", "anyOf", "default", "discriminator", "enum", "items", "maxItems", "maxLength",
-    "maximum", "minimum", "pattern", "prefixItems", "properties", "type",
-  ]); // prettier-ignore
-
-  it("says nothing that check does not know", () => {
-    for (const schema of Object.values(SCHEMA)) expect(unknownWords(schema)).toStrictEqual([]);
-  });
-
-  it("allows nothing where it says nothing", () => {
-    expect(codeOf(() => check({}, {}, "x"))).toBe("malformed");
-    expect(codeOf(() => check({}, { $ref: "Nowhere" }, "x"))).toBe("malformed");
-    expect(codeOf(() => check({}, { type: "tuple" }, []))).toBe("malformed");
-  });
-
-  it("says where a message is wrong", () => {
+describe("a refusal", () => {
+  it("says where the message is wrong", () => {
     const text = '{"type":"have","holdings":[{"rendition":"r","sequence":1,"chunks":[[1,"2"]]}]}';
     expect(() => decodeLink(text)).toThrow("malformed: $.holdings[0].chunks[0][1]");
   });
-
-  function unknownWords({ properties = {}, ...schema }: Schema): string[] {
-    const inner = [
-      ...Object.values(properties),
-      ...(schema.anyOf ?? []),
-      ...(schema.prefixItems ?? []),
-      ...(schema.items ? [schema.items] : []),
-    ];
-    return [...Object.keys(schema).filter((key) => !known.has(key)), ...inner.flatMap(unknownWords)];
-  }
 });

@@ -6,7 +6,6 @@ import link from "../../../../tests/vectors/wire/link.json";
 import manifestBytes from "../../../../tests/vectors/wire/manifest-bytes.json";
 import manifest from "../../../../tests/vectors/wire/manifest.json";
 import model from "../../../../tests/vectors/wire/model.json";
-import toTracker from "../../../../tests/vectors/wire/to-tracker.json";
 
 export interface Case {
   readonly note: string;
@@ -24,8 +23,8 @@ interface Messages {
   readonly invalid: readonly Invalid[];
 }
 
-const files: unknown = { fromTracker, link, manifest, toTracker };
-export const messages = files as Record<"fromTracker" | "link" | "manifest" | "toTracker", Messages>;
+const files: unknown = { fromTracker, link, manifest };
+export const messages = files as Record<"fromTracker" | "link" | "manifest", Messages>;
 export { frames, manifestBytes, model };
 
 /** Write `«ab*3»` out as `ababab`. */
