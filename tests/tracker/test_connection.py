@@ -150,10 +150,13 @@ async def test_a_burst_is_taken_as_it_comes() -> None:
 
 
 async def test_one_more_has_to_wait_but_does_no_harm() -> None:
-    async with rig(messages_per_second=50, burst=5) as tracker:
+    loop = asyncio.get_running_loop()
+    async with rig(messages_per_second=10, burst=3) as tracker:
         client = await tracker.joined()
-        await send_reports(client, 5)
-        assert await client.lives()
+        began = loop.time()
+        await send_reports(client, 4)
+        assert await client.lives()  # the sixth: three more than the burst
+        assert loop.time() - began > 0.2
 
 
 async def test_who_keeps_it_up_is_closed_and_others_are_served_meanwhile() -> None:
@@ -200,6 +203,7 @@ async def test_a_peer_that_vanishes_is_gone_at_once() -> None:
         client = await tracker.joined()
         client.transport.abort()
         await tracker.until(lambda: tracker.ledger.summary().viewers == 0)
+        assert not tracker.tracker._guests
 
 
 async def test_who_leaves_is_let_go() -> None:
