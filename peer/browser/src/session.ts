@@ -153,6 +153,12 @@ export class Session extends EventTarget {
     });
   }
 
+  /** The player loaded so many bytes before we were there. */
+  earlier(bytes: number): void {
+    this._plain.httpBytes += bytes;
+    this._plain.originBytes += bytes;
+  }
+
   /** Whether what the player has loaded by itself may be worth offering. */
   get shares(): boolean {
     return this._runner !== undefined;

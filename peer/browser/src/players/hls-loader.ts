@@ -61,6 +61,7 @@ class SegmentLoader implements Loader, Asker {
     private readonly _inner: Loader,
   ) {
     this.stats = _inner.stats;
+    _player.own(this.stats);
   }
 
   // For hls.js

@@ -27,6 +27,9 @@ export interface Fragment {
   readonly url: string;
   /** Of the playlist. */
   readonly baseurl: string;
+  readonly stats: LoadStats;
+  /** Since hls.js 1.7, which makes them on demand. */
+  readonly hasStats?: boolean;
   readonly byteRangeStartOffset?: number | undefined;
   readonly byteRangeEndOffset?: number | undefined;
 }
@@ -38,6 +41,10 @@ export interface LevelDetails {
   readonly startSN: number;
   readonly endSN: number;
   readonly fragments: readonly (Fragment | null)[];
+}
+
+export interface Playlist {
+  readonly details?: LevelDetails | undefined;
 }
 
 export interface LoaderContext {
@@ -124,7 +131,8 @@ export interface Hls {
   /** Of the presentation; nothing until there is one. */
   readonly url?: string | null;
   readonly media?: HTMLMediaElement | null;
-  readonly levels?: readonly { readonly details?: LevelDetails | undefined }[];
+  readonly levels?: readonly Playlist[];
+  readonly audioTracks?: readonly Playlist[];
   readonly loadLevel: number;
   /** Where a live stream is to be joined, in seconds. */
   readonly liveSyncPosition?: number | null;

@@ -12,7 +12,14 @@ import type { Located, Player, Whereabouts } from "../player";
 import type { Session } from "../session";
 import { loaderFor } from "./hls-loader";
 import { loaderSource } from "./hls-source";
-import type { Fragment, Hls, LevelDetails, LoaderClass, LoaderContext } from "./hls-types";
+import type {
+  Fragment,
+  Hls,
+  LevelDetails,
+  LoaderClass,
+  LoaderContext,
+  LoadStats,
+} from "./hls-types";
 
 type Listener = (event: string, data: never) => void;
 
@@ -29,6 +36,7 @@ export class HlsPlayer implements Player {
   private readonly _listeners: readonly [string, Listener][];
   private _media: HTMLMediaElement | undefined;
   private _loadingSince = performance.now();
+  private readonly _counted = new WeakSet<LoadStats>();
 
   constructor(private readonly _hls: Hls) {
     const { config } = _hls;
@@ -38,6 +46,7 @@ export class HlsPlayer implements Player {
       ["hlsManifestLoading", this._onManifestLoading],
       ["hlsLevelLoaded", this._onPlaylist],
       ["hlsAudioTrackLoaded", this._onPlaylist],
+      ["hlsFragLoaded", this._onLoaded],
       ["hlsFragBuffered", this._onMoved],
       ["hlsMediaAttached", this._onMedia],
       ["hlsDestroying", this._onDestroying],
@@ -53,7 +62,13 @@ export class HlsPlayer implements Player {
     hls.config.fLoader = this._ours = loaderFor(this, session, this._base);
     if (!hls.url) return;
     this._load(hls.url);
-    for (const { details } of hls.levels ?? []) if (details) this._learn(details);
+    const playlist = performance.getEntriesByName(hls.url)[0];
+    if (playlist) this._loadingSince = playlist.startTime;
+    for (const { details } of [...(hls.levels ?? []), ...(hls.audioTracks ?? [])]) {
+      if (!details) continue;
+      this._learn(details);
+      for (const fragment of details.fragments) this._countEarlier(fragment);
+    }
     this._onMedia();
   }
 
@@ -101,7 +116,7 @@ export class HlsPlayer implements Player {
   // For the loader
 
   /** Whether a fragment is of our end point. */
-  serves({ frag }: LoaderContext): boolean {
+  serves({ frag }: Pick<LoaderContext, "frag">): boolean {
     return frag !== undefined && this._session?.rendition(frag.baseurl) !== undefined;
   }
 
@@ -125,6 +140,11 @@ export class HlsPlayer implements Player {
   /** What the player takes the throughput to be, in bytes a second. */
   assumedRate(): number {
     return this._hls.bandwidthEstimate / 8;
+  }
+
+  /** A loader of ours counts by itself what goes by these. */
+  own(stats: LoadStats): void {
+    this._counted.add(stats);
   }
 
   // What hls.js tells
@@ -151,6 +171,10 @@ export class HlsPlayer implements Player {
   ): void => {
     this._learn(details);
     this._session?.moved();
+  };
+
+  private readonly _onLoaded = (_: string, { frag }: { readonly frag: Fragment }): void => {
+    this._countEarlier(frag);
   };
 
   private readonly _onMoved = (): void => {
@@ -181,6 +205,15 @@ export class HlsPlayer implements Player {
     this._playlists.set(rendition, details);
     const sequence = this.whereabouts()?.head ?? details.startSN;
     this._session?.introduce(rendition, sequence);
+  }
+
+  /** Counts what was requested before we were there. */
+  private _countEarlier(fragment: Fragment | null): void {
+    if (!fragment || fragment.hasStats === false) return;
+    const { stats } = fragment;
+    if (!stats.loading.end || this._counted.has(stats)) return;
+    this._counted.add(stats);
+    if (this.serves({ frag: fragment })) this._session?.earlier(stats.loaded);
   }
 
   private _watch(media: HTMLMediaElement | undefined): void {

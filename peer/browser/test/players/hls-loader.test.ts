@@ -126,6 +126,7 @@ beforeEach(() => {
     {
       wanted: () => player.wanted(),
       serves: () => true,
+      own: () => undefined,
       within: ({ start }: { start: number }) => start,
       assumedRate: () => 62_500,
     } as unknown as HlsPlayer,
