@@ -95,7 +95,11 @@ async def _bars() -> AsyncIterator[Show]:
 
     logger = logging.getLogger("p2pcdn.peer")
     logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))  # the bars say the rest
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
+        TextColumn("{task.fields[figures]}"),
+    )
     with Progress(*columns) as progress:
 
         async def show(peer: NativePeer) -> None:
@@ -134,15 +138,11 @@ async def _changed(peer: NativePeer, most: float) -> None:
 def figures(peer: NativePeer) -> str:
     """How far a peer has got, in a line."""
     got, stats = peer.progress, peer.stats
-    return ", ".join(
-        [
-            "complete" if peer.is_complete() else "fetching",
-            f"{got.kept} of {got.wanted} segments",
-            f"{_size(stats.origin_bytes)} from the origin",
-            f"{_size(stats.peer_bytes)} from peers",
-            f"{_size(stats.uploaded_bytes)} to peers",
-            f"{stats.links} link" + ("" if stats.links == 1 else "s"),
-        ]
+    links = f"{stats.links} link" + ("" if stats.links == 1 else "s")
+    return (
+        f"{'complete' if peer.is_complete() else f'{got.kept} of {got.wanted}'}: "
+        f"{_size(stats.origin_bytes)} by the origin, {_size(stats.peer_bytes)} by peers; "
+        f"{_size(stats.uploaded_bytes)} shared, {links}"
     )
 
 

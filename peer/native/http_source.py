@@ -7,6 +7,7 @@ is believed because it came over HTTP: the core verifies bytes as it does a peer
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -150,11 +151,25 @@ class HttpSource:
         except TimeoutError as error:
             raise SourceError(SourceReason.TIMEOUT, url) from error
         except aiohttp.ClientConnectorError as error:
-            raise SourceError(SourceReason.UNREACHABLE, str(error)) from error
+            raise SourceError(SourceReason.UNREACHABLE, why(error)) from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             raise SourceError(SourceReason.CLOSED, str(error)) from error
         except aiohttp.ClientError as error:
             raise SourceError(SourceReason.STATUS, str(error)) from error
+
+
+def why(error: Exception) -> str:
+    """What a person wants to know of a failure of aiohttp's."""
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # Its own text repeats the host, and adds settings that nobody has heard of.
+        cause = error.os_error
+        text = os.strerror(number) if (number := cause.errno or 0) > 0 else cause.strerror
+        return str(text or cause).lower()
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"it answers {error.status}"
+    return str(error) or type(error).__name__
 
 
 def _expect(answer: aiohttp.ClientResponse, status: int) -> None:

@@ -47,7 +47,7 @@ class Links:
                 self._start(self._describe(number, link.answer(sdp)))
             case TakeAnswer(number, sdp):
                 if number in self._links:
-                    self._start(self._take_answer(number, sdp))
+                    self._start(self._take(number, self._links[number].take_answer(sdp)))
             case AddCandidate(number, candidate):
                 if number in self._links:
                     self._links[number].add_candidate(candidate)
@@ -85,9 +85,9 @@ class Links:
             if number in self._links:
                 self._feed(Described(number, sdp))
 
-    async def _take_answer(self, number: int, sdp: str) -> None:
+    async def _take(self, number: int, taking: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._links[number].take_answer(sdp)
+            await taking
         except LinkError as error:
             self._failed(number, error)
 

@@ -21,6 +21,7 @@ import structlog
 from p2pcdn.errors import RemoteError
 from p2pcdn.wire.codec import decode_from_tracker, encode
 from p2pcdn.wire.tracker import FromTracker, ToTracker, Welcome
+from peer.native.http_source import why
 
 CONNECT = 5.0
 """Seconds until the socket has to be open."""
@@ -131,9 +132,9 @@ class TrackerClient:
                 log.info("tracker_lost", url=self.url)
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
                 if not first.done():
-                    first.set_exception(TrackerError(_why(error)))
+                    first.set_exception(TrackerError(why(error)))
                     return
-                log.info("tracker_unreachable", url=self.url, error=_why(error))
+                log.info("tracker_unreachable", url=self.url, error=why(error))
             if loop.time() - began >= LASTED:
                 self._wait = FIRST_WAIT
             await asyncio.sleep(max(self._pause, self._wait * self._random.uniform(0.5, 1.5)))
@@ -197,14 +198,6 @@ class TrackerClient:
     def _empty(self) -> None:
         """Forget what was not sent: the next socket knows nothing of it."""
         self._queue = asyncio.Queue(MOST_QUEUED)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        return f"it answers {error.status} {error.message}"
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    return str(error) or type(error).__name__
 
 
 def _host(address: object) -> str | None:
