@@ -29,12 +29,42 @@ const ANSWER_TIMEOUT = 10;
 /** Gives out the numbers by which things are known: each is one more than the last. */
 export type Numbers = () => number;
 
-/** Hashes that are said to be those of a record, until the check has answered. */
-interface Claim {
-  readonly record: SegmentRecord;
-  readonly hashes: Bytes;
-  readonly since: number;
+/** Something that the origin is asked for, once at a time and with a pause after a failure. */
+class Question {
+  /** When it was asked, if it is not answered yet. */
+  since: number | null = null;
+  /** When the pause ends, if there is one. */
+  private _until: number | null = null;
+  private _pause = FIRST_PAUSE;
+
+  mayAsk(now: number): boolean {
+    if (this._until !== null && this._until <= now) this._until = null;
+    return this.since === null && this._until === null;
+  }
+
+  answered(): void {
+    this.since = this._until = null;
+    this._pause = FIRST_PAUSE;
+  }
+
+  failed(now: number): void {
+    if (this.since === null) return;
+    this.since = null;
+    this._until = now + this._pause;
+    this._pause = Math.min(this._pause * 2, LONGEST_PAUSE);
+  }
+
+  timerAt(): number | null {
+    return this.since === null ? this._until : this.since + ANSWER_TIMEOUT;
+  }
+
+  onTimer(now: number): void {
+    if (this.since !== null && this.since + ANSWER_TIMEOUT <= now) this.failed(now);
+  }
 }
+
+/** Hashes that are said to be those of a record, until the check has answered. */
+type Claim = readonly [SegmentRecord, Bytes];
 
 /** The records and hashes of one rendition of `content`. */
 export class Manifest {
@@ -46,13 +76,11 @@ export class Manifest {
   /** Sequence of the oldest segment of the rendition. */
   private _first = 0;
   private _needed: readonly number[] = [];
-  private _pageSince: number | null = null;
+  private readonly _page = new Question();
   /** The segment that the page was asked for. */
-  private _pageFor: number | null = null;
-  private _hashesSince: number | null = null;
-  /** When something that failed may be tried again, and how long the next pause will be. */
-  private _pauseUntil: number | null = null;
-  private _pause = FIRST_PAUSE;
+  private _pageFor = 0;
+  /** Hashes; it is answered when they have been checked. */
+  private readonly _proof = new Question();
   private _events: Event[] = [];
 
   constructor(
@@ -91,14 +119,11 @@ export class Manifest {
     switch (message.type) {
       case "ManifestArrived":
         changed = this._takePage(message.page, now);
-        this._pageSince = this._pageFor = null;
         break;
       case "ManifestFailed":
-        this._pageSince = null;
-        this._failed(now);
+        this._page.failed(now);
         break;
       case "HashesArrived":
-        this._hashesSince = null;
         this._takeHashes(message.sequences, message.data, now);
         break;
     }
@@ -111,26 +136,21 @@ export class Manifest {
     const claim = this._claims.get(check);
     this._claims.delete(check);
     if (!claim) return null;
-    const { sequence } = claim.record;
-    if (!ok) this._failed(now);
-    else if (same(this._records.get(sequence), claim.record)) {
-      this._succeeded();
-      this._hashes.set(sequence, claim.hashes);
-      return sequence;
-    }
-    return null;
+    const [record, hashes] = claim;
+    if (!ok) this._proof.failed(now);
+    else if (!this._claims.size && this._proof.since !== null) this._proof.answered();
+    if (!ok || !same(this._records.get(record.sequence), record)) return null;
+    this._hashes.set(record.sequence, hashes);
+    return record.sequence;
   }
 
   timerAt(): number | null {
-    return earliest([...this._underWay().map((since) => since + ANSWER_TIMEOUT), this._pauseUntil]);
+    return earliest([this._page.timerAt(), this._proof.timerAt()]);
   }
 
   onTimer(now: number): void {
-    if (this._underWay().some((since) => since + ANSWER_TIMEOUT <= now)) {
-      this._pageSince = this._hashesSince = null;
-      this._claims.clear();
-      this._failed(now);
-    }
+    this._page.onTimer(now);
+    this._proof.onTimer(now);
     this._ask(now);
   }
 
@@ -142,44 +162,24 @@ export class Manifest {
 
   // Asking
 
-  private _failed(now: number): void {
-    this._pauseUntil = now + this._pause;
-    this._pause = Math.min(this._pause * 2, LONGEST_PAUSE);
-  }
-
-  private _succeeded(): void {
-    this._pauseUntil = null;
-    this._pause = FIRST_PAUSE;
-  }
-
-  private _underWay(): number[] {
-    const claims = Array.from(this._claims.values(), ({ since }) => since);
-    return [this._pageSince, this._hashesSince, ...claims].filter((since) => since !== null);
-  }
-
   /** The first needed segment that has no record and may have one. */
   private _unknown(): number | undefined {
     return this._needed.find((needed) => !this._records.has(needed) && needed >= this._first);
   }
 
   private _ask(now: number): void {
-    if (this._pauseUntil !== null && now < this._pauseUntil) return;
-    this._pauseUntil = null;
     const { rendition } = this;
-    if (this._pageSince === null) {
-      const sequence = this._unknown();
-      if (sequence !== undefined) {
-        this._pageSince = now;
-        this._pageFor = sequence;
-        this._events.push({ type: "FetchManifest", rendition, sequence });
-      }
+    const sequence = this._unknown();
+    if (this._page.mayAsk(now) && sequence !== undefined) {
+      this._page.since = now;
+      this._pageFor = sequence;
+      this._events.push({ type: "FetchManifest", rendition, sequence });
     }
-    if (this._hashesSince === null && !this._claims.size) {
-      const sequences = this._unproved();
-      if (sequences) {
-        this._hashesSince = now;
-        this._events.push({ type: "FetchHashes", rendition, sequences });
-      }
+    const sequences = this._unproved();
+    if (this._proof.mayAsk(now) && sequences) {
+      this._proof.since = now;
+      this._claims.clear();
+      this._events.push({ type: "FetchHashes", rendition, sequences });
     }
   }
 
@@ -202,7 +202,7 @@ export class Manifest {
     const ours = page.content === this.content && page.rendition === this.rendition;
     if (!ours || page.time < this._time) {
       // A rolled-back or stale page would bring old segments back.
-      this._failed(now);
+      this._page.failed(now);
       return [];
     }
     this._time = page.time;
@@ -217,8 +217,8 @@ export class Manifest {
       this._records.set(sequence, record);
     }
     this._forgetBefore(page.first);
-    if (this._pageFor === null || this._records.has(this._pageFor)) this._succeeded();
-    else this._failed(now); // not there yet, or not any more
+    if (this._records.has(this._pageFor)) this._page.answered();
+    else this._page.failed(now); // not there yet, or not any more
     return changed;
   }
 
@@ -238,20 +238,21 @@ export class Manifest {
       if (record) known.push(record);
     }
     const lists = data && known.length === last - first + 1 ? splitHashes(data, known) : null;
-    if (!lists) {
-      this._failed(now);
+    if (!lists?.length) {
+      this._proof.failed(now);
       return;
     }
+    this._proof.since = now; // the checks are given their time, too
     known.forEach((record, i) => {
       const hashes = lists[i];
-      if (hashes) this._prove(record, hashes, now);
+      if (hashes) this._prove(record, hashes);
     });
   }
 
-  private _prove(record: SegmentRecord, hashes: Bytes, since: number): void {
+  private _prove(record: SegmentRecord, hashes: Bytes): void {
     const { sequence, length, root } = record;
     const check = this._numbers();
-    this._claims.set(check, { record, hashes, since });
+    this._claims.set(check, [record, hashes]);
     const data = rootInput(this.content, this.rendition, sequence, length, [hashes]);
     this._events.push({ type: "Check", check, data, digest: fromHex(root) });
   }

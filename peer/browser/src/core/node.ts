@@ -173,7 +173,7 @@ export class Node {
     return events;
   }
 
-  /** Say the last figures and leave: the page is closing. */
+  /** Say the last figures and leave the swarm. Links stay; the page may be closing. */
   farewell(): void {
     this._signaling.tell(this._figures());
     this._signaling.leave();
@@ -182,17 +182,18 @@ export class Node {
   // The player
 
   private _permit({ p2p, upload }: Allow, now: number): void {
-    if (upload !== this._allow.upload) {
-      this._neighbours.announce(upload ? "have" : "gone", this._holdings(), now);
-    }
+    const before = this._allow;
     this._allow = { p2p, upload };
     this._signaling.upload = upload;
     if (!p2p) {
+      this.farewell();
       for (const link of this._neighbours.all()) this._neighbours.end(link, "closed", now);
-      this._signaling.leave();
-    } else {
-      this._signaling.tell({ type: "move", upload, position: this._position() });
+      return;
     }
+    if (upload !== before.upload) {
+      this._neighbours.announce(upload ? "have" : "gone", this._holdings(), now);
+    }
+    this._signaling.tell({ type: "move", upload, position: this._position() });
   }
 
   /**
