@@ -1,22 +1,27 @@
-"""Writes docs/reference/settings.md: ``python -m p2pcdn.cli.reference``, or ``--check`` it.
+"""Writes what docs/reference has of the code: ``python -m p2pcdn.cli.reference``, or ``--check``.
 
-The page says what `p2pcdn.config` says, so that no setting is without documentation.
+The pages say what `p2pcdn.config` and `p2pcdn.errors` say, so that no setting and no error code is
+without documentation.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_type_hints
+from typing import NamedTuple, get_type_hints
 
-from p2pcdn import settings
+from p2pcdn import errors, settings
 from p2pcdn.config import Config
+from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.settings import Setting
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+DIRECTORY = Path(__file__).parents[2] / "docs" / "reference"
 
-HEAD = """\
+SETTINGS_HEAD = """\
 # Settings
 
 <!-- Written by `python -m p2pcdn.cli.reference`; the texts are in p2pcdn/config.py. -->
@@ -34,14 +39,43 @@ force, and from where.
 Times are seconds and sizes bytes.
 """
 
+ERRORS_HEAD = """\
+# Errors
 
-def page() -> str:
-    """The whole page, as Markdown."""
+<!-- Written by `python -m p2pcdn.cli.reference`; the texts are in p2pcdn/errors.py. -->
+
+They have the same name on the wire, in metrics and in logs.
+"""
+
+
+class Code(NamedTuple):
+    """A code of an enum, and what it says of itself."""
+
+    name: str
+    meaning: str
+
+
+def pages() -> dict[Path, str]:
+    """Every page, as Markdown."""
+    return {DIRECTORY / "settings.md": settings_page(), DIRECTORY / "errors.md": errors_page()}
+
+
+def stale() -> list[Path]:
+    """The pages that are missing or no longer say what the code says."""
+    return [
+        path
+        for path, text in pages().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def settings_page() -> str:
+    """Every setting, by section."""
     sections: dict[str, list[Setting]] = {}
     for setting in settings.SETTINGS.values():
         sections.setdefault(setting.key.rpartition(".")[0], []).append(setting)
     hints = get_type_hints(Config)
-    parts = [HEAD]
+    parts = [SETTINGS_HEAD]
     for table, members in sections.items():
         parts.append(f"## {table or 'The process'}\n")
         if table:
@@ -55,17 +89,41 @@ def _row(setting: Setting) -> str:
     return f"| `{setting.key}` | {default} | {setting.description} |"
 
 
+def errors_page() -> str:
+    """Every code, by enum."""
+    parts = [ERRORS_HEAD]
+    for enum in (ErrorCode, SourceReason):
+        parts += [f"## {enum.__name__}\n", f"{inspect.getdoc(enum)}\n", "| code | |", "|---|---|"]
+        parts += [f"| `{code.name}` | {code.meaning} |" for code in codes(enum.__name__)]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def codes(enum: str) -> Iterator[Code]:
+    """The codes of an enum of `p2pcdn.errors`, each with the text below it in the source."""
+    tree = ast.parse(inspect.getsource(errors))
+    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == enum)
+    for member, text in itertools.pairwise(found.body):
+        match member, text:
+            case (
+                ast.Assign(value=ast.Constant(value=str(name))),
+                ast.Expr(value=ast.Constant(value=str(meaning))),
+            ):
+                yield Code(name, " ".join(meaning.split()))
+
+
 def main(arguments: list[str]) -> int:
-    """Write the page, or with ``--check`` say whether it is as it should be."""
+    """Write the pages, or with ``--check`` say whether they are as they should be."""
     if arguments not in ([], ["--check"]):
         print("usage: python -m p2pcdn.cli.reference [--check]", file=sys.stderr)
         return 2
-    if not arguments:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page(), encoding="utf-8")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != page():
-        print(f"stale: {PAGE}: run python -m p2pcdn.cli.reference", file=sys.stderr)
-        return 1
+    if arguments:
+        for path in stale():
+            print(f"stale: {path}: run python -m p2pcdn.cli.reference", file=sys.stderr)
+        return 1 if stale() else 0
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     return 0
 
 
