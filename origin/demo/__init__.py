@@ -34,6 +34,14 @@ HEADERS = {
 }
 
 
+NOT_BUILT = "The browser bundle has not been built: run `make bundle`."
+
+
+def is_built() -> bool:
+    """Whether the browser bundle is there, which the page plays with."""
+    return FILES["hls.min.js"].exists()
+
+
 class Cuttable(Protocol):
     """What the switch acts on: the origin."""
 
@@ -73,9 +81,7 @@ class Demo:
 
     def problems(self) -> list[str]:
         """Why the page would not work."""
-        if FILES["hls.min.js"].exists():
-            return []
-        return ["The browser bundle has not been built: run `make bundle`."]
+        return [] if is_built() else [NOT_BUILT]
 
     async def _get(self, request: web.Request) -> web.Response:
         return self._answer()

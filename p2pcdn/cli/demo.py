@@ -38,8 +38,15 @@ SITE = "pk_demo"
 
 
 @click.command()
+@click.option(
+    "--seconds",
+    type=click.IntRange(2, 3600),
+    default=SECONDS,
+    show_default=True,
+    help="Length of the video.",
+)
 @with_settings("listen", "data")
-def command(settings: Settings) -> int:
+def command(settings: Settings, seconds: int) -> int:
     """Show what p2pcdn does, with a video of its own.
 
     Open the demo page in two windows, and the dashboard beside them. Nothing is downloaded, and
@@ -49,8 +56,9 @@ def command(settings: Settings) -> int:
 
     _hush()
     config = _configured(settings)
+    _require_bundle()
     _require_port(config)
-    video = _make_video(config)
+    video = _make_video(config, seconds)
     return run(_run(config, video))
 
 
@@ -72,22 +80,31 @@ def _configured(settings: Settings) -> Config:
     return msgspec.structs.replace(config, content=content, site=SITE, tracker=tracker)
 
 
+# What is missing is found out before the video is made, not after.
+
+
+def _require_bundle() -> None:
+    from origin import demo
+
+    if not demo.is_built():
+        raise click.ClickException(demo.NOT_BUILT)
+
+
 def _require_port(config: Config) -> None:
-    """Find out before the video is made, not after."""
     from p2pcdn.service.server import bind
 
     for listening in bind(*config.address):
         listening.close()
 
 
-def _make_video(config: Config) -> Path:
+def _make_video(config: Config, seconds: int) -> Path:
     """The multivariant playlist of the video; it is made if it is not there."""
     from origin.synth import SynthesisError, synthesise
 
     directory = _content(config) / "demo"
     try:
         with _progress("Making the video (only this time)") as progress:
-            return synthesise(directory, seconds=SECONDS, progress=progress)
+            return synthesise(directory, seconds=seconds, progress=progress)
     except SynthesisError as error:
         raise click.ClickException(str(error)) from error
 
