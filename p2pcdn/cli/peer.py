@@ -14,7 +14,6 @@ import msgspec
 
 from p2pcdn.cli.options import with_settings
 from p2pcdn.config import Config
-from p2pcdn.errors import P2pcdnError
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 REDRAWN_EVERY = 0.5
 """Seconds between two looks at the figures, for a person who watches."""
-TOLD_EVERY = 5.0
+TOLD_EVERY = 2.0
 """The same where lines are printed, and only if something has changed."""
 
 Show = Callable[["NativePeer"], Awaitable[None]]
@@ -53,11 +52,12 @@ def command(
     hold is taken from them, the rest from the origin. Ends with Ctrl-C.
     """
     from p2pcdn.service import run
+    from peer.native.runner import PeerError
 
     config = _configured(settings.config, no_upload, advertise)
     try:
         return run(_hold(urls, config, tracker))
-    except P2pcdnError as error:
+    except PeerError as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -1,0 +1,137 @@
+"""`p2pcdn peer`: what it says when it works, when it can't, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from p2pcdn.cli.peer import figures
+from p2pcdn.config import Config
+from p2pcdn.core.stats import Stats
+from p2pcdn.model import SegmentKey
+from peer.native.keeper import Progress
+from peer.native.runner import NativePeer
+from tests.p2pcdn.cli.calling import call, serving
+
+FILM = bytes(range(256)) * 2_000
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("content")
+    (folder / "film.bin").write_bytes(FILM)
+    data = str(tmp_path_factory.mktemp("data"))
+    with serving("serve", "--content", str(folder), "--data", data) as command:
+        command.read("Snippet")
+        yield command.lines[next(iter(command.lines))]
+
+
+@contextmanager
+def peering(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """`p2pcdn peer` in a process of its own."""
+    command = [sys.executable, "-m", "p2pcdn", "peer", *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    assert process.stdout is not None
+    while text not in (line := process.stdout.readline()):
+        assert line, "it ended"
+    return line
+
+
+def test_it_fetches_says_so_and_leaves_when_asked_to(url: str) -> None:
+    with peering(f"{url}/media/film.bin") as process:
+        line = read_until(process, "complete")
+        assert line.startswith("film.bin: complete: 512.0 kB by the origin, 0 B by peers; ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+        assert process.stderr is not None
+        assert "rror" not in process.stderr.read()
+
+
+def test_a_second_one_hears_of_the_first(url: str) -> None:
+    with peering(f"{url}/media/film.bin") as seeder:
+        read_until(seeder, "complete")
+        with peering(f"{url}/media/film.bin", "--no-upload") as other:
+            assert "0 B shared" in read_until(other, "complete")
+            read_until(seeder, "1 link")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["{url}/media/none.bin"], 1, "There is no content at {url}/media/none.bin."),
+        (["{url}/film.bin"], 2, "'{url}/film.bin' is not the URL of a content"),
+        (["film.bin"], 2, "A content has an http:// or https:// URL; 'film.bin' is none."),
+        (["{url}/media/film.bin", "{url}/media/none.bin"], 1, "There is no content at"),
+        (["http://127.0.0.1:1/media/film.bin"], 1, "cannot be reached: connection refused."),
+        (["{url}/media/film.bin", "--tracker", "{url}/media/"], 1, "There is no tracker at"),
+        (["{url}/media/film.bin", "--tracker", "nonsense"], 2, "A tracker has a URL such as"),
+        (["{url}/media/film.bin", "--advertise", "here"], 2, "takes IP addresses"),
+        ([], 2, "Missing argument 'URL...'"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(
+    url: str, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = call(capsys, "peer", *(word.format(url=url) for word in words))
+    complaint = called.err.strip().splitlines()[-1]
+    assert complaint.startswith("p2pcdn: ")
+    assert said.format(url=url) in complaint
+    assert called.code == code
+
+
+class Standing:
+    """A peer that stands still, to be looked at."""
+
+    progress = Progress(3, 12)
+    stats = Stats(origin_bytes=999, peer_bytes=1_250_000, uploaded_bytes=2_000_000_000, links=2)
+
+    def is_complete(self) -> bool:
+        return False
+
+
+def test_figures() -> None:
+    assert figures(cast(Any, Standing())) == (
+        "3 of 12: 999 B by the origin, 1.2 MB by peers; 2.0 GB shared, 2 links"
+    )
+
+
+async def test_bars_are_drawn_for_a_person(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from p2pcdn.cli.peer import _bars
+
+    async with NativePeer(f"{url}/media/film.bin", config=Config()) as peer:
+        await peer.complete()
+        assert peer.segment(SegmentKey("film.bin", 0)) == FILM
+
+        async def enough(*_: object) -> None:
+            raise InterruptedError
+
+        monkeypatch.setattr("p2pcdn.cli.peer._changed", enough)
+        with pytest.raises(InterruptedError):
+            async with _bars() as show:
+                await show(peer)
+    assert "film.bin" in capsys.readouterr().out
+
+
+def test_the_manual_names_its_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    called = call(capsys, "peer", "--help")
+    assert called.code == 0
+    for option in ("URL...", "--tracker", "--no-upload", "--advertise", "--set"):
+        assert option in called.out

@@ -1,0 +1,126 @@
+"""An end that does not keep to the rules."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from p2pcdn.core.ports import LinkBroke, LinkOpened, LinkSays, LinkSends
+from p2pcdn.errors import ErrorCode
+from p2pcdn.model import FRAME_PAYLOAD
+from p2pcdn.wire.chunk import Frame, encode_frame
+from p2pcdn.wire.link import CONTROL_BYTES, Cancel
+from peer.native.transport.aiortc import AiortcTransport
+from tests.peer.native.transport.ends import End
+
+
+class Stranger:
+    """A peer connection that does as it likes."""
+
+    def __init__(self) -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.control = self.connection.createDataChannel("control", negotiated=True, id=0)
+        self.data = self.connection.createDataChannel("data", negotiated=True, id=1, ordered=False)
+
+    async def call(self, end: End) -> None:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        answer = await end.link.answer(self.connection.localDescription.sdp)
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await end.until(LinkOpened)
+
+
+@pytest.fixture
+async def stranger_and_end() -> AsyncIterator[Met]:
+    transport, stranger = AiortcTransport(), Stranger()
+    end = End(transport)
+    await stranger.call(end)
+    yield stranger, end
+    await end.link.close()
+    await stranger.connection.close()
+    await transport.close()
+
+
+Met = tuple[Stranger, End]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"\0" * 8, ErrorCode.BAD_FRAME),
+        (encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))) + b"x", ErrorCode.TOO_LARGE),
+        (bytes(256 * 1024), ErrorCode.TOO_LARGE),
+        ("text", ErrorCode.UNEXPECTED),
+    ],
+)
+async def test_what_is_no_frame_breaks_the_link(
+    stranger_and_end: Met, message: bytes | str, code: ErrorCode
+) -> None:
+    stranger, end = stranger_and_end
+    stranger.data.send(message)
+    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("{}", ErrorCode.MALFORMED),
+        ('{"type":"cancel","want":1,"x":"' + "x" * CONTROL_BYTES + '"}', ErrorCode.TOO_LARGE),
+        (b"bytes", ErrorCode.UNEXPECTED),
+        ("", ErrorCode.UNEXPECTED),
+    ],
+)
+async def test_what_is_no_control_message_breaks_the_link(
+    stranger_and_end: Met, message: bytes | str, code: ErrorCode
+) -> None:
+    stranger, end = stranger_and_end
+    stranger.control.send(message)
+    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
+
+
+async def test_a_frame_and_a_message_at_their_limits_pass(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    stranger.data.send(encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))))
+    text = '{"type":"cancel","want":1,"x":""}'
+    stranger.control.send(text[:-2] + "x" * (CONTROL_BYTES - len(text)) + text[-2:])
+    await end.until(LinkSends)
+    assert await end.until(LinkSays) == [LinkSays(1, Cancel(1))]
+    assert not end.all(LinkBroke)
+
+
+async def test_a_channel_too_many_breaks_the_link(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    for number in range(1000):
+        stranger.connection.createDataChannel(f"extra {number}")
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.UNEXPECTED.value)]
+    sctp = end.link._sctp
+    assert set(sctp._data_channels) == {0, 1}
+    assert set(sctp._inbound_streams) <= {0, 1}
+
+
+async def test_a_message_without_end_breaks_the_link_before_it_fills_the_memory(
+    stranger_and_end: Met,
+) -> None:
+    stranger, end = stranger_and_end
+    sctp = stranger.connection.sctp
+    assert sctp is not None
+    sctp._remote_max_message_size = 0
+    stranger.data.send(bytes(16 * 1024 * 1024))
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.TOO_LARGE.value)]
+    held = sum(
+        len(chunk.user_data)
+        for stream in end.link._sctp._inbound_streams.values()
+        for chunk in stream.reassembly
+    )
+    assert held < 4 * 1024 * 1024
+
+
+async def test_nothing_is_heard_after_the_link_broke(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    stranger.control.send("{}")
+    stranger.control.send('{"type":"cancel","want":1}')
+    await end.until(LinkBroke)
+    await stranger.connection.close()
+    await end.link.close()
+    assert end.told[-1] == LinkBroke(1, ErrorCode.MALFORMED.value)
