@@ -69,8 +69,9 @@ class Origin:
             (media.PREFIX, self._media.show),
             (manifests.PREFIX, self._manifests.show),
         ):
-            yield web.get(f"{prefix}{{path:.*}}", sender.handler(self._gated(show)))
-            yield web.options(f"{prefix}{{path:.*}}", preflight)
+            everything = f"{prefix}{{path:(?s:.*)}}"  # line feeds too: they get an answer of ours
+            yield web.get(everything, sender.handler(self._gated(show)))
+            yield web.options(everything, preflight)
         yield from self._snippet.routes(sender, preflight)
         yield from self._extra_routes
 
