@@ -54,7 +54,7 @@ from tracker.stun import StunServer
 
 PATH = "/tracker/v1"
 
-DRAIN_TIME = 0.4
+DRAIN_TIME = 0.3
 """Seconds for sockets to close once the process is told to stop; those left are cut."""
 
 RETRY = (1.0, 5.0)
@@ -89,7 +89,8 @@ class Tracker:
         self._guests: dict[int, _Guest] = {}
         self._runs: set[asyncio.Future[None]] = set()
         self._numbers = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._wakes_at: float | None = None
         self._draining = False
 
     # The service
@@ -220,7 +221,7 @@ class Tracker:
         self._act()
 
     def _wake(self) -> None:
-        self._timer = None
+        self._timer = self._wakes_at = None
         self._swarms.on_timer(self._now())
         self._act()
 
@@ -259,9 +260,10 @@ class Tracker:
                     guest.connection.dismiss(code)
 
     def _set_timer(self, at: float | None) -> None:
+        if at == self._wakes_at:
+            return
+        self._wakes_at = at
         if self._timer is not None:
-            if self._timer.when() == at:
-                return
             self._timer.cancel()
         loop = asyncio.get_running_loop()
         self._timer = None if at is None else loop.call_at(at, self._wake)

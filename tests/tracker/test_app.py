@@ -98,13 +98,23 @@ async def test_a_peer_that_goes_is_told_to_the_one_that_waits_for_it() -> None:
         assert (await early.expect(Unpaired)).pairing == pairing
 
 
-async def test_the_mind_is_woken_when_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("p2pcdn.core.introducer.LINK_TIMEOUT", 0.2)
+async def pairing_comes_to_nothing() -> None:
     async with rig() as tracker:
         early, late = await tracker.joined(), await tracker.joined()
         pairing = (await late.expect(Invite)).pairing
         assert (await early.expect(Unpaired)).pairing == pairing
         assert (await late.expect(Unpaired)).pairing == pairing
+
+
+async def test_the_mind_is_woken_when_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2pcdn.core.introducer.LINK_TIMEOUT", 0.2)
+    await pairing_comes_to_nothing()
+
+
+def test_uvloop_wakes_it_too_even_if_the_time_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    monkeypatch.setattr("p2pcdn.core.introducer.LINK_TIMEOUT", 0.0)
+    uvloop.run(pairing_comes_to_nothing())
 
 
 @pytest.mark.parametrize(
