@@ -49,7 +49,6 @@ class Series:
             Sample(
                 at=at,
                 origin_bytes=summary.origin_bytes - before.origin_bytes,
-                # A viewer may report more than the other end does; then it is taken back here.
                 peer_bytes=summary.peer_bytes_confirmed - before.peer_bytes_confirmed,
                 waste_bytes=summary.waste_bytes - before.waste_bytes,
                 overhead_bytes=summary.overhead_bytes - before.overhead_bytes,
