@@ -304,14 +304,3 @@ async def test_two_services_of_one_process_do_not_mix() -> None:
         await one.joined()
         await two.joined()
         assert one.ledger.summary().viewers == two.ledger.summary().viewers == 1
-
-
-async def test_the_dashboard_has_no_other_files() -> None:
-    async with rig() as tracker:
-        url = f"{tracker.server.url}/dashboard"
-        for path in ("app.py", "..%2Fapp.py", "..%2F..%2Fpyproject.toml", "a/b.js", ".git"):
-            async with tracker.session.get(f"{url}/{path}") as response:
-                assert response.status == 404
-        async with tracker.session.get(url, allow_redirects=False) as response:
-            assert response.status == 308
-            assert response.headers["Location"] == "/dashboard/"
