@@ -161,18 +161,33 @@ def _call(schema: Schema) -> str:
             return f"orNull({_check(option)})"
         case {"prefixItems": items}:
             return f"tuple({', '.join(_check(item) for item in items)})"
-        case {"items": item, "maxItems": most}:
-            return f"list({_check(item)}, {most})"
-        case {"type": "integer" | "number" as name}:
-            bounds = [str(schema[key]) for key in ("minimum", "maximum") if key in schema]
-            return f"{name}({', '.join(bounds)})"
-        case {"type": "string", "maxLength": most}:
-            return f"text({most})"
-        case {"type": "string", "pattern": pattern}:
-            return f"text(undefined, /{pattern}/u)"
+        case {"type": "array", "items": item, **bounds}:
+            _only({"maxItems"}, bounds)
+            return f"list({_arguments(_check(item), bounds.get('maxItems'))})"
+        case {"type": "integer" | "number" as name, **bounds}:
+            _only({"minimum", "maximum"}, bounds)
+            return f"{name}({_arguments(bounds.get('minimum'), bounds.get('maximum'))})"
+        case {"type": "string", **bounds}:
+            _only({"maxLength", "pattern"}, bounds)
+            pattern = f"/{bounds['pattern']}/u" if "pattern" in bounds else None
+            return f"text({_arguments(bounds.get('maxLength'), pattern)})"
         case {"type": "boolean"}:
             return "boolean"
     raise ValueError(f"no check for {schema}")
+
+
+def _only(known: set[str], schema: Schema) -> None:
+    """A bound that no check knows would be a hole."""
+    if not known >= schema.keys():
+        raise ValueError(f"no check for {schema}")
+
+
+def _arguments(*values: object) -> str:
+    """The arguments of a call, where None stands for one that is left out."""
+    given = list(values)
+    while given and given[-1] is None:
+        given.pop()
+    return ", ".join("undefined" if value is None else str(value) for value in given)
 
 
 def _object(members: Mapping[str, str]) -> str:

@@ -168,7 +168,12 @@ export interface LinkSends {
   readonly frame: Frame;
 }
 
-/** So many bytes are still buffered in the data channel; once it is below the low mark. */
+/**
+ * So many bytes are still buffered in the data channel, which is no more than its low mark.
+ *
+ * Said when the buffer has fallen to the mark, and after sending if it did not rise above it: the
+ * core sends no more before it hears that there is room.
+ */
 export interface LinkDrained {
   readonly type: "LinkDrained";
   readonly link: number;
