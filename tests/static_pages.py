@@ -52,7 +52,7 @@ def ids_in_scripts(folder: Path) -> set[str]:
     found: set[str] = set()
     for path in folder.glob("*.js"):
         text = path.read_text(encoding="utf-8")
-        found |= set(re.findall(r'\b(?:byId|show|button|press)\(\s*"([^"]+)"', text))
+        found |= set(re.findall(r'\b(?:byId|show|button|turn)\(\s*"([^"]+)"', text))
     return found
 
 

@@ -7,6 +7,9 @@ import { SPAN } from "./history.js";
 /** The least that the scale goes up to, so that a trickle doesn't look like a flood. */
 const LEAST = 100_000;
 
+/** Pixels that the name of a minute takes, with some room. */
+const LABEL = 80;
+
 /** @typedef {import("./history.js").Point} Point */
 
 export class Chart {
@@ -109,7 +112,8 @@ class Drawing {
     const context = this.#context;
     context.fillStyle = this.#colour("muted");
     const minutes = SPAN / 60;
-    for (let ago = 0; ago <= minutes; ago += 1) {
+    const step = this.#width / minutes < LABEL ? 2 : 1;
+    for (let ago = 0; ago <= minutes; ago += step) {
       context.textAlign = ago === 0 ? "right" : ago === minutes ? "left" : "center";
       const text = ago === 0 ? "now" : `−${ago} min`;
       context.fillText(text, this.#x(ago * 60), this.#bottom + 17);

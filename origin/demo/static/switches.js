@@ -15,15 +15,15 @@ export function setUpSwitches(kind) {
     cut.disabled = true;
     cut.title = "A live stream ends where its origin does.";
   } else {
-    cut.addEventListener("click", () => void tell(cut.ariaPressed !== "true"));
+    cut.addEventListener("click", () => void tell(!isOn("cut")));
     windows.addEventListener("message", ({ data }) => showCut(data === true));
     addEventListener("focus", () => void ask());
     void ask();
   }
   button("off").addEventListener("click", () => {
-    const off = button("off").ariaPressed !== "true";
+    const off = !isOn("off");
     /** @type {any} */ (window).p2pcdn?.configure({ p2p: !off });
-    press("off", off, off ? "Peers are off: switch on" : "Peers off");
+    turn("off", off, off ? "Peers are off: switch on" : "Peers off");
   });
 }
 
@@ -49,8 +49,8 @@ async function tell(cut) {
 
 /** @param {boolean} cut */
 function showCut(cut) {
-  if ((button("cut").ariaPressed === "true") === cut) return;
-  press("cut", cut, cut ? "The origin is cut: restore" : "Cut the origin");
+  if (isOn("cut") === cut) return;
+  turn("cut", cut, cut ? "The origin is cut: restore" : "Cut the origin");
   show(
     "hint",
     cut
@@ -59,13 +59,20 @@ function showCut(cut) {
   );
 }
 
+/** @param {string} id */
+function isOn(id) {
+  return button(id).dataset["on"] === "true";
+}
+
 /**
+ * The text says what is, and what pressing again does; so no `aria-pressed`, which would say it
+ * a second time.
  * @param {string} id
- * @param {boolean} pressed
+ * @param {boolean} on
  * @param {string} text
  */
-function press(id, pressed, text) {
-  button(id).ariaPressed = String(pressed);
+function turn(id, on, text) {
+  button(id).dataset["on"] = String(on);
   show(id, text);
 }
 

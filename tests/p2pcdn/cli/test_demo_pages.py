@@ -102,11 +102,11 @@ async def test_two_windows_play_from_each_other_and_without_the_origin(
 
     await windows[0].click("#cut")
     for window in windows:
-        await expect(window.locator("#cut")).to_have_attribute("aria-pressed", "true")
+        await expect(window.locator("#cut")).to_have_attribute("data-on", "true")
         await plays_on(window)
     await windows[1].click("#cut")
     for window in windows:
-        await expect(window.locator("#cut")).to_have_attribute("aria-pressed", "false")
+        await expect(window.locator("#cut")).to_have_attribute("data-on", "false")
 
     await windows[0].click("#off")
     await expect(windows[0].locator("#links li")).to_have_count(0)
