@@ -76,7 +76,7 @@ def test_every_byte_is_accounted_for(habits: Habits) -> None:
         jitter=st.floats(0.0, 0.5),
         uplink=st.floats(20_000, 5_000_000),
         http_rate=st.floats(200_000, 5_000_000),
-        piece=st.integers(100, 200_000),
+        piece=st.integers(2_000, 200_000),
         link_breaks=st.floats(0.0, 0.1),
         frame_lies=st.floats(0.0, 0.1),
         http_fails=st.floats(0.0, 0.3),

@@ -1,0 +1,135 @@
+"""What the neighbours announce: as far as it is of use, and no further."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pcdn.core.availability import (
+    LOADING_LASTS,
+    MOST_CHUNKS,
+    MOST_SEGMENTS,
+    MOST_SPANS,
+    Availability,
+    holding_of,
+    mask_of,
+)
+from p2pcdn.model import SegmentKey, Span, numbers_of
+from p2pcdn.wire.link import Holding
+
+ONE, TWO = SegmentKey("v", 1), SegmentKey("v", 2)
+
+SPANS = st.lists(st.builds(Span, st.integers(-10, 100), st.integers(-10, 100)), max_size=5)
+
+
+@given(SPANS)
+def test_a_mask_has_a_bit_for_each_number_there_can_be(spans: list[Span]) -> None:
+    numbers = {number for number in numbers_of(spans) if number >= 0}
+    assert mask_of(spans) == sum(1 << number for number in numbers)
+
+
+def test_a_mask_has_no_more_bits_than_are_remembered() -> None:
+    assert mask_of([Span(0, 2**53)]).bit_length() == MOST_CHUNKS
+    assert mask_of([Span(2**53, 2**53)]) == 0
+
+
+@given(st.sets(st.integers(0, 200)))
+def test_a_holding_says_exactly_its_chunks(chunks: set[int]) -> None:
+    holding = holding_of(ONE, chunks)
+    assert (holding.rendition, holding.sequence) == ONE
+    assert set(numbers_of(holding.chunks)) == chunks
+
+
+def test_a_holding_that_is_too_ragged_is_told_in_part() -> None:
+    chunks = range(0, 4 * MOST_SPANS, 2)
+    told = holding_of(ONE, chunks).chunks
+    assert len(told) == MOST_SPANS
+    assert set(numbers_of(told)) < set(chunks)
+
+
+def test_who_holds_what() -> None:
+    known = Availability()
+    known.have(7, [holding_of(ONE, [0, 1]), holding_of(TWO, [0])])
+    known.have(8, [holding_of(ONE, [1, 2])])
+    known.have(8, [holding_of(ONE, [3])])
+    assert [known.holders(ONE, chunk) for chunk in range(5)] == [[7], [7, 8], [8], [8], []]
+    assert known.holders(TWO, 0) == [7]
+    known.gone(8, [holding_of(ONE, [1, 2])])
+    assert [known.holders(ONE, chunk) for chunk in range(4)] == [[7], [7], [], [8]]
+    known.lacks(7, ONE, 1)
+    assert [known.holders(ONE, chunk) for chunk in range(2)] == [[7], []]
+    known.forget(7)
+    assert known.holders(ONE, 0) == known.holders(TWO, 0) == []
+
+
+def test_what_is_gone_without_having_been_there() -> None:
+    known = Availability()
+    known.gone(7, [holding_of(ONE, [0])])
+    known.lacks(8, TWO, 3)
+    assert known.holders(ONE, 0) == []
+
+
+def test_who_loads_something_is_believed_for_a_while() -> None:
+    known, now = Availability(), 0.0
+    known.loads(7, [holding_of(ONE, [0, 1])], now)
+    known.loads(8, [holding_of(ONE, [1])], now + 1)
+    assert known.loaded_until(ONE, 0, now) == now + LOADING_LASTS
+    assert known.loaded_until(ONE, 1, now) == now + 1 + LOADING_LASTS
+    assert known.loaded_until(ONE, 2, now) is None
+    assert known.loaded_until(ONE, 0, now + LOADING_LASTS) is None
+    assert known.holders(ONE, 0) == []
+
+
+@pytest.mark.parametrize("end", ["have", "gone"])
+def test_what_has_come_or_was_given_up_is_not_loading(end: str) -> None:
+    known, now = Availability(), 0.0
+    known.loads(7, [holding_of(ONE, [0, 1])], now)
+    getattr(known, end)(7, [holding_of(ONE, [0])])
+    assert known.loaded_until(ONE, 0, now) is None
+    assert known.loaded_until(ONE, 1, now) == now + LOADING_LASTS
+    known.forget(7)
+    assert known.loaded_until(ONE, 1, now) is None
+
+
+def test_a_link_can_fill_no_memory() -> None:
+    known, now = Availability(), 0.0
+    many = [Holding("v", sequence, (Span(0, 0),)) for sequence in range(MOST_SEGMENTS + 1)]
+    known.have(7, many)
+    known.loads(7, many, now)
+    assert known.holders(SegmentKey("v", MOST_SEGMENTS - 1), 0) == [7]
+    assert known.holders(SegmentKey("v", MOST_SEGMENTS), 0) == []
+    assert known.loaded_until(SegmentKey("v", MOST_SEGMENTS), 0, now) is None
+    later = now + LOADING_LASTS
+    known.loads(7, [Holding("v", MOST_SEGMENTS, (Span(0, 0),))], later)
+    assert known.loaded_until(SegmentKey("v", MOST_SEGMENTS), 0, later) is not None
+    known.gone(7, many[:1])
+    known.have(7, many[-1:])
+    assert known.holders(SegmentKey("v", MOST_SEGMENTS), 0) == [7]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["have", "gone"]),
+            st.integers(1, 3),
+            st.sampled_from([ONE, TWO]),
+            st.sets(st.integers(0, 9), max_size=6),
+        ),
+        max_size=30,
+    )
+)
+def test_it_is_what_sets_would_say(
+    said: list[tuple[str, int, SegmentKey, set[int]]],
+) -> None:
+    known = Availability()
+    model: dict[tuple[int, SegmentKey], set[int]] = {}
+    for kind, link, segment, chunks in said:
+        getattr(known, kind)(link, [holding_of(segment, chunks)])
+        held = model.setdefault((link, segment), set())
+        held |= chunks if kind == "have" else set()
+        held -= chunks if kind == "gone" else set()
+    for segment in (ONE, TWO):
+        for chunk in range(10):
+            expected = {link for (link, s), held in model.items() if s == segment and chunk in held}
+            assert set(known.holders(segment, chunk)) == expected
