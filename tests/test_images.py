@@ -36,10 +36,8 @@ def test_the_demo_has_the_least_rights() -> None:
 
 
 def test_what_the_image_is_made_from_is_not_ignored() -> None:
-    taken = {
-        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0:1] == "!"
-    }
-    copied = re.findall(
-        r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
-    )
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    taken = {line[1:] for line in ignore if line.startswith("!")}
+    image = (ROOT / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", image, re.MULTILINE)
     assert {path.split("/")[0] for words in copied for path in words.split()} == taken
