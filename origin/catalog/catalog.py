@@ -62,11 +62,11 @@ class Catalog:
 
     async def close(self) -> None:
         """Stop everything."""
-        self.hasher.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(rendition.close() for rendition in self._renditions.values()))
+        self.hasher.close()
 
     async def playlist(self, path: str) -> tuple[Document, bool]:
         """The playlist to show to viewers, and whether it will change.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from origin.catalog.edition import Stretch
 from origin.catalog.hash_store import HashStore
 from origin.sources import Source
-from p2pcdn.errors import P2pcdnError, SourceError
+from p2pcdn.errors import P2pcdnError, SourceError, SourceReason
 from p2pcdn.model import CHUNK_SIZE
 
 _REMEMBERED = 4096
@@ -28,8 +29,8 @@ class ChangedError(P2pcdnError):
     """A file is no longer the version that was to be hashed."""
 
 
-def chunk_hashes(source: Source, stretch: Stretch) -> bytes:
-    """The hashes of a stretch's chunks, 32 bytes each (this blocks)."""
+def chunk_hashes(source: Source, stretch: Stretch, stop: threading.Event) -> bytes:
+    """The hashes of a stretch's chunks, 32 bytes each (this blocks, until ``stop`` at most)."""
     try:
         file = source.open(stretch.path)
     except SourceError as error:
@@ -40,6 +41,8 @@ def chunk_hashes(source: Source, stretch: Stretch) -> bytes:
         digests = []
         end = stretch.offset + stretch.length
         for offset in range(stretch.offset, end, _READ):
+            if stop.is_set():
+                raise SourceError(SourceReason.ABORTED, stretch.path)
             block = memoryview(file.read(offset, min(_READ, end - offset)))
             digests += [
                 hashlib.sha256(block[at : at + CHUNK_SIZE]).digest()
@@ -67,7 +70,7 @@ class Hasher:
         self._demands = 0
         self._calm = asyncio.Event()
         self._calm.set()
-        self._closed = False
+        self._stop = threading.Event()
 
     async def lists(self, stretches: Sequence[Stretch]) -> list[bytes]:
         """The hash lists of stretches that somebody waits for; `ChangedError` if one is gone."""
@@ -87,7 +90,7 @@ class Hasher:
 
     def close(self) -> None:
         """Hash no more."""
-        self._closed = True
+        self._stop.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _lists(self, stretches: Sequence[Stretch]) -> list[bytes]:
@@ -118,8 +121,8 @@ class Hasher:
         return job
 
     def _hash_and_keep(self, stretch: Stretch) -> bytes:
-        hashes = chunk_hashes(self._source, stretch)
-        if not self._closed:
+        hashes = chunk_hashes(self._source, stretch, self._stop)
+        if not self._stop.is_set():
             self._store.keep(stretch, hashes)
         return hashes
 

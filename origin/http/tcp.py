@@ -30,9 +30,9 @@ class Tcp:
     def __init__(self, transport: asyncio.WriteTransport) -> None:
         """`OSError` if the transport is closed, or its socket is of another kind."""
         self._transport = transport
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        self._socket = socket.socket(fileno=os.dup(self._descriptor))
         self._ended = False
-        descriptor = transport.get_extra_info("socket").fileno()
-        self._socket = socket.socket(fileno=os.dup(descriptor))
         try:
             self._info()
         except OSError:
@@ -51,21 +51,26 @@ class Tcp:
 
     def is_over(self) -> bool:
         """Whether nothing more will be acknowledged."""
-        if not self._ended and self._transport.is_closing():
-            self._end()
+        if not self._ended and self._transport.is_closing() and self._is_left_by_the_loop():
+            # Its close ended nothing as long as there is our descriptor, so the end of the stream
+            # has to be said here.
+            self._ended = True
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
         return self._info()[0] == _CLOSED
 
     def close(self) -> None:
         """Let the descriptor go."""
         self._socket.close()
 
-    def _end(self) -> None:
-        # That the loop closes its descriptor ends nothing as long as there is this one, so the
-        # end of the stream has to be said here; but not before all is written.
-        if self._transport.get_write_buffer_size() == 0:
-            self._ended = True
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_WR)
+    def _is_left_by_the_loop(self) -> bool:
+        """Whether the loop has closed its descriptor, which it does once all is written."""
+        try:
+            own = os.fstat(self._descriptor)
+        except OSError:
+            return True
+        # The number may be another file's by now.
+        return own.st_ino != os.fstat(self._socket.fileno()).st_ino
 
     def _info(self) -> tuple[int, int]:
         info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)

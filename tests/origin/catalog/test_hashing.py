@@ -14,9 +14,12 @@ from origin.catalog.edition import Stretch
 from origin.catalog.hash_store import HashStore
 from origin.catalog.hashing import ChangedError, Hasher, chunk_hashes
 from origin.sources.directory import Directory, DirectoryFile
+from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import CHUNK_SIZE
 from tests.origin.media_files import identity_of, noise, write
 from tests.origin.waiting import until
+
+NEVER = threading.Event()
 
 
 class GatedDirectory(Directory):
@@ -77,24 +80,24 @@ def expected(data: bytes) -> bytes:
 @pytest.mark.parametrize("size", [1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 40 * CHUNK_SIZE])
 def test_each_chunk_has_its_hash(source: Directory, content: Path, size: int) -> None:
     data = noise(size)
-    assert chunk_hashes(source, put(content, "a.ts", data)) == expected(data)
+    assert chunk_hashes(source, put(content, "a.ts", data), NEVER) == expected(data)
 
 
 def test_chunks_begin_where_the_stretch_does(source: Directory, content: Path) -> None:
     data = noise(3 * CHUNK_SIZE)
     whole = put(content, "a.mp4", data)
     part = whole._replace(offset=100, length=CHUNK_SIZE + 7)
-    assert chunk_hashes(source, part) == expected(data[100 : 100 + CHUNK_SIZE + 7])
+    assert chunk_hashes(source, part, NEVER) == expected(data[100 : 100 + CHUNK_SIZE + 7])
 
 
 def test_another_version_is_not_hashed(source: Directory, content: Path) -> None:
     stretch = put(content, "a.ts", b"one")
     put(content, "a.ts", b"two")
     with pytest.raises(ChangedError):
-        chunk_hashes(source, stretch)
+        chunk_hashes(source, stretch, NEVER)
     (content / "a.ts").unlink()
     with pytest.raises(ChangedError):
-        chunk_hashes(source, stretch)
+        chunk_hashes(source, stretch, NEVER)
 
 
 def test_a_file_that_changes_meanwhile_has_no_hashes(content: Path) -> None:
@@ -113,7 +116,15 @@ def test_a_file_that_changes_meanwhile_has_no_hashes(content: Path) -> None:
 
     stretch = put(content, "a.ts", b"one")
     with pytest.raises(ChangedError):
-        chunk_hashes(Disk(content), stretch)
+        chunk_hashes(Disk(content), stretch, NEVER)
+
+
+def test_hashing_stops_when_it_is_told_to(source: Directory, content: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(SourceError) as caught:
+        chunk_hashes(source, put(content, "a.ts", b"one"), stop)
+    assert caught.value.reason is SourceReason.ABORTED
 
 
 async def test_lists_in_the_order_asked_for(hasher: Hasher, content: Path) -> None:

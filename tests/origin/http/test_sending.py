@@ -56,12 +56,19 @@ class Service:
     totals: Totals = field(default_factory=Totals)
     body: Body = field(default_factory=lambda: Body(DATA))
     error: Exception | None = None
+    asked: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.ready.set()
 
     def routes(self) -> list[web.RouteDef]:
         self.meter = Meter(self.totals)
         return [web.get("/x", Sender(self.meter, {"X-All": "yes"}).handler(self.show))]
 
     async def show(self, request: web.Request) -> Representation:
+        self.asked += 1
+        await self.ready.wait()
         if self.error is not None:
             raise self.error
         return Representation(self.body, Validators('"v1"'), "video/mp2t", "no-cache", "media")
@@ -196,6 +203,35 @@ async def test_over_tls(start: Start, tmp_path: Path) -> None:
     assert await client.read(len(DATA)) == DATA
     await until(lambda: service.totals.media == len(DATA))
     client.go_away()
+
+
+async def test_a_connection_over_tls_that_ends_with_its_answer(
+    start: Start, tmp_path: Path
+) -> None:
+    cert, key = make_certificate(tmp_path)
+    service, client = await start(Tls(cert=cert, key=key))
+    await client.ask("Connection: close\r\n")
+    assert await client.reader.read() == DATA
+    await until(lambda: service.totals.media == len(DATA))
+    client.go_away()
+
+
+async def test_viewers_who_leave_make_no_noise(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, client = await start()
+    service.ready.clear()
+    asking = asyncio.create_task(client.ask())  # and is gone before there is an answer
+    await until(lambda: service.asked)
+    asking.cancel()
+    client.go_away()
+    service.ready.set()
+    await until(lambda: service.body.closed)
+    service.body = Body(DATA)
+    await client.ask()
+    client.go_away()
+    await until(lambda: service.body.closed and not service.meter._flows)
+    assert [record.getMessage() for record in caplog.records if record.levelno > 20] == []
 
 
 async def test_no_body_for_head_and_for_what_is_known(start: Start) -> None:
