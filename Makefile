@@ -56,7 +56,7 @@ bundle: $(BUNDLE)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) $(BROWSER)/node_modules origin/static dist .demo \
+	rm -rf $(VENV) $(BROWSER)/node_modules origin/static dist .p2pcdn/demo \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Set-up. A stamp is newer than all it was made from.
