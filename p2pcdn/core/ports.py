@@ -60,6 +60,9 @@ class Loaded:
     data: bytes
     cached: bool = False
     """Whether it came from the HTTP cache of this machine rather than from the origin."""
+    ttfb: float = 0.0
+    took: float = 0.0
+    """Seconds since the request was made; 0 if they were not measured."""
 
 
 @dataclass(frozen=True, slots=True)

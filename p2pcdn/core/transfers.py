@@ -38,6 +38,10 @@ from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span, bytes_of, chunk
 
 MOST_FAILURES = 3
 """So often the origin may fail a segment before the player is told to try by itself."""
+KNOWING = 1.0
+"""Seconds for which a demand may wait for the segment's record and hashes."""
+LEISURE = 2.5
+"""Seconds before its play time when it no longer may: the origin has to have time as well."""
 MOST_WAITING = 8
 """Segments loaded past us that may wait for their hashes."""
 SMOOTHING = 0.3
@@ -61,6 +65,16 @@ class Dropped:
     chunks: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A demand for a segment that is not known yet."""
+
+    deadline: float
+    """When the play head gets there."""
+    until: float
+    """When the player is told to load it by itself."""
+
+
 TransferEvent = Event | Kept | Dropped
 
 
@@ -79,6 +93,8 @@ class Transfers:
         self._transfers: dict[SegmentKey, Transfer] = {}
         self._fetches: dict[int, Fetch] = {}
         self._checks: dict[int, Manifest | Transfer] = {}
+        self._awaited: dict[SegmentKey, _Awaited] = {}
+        """Demanded, and not known yet."""
         self._waiting: dict[SegmentKey, Loaded] = {}
         self._events: list[TransferEvent] = []
 
@@ -105,18 +121,30 @@ class Transfers:
     # What is wanted
 
     def demand(self, demand: Demand, now: float) -> None:
-        """The player asks for a segment."""
-        transfer = self.begin(demand.key, now)
-        if transfer is None:
-            self._events.append(SegmentFailed(demand.key, SourceReason.MISSING))
+        """The player asks for a segment. One that is not known yet may become so, if there is time:
+        a live playlist names its newest segment before we have asked for its record."""
+        deadline = now + demand.within
+        patience = min(KNOWING, demand.within - LEISURE)
+        if self._demand(demand.key, deadline, now):
             return
+        if patience > 0:
+            self._awaited[demand.key] = _Awaited(deadline, now + patience)
+        else:
+            self._events.append(SegmentFailed(demand.key, SourceReason.MISSING))
+
+    def _demand(self, key: SegmentKey, deadline: float, now: float) -> bool:
+        transfer = self.begin(key, now)
+        if transfer is None:
+            return False
         if transfer.demanded is None:
             transfer.since = now
-        transfer.demanded = now + demand.within
+        transfer.demanded = deadline
         self._finish(transfer)
+        return True
 
     def release(self, key: SegmentKey) -> None:
         """The player no longer asks for it; what has arrived stays."""
+        self._awaited.pop(key, None)
         transfer = self._transfers.get(key)
         if transfer is not None:
             transfer.demanded = None
@@ -148,7 +176,7 @@ class Transfers:
 
     def need(self, wanted: dict[str, list[int]], now: float) -> None:
         """These segments' records and hashes are needed, in this order."""
-        for key in self._waiting:
+        for key in [*self._awaited, *self._waiting]:
             sequences = wanted.setdefault(key.rendition, [])
             if key.sequence not in sequences:
                 sequences.append(key.sequence)
@@ -224,9 +252,13 @@ class Transfers:
     def timer_at(self) -> float | None:
         times = [manifest.timer_at() for manifest in self._manifests.values()]
         times += [transfer.timer_at() for transfer in self._transfers.values()]
+        times += [awaited.until for awaited in self._awaited.values()]
         return min((at for at in times if at is not None), default=None)
 
     def on_timer(self, now: float) -> None:
+        for key in [key for key, awaited in self._awaited.items() if awaited.until <= now]:
+            del self._awaited[key]
+            self._events.append(SegmentFailed(key, SourceReason.MISSING))
         for manifest in self._manifests.values():
             manifest.on_timer(now)
             self._gather(manifest)
@@ -278,6 +310,8 @@ class Transfers:
             self.stats.cache_bytes += len(loaded.data) - held
         else:
             self.stats.origin_bytes += len(loaded.data) - held
+        if loaded.took and not loaded.cached:
+            self._measure(len(loaded.data), loaded.ttfb, loaded.took)
         if self.knows(loaded.key):
             self._adopt(loaded, now)
             return
@@ -314,9 +348,7 @@ class Transfers:
             sequence = owner.checked(check, ok, now)
             self._gather(owner)
             if sequence is not None:
-                loaded = self._waiting.pop(SegmentKey(owner.rendition, sequence), None)
-                if loaded is not None:
-                    self._adopt(loaded, now)
+                self._known(SegmentKey(owner.rendition, sequence), now)
         elif owner is not None:
             copy = owner.checked(check, ok)
             if self._transfers.get(owner.key) is not owner:
@@ -325,6 +357,15 @@ class Transfers:
                 self._keep(owner, copy)
             else:
                 self._reject(owner, copy, now)
+
+    def _known(self, key: SegmentKey, now: float) -> None:
+        """The segment can be verified from now on."""
+        loaded = self._waiting.pop(key, None)
+        if loaded is not None:
+            self._adopt(loaded, now)
+        awaited = self._awaited.pop(key, None)
+        if awaited is not None:
+            self._demand(key, awaited.deadline, now)
 
     def _keep(self, transfer: Transfer, copy: Copy) -> None:
         key = ChunkKey(transfer.key.rendition, transfer.key.sequence, copy.chunk)
@@ -401,7 +442,7 @@ class Transfers:
         fetch.cached = done.cached
         self._close(fetch)
         if not done.cached:
-            self._measure(fetch.received, done)
+            self._measure(fetch.received, done.ttfb, done.took)
         if fetch.left():
             self._failed(fetch, SourceReason.LENGTH, now)
 
@@ -437,13 +478,13 @@ class Transfers:
             self.release(transfer.key)
             self._events.append(SegmentFailed(transfer.key, reason))
 
-    def _measure(self, received: int, done: RangeDone) -> None:
-        rate = self.http.rate
-        if received >= LEAST_MEASURED and done.took > 0:
-            seconds = max(done.took - done.ttfb, 0.001)
-            rate += SMOOTHING * (received / seconds - rate)
-        ttfb = self.http.ttfb + SMOOTHING * (done.ttfb - self.http.ttfb)
-        self.http = Http(ttfb, rate)
+    def _measure(self, received: int, ttfb: float, took: float) -> None:
+        """Learn from an answer of the origin how fast it is."""
+        http = self.http
+        rate = http.rate
+        if received >= LEAST_MEASURED:
+            rate += SMOOTHING * (received / max(took - ttfb, 0.001) - rate)
+        self.http = Http(http.ttfb + SMOOTHING * (ttfb - http.ttfb), rate)
 
     def _spare(self, transfer: Transfer) -> None:
         """Abort the fetches of a transfer that have nothing left to bring."""
