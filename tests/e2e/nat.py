@@ -30,9 +30,18 @@ table ip home {
     iifname "lan" accept;
     ct state established,related accept;
   }
+  chain in {
+    type filter hook input priority 0; policy drop;
+    iifname { "lan", "lo" } accept;
+    ct state established,related accept;
+  }
 }
 """
-"""What a home router does: translate what leaves, and let in only what was asked for."""
+"""What a home router does: translate what leaves, and let in only what was asked for.
+
+Nor may the other viewer's first packet reach the router itself: it would be tracked there, and the
+viewer's own, which leaves a moment later, would have to take another port than STUN saw.
+"""
 
 
 def missing() -> str | None:
