@@ -143,7 +143,7 @@ class Link:
         self.busy_until = 0.0
         self.received = 0
         self.sent = 0
-        """Bytes of whole chunks handed to the data channel."""
+        """Bytes of chunks handed to the data channel."""
         self.wasted = 0
         """Bytes received that were no longer wanted."""
         self._hello = hello

@@ -1,0 +1,516 @@
+"""One link: its limits, its clock, and two of them talking to each other.
+
+The usual exchanges are told by the scenarios; here are the edges.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pcdn.core.link import (
+    ANNOUNCE_EVERY,
+    BUSY_WAIT,
+    HELLO_TIMEOUT,
+    HIGH_WATER,
+    HOLDINGS,
+    LEAST_PATIENCE,
+    MOST_PATIENCE,
+    MOST_WANTS,
+    QUEUE,
+    Announced,
+    ChunkCame,
+    Ended,
+    Greeted,
+    Link,
+    State,
+    Wanted,
+    WantFailed,
+)
+from p2pcdn.core.ports import SendFrame, TellLink
+from p2pcdn.errors import ErrorCode, SourceReason
+from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey, numbers_of
+from p2pcdn.wire.chunk import Frame, frames_of
+from p2pcdn.wire.link import (
+    Busy,
+    Bye,
+    Cancel,
+    Gone,
+    Have,
+    Hello,
+    LinkMessage,
+    Loading,
+    Missing,
+    Want,
+)
+
+CONTENT = "00112233445566778899aabbccddeeff"
+OURS = Hello(PROTOCOL, CONTENT, "0" * 16, upload=True)
+THEIRS = Hello(PROTOCOL, CONTENT, "a" * 16, upload=True)
+KEY = ChunkKey("v", 7, 0)
+SEGMENT = KEY.segment
+CHUNK = bytes(range(256)) * 256
+
+
+def link_at(now: float) -> Link:
+    """A link that is up."""
+    link = Link(1, OURS, now)
+    link.receive(THEIRS, now)
+    link.take_messages()
+    link.take_events()
+    return link
+
+
+def said(link: Link) -> list[LinkMessage]:
+    return [out.message for out in link.take_messages() if isinstance(out, TellLink)]
+
+
+def sent(link: Link) -> list[Frame]:
+    return [out.frame for out in link.take_messages() if isinstance(out, SendFrame)]
+
+
+def ended(link: Link) -> ErrorCode | None:
+    """With which code the link said bye."""
+    assert link.state is State.OVER
+    (bye,) = (message for message in said(link) if isinstance(message, Bye))
+    return bye.code
+
+
+# Greetings
+
+
+def test_both_ends_greet() -> None:
+    now = 0.0
+    link = Link(1, OURS, now)
+    assert said(link) == [OURS]
+    assert (link.state, link.timer_at()) == (State.GREETING, now + HELLO_TIMEOUT)
+    link.receive(THEIRS, now)
+    assert link.take_events() == [Greeted(THEIRS)]
+    assert (link.state, link.peer, link.timer_at()) == (State.UP, "a" * 16, None)
+
+
+def test_hello_is_waited_for_for_so_long() -> None:
+    now = 0.0
+    link = Link(1, OURS, now)
+    link.on_timer(now + HELLO_TIMEOUT - 0.001)
+    assert link.state is State.GREETING
+    link.on_timer(now + HELLO_TIMEOUT)
+    assert link.take_events() == [Ended("timeout")]
+    assert ended(link) is ErrorCode.TIMEOUT
+    assert link.timer_at() is None
+
+
+@pytest.mark.parametrize(
+    ("hello", "code"),
+    [
+        (Hello(PROTOCOL + 1, CONTENT, "a" * 16, upload=True), ErrorCode.UNSUPPORTED_PROTOCOL),
+        (Hello(PROTOCOL, "f" * 32, "a" * 16, upload=True), ErrorCode.WRONG_CONTENT),
+        (Want(0, *KEY), ErrorCode.UNEXPECTED),
+        (Have(()), ErrorCode.UNEXPECTED),
+        (Frame(0, 0, b"x"), ErrorCode.BAD_FRAME),
+    ],
+)
+def test_what_is_no_greeting_of_ours_ends_the_link(hello: LinkMessage, code: ErrorCode) -> None:
+    link = Link(1, OURS, 0.0)
+    link.receive(hello, 0.0)
+    assert ended(link) is code
+    assert link.take_events() == [Ended("protocol")]
+
+
+def test_what_comes_after_the_end_is_not_heard() -> None:
+    link = link_at(0.0)
+    link.receive(Bye(), 0.0)
+    assert link.take_events() == [Ended("closed")]
+    link.receive(Have(()), 0.0)
+    link.end("failed")
+    link.closed("failed")
+    link.supply(0, CHUNK)
+    assert link.take_events() == []
+    assert link.take_messages() == []
+
+
+@pytest.mark.parametrize(("code", "reason"), [(None, "closed"), (ErrorCode.SLOW, "protocol")])
+def test_bye_is_not_answered(code: ErrorCode | None, reason: str) -> None:
+    link = link_at(0.0)
+    link.want(KEY, 10, 0.0)
+    said(link)
+    link.receive(Bye(code), 0.0)
+    failed, over = link.take_events()
+    assert failed == WantFailed(KEY, SourceReason.CLOSED)
+    assert isinstance(over, Ended)
+    assert over.reason == reason
+    assert link.take_messages() == []
+
+
+# What we want
+
+
+def test_a_chunk_comes_in_frames_in_any_order() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, len(CHUNK), now)
+    assert said(link) == [Want(0, *KEY)]
+    assert link.in_flight == 1
+    frames = list(frames_of(0, CHUNK))
+    for frame in reversed(frames[1:]):
+        link.receive(frame, now)
+        assert link.take_events() == []
+    link.receive(frames[0], now)
+    assert link.take_events() == [ChunkCame(KEY, CHUNK)]
+    assert (link.in_flight, link.wasted) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame(0, 0, bytes(101)),
+        Frame(0, 100, b"x"),
+        Frame(0, 99, b"xx"),
+        Frame(0, 50, b"again"),
+        Frame(1, 0, b"x"),
+    ],
+    ids=["longer", "behind", "across the end", "twice", "of no want"],
+)
+def test_frames_that_make_no_sense_end_the_link(frame: Frame) -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 100, now)
+    said(link)
+    link.receive(Frame(0, 50, b"here"), now)
+    link.receive(frame, now)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.CLOSED), Ended("protocol")]
+    assert ended(link) is ErrorCode.BAD_FRAME
+    assert link.wasted == 4
+
+
+def test_frames_that_overlap_bring_no_more_than_their_chunk() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 10, now)
+    said(link)
+    link.receive(Frame(0, 0, bytes(6)), now)
+    link.receive(Frame(0, 3, bytes(6)), now)
+    assert ended(link) is ErrorCode.BAD_FRAME
+
+
+def test_what_comes_late_is_waste_up_to_its_chunk() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 100, now)
+    link.receive(Frame(0, 0, bytes(30)), now)
+    link.cancel(KEY)
+    assert said(link) == [Want(0, *KEY), Cancel(0)]
+    assert link.wasted == 30
+    link.receive(Frame(0, 30, bytes(50)), now)
+    assert (link.wasted, link.state) == (80, State.UP)
+    link.receive(Frame(0, 80, bytes(21)), now)
+    assert ended(link) is ErrorCode.BAD_FRAME
+    assert link.wasted == 80
+
+
+def test_the_last_late_frame_ends_the_memory_of_a_want() -> None:
+    link = link_at(0.0)
+    link.want(KEY, 10, 0.0)
+    link.cancel(KEY)
+    link.receive(Frame(0, 0, bytes(10)), 0.0)
+    assert link.wasted == 10
+    link.receive(Frame(0, 0, b"x"), 0.0)
+    assert ended(link) is ErrorCode.BAD_FRAME
+
+
+def test_wants_that_were_given_up_are_forgotten_in_the_end() -> None:
+    link = link_at(0.0)
+    for _ in range(4 * MOST_WANTS + 1):
+        link.want(KEY, 10, 0.0)
+        link.cancel(KEY)
+    link.receive(Frame(1, 0, b"x"), 0.0)
+    assert link.wasted == 1
+    link.receive(Frame(0, 0, b"x"), 0.0)
+    assert ended(link) is ErrorCode.BAD_FRAME
+
+
+def test_a_cancel_is_for_one_chunk() -> None:
+    link, other = link_at(0.0), ChunkKey("v", 7, 1)
+    link.want(KEY, 10, 0.0)
+    link.want(other, 10, 0.0)
+    said(link)
+    link.cancel(KEY)
+    link.cancel(ChunkKey("v", 9, 9))
+    assert said(link) == [Cancel(0)]
+    assert link.in_flight == 1
+    assert link.take_events() == []
+
+
+def test_busy_and_missing() -> None:
+    now = 0.0
+    link = link_at(now)
+    for _ in range(3):
+        link.want(KEY, 10, now)
+    link.receive(Missing(0), now)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.MISSING)]
+    assert link.busy_until == 0.0
+    link.receive(Busy(1, 0.5), now)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.BUSY)]
+    assert link.busy_until == now + 0.5
+    link.receive(Busy(2, 3600), now)
+    assert link.busy_until == now + MOST_PATIENCE
+    link.take_events()
+    link.receive(Missing(9), now)
+    assert link.take_events() == []
+
+
+# Patience
+
+
+def test_no_byte_for_so_long_and_a_want_has_failed() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 100, now)
+    said(link)
+    assert link.timer_at() == now + LEAST_PATIENCE
+    link.receive(Frame(0, 0, b"x"), now + 0.3)
+    assert link.timer_at() == pytest.approx(now + 0.3 + LEAST_PATIENCE)
+    link.on_timer(now + LEAST_PATIENCE)
+    assert link.in_flight == 1
+    link.on_timer(now + 0.3 + LEAST_PATIENCE)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
+    assert said(link) == [Cancel(0)]
+    assert link.wasted == 1
+
+
+def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bound() -> None:
+    now = 0.0
+    link = link_at(now)
+    patience = []
+    for _ in range(6):
+        link.want(KEY, 100, now)
+        at = link.timer_at()
+        assert at is not None
+        patience.append(at - now)
+        now = at
+        link.on_timer(now)
+    assert patience[0] == LEAST_PATIENCE
+    assert all(after >= before - 1e-9 for before, after in pairwise(patience))
+    assert patience[-1] == pytest.approx(MOST_PATIENCE)
+    for _ in range(20):  # a fast answer, again and again
+        link.want(KEY, 1, now)
+        link.receive(Frame(link._next_want - 1, 0, b"x"), now + 0.01)
+    link.want(KEY, 1, now)
+    assert link.timer_at() == pytest.approx(now + LEAST_PATIENCE)
+
+
+def test_a_want_does_not_fail_while_an_earlier_one_is_being_sent() -> None:
+    now = 0.0
+    link, later = link_at(now), ChunkKey("v", 7, 1)
+    link.want(KEY, 100, now)
+    link.want(later, 100, now)
+    link.receive(Frame(0, 0, b"x"), now + 0.3)
+    link.on_timer(now + LEAST_PATIENCE)
+    assert link.in_flight == 2
+    link.receive(Frame(1, 0, b"x"), now + 0.5)  # the later one: of the first nothing was heard
+    link.on_timer(now + 0.3 + LEAST_PATIENCE)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
+
+
+# What they want
+
+
+def test_what_they_want_is_sent_up_to_the_high_water() -> None:
+    link = link_at(0.0)
+    for number in range(3):
+        link.receive(Want(number, *KEY), 0.0)
+        assert link.take_events() == [Wanted(number, KEY)]
+        link.supply(number, CHUNK)
+    frames = sent(link)
+    assert sum(len(frame.payload) for frame in frames) == HIGH_WATER == link.sent
+    link.drained(HIGH_WATER)
+    assert sent(link) == []
+    link.drained(HIGH_WATER - 1)
+    assert sent(link) == [next(iter(frames_of(2, CHUNK)))]
+    link.drained(0)
+    assert [frame.want for frame in sent(link)] == [2, 2, 2]
+    assert link.sent == 3 * CHUNK_SIZE
+
+
+def test_who_wants_too_much_is_told_that_we_are_busy() -> None:
+    link = link_at(0.0)
+    numbers = range(QUEUE // CHUNK_SIZE + 2)
+    for number in numbers:
+        link.supply(number, CHUNK)
+    assert [out.message for out in link.take_messages() if isinstance(out, TellLink)] == [
+        Busy(numbers[-1], BUSY_WAIT)
+    ]
+
+
+def test_so_many_wants_may_be_open() -> None:
+    link = link_at(0.0)
+    link.supply(100, CHUNK)
+    link.supply(101, CHUNK)  # the channel is full: what follows has to wait
+    for number in range(MOST_WANTS):
+        link.receive(Want(number, *KEY), 0.0)
+        link.supply(number, b"little")
+    assert link.state is State.UP
+    link.receive(Want(MOST_WANTS, *KEY), 0.0)
+    assert ended(link) is ErrorCode.TOO_MANY
+
+
+def test_a_want_that_is_waiting_can_be_cancelled_and_wanted_anew() -> None:
+    link = link_at(0.0)
+    for number in (1, 2, 3):
+        link.supply(number, CHUNK)
+    sent(link)
+    link.receive(Want(3, *KEY), 0.0)
+    assert ended(link) is ErrorCode.UNEXPECTED
+    link = link_at(0.0)
+    for number in (1, 2, 3):
+        link.supply(number, CHUNK)
+    sent(link)
+    link.receive(Cancel(3), 0.0)
+    link.receive(Want(3, *KEY), 0.0)
+    link.drained(0)
+    assert sent(link) == []
+    assert link.state is State.UP
+
+
+def test_what_we_lack_is_missing() -> None:
+    link = link_at(0.0)
+    link.lack(5)
+    assert said(link) == [Missing(5)]
+
+
+# Announcements
+
+
+def chunks_told(messages: list[LinkMessage]) -> list[tuple[type, SegmentKey, list[int]]]:
+    return [
+        (type(m), SegmentKey(h.rendition, h.sequence), list(numbers_of(h.chunks)))
+        for m in messages
+        if isinstance(m, Have | Gone | Loading)
+        for h in m.holdings
+    ]
+
+
+def test_announcements_are_passed_on() -> None:
+    link = link_at(0.0)
+    for message in (Have(()), Gone(()), Loading(())):
+        link.receive(message, 0.0)
+    assert link.take_events() == [Announced(Have(())), Announced(Gone(())), Announced(Loading(()))]
+
+
+def test_announcements_are_gathered() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.announce(Have, {SEGMENT: [3]}, now)
+    assert chunks_told(said(link)) == [(Have, SEGMENT, [3])]
+    link.announce(Have, {SEGMENT: [0]}, now + 0.01)
+    link.announce(Have, {SEGMENT: [1]}, now + 0.02)
+    assert said(link) == []
+    at = link.timer_at()
+    assert at == now + ANNOUNCE_EVERY
+    link.on_timer(at)
+    assert chunks_told(said(link)) == [(Have, SEGMENT, [0, 1])]
+    assert link.timer_at() is None
+
+
+def test_what_is_gone_is_neither_held_nor_loading_any_more() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.announce(Have, {}, now)
+    link.announce(Have, {SEGMENT: [9]}, now)
+    said(link)
+    link.announce(Have, {SEGMENT: [0, 1]}, now)
+    link.announce(Loading, {SEGMENT: [2, 3]}, now)
+    link.announce(Gone, {SEGMENT: [1, 2]}, now)
+    link.announce(Have, {SEGMENT: [2]}, now)
+    link.on_timer(now + ANNOUNCE_EVERY)
+    assert chunks_told(said(link)) == [
+        (Gone, SEGMENT, [1, 2]),
+        (Loading, SEGMENT, [3]),
+        (Have, SEGMENT, [0, 2]),
+    ]
+
+
+def test_a_full_store_is_announced_in_several_messages() -> None:
+    link = link_at(0.0)
+    link.announce(Have, {SegmentKey("v", n): [0] for n in range(2 * HOLDINGS + 1)}, 0.0)
+    sizes = [len(message.holdings) for message in said(link) if isinstance(message, Have)]
+    assert sizes == [HOLDINGS, HOLDINGS, 1]
+
+
+def test_nothing_is_announced_before_the_other_end_has_greeted() -> None:
+    now = 0.0
+    link = Link(1, OURS, now)
+    said(link)
+    link.announce(Have, {SEGMENT: [0]}, now)
+    assert said(link) == []
+    assert link.timer_at() == now + HELLO_TIMEOUT
+
+
+# Two of them
+
+
+@given(
+    st.lists(st.integers(1, CHUNK_SIZE), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+    st.integers(0, HIGH_WATER),
+)
+def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, low: int) -> None:
+    """Control messages in their order, frames in any order, cancels in between."""
+    shuffle = random.shuffle  # type: ignore[attr-defined]
+    now = 0.0
+    ends = [Link(0, OURS, now), Link(1, THEIRS, now)]
+    chunks = {ChunkKey("v", 1, n): bytes([n]) * length for n, length in enumerate(lengths)}
+    came: list[dict[ChunkKey, bytes]] = [{}, {}]
+    refused: list[set[ChunkKey]] = [set(), set()]
+    cancelled = ChunkKey("v", 1, len(lengths) // 2)
+    arrived = [0, 0]
+
+    def exchange() -> bool:
+        moved = False
+        frames: list[tuple[int, Frame]] = []
+        for number, end in enumerate(ends):
+            for out in end.take_messages():
+                moved = True
+                if isinstance(out, TellLink):
+                    ends[1 - number].receive(out.message, now)
+                else:
+                    assert isinstance(out, SendFrame)
+                    frames.append((1 - number, out.frame))
+        shuffle(frames)
+        for number, frame in frames:
+            arrived[number] += len(frame.payload)
+            ends[number].receive(frame, now)
+        for number, end in enumerate(ends):
+            for event in end.take_events():
+                match event:
+                    case Wanted(want, key):
+                        end.supply(want, chunks[key])
+                    case ChunkCame(key, data):
+                        came[number][key] = data
+                    case WantFailed(key):
+                        refused[number].add(key)
+                    case Ended():
+                        raise AssertionError("a link ended")
+        if not moved:
+            for end in ends:
+                end.drained(0)
+        return moved
+
+    exchange()
+    for end in ends:
+        for key, data in list(chunks.items())[: MOST_WANTS - 4]:
+            end.want(key, len(data), now)
+    exchange()
+    for end in ends:
+        end.cancel(cancelled)
+    while exchange() or exchange():
+        pass
+    for number, end in enumerate(ends):
+        assert all(data == chunks[key] for key, data in came[number].items())
+        assert set(came[number]) | refused[number] | {cancelled} == set(chunks)
+        kept = sum(map(len, came[number].values()))
+        assert arrived[number] == kept + end.wasted == ends[1 - number].sent
+        assert end.in_flight == 0
