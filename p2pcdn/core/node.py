@@ -146,7 +146,8 @@ class Node:
                 return  # the shell closes the socket as soon as it can
             case Demand():
                 self._reached[message.key.rendition] = message.key.sequence
-                self._transfers.demand(message, now)
+                company = bool(self._neighbours.up())
+                self._transfers.demand(message, company, now)
             case Release(key):
                 self._transfers.release(key)
             case Playing():

@@ -120,11 +120,12 @@ class Transfers:
 
     # What is wanted
 
-    def demand(self, demand: Demand, now: float) -> None:
-        """The player asks for a segment. One that is not known yet may become so, if there is time:
-        a live playlist names its newest segment before we have asked for its record."""
+    def demand(self, demand: Demand, company: bool, now: float) -> None:
+        """The player asks for a segment. One that is not known yet may become so, if there is time
+        and somebody who could bring it: a live playlist names its newest segment before we have
+        asked for its record."""
         deadline = now + demand.within
-        patience = min(KNOWING, demand.within - LEISURE)
+        patience = min(KNOWING, demand.within - LEISURE) if company else 0.0
         if self._demand(demand.key, deadline, now):
             return
         if patience > 0:

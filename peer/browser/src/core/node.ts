@@ -103,7 +103,7 @@ export class Node {
         return;
       case "Demand":
         this._reached.set(message.key.rendition, message.key.sequence);
-        this._transfers.demand(message, now);
+        this._transfers.demand(message, this._neighbours.up().length > 0, now);
         break;
       case "Release":
         this._transfers.release(message.key);

@@ -51,6 +51,9 @@ export interface Loaded {
   readonly data: Bytes;
   /** Whether it came from the HTTP cache of this machine rather than from the origin. */
   readonly cached: boolean;
+  /** Seconds since the request was made, if they were measured. */
+  readonly ttfb?: number;
+  readonly took?: number;
 }
 
 /** What the site and the viewer agree to. */

@@ -34,6 +34,10 @@ import type { Stats } from "./stats";
 import type { Store } from "./store";
 import { Fetch, Transfer, type Copy } from "./transfer";
 
+/** Seconds for which a demand may wait for the segment's record and hashes. */
+const KNOWING = 1;
+/** Seconds before its play time when it no longer may: the origin has to have time as well. */
+const LEISURE = 2.5;
 /** So often the origin may fail a segment before the player is told to try by itself. */
 const MOST_FAILURES = 3;
 /** Segments loaded past us that may wait for their hashes. */
@@ -57,6 +61,15 @@ export interface Dropped {
   readonly chunks: readonly number[];
 }
 
+/** A demand for a segment that is not known yet. */
+interface Awaited {
+  readonly key: SegmentKey;
+  /** When the play head gets there. */
+  readonly deadline: number;
+  /** When the player is told to load it by itself. */
+  readonly until: number;
+}
+
 export type TransferEvent = Event | Kept | Dropped;
 
 type Input =
@@ -78,6 +91,8 @@ export class Transfers {
   private readonly _transfers = new Map<string, Transfer>();
   private readonly _fetches = new Map<number, Fetch>();
   private readonly _checks = new Map<number, Manifest | Transfer>();
+  /** Demanded, and not known yet. */
+  private readonly _awaited = new Map<string, Awaited>();
   private readonly _waiting = new Map<string, Loaded>();
   private _events: TransferEvent[] = [];
 
@@ -116,20 +131,31 @@ export class Transfers {
 
   // What is wanted
 
-  /** The player asks for a segment. */
-  demand({ key, within }: Demand, now: number): void {
+  /**
+   * The player asks for a segment. One that is not known yet may become so, if there is time and
+   * somebody who could bring it: a live playlist names its newest segment before we have asked for
+   * its record.
+   */
+  demand({ key, within }: Demand, company: boolean, now: number): void {
+    const deadline = now + within;
+    const patience = company ? Math.min(KNOWING, within - LEISURE) : 0;
+    if (this._demand(key, deadline, now)) return;
+    if (patience > 0) this._awaited.set(segmentId(key), { key, deadline, until: now + patience });
+    else this._events.push({ type: "SegmentFailed", key, reason: "missing" });
+  }
+
+  private _demand(key: SegmentKey, deadline: number, now: number): boolean {
     const transfer = this.begin(key, now);
-    if (!transfer) {
-      this._events.push({ type: "SegmentFailed", key, reason: "missing" });
-      return;
-    }
+    if (!transfer) return false;
     if (transfer.demanded === null) transfer.since = now;
-    transfer.demanded = now + within;
+    transfer.demanded = deadline;
     this._finish(transfer);
+    return true;
   }
 
   /** The player no longer asks for it; what has arrived stays. */
   release(key: SegmentKey): void {
+    this._awaited.delete(segmentId(key));
     const transfer = this.transfer(key);
     if (!transfer) return;
     transfer.demanded = null;
@@ -162,7 +188,7 @@ export class Transfers {
 
   /** These segments' records and hashes are needed, in this order. */
   need(wanted: Map<string, number[]>, now: number): void {
-    for (const { key } of this._waiting.values()) {
+    for (const { key } of [...this._awaited.values(), ...this._waiting.values()]) {
       const sequences = wanted.get(key.rendition) ?? [];
       wanted.set(key.rendition, sequences);
       if (!sequences.includes(key.sequence)) sequences.push(key.sequence);
@@ -238,10 +264,16 @@ export class Transfers {
 
   timerAt(): number | null {
     const machines = [...this._manifests.values(), ...this._transfers.values()];
-    return earliest(machines.map((machine) => machine.timerAt()));
+    const awaited = [...this._awaited.values()].map(({ until }) => until);
+    return earliest([...machines.map((machine) => machine.timerAt()), ...awaited]);
   }
 
   onTimer(now: number): void {
+    for (const [id, { key, until }] of this._awaited) {
+      if (until > now) continue;
+      this._awaited.delete(id);
+      this._events.push({ type: "SegmentFailed", key, reason: "missing" });
+    }
     for (const manifest of this._manifests.values()) {
       manifest.onTimer(now);
       this._gather(manifest);
@@ -292,10 +324,11 @@ export class Transfers {
   // Arrivals
 
   private _loaded(loaded: Loaded, now: number): void {
-    const { key, data, cached } = loaded;
+    const { key, data, cached, ttfb = 0, took = 0 } = loaded;
     const held = Math.min(this.store.sizeOf(key), data.length);
     this.wasted += held;
     this._stats[cached ? "cacheBytes" : "originBytes"] += data.length - held;
+    if (took && !cached) this._measure(data.length, ttfb, took);
     if (this.knows(key)) {
       this._adopt(loaded, now);
       return;
@@ -338,11 +371,7 @@ export class Transfers {
     if (owner instanceof Manifest) {
       const sequence = owner.checked(check, ok, now);
       this._gather(owner);
-      if (sequence === null) return;
-      const id = segmentId({ rendition: owner.rendition, sequence });
-      const loaded = this._waiting.get(id);
-      this._waiting.delete(id);
-      if (loaded) this._adopt(loaded, now);
+      if (sequence !== null) this._known({ rendition: owner.rendition, sequence }, now);
     } else if (owner) {
       const copy = owner.checked(check, ok);
       if (!copy) return;
@@ -351,6 +380,17 @@ export class Transfers {
       else if (ok) this._keep(owner, copy);
       else this._reject(owner, copy, now);
     }
+  }
+
+  /** The segment can be verified from now on. */
+  private _known(key: SegmentKey, now: number): void {
+    const id = segmentId(key);
+    const loaded = this._waiting.get(id);
+    this._waiting.delete(id);
+    if (loaded) this._adopt(loaded, now);
+    const awaited = this._awaited.get(id);
+    this._awaited.delete(id);
+    if (awaited) this._demand(key, awaited.deadline, now);
   }
 
   private _keep(transfer: Transfer, copy: Copy): void {
@@ -432,7 +472,7 @@ export class Transfers {
     if (!fetch) return;
     fetch.cached = done.cached;
     this._close(fetch);
-    if (!done.cached) this._measure(fetch.received, done);
+    if (!done.cached) this._measure(fetch.received, done.ttfb, done.took);
     if (fetch.left().length) this._failed(fetch, "length", now);
   }
 
@@ -470,9 +510,10 @@ export class Transfers {
     this._events.push({ type: "SegmentFailed", key, reason });
   }
 
-  private _measure(received: number, { ttfb, took }: RangeDone): void {
+  /** Learn from an answer of the origin how fast it is. */
+  private _measure(received: number, ttfb: number, took: number): void {
     let { rate } = this.http;
-    if (received >= LEAST_MEASURED && took > 0) {
+    if (received >= LEAST_MEASURED) {
       rate += SMOOTHING * (received / Math.max(took - ttfb, 0.001) - rate);
     }
     this.http = { ttfb: this.http.ttfb + SMOOTHING * (ttfb - this.http.ttfb), rate };
