@@ -4,13 +4,13 @@
 
     from origin.synth import LiveFeed, TINY, synthesise
 
-    playlist = synthesise(content / "demo", seconds=90)               # 360p and 720p
+    playlist = synthesise(content / "demo", seconds=60)               # 360p and 720p
     playlist = synthesise(content / "film", seconds=20, renditions=TINY)   # one of 320x180
 
     async with LiveFeed(playlist, content / "live") as feed:          # grows in real time
         ...  feed.playlist
 
-and from a shell ``python -m origin.synth vod DIR [--seconds 90] [--tiny]`` and
+and from a shell ``python -m origin.synth vod DIR [--seconds 60] [--tiny]`` and
 ``python -m origin.synth live DIR``.
 
 PyAV (which aiortc brings) has libx264, AAC and an HLS muxer, so neither ffmpeg nor a download is
@@ -59,7 +59,7 @@ def synthesise(
     ``seconds`` is rounded up to whole segments of `SEGMENT_SECONDS`. The renditions'
     playlists are ``NAME.m3u8`` beside it. The directory is this function's own: it is kept when
     it was made from the same arguments, and replaced otherwise; it appears at once and whole. It
-    blocks (some ten seconds for 90 s of `DEMO` on two cores): call it in a thread where there is a
+    blocks (some ten seconds for a minute of `DEMO` on two cores): call it in a thread where there is a
     loop.
 
     Raises `SynthesisError` where PyAV was built without the encoders.

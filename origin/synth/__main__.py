@@ -11,7 +11,7 @@ import click
 from origin.synth import DEMO, TINY, LiveFeed, Rendition, SynthesisError, synthesise
 
 directory_argument = click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-seconds_option = click.option("--seconds", default=90.0, show_default=True, help="Its length.")
+seconds_option = click.option("--seconds", default=60.0, show_default=True, help="Its length.")
 tiny_option = click.option("--tiny", is_flag=True, help="A small picture, made in no time.")
 
 

@@ -27,8 +27,8 @@ from p2pcdn.errors import ConfigError, P2pcdnError
 from p2pcdn.service import Server, Service
 from p2pcdn.settings import Settings
 
-SECONDS = 90
-"""Length of the video: some 14 s of work for two cores, the first time."""
+SECONDS = 60
+"""Length of the video: some 10 s of work for two cores, the first time."""
 
 REPORT_EVERY = 2.0
 """Peers report more often than elsewhere, so that the figures follow at once."""
