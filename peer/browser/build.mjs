@@ -51,7 +51,7 @@ async function bundle(entry, format, name) {
     format,
     bundle: true,
     charset: "utf8",
-    target: "es2020",
+    target: "es2021",
     legalComments: "none",
     define: { P2PCDN_VERSION: JSON.stringify(version) },
     logLevel: "warning",
