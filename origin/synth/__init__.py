@@ -59,8 +59,8 @@ def synthesise(
     ``seconds`` is rounded up to whole segments of `SEGMENT_SECONDS`. The renditions'
     playlists are ``NAME.m3u8`` beside it. The directory is this function's own: it is kept when
     it was made from the same arguments, and replaced otherwise; it appears at once and whole. It
-    blocks (some ten seconds for a minute of `DEMO` on two cores): call it in a thread where there is a
-    loop.
+    blocks (some ten seconds for a minute of `DEMO` on two cores): where there is a loop, call it
+    in a thread.
 
     Raises `SynthesisError` where PyAV was built without the encoders.
     """

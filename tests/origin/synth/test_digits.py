@@ -1,3 +1,5 @@
+"""What the burnt-in digits look like."""
+
 from __future__ import annotations
 
 from itertools import pairwise

@@ -1,3 +1,5 @@
+"""Renditions: decoded again by libav, segment by segment."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The live channel: numbers that keep their meaning, by a clock of our own or the real one."""
+
 from __future__ import annotations
 
 import asyncio

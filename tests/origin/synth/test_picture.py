@@ -1,3 +1,5 @@
+"""The picture: it moves, repeats exactly, and its shapes do not get in each other's way."""
+
 from __future__ import annotations
 
 from itertools import pairwise

@@ -1,3 +1,5 @@
+"""Presentations: whole or not there, the same for the same arguments."""
+
 from __future__ import annotations
 
 import hashlib

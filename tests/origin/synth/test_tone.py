@@ -1,3 +1,5 @@
+"""The tone: soft, and without clicks."""
+
 from __future__ import annotations
 
 from array import array
