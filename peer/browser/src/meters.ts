@@ -8,6 +8,14 @@ export class Meters {
   readonly cache = new CacheWatch();
 }
 
+/** How a request went. Times are seconds since it was made. */
+export interface Outcome {
+  /** Whether it came from the browser's own cache. */
+  readonly cached: boolean;
+  readonly ttfb: number;
+  readonly took: number;
+}
+
 /** One request for media: how many bytes it has cost so far, and where they came from. */
 export class Request {
   private readonly _verdict: () => Promise<boolean>;
@@ -28,12 +36,12 @@ export class Request {
     this._count(bytes);
   }
 
-  /** It is complete; tells whether it came from the cache. Times are seconds since its start. */
-  async done(ttfb: number, took: number): Promise<boolean> {
+  /** It is complete. */
+  async done(ttfb: number, took: number): Promise<Outcome> {
     const cached = await this._verdict();
     if (cached) this._count(-this._bytes);
     else this._meters.throughput.measured(this._bytes, ttfb, took);
-    return cached;
+    return { cached, ttfb, took };
   }
 
   /** It brought less than was asked for. */

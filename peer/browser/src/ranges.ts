@@ -83,8 +83,8 @@ export class Ranges {
       },
       done: (ttfb, took) => {
         this._underWay.delete(fetch);
-        void request.done(ttfb, took).then((cached) => {
-          owner.tell({ type: "RangeDone", fetch, ttfb, took, cached });
+        void request.done(ttfb, took).then((outcome) => {
+          owner.tell({ type: "RangeDone", fetch, ...outcome });
         });
       },
       failed: (reason) => {

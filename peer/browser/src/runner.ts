@@ -19,9 +19,10 @@ import type {
 } from "./core/ports";
 import { matches } from "./digest";
 import type { Endpoint } from "./endpoint";
+import type { SourceReason } from "./errors";
 import { Links } from "./links";
 import { fetchHashes, fetchPage } from "./manifests";
-import type { Meters } from "./meters";
+import type { Meters, Outcome } from "./meters";
 import { segmentId, type Bytes, type SegmentKey } from "./model";
 import type { Player } from "./player";
 import { Ranges } from "./ranges";
@@ -41,7 +42,7 @@ export interface Asker {
   /** Here it is. `fromHttp` if all of it came by HTTP just now. */
   ready(data: Bytes, fromHttp: boolean): void;
   /** It is to be loaded past us. */
-  failed(): void;
+  failed(reason: SourceReason): void;
   /** HTTP was asked for some of it, or has brought so many bytes more. */
   progress(bytes: number): void;
 }
@@ -112,24 +113,23 @@ export class Runner {
     else this._introduceLater(rendition, sequence);
   }
 
-  /** Whether a segment may be asked for. */
-  knows(key: SegmentKey): boolean {
-    return this._permit.p2p && this._node?.knows(key) === true;
+  /** Whether segments may be asked for at all. */
+  get ready(): boolean {
+    return this._permit.p2p && !this._over && this._node !== undefined;
   }
 
   /** Asks for a segment that will be played in `within` seconds. */
   demand(key: SegmentKey, within: number, asker: Asker): void {
-    const id = segmentId(key);
-    const before = this._askers.get(id);
-    this._askers.set(id, asker);
-    before?.failed();
+    const before = this._take(key);
+    this._askers.set(segmentId(key), asker);
+    before?.failed("aborted");
     this._receive({ type: "Demand", key, within });
   }
 
   /** The asker no longer waits. */
   release(key: SegmentKey, asker: Asker): void {
     if (this._askers.get(segmentId(key)) !== asker) return;
-    this._askers.delete(segmentId(key));
+    this._take(key);
     this._receive({ type: "Release", key });
   }
 
@@ -139,10 +139,10 @@ export class Runner {
   }
 
   /** A segment that was loaded past us, for sharing; false if it can't be taken. */
-  loaded(key: SegmentKey, data: Bytes, cached: boolean): boolean {
+  loaded(key: SegmentKey, data: Bytes, { cached, ttfb, took }: Outcome): boolean {
     if (this._over || !this._permit.p2p) return false;
     if (!this._node && this._inbox.length >= MOST_EARLY) return false;
-    this._receive({ type: "Loaded", key, data, cached });
+    this._receive({ type: "Loaded", key, data, cached, ttfb, took });
     return true;
   }
 
@@ -251,7 +251,7 @@ export class Runner {
   private _failAll(): void {
     const askers = [...this._askers.values()];
     this._askers.clear();
-    for (const asker of askers) asker.failed();
+    for (const asker of askers) asker.failed("aborted");
   }
 
   // The loop
@@ -329,7 +329,7 @@ export class Runner {
         this._take(event.key)?.ready(event.data, event.originBytes === event.data.length);
         break;
       case "SegmentFailed":
-        this._take(event.key)?.failed();
+        this._take(event.key)?.failed(event.reason);
         break;
       case "FetchManifest":
         void fetchPage(this._options.endpoint, event.rendition, event.sequence).then((page) => {

@@ -8,7 +8,7 @@
 
 import { consented } from "./consent";
 import { Endpoint } from "./endpoint";
-import { Request, type Meters } from "./meters";
+import { Request, type Meters, type Outcome } from "./meters";
 import type { Bytes, SegmentKey } from "./model";
 import type { Options, Switches } from "./options";
 import type { Player } from "./player";
@@ -129,13 +129,14 @@ export class Session extends EventTarget {
     this._startupMs ??= Math.round(milliseconds);
   }
 
-  knows(key: SegmentKey): boolean {
-    return this._runner?.knows(key) === true;
+  /** Whether segments may be asked for. */
+  get ready(): boolean {
+    return this._runner?.ready === true;
   }
 
   demand(key: SegmentKey, within: number, asker: Asker): void {
     if (this._runner) this._runner.demand(key, within, asker);
-    else asker.failed();
+    else asker.failed("missing");
   }
 
   release(key: SegmentKey, asker: Asker): void {
@@ -165,8 +166,8 @@ export class Session extends EventTarget {
   }
 
   /** Such a request brought a segment. */
-  loaded(key: SegmentKey, data: Bytes, cached: boolean): void {
-    if (!this._runner?.loaded(key, data, cached)) this.counted(data.length, cached);
+  loaded(key: SegmentKey, data: Bytes, outcome: Outcome): void {
+    if (!this._runner?.loaded(key, data, outcome)) this.counted(data.length, outcome.cached);
   }
 
   /** Such a request brought so many bytes that can't be shared. */

@@ -133,6 +133,8 @@ const WELCOME = {
   stun: "stun::8080",
 };
 
+const OUTCOME = { cached: false, ttfb: 0.1, took: 0.2 };
+
 const asker = {
   ready: vi.fn<Asker["ready"]>(),
   failed: vi.fn<Asker["failed"]>(),
@@ -154,8 +156,12 @@ function permit(p2p: boolean, hostOnly = false): void {
 async function introduced(): Promise<void> {
   await runner.introduce(RENDITION, 0);
   await vi.waitFor(() => {
-    expect(runner.knows(key(0))).toBe(true);
+    const probe = { ready: vi.fn(), failed: vi.fn(), progress: vi.fn() };
+    runner.demand(key(3), 0, probe);
+    runner.release(key(3), probe);
+    expect(probe.failed).not.toHaveBeenCalled();
   });
+  player.asked.length = 0;
 }
 
 beforeEach(() => {
@@ -278,7 +284,7 @@ describe("a segment", () => {
   });
 
   it("that was loaded past us is kept", async () => {
-    expect(runner.loaded(key(1), media(1), false)).toBe(true);
+    expect(runner.loaded(key(1), media(1), OUTCOME)).toBe(true);
     expect(runner.figures()).toMatchObject({ originBytes: LENGTH });
     await vi.waitFor(() => {
       runner.demand(key(1), 0, asker);
@@ -291,7 +297,7 @@ describe("a segment", () => {
     runner.demand(key(0), 0, asker);
     permit(false);
     expect(asker.failed).toHaveBeenCalledOnce();
-    expect(runner.knows(key(0))).toBe(false);
+    expect(runner.ready).toBe(false);
     expect(FakeSocket.last?.closed).toBe(true);
   });
 });
@@ -311,7 +317,7 @@ describe("the end", () => {
     expect(socket?.closed).toBe(true);
     expect(player.asked[0]?.aborted).toBe(true);
     expect(asker.failed).toHaveBeenCalledOnce();
-    expect(runner.loaded(key(1), media(1), false)).toBe(false);
+    expect(runner.loaded(key(1), media(1), OUTCOME)).toBe(false);
   });
 
   it("comes with any exception of ours, and everybody turns to plain HTTP", async () => {

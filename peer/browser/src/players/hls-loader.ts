@@ -1,8 +1,8 @@
 /**
- * What hls.js loads a fragment by: the session, if it knows the segment, and else, or as soon as
+ * What hls.js loads a fragment by: the session, if it is ready for segments, and else, or as soon as
  * anything is odd, the loader that the player would have used without us.
  *
- *              segment known                        delivered
+ *              session ready                        delivered
  *     IDLE -------------------> WAITING ---------------------------> OVER
  *       |                          | failed, or nothing happens       ^
  *       '------- otherwise ----> PLAIN -------------------------------'
@@ -11,6 +11,7 @@
  * have taken: never the wait for peers, never the speed of a store or a cache.
  */
 
+import type { SourceReason } from "../errors";
 import type { Request } from "../meters";
 import type { Bytes, SegmentKey } from "../model";
 import type { Asker } from "../runner";
@@ -71,7 +72,7 @@ class SegmentLoader implements Loader, Asker {
     this._job = { context, config, callbacks };
     try {
       this._key = this._player.wanted(context);
-      if (this._key && this._session.knows(this._key)) {
+      if (this._key && this._session.ready) {
         this._wait(this._key, context);
         return;
       }
@@ -110,7 +111,7 @@ class SegmentLoader implements Loader, Asker {
   ready(data: Bytes, fromHttp: boolean): void {
     const { rangeStart = 0, rangeEnd = 0 } = this.context ?? {};
     if (rangeEnd && data.length !== rangeEnd - rangeStart) {
-      this.failed(); // the manifest speaks of something else than the playlist
+      this.failed("length"); // the manifest speaks of something else than the playlist
       return;
     }
     // hls.js expects answers later, never from within its own call.
@@ -119,10 +120,11 @@ class SegmentLoader implements Loader, Asker {
     });
   }
 
-  failed(): void {
+  failed(reason: SourceReason): void {
     if (this._state !== "waiting") return;
     clearTimeout(this._watchdog);
-    if (this._key) this._session.fellBack(this._key);
+    // What is not known yet was never to come by anything else.
+    if (this._key && reason !== "missing") this._session.fellBack(this._key);
     this._plain();
   }
 
@@ -153,7 +155,7 @@ class SegmentLoader implements Loader, Asker {
         this._watch(key, LOOK_AGAIN);
       } else {
         this._session.release(key, this);
-        this.failed();
+        this.failed("timeout");
       }
     }, milliseconds);
   }
@@ -230,9 +232,9 @@ class SegmentLoader implements Loader, Asker {
     // A copy: hls.js may hand the buffer over to a worker.
     const copy = whole ? new Uint8Array(data.slice(0)) : undefined;
     request.arrived(bytes);
-    void request.done((first - start) / 1_000, (end - start) / 1_000).then((cached) => {
-      if (copy && key) session.loaded(key, copy, cached);
-      else session.counted(bytes, cached);
+    void request.done((first - start) / 1_000, (end - start) / 1_000).then((outcome) => {
+      if (copy && key) session.loaded(key, copy, outcome);
+      else session.counted(bytes, outcome.cached);
     });
   }
 

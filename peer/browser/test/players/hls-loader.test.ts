@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import type { Outcome } from "../../src/meters";
 import type { SegmentKey } from "../../src/model";
 import type { HlsPlayer } from "../../src/players/hls";
 import { loaderFor } from "../../src/players/hls-loader";
@@ -60,9 +61,9 @@ class Inner implements Loader {
   }
 }
 
-/** A session that knows one segment, or none, and notes what it is told. */
+/** A session that is ready, or not, and notes what it is told. */
 class FakeSession {
-  known = true;
+  ready = true;
   busy = false;
   shares = true;
   throughput = new Throughput();
@@ -75,7 +76,6 @@ class FakeSession {
   httpBytes = 0;
   broken = 0;
 
-  knows = (): boolean => this.known;
   fetching = (): boolean => this.busy;
   demand(_: SegmentKey, within: number, asker: Asker): void {
     this.within = within;
@@ -88,13 +88,13 @@ class FakeSession {
   fellBack(key: SegmentKey): void {
     this.fallbacks.push(key);
   }
-  loaded(key: SegmentKey, data: Uint8Array, cached: boolean): void {
+  loaded(key: SegmentKey, data: Uint8Array, { cached }: Outcome): void {
     this.offered.push({ key, bytes: data.length, cached });
   }
   request(): unknown {
     return {
       arrived: (bytes: number) => (this.httpBytes += bytes),
-      done: () => Promise.resolve(false),
+      done: () => Promise.resolve({ cached: false, ttfb: 0, took: 1 }),
       broken: () => this.broken++,
     };
   }
@@ -147,7 +147,7 @@ async function settle(): Promise<void> {
   for (let at = 0; at < 5; at++) await Promise.resolve();
 }
 
-describe("a segment that the session knows", () => {
+describe("a segment of a session that is ready", () => {
   beforeEach(() => {
     loader.load(CONTEXT, CONFIG, heard);
   });
@@ -219,11 +219,17 @@ describe("a segment that the session knows", () => {
   });
 
   it("goes to plain HTTP when the session fails", () => {
-    session.asker?.failed();
+    session.asker?.failed("unreachable");
     expect(inner.context).toBe(CONTEXT);
     expect(session.fallbacks).toStrictEqual([KEY]);
     inner.succeed(10);
     expect(heard.onSuccess).toHaveBeenCalledOnce();
+  });
+
+  it("that is not known yet goes to plain HTTP, which is no fallback", () => {
+    session.asker?.failed("missing");
+    expect(inner.context).toBe(CONTEXT);
+    expect(session.fallbacks).toStrictEqual([]);
   });
 
   it("goes to plain HTTP when nothing happens until it is needed", () => {
@@ -248,7 +254,7 @@ describe("a segment that the session knows", () => {
     asker?.ready(new Uint8Array(10), false);
     loader.abort();
     await settle();
-    asker?.failed();
+    asker?.failed("aborted");
     vi.advanceTimersByTime(60_000);
     expect(heard.onAbort).toHaveBeenCalledOnce();
     expect(heard.onSuccess).not.toHaveBeenCalled();
@@ -261,7 +267,7 @@ describe("a segment that the session knows", () => {
     const { asker } = session;
     loader.destroy();
     asker?.ready(new Uint8Array(10), false);
-    asker?.failed();
+    asker?.failed("aborted");
     vi.advanceTimersByTime(60_000);
     await settle();
     expect(heard.onSuccess).not.toHaveBeenCalled();
@@ -289,8 +295,8 @@ describe("a byte range", () => {
 });
 
 describe("whatever else", () => {
-  it("loads at once by plain HTTP if the segment is not known yet, and is offered", async () => {
-    session.known = false;
+  it("loads at once by plain HTTP if the session is not ready yet, and is offered", async () => {
+    session.ready = false;
     loader.load(CONTEXT, CONFIG, heard);
     expect(inner.context).toBe(CONTEXT);
     inner.succeed(5_000);
@@ -328,7 +334,7 @@ describe("whatever else", () => {
   });
 
   it("passes errors and time-outs on, and counts what they have cost", () => {
-    session.known = false;
+    session.ready = false;
     loader.load(CONTEXT, CONFIG, heard);
     inner.stats.loaded = 300;
     inner.callbacks?.onError({ code: 500, text: "" }, CONTEXT, null, inner.stats);
@@ -340,7 +346,7 @@ describe("whatever else", () => {
   });
 
   it("counts what an aborted request has cost", () => {
-    session.known = false;
+    session.ready = false;
     loader.load(CONTEXT, CONFIG, heard);
     inner.stats.loaded = 400;
     loader.abort();
