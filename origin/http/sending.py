@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from origin.http.meter import Meter
 from origin.http.representation import Representation
 from origin.http.selection import select
+from origin.http.tcp import hold_little
 from origin.http_error import HttpError
 from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import Span
@@ -81,6 +82,7 @@ class Sender:
     ) -> None:
         transport = request.transport
         assert transport is not None
+        hold_little(transport)
         flow = self._meter.begin(transport, shown.account)
         offset = span.first
         try:

@@ -16,6 +16,11 @@ if sys.platform == "linux":
 _CLOSED = 7
 """``TCP_CLOSE`` of net/tcp_states.h: nothing comes or goes any more."""
 
+_MOST_UNSENT = 131_072
+"""Bytes that the kernel holds back for a viewer who is slow to fetch them. By itself it takes two
+or three megabytes, which thousands of slow viewers would fill its memory with; what is on its way
+through the network is not limited by this."""
+
 _INFO = struct.Struct("=B119xQ")
 """Of ``struct tcp_info`` in linux/tcp.h: the state, and how many bytes were acknowledged."""
 
@@ -76,6 +81,14 @@ class Tcp:
         info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
         state, acknowledged = _INFO.unpack(info)
         return state, acknowledged
+
+
+def hold_little(transport: asyncio.WriteTransport) -> None:
+    """Keep what waits to be sent on a connection out of the kernel's memory."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        own = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT)
 
 
 def figures_of(transport: asyncio.WriteTransport) -> Tcp | None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from origin.http.tcp import Tcp, figures_of
+from origin.http.tcp import Tcp, figures_of, hold_little
 from tests.origin.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -79,6 +79,16 @@ async def test_what_is_written_and_not_read_is_under_way() -> None:
         assert transport.get_write_buffer_size() > 0
         await until(lambda: tcp.acknowledged() + tcp.under_way() == 8_000_000)
         assert tcp.under_way() > 7_000_000
+        tcp.close()
+
+
+async def test_little_waits_in_the_kernel() -> None:
+    async with connection() as (transport, _):
+        hold_little(transport)
+        tcp = Tcp(transport)
+        transport.write(b"x" * 8_000_000)
+        await until(lambda: tcp.acknowledged() > 0)
+        assert tcp.under_way() - transport.get_write_buffer_size() < 500_000
         tcp.close()
 
 
