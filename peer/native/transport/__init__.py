@@ -23,9 +23,9 @@ from p2pcdn.core.ports import (
     LinkSends,
 )
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.wire.chunk import FRAME_BYTES, Frame, decode_frame
+from p2pcdn.wire.chunk import Frame, decode_frame
 from p2pcdn.wire.codec import decode_link
-from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
+from p2pcdn.wire.link import LinkMessage
 
 Feed = Callable[[Input], None]
 
@@ -79,10 +79,9 @@ class LinkError(Exception):
 
 
 class Inbox:
-    """What comes in over a link's channels, checked, and told once it is over.
+    """What comes in over a link's channels: decoded, which holds it to the wire's limits, and told.
 
-    The limits hold on receipt, whatever the library beneath would let pass: an end that breaks one
-    is reported and heard no more.
+    An end that sends anything else is reported, and heard no more.
     """
 
     def __init__(self, link: int, feed: Feed) -> None:
@@ -102,8 +101,6 @@ class Inbox:
     def control(self, data: bytes | str) -> None:
         """A message of the control channel."""
         try:
-            if len(data) > CONTROL_BYTES:
-                raise RemoteError(ErrorCode.TOO_LARGE)
             message = decode_link(data)
         except RemoteError as error:
             self.broke(error.code)
@@ -113,8 +110,6 @@ class Inbox:
     def data(self, data: bytes) -> None:
         """A message of the data channel."""
         try:
-            if len(data) > FRAME_BYTES:
-                raise RemoteError(ErrorCode.TOO_LARGE)
             frame = decode_frame(data)
         except RemoteError as error:
             self.broke(error.code)

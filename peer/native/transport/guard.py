@@ -29,8 +29,6 @@ def guard(sctp: RTCSctpTransport, inbox: Inbox) -> None:
     take_fragment = sctp._receive_data_chunk
 
     async def receive_fragment(chunk: DataChunk) -> None:
-        if inbox.over:
-            return
         if chunk.stream_id not in _EXPECTED:
             inbox.broke(ErrorCode.UNEXPECTED)
             return

@@ -38,6 +38,7 @@ class FakeSource:
     def __init__(self) -> None:
         self.asked: list[object] = []
         self.answers: list[object] = []
+        self.aborted = asyncio.Event()
 
     async def _answer(self) -> object:
         if not self.answers:
@@ -64,7 +65,11 @@ class FakeSource:
     ) -> object:
         self.asked.append(("range", rendition, uri, span, fresh))
         take(b"some")
-        return await self._answer()
+        try:
+            return await self._answer()
+        except asyncio.CancelledError:
+            self.aborted.set()
+            raise
 
 
 class Stage:
@@ -118,7 +123,7 @@ async def test_an_aborted_range_says_nothing_more(stage: Stage) -> None:
     await stage.fed.get()
     stage.fetches.do(AbortRange(7))
     stage.fetches.do(AbortRange(8))  # was over already
-    await stage.fetches.close()
+    await stage.source.aborted.wait()
     assert stage.fed.empty()
 
 

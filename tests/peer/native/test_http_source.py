@@ -107,7 +107,7 @@ def ranged(span: str, body: bytes, status: int = 206) -> web.Response:
         (lambda: web.Response(status=500), SourceReason.STATUS),
         (lambda: web.Response(status=403), SourceReason.STATUS),
         (lambda: web.Response(status=204), SourceReason.STATUS),
-        (lambda: web.Response(body=DATA), SourceReason.STATUS),  # a part was asked for
+        (lambda: web.Response(body=DATA[10:20]), SourceReason.STATUS),  # it may be any part
         (lambda: web.Response(status=206, body=DATA[10:20]), SourceReason.LENGTH),
         (lambda: ranged("bytes 11-20/10240", DATA[11:21]), SourceReason.LENGTH),
         (lambda: ranged("bytes 10-18/10240", DATA[10:19]), SourceReason.LENGTH),
@@ -126,6 +126,13 @@ async def test_a_wrong_answer_has_a_reason(
     with pytest.raises(SourceError) as caught:
         await fetch(source, Span(10, 19))
     assert caught.value.reason is reason
+
+
+async def test_more_than_was_asked_for_is_refused(source: HttpSource, origin: Origin) -> None:
+    origin.answer = answering(web.Response(body=DATA))
+    with pytest.raises(SourceError) as caught:
+        await fetch(source, Span(0, 9))
+    assert caught.value.reason is SourceReason.LENGTH
 
 
 async def test_no_byte_too_many_is_handed_over(source: HttpSource, origin: Origin) -> None:

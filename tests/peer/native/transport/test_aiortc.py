@@ -155,6 +155,8 @@ async def test_candidates_may_come_before_the_description_and_be_nonsense() -> N
     answer, _ = take_apart(await called.link.answer(bare))
     await caller.link.take_answer(answer)
     await asyncio.gather(caller.until(LinkOpened), called.until(LinkOpened))
+    heard = {(c.type, c.port) for c in called.link._ice.remote_candidates}
+    assert {("host", int(candidate.split()[5])) for candidate in candidates} <= heard
     for end in (caller, called):
         await end.link.close()
     await transport.close()

@@ -126,6 +126,25 @@ async def test_an_address_that_is_not_behind_a_nat_adds_nothing(
     await connection.close()
 
 
+async def test_an_end_that_is_heard_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection(ice_controlling=True)
+    await ice.gather(connection, [])
+    queue = connection._queue
+    assert isinstance(queue, ice.DatagramQueue)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) < 3:
+            queue.put_nowait((b"x", 1))
+
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    await ice.vanished(connection)  # ends with the first silence, since nobody is there to be asked
+    assert slept == [ice.QUIET] * 3
+    monkeypatch.undo()
+    await connection.close()
+
+
 async def test_a_flood_of_datagrams_is_dropped() -> None:
     queue = ice.DatagramQueue()
     for _ in range(ice.MOST_QUEUED + 10):
