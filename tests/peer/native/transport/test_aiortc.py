@@ -152,6 +152,7 @@ async def test_candidates_may_come_before_the_description_and_be_nonsense() -> N
     bare, candidates = take_apart(await caller.link.offer())
     for candidate in ["nonsense", *candidates]:
         called.link.add_candidate(candidate)
+    await asyncio.sleep(0)  # they are under way
     answer, _ = take_apart(await called.link.answer(bare))
     await caller.link.take_answer(answer)
     await asyncio.gather(caller.until(LinkOpened), called.until(LinkOpened))
