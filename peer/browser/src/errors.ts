@@ -1,8 +1,7 @@
 /**
- * Errors say whose fault it is.
+ * Errors say whose fault it is: `RemoteError` is the other side's, any other is a bug of ours.
  *
- * `LocalError` is our own bug or misuse, `RemoteError` the other side's. They hold plain values
- * and never messages. Codes and reasons go over the wire and into metrics by their names.
+ * Codes and reasons go over the wire and into metrics by their names.
  */
 
 import type { ErrorCode } from "./wire/schema";
@@ -20,11 +19,6 @@ export type SourceReason =
   | "integrity"
   | "unreachable"
   | "aborted";
-
-/** We did something that makes no sense: a bug on this side. */
-export class LocalError extends Error {
-  override name = "LocalError";
-}
 
 /** The other side broke the protocol: tell it the code, then close. */
 export class RemoteError extends Error {

@@ -17,9 +17,6 @@ export const FRAME_PAYLOAD = 16_384;
 /** SHA-256: the one fast hash that every browser has. */
 export const HASH_SIZE = 32;
 
-/** A plain file has no segments; slices of this size play their role. */
-export const FILE_SLICE = 4 * 1024 * 1024;
-
 /** Bytes that nobody shares with another thread: what WebCrypto and data channels take. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 

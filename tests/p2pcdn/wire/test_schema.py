@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from p2pcdn.errors import SourceReason
 from p2pcdn.wire import schema
 
 
@@ -43,3 +45,11 @@ def test_every_message_is_in_its_schema(name: str) -> None:
         assert written["$defs"][struct.__name__]["description"].startswith(
             struct.__doc__.splitlines()[0]
         )
+
+
+def test_the_browser_knows_the_same_reasons() -> None:
+    """They never go over the wire, so they are written by hand in both languages."""
+    path = schema.REPOSITORY / "peer" / "browser" / "src" / "errors.ts"
+    union = re.search(r"type SourceReason =([^;]*);", path.read_text(encoding="utf-8"))
+    assert union is not None
+    assert re.findall(r'"(\w+)"', union[1]) == [reason.value for reason in SourceReason]
