@@ -49,14 +49,15 @@ class Tab:
         self._devtools = devtools
         self._session = session
 
-    async def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression."""
+    async def evaluate(self, expression: str, *, gesture: bool = False) -> Any:
+        """The value of a JavaScript expression; ``gesture`` as if the viewer had asked for it."""
         answer = await self._devtools.call(
             "Runtime.evaluate",
             self._session,
             expression=expression,
             returnByValue=True,
             awaitPromise=True,
+            userGesture=gesture,
         )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -74,6 +75,7 @@ async def chromium(profile: Path) -> AsyncIterator[Devtools]:
     process = await asyncio.create_subprocess_exec(
         find_chromium(),
         "--headless",
+        "--mute-audio",
         *FLAGS,
         "--remote-debugging-port=0",
         f"--user-data-dir={profile}",
