@@ -124,6 +124,7 @@ class Transfers:
         """The player asks for a segment. One that is not known yet may become so, if there is time
         and somebody who could bring it: a live playlist names its newest segment before we have
         asked for its record."""
+        self._awaited.pop(demand.key, None)
         deadline = now + demand.within
         patience = min(KNOWING, demand.within - LEISURE) if company else 0.0
         if self._demand(demand.key, deadline, now):

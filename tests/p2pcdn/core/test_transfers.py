@@ -1,0 +1,456 @@
+"""All that is on its way in: how chunks are counted, kept and thrown away.
+
+Checks are answered by hand here, so that things can happen while one is under way.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+import msgspec
+import pytest
+
+from p2pcdn.core.ports import (
+    AbortRange,
+    Check,
+    Checked,
+    ChunkRejected,
+    Demand,
+    FetchRange,
+    HashesArrived,
+    Loaded,
+    ManifestArrived,
+    RangeData,
+    RangeDone,
+    RangeFailed,
+    SegmentFailed,
+    SegmentReady,
+)
+from p2pcdn.core.stats import Stats
+from p2pcdn.core.store import Store
+from p2pcdn.core.transfer import ChunkState, Transfer
+from p2pcdn.core.transfers import (
+    KNOWING,
+    LEAST_MEASURED,
+    LEISURE,
+    MOST_FAILURES,
+    MOST_WAITING,
+    SMOOTHING,
+    Dropped,
+    Kept,
+    TransferEvent,
+    Transfers,
+)
+from p2pcdn.errors import SourceReason
+from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span
+from tests.p2pcdn.core.media import CONTENT, Media, Piece, inverted
+
+ONE = SegmentKey("v", 1)
+MEDIA = Media.of(Piece(SegmentKey("v", n), CHUNK_SIZE + 1000) for n in range(12))
+DATA = MEDIA.bytes_of(ONE)
+FIRST, LAST = DATA[:CHUNK_SIZE], DATA[CHUNK_SIZE:]
+NOW = 0.0
+
+
+def transfers_that_know(*sequences: int) -> Transfers:
+    """These segments can be verified."""
+    transfers = Transfers(CONTENT, Store(10**9), Stats(), count(1))
+    if sequences:
+        known(transfers, *sequences)
+    return transfers
+
+
+def known(transfers: Transfers, *sequences: int) -> None:
+    """Let these segments become known."""
+    span = Span(min(sequences), max(sequences))
+    transfers.receive(ManifestArrived(MEDIA.page("v", span.first, NOW)), NOW)
+    transfers.receive(HashesArrived("v", span, MEDIA.hashes("v", span, NOW)), NOW)
+    answer(transfers)
+
+
+def answer(transfers: Transfers, *, ok: bool = True, now: float = NOW) -> list[TransferEvent]:
+    """Answer all checks; returns every event but these."""
+    events = transfers.take_events()
+    others: list[TransferEvent] = []
+    while events:
+        for event in events:
+            if isinstance(event, Check):
+                transfers.receive(Checked(event.check, ok), now)
+            else:
+                others.append(event)
+        events = transfers.take_events()
+    return others
+
+
+def demanded(transfers: Transfers, key: SegmentKey = ONE) -> Transfer:
+    transfers.demand(Demand(key, 5.0), True, NOW)
+    transfer = transfers.transfer(key)
+    assert transfer is not None
+    return transfer
+
+
+def fetched(transfers: Transfers, transfer: Transfer, first: int = 0, last: int = 1) -> int:
+    """Ask the origin; returns the number of the fetch."""
+    transfers.fetch(transfer, Span(first, last))
+    (event,) = transfers.take_events()
+    assert isinstance(event, FetchRange)
+    return event.fetch
+
+
+def figures(transfers: Transfers) -> tuple[int, int, int, int]:
+    """What came from the origin, peers and caches, and what was waste."""
+    stats = transfers.stats
+    return stats.origin_bytes, stats.peer_bytes, stats.cache_bytes, transfers.wasted
+
+
+FAILED = SegmentFailed(ONE, SourceReason.MISSING)
+
+
+@pytest.mark.parametrize(("within", "company"), [(LEISURE, True), (60.0, False)])
+def test_a_segment_that_is_not_known_can_not_be_had(within: float, company: bool) -> None:
+    transfers = transfers_that_know()
+    transfers.demand(Demand(ONE, within), company, NOW)
+    assert transfers.take_events() == [FAILED]
+    assert transfers.begin(ONE, NOW) is None
+    assert transfers.timer_at() is None
+
+
+def test_a_demand_may_wait_to_become_known_but_not_for_long() -> None:
+    transfers = transfers_that_know()
+    transfers.demand(Demand(ONE, LEISURE + 0.4), True, NOW)
+    transfers.demand(Demand(SegmentKey("v", 2), 60.0), True, NOW)
+    assert transfers.timer_at() == pytest.approx(NOW + 0.4)
+    transfers.on_timer(NOW + 0.5)
+    assert transfers.take_events() == [FAILED]
+    assert transfers.timer_at() == NOW + KNOWING
+    known(transfers, 2)
+    transfer = transfers.transfer(SegmentKey("v", 2))
+    assert transfer is not None
+    assert transfer.demanded == NOW + 60.0
+
+
+def test_only_the_last_demand_for_a_segment_counts() -> None:
+    transfers = transfers_that_know()
+    transfers.demand(Demand(ONE, 60.0), True, NOW)
+    transfers.demand(Demand(ONE, 0.0), True, NOW)
+    assert transfers.take_events() == [FAILED]
+    assert transfers.timer_at() is None
+    transfers.demand(Demand(ONE, 60.0), True, NOW)
+    transfers.release(ONE)
+    assert transfers.timer_at() is None
+
+
+def test_a_segment_comes_from_the_origin_and_a_link() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    assert (transfer.since, transfer.demanded) == (NOW, NOW + 5.0)
+    transfer.asked_peer(1)
+    transfers.from_link(7, ChunkKey("v", 1, 1), LAST, NOW)
+    fetch = fetched_with_check(transfers, transfer)
+    transfers.receive(RangeData(fetch, FIRST), NOW)
+    events = answer(transfers)
+    ready = SegmentReady(ONE, DATA, CHUNK_SIZE, 1000)
+    assert events == [Kept(ChunkKey("v", 1, 0), None), ready]
+    transfers.receive(RangeDone(fetch, 0.1, 0.2), NOW)
+    assert figures(transfers) == (CHUNK_SIZE, 1000, 0, 0)
+    assert transfers.transfer(ONE) is None
+    assert transfers.store.assemble(ONE) == DATA
+
+
+def fetched_with_check(transfers: Transfers, transfer: Transfer) -> int:
+    """Ask the origin for the first chunk, and answer the check of the other one."""
+    transfers.fetch(transfer, Span(0, 0))
+    kept, asked = sorted(answer(transfers), key=lambda event: isinstance(event, FetchRange))
+    assert kept == Kept(ChunkKey("v", 1, 1), 7)
+    assert isinstance(asked, FetchRange)
+    assert (asked.span, asked.whole, asked.fresh) == (Span(0, CHUNK_SIZE - 1), False, False)
+    return asked.fetch
+
+
+def test_what_is_held_is_handed_over_at_once() -> None:
+    transfers = transfers_that_know(1)
+    for number, data in enumerate((FIRST, LAST)):
+        transfers.store.put(ChunkKey("v", 1, number), data)
+    transfers.demand(Demand(ONE, 5.0), True, NOW)
+    assert transfers.take_events() == [SegmentReady(ONE, DATA, 0, 0)]
+    assert transfers.transfer(ONE) is None
+
+
+def test_what_comes_from_a_cache_is_counted_apart() -> None:
+    transfers = transfers_that_know(1)
+    fetch = fetched(transfers, demanded(transfers))
+    transfers.receive(RangeData(fetch, DATA), NOW)
+    answer(transfers)
+    assert figures(transfers) == (0, 0, 0, 0), "it is not known yet where it came from"
+    transfers.receive(RangeDone(fetch, 0.01, 0.02, cached=True), NOW)
+    assert figures(transfers) == (0, 0, len(DATA), 0)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_what_is_checked_after_its_range_is_done_counts_as_the_range_does(cached: bool) -> None:
+    transfers = transfers_that_know(1)
+    fetch = fetched(transfers, demanded(transfers))
+    transfers.receive(RangeData(fetch, DATA), NOW)
+    transfers.receive(RangeDone(fetch, 0.01, 0.02, cached), NOW)
+    assert figures(transfers) == (0, 0, 0, 0)
+    answer(transfers)
+    expected = (0, 0, len(DATA), 0) if cached else (len(DATA), 0, 0, 0)
+    assert figures(transfers) == expected
+
+
+def test_the_second_copy_is_waste() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    fetch = fetched(transfers, transfer)
+    transfers.from_link(7, ChunkKey("v", 1, 0), FIRST, NOW)
+    transfers.receive(RangeData(fetch, FIRST), NOW)
+    assert answer(transfers) == [Kept(ChunkKey("v", 1, 0), 7)]
+    assert figures(transfers) == (0, CHUNK_SIZE, 0, CHUNK_SIZE)
+
+
+def test_a_range_with_nothing_left_to_bring_is_aborted() -> None:
+    transfers = transfers_that_know(1)
+    fetch = fetched(transfers, demanded(transfers))
+    transfers.from_link(7, ChunkKey("v", 1, 0), FIRST, NOW)
+    assert AbortRange(fetch) not in answer(transfers)
+    transfers.from_link(7, ChunkKey("v", 1, 1), LAST, NOW)
+    assert AbortRange(fetch) in answer(transfers)
+    transfers.receive(RangeData(fetch, b"late"), NOW)
+    transfers.receive(RangeDone(fetch, 0.1, 0.2), NOW)
+    assert figures(transfers) == (0, len(DATA), 0, 4)
+
+
+def test_a_wrong_chunk_of_a_link_is_not_blamed_on_the_origin() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    transfer.asked_peer(1)
+    transfers.from_link(7, ChunkKey("v", 1, 1), inverted(LAST), NOW)
+    assert answer(transfers, ok=False) == [ChunkRejected(ONE, 1, 7)]
+    assert transfer.states[1] is ChunkState.MISSING
+    assert (transfer.stale, transfer.origin_failures) == (False, 0)
+    assert figures(transfers) == (0, 0, 0, 1000)
+    assert transfers.stats.rejected_chunks == 1
+
+
+def test_a_wrong_chunk_that_the_origin_is_bringing_too_is_waited_for() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    fetch = fetched(transfers, transfer)
+    transfers.from_link(7, ChunkKey("v", 1, 1), inverted(LAST), NOW)
+    assert answer(transfers, ok=False) == [ChunkRejected(ONE, 1, 7)]
+    assert transfer.states[1] is ChunkState.ORIGIN
+    transfers.receive(RangeData(fetch, DATA), NOW)
+    assert SegmentReady(ONE, DATA, len(DATA), 0) in answer(transfers)
+
+
+def test_what_the_origin_sent_wrong_is_fetched_past_its_caches() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    fetch = fetched(transfers, transfer)
+    transfers.receive(RangeData(fetch, inverted(FIRST)), NOW)
+    assert answer(transfers, ok=False) == [
+        ChunkRejected(ONE, 0, None),
+        Dropped(ONE, [0]),
+    ]
+    assert transfer.origin_after > NOW
+    transfers.fetch(transfer, Span(0, 0))
+    (again,) = transfers.take_events()
+    assert isinstance(again, FetchRange)
+    assert again.fresh
+
+
+def test_a_fetch_can_fail_only_once() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    fetch = fetched(transfers, transfer)
+    transfers.receive(RangeData(fetch, inverted(FIRST)), NOW)
+    answer(transfers, ok=False)
+    transfers.receive(RangeFailed(fetch, SourceReason.TIMEOUT), NOW)
+    assert transfer.origin_failures == 1
+
+
+def test_an_origin_that_fails_too_often_is_given_up_and_its_other_ranges_aborted() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    other = fetched(transfers, transfer, 0, 0)
+    for _ in range(MOST_FAILURES):
+        assert transfer.demanded is not None
+        fetch = fetched(transfers, transfer, 1, 1)
+        transfers.receive(RangeData(fetch, b"some"), NOW)
+        transfers.receive(RangeFailed(fetch, SourceReason.STATUS), NOW)
+        events = transfers.take_events()
+    assert events == [
+        Dropped(ONE, [1]),
+        AbortRange(other),
+        Dropped(ONE, [0]),
+        SegmentFailed(ONE, SourceReason.STATUS),
+    ]
+    assert transfers.wasted == MOST_FAILURES * 4
+    assert transfers.keep_only([]) == [transfer]
+
+
+def test_what_is_not_wanted_any_more_ends_but_not_while_something_is_on_its_way() -> None:
+    transfers = transfers_that_know(1, 2, 3)
+    ahead = transfers.begin(ONE, NOW)
+    busy = transfers.begin(SegmentKey("v", 2), NOW)
+    assert ahead is not None
+    assert busy is not None
+    busy.asked_peer(0)
+    wanted = demanded(transfers, SegmentKey("v", 3))
+    assert transfers.keep_only([ONE]) == []
+    assert transfers.keep_only([]) == [ahead]
+    assert list(transfers.open()) == [busy, wanted]
+    transfers.lost(ChunkKey("v", 2, 0))
+    assert transfers.keep_only([]) == [busy]
+
+
+def test_a_chunk_that_nobody_waits_for_is_waste() -> None:
+    transfers = transfers_that_know(1)
+    transfers.from_link(7, ChunkKey("v", 1, 0), FIRST, NOW)
+    assert answer(transfers) == []
+    assert figures(transfers) == (0, 0, 0, CHUNK_SIZE)
+    transfers.lost(ChunkKey("v", 1, 0))
+
+
+# Loaded past us
+
+
+def test_what_was_loaded_past_us_is_kept_when_it_has_been_checked() -> None:
+    transfers = transfers_that_know(1)
+    transfers.receive(Loaded(ONE, DATA), NOW)
+    assert transfers.store.size == 0
+    assert figures(transfers) == (len(DATA), 0, 0, 0)
+    assert answer(transfers) == [Kept(ChunkKey("v", 1, n), None) for n in (0, 1)]
+    assert transfers.store.size == len(DATA)
+    assert figures(transfers) == (len(DATA), 0, 0, 0)
+
+
+def test_what_was_loaded_past_us_went_to_the_player_even_if_it_is_wrong() -> None:
+    transfers = transfers_that_know(1)
+    transfers.receive(Loaded(ONE, inverted(DATA), cached=True), NOW)
+    answer(transfers, ok=False)
+    assert transfers.store.size == 0
+    assert figures(transfers) == (0, 0, len(DATA), 0)
+    assert transfers.stats.rejected_chunks == 2
+    transfer = transfers.transfer(ONE)
+    assert transfer is not None
+    assert (transfer.stale, transfer.origin_failures) == (True, 0)
+
+
+def test_what_has_another_length_than_the_manifest_says_is_of_no_use() -> None:
+    transfers = transfers_that_know(1)
+    transfers.receive(Loaded(ONE, DATA[:-1]), NOW)
+    assert answer(transfers) == []
+    assert figures(transfers) == (len(DATA) - 1, 0, 0, 0)
+
+
+def test_what_was_held_already_counts_once() -> None:
+    transfers = transfers_that_know(1)
+    demanded(transfers)
+    transfers.from_link(7, ChunkKey("v", 1, 0), FIRST, NOW)
+    answer(transfers)
+    transfers.receive(Loaded(ONE, DATA), NOW)
+    assert figures(transfers) == (1000, CHUNK_SIZE, 0, CHUNK_SIZE)
+    assert SegmentReady(ONE, DATA, 1000, CHUNK_SIZE) in answer(transfers)
+
+
+def test_only_the_newest_wait_for_their_hashes() -> None:
+    transfers = transfers_that_know()
+    for sequence in range(MOST_WAITING + 1):
+        key = SegmentKey("v", sequence)
+        transfers.receive(Loaded(key, MEDIA.bytes_of(key)), NOW)
+    known(transfers, *range(MOST_WAITING + 1))
+    held = {segment.sequence for segment in transfers.store.segments()}
+    assert held == set(range(1, MOST_WAITING + 1))
+
+
+def test_what_waits_is_needed() -> None:
+    transfers = transfers_that_know()
+    transfers.receive(Loaded(ONE, DATA), NOW)
+    transfers.need({"w": [5]}, NOW)
+    asked = {(e.rendition, e.sequence) for e in transfers.take_events()}  # type: ignore[union-attr]
+    assert asked == {("v", 1), ("w", 5)}
+
+
+# Changes and the end
+
+
+def test_what_changes_is_thrown_away() -> None:
+    transfers = transfers_that_know(1)
+    fetch = fetched(transfers, demanded(transfers))
+    transfers.receive(RangeData(fetch, FIRST), NOW)
+    answer(transfers)
+    page = MEDIA.page("v", 1, NOW)
+    records = [msgspec.structs.replace(r, root="0" * 64) for r in page.segments]
+    changed = msgspec.structs.replace(page, time=2, segments=tuple(records))
+    transfers.receive(ManifestArrived(changed), NOW)
+    assert transfers.take_events()[:4] == [
+        SegmentFailed(ONE, SourceReason.INTEGRITY),
+        AbortRange(fetch),
+        Dropped(ONE, [1]),
+        Dropped(ONE, [0]),
+    ]
+    assert transfers.store.size == 0
+    assert not transfers.knows(ONE)
+
+
+def test_the_store_is_kept_within_its_bound_but_not_what_is_on_its_way() -> None:
+    transfers = transfers_that_know(1)
+    transfers.store.limit = 0
+    for sequence in (1, 2, 3):
+        transfers.store.put(ChunkKey("v", sequence, 0), b"abc")
+    demanded(transfers)
+    transfers.evict(1, {SegmentKey("v", 2)})
+    assert transfers.take_events() == [Dropped(SegmentKey("v", 3), [0])]
+
+
+def test_a_verifier_that_does_not_answer_has_said_no() -> None:
+    transfers = transfers_that_know(1)
+    demanded(transfers)
+    transfers.from_link(7, ChunkKey("v", 1, 1), LAST, NOW)
+    (check,) = transfers.take_events()
+    assert isinstance(check, Check)
+    at = transfers.timer_at()
+    assert at is not None
+    transfers.on_timer(at)
+    assert transfers.take_events() == [ChunkRejected(ONE, 1, 7)]
+    transfers.receive(Checked(check.check, ok=True), at)
+    assert transfers.take_events() == []
+    assert transfers.timer_at() is None
+
+
+def test_what_the_origin_has_shown() -> None:
+    transfers = transfers_that_know(1)
+    before = transfers.http
+    transfer = demanded(transfers)
+
+    def done(brought: int, cached: bool) -> None:
+        fetch = fetched(transfers, transfer)
+        transfers.receive(RangeData(fetch, DATA[:brought]), NOW)
+        transfers.receive(RangeDone(fetch, 0.5, 1.0, cached), NOW)
+        answer(transfers, ok=False)
+
+    done(LEAST_MEASURED, cached=True)
+    assert transfers.http == before, "a cache says nothing about the origin"
+    done(LEAST_MEASURED - 1, cached=False)
+    assert transfers.http.rate == before.rate, "too little to say anything"
+    assert transfers.http.ttfb == pytest.approx(before.ttfb + SMOOTHING * (0.5 - before.ttfb))
+    done(LEAST_MEASURED, cached=False)
+    rate = LEAST_MEASURED / 0.5
+    assert transfers.http.rate == pytest.approx(before.rate + SMOOTHING * (rate - before.rate))
+
+
+@pytest.mark.parametrize("loaded", [Loaded(ONE, DATA), Loaded(ONE, DATA, True, 0.1, 0.2)])
+def test_what_was_not_measured_or_came_from_a_cache_says_nothing(loaded: Loaded) -> None:
+    transfers = transfers_that_know(1)
+    before = transfers.http
+    transfers.receive(loaded, NOW)
+    assert transfers.http == before
+
+
+def test_what_was_loaded_past_us_says_how_fast_the_origin_is() -> None:
+    transfers = transfers_that_know(1)
+    before = transfers.http
+    transfers.receive(Loaded(ONE, DATA, ttfb=0.5, took=1.0), NOW)
+    rate = len(DATA) / 0.5
+    assert transfers.http.rate == pytest.approx(before.rate + SMOOTHING * (rate - before.rate))
