@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+
+import pytest
+
+TYPESCRIPT = Path(__file__).parents[1] / "peer/browser/node_modules/typescript/bin/tsc"
+
+STRICT = [
+    *("--allowJs", "--checkJs", "--noEmit", "--strict", "--noUncheckedIndexedAccess"),
+    *("--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"),
+    *("--lib", "es2023,dom,dom.iterable"),
+]
 
 _IMPORT = re.compile(r'^(?:import|export)\b[^"]*"\./([^"]+)"', re.MULTILINE)
 
@@ -69,3 +80,14 @@ def assert_sound(page: Path) -> None:
     # Every file is used by somebody.
     used = local | set().union(*scripts.values()) | {page.name}
     assert {p.name for p in folder.iterdir() if p.is_file() and p.suffix != ".py"} <= used
+
+
+def assert_typed(folder: Path) -> None:
+    """The scripts are what their comments say, to the strict compiler."""
+    if not TYPESCRIPT.exists():
+        pytest.skip("the browser's development packages are not installed")
+    scripts = sorted(map(str, folder.glob("*.js")))
+    result = subprocess.run(
+        ["node", TYPESCRIPT, *STRICT, *scripts], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout

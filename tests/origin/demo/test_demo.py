@@ -38,6 +38,10 @@ def test_the_page_is_sound() -> None:
     static_pages.assert_sound(demo.STATIC / "index.html")
 
 
+def test_its_scripts_are_typed() -> None:
+    static_pages.assert_typed(demo.STATIC)
+
+
 def test_the_page_includes_the_snippet_as_any_page_would() -> None:
     reader = static_pages.read(demo.STATIC / "index.html")
     assert reader.loads == {
