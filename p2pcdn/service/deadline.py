@@ -128,7 +128,7 @@ class DeadlineHandler(RequestHandler):
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         # Browsers open connections on a guess and say nothing yet: those get no answer, which
         # would be taken for the one to their first request.
-        if self._header_bytes and isinstance(self.transport, asyncio.Transport):
+        if self._header_bytes and self.transport is not None:
             self.transport.write(_last_words(status, message))
         self._stop_clock()
         self.force_close()

@@ -181,7 +181,7 @@ async def test_what_is_not_http_is_told_so_in_our_shape() -> None:
 
 
 async def test_hundreds_of_slow_connections_disturb_nobody() -> None:
-    limits = OriginConfig(header_timeout=2.0)
+    limits = OriginConfig(header_timeout=1.0)
     async with hosted(web.get("/", hello), limits=limits) as server, AsyncExitStack() as stack:
         slow = [await stack.enter_async_context(connected(server)) for _ in range(300)]
         for wire in slow:
