@@ -137,6 +137,7 @@ export class Transfers {
    * its record.
    */
   demand({ key, within }: Demand, company: boolean, now: number): void {
+    this._awaited.delete(segmentId(key));
     const deadline = now + within;
     const patience = company ? Math.min(KNOWING, within - LEISURE) : 0;
     if (this._demand(key, deadline, now)) return;
