@@ -37,7 +37,7 @@ TS_BITRATE, TS_SHARE = 75_000, 0.03
 bits; as measured."""
 
 Tick = Callable[[], None]
-"""Called once for each second that is encoded; it may raise to stop the work."""
+"""Called before each frame that is encoded; it may raise to stop the work."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class Encoder:
         picture = _Picture(self._rendition, self._seconds)
         sound = _Sound(self._tone, self._seconds)
         for second in range(self._seconds):
-            tick()
             for n in range(second * FRAMES_PER_SECOND, (second + 1) * FRAMES_PER_SECOND):
+                tick()
                 container.mux(video.encode(picture.frame(n)))
             while (frame := sound.frame(until=second + 1)) is not None:
                 container.mux(audio.encode(frame))

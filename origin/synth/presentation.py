@@ -116,7 +116,7 @@ def _make(
     try:
         tone = Tone()
         encoders = [Encoder(rendition, tone, draft, seconds) for rendition in renditions]
-        _run(encoders, _Meter(seconds * len(encoders), progress))
+        _run(encoders, _Meter(seconds * FRAMES_PER_SECOND * len(encoders), progress))
         (draft / PLAYLIST).write_text(_multivariant(draft, renditions, encoders))
         (draft / RECIPE).write_text(recipe)
         shutil.rmtree(directory, ignore_errors=True)
@@ -126,7 +126,7 @@ def _make(
 
 
 class _Meter:
-    """Counts the seconds that all renditions have got through; tells them when to stop."""
+    """Counts the frames that all renditions have got through; tells them when to stop."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self._total, self._done = total, 0
@@ -138,7 +138,8 @@ class _Meter:
         if self.stopped:
             raise _StopError
         with self._lock:
-            self._progress(self._done / self._total)
+            if self._done % FRAMES_PER_SECOND == 0:
+                self._progress(self._done / self._total)
             self._done += 1
 
     def finish(self) -> None:
