@@ -99,11 +99,22 @@ describe("what we want", () => {
       link.want(key, CHUNK_SIZE, 0);
       const at = link.timerAt() ?? NaN;
       link.onTimer(at);
+      link.receive({ type: "have", holdings: [] }, at); // slow, but there
       return at;
     });
     expect(patience.map((at) => Math.round(at * 10))).toStrictEqual([4, 8, 16, 20, 20]);
-    expect(kinds(link.takeEvents())).toStrictEqual(Array(5).fill("WantFailed"));
+    const failures = link.takeEvents().filter(({ type }) => type === "WantFailed");
+    expect(failures).toHaveLength(5);
     expect(said(link).at(-1)).toStrictEqual({ type: "cancel", want: 4 });
+  });
+
+  it("ends the link when it fails three times without a word", () => {
+    for (let now = 0; now < 9 && link.state === "up"; now += 3) {
+      link.want(key, CHUNK_SIZE, now);
+      link.onTimer(link.timerAt() ?? NaN);
+    }
+    expect(kinds(link.takeEvents())).toStrictEqual([...Array(3).fill("WantFailed"), "Ended"]);
+    expect(said(link).at(-1)).toMatchObject({ type: "bye", code: "timeout" });
   });
 
   it("is waste when it comes after it was cancelled, and no more than its chunk", () => {

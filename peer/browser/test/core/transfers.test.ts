@@ -1,0 +1,290 @@
+/** What is on its way in and what has arrived: counted once, checked, and bounded. */
+
+import { beforeEach, describe, expect, it } from "vitest";
+
+import type { Event } from "../../src/core/ports";
+import { newStats, type Stats } from "../../src/core/stats";
+import { Store } from "../../src/core/store";
+import { Transfers, type TransferEvent } from "../../src/core/transfers";
+import { CHUNK_SIZE, segmentId, type SegmentKey } from "../../src/model";
+import { CONTENT, Media } from "./media";
+
+const LENGTH = CHUNK_SIZE + 100;
+const media = new Media(
+  Array.from({ length: 20 }, (_, sequence) => {
+    return { rendition: "v", sequence, length: LENGTH, duration: 2000 };
+  }),
+  false,
+);
+const segment = (sequence: number): SegmentKey => ({ rendition: "v", sequence });
+const bytes = (sequence: number) => media.bytesOf(segment(sequence));
+
+let stats: Stats;
+let transfers: Transfers;
+
+beforeEach(() => {
+  let last = 0;
+  stats = newStats();
+  transfers = new Transfers(CONTENT, new Store(10_000_000), stats, () => ++last);
+});
+
+/** Makes segments known. */
+function learn(...sequences: number[]): void {
+  transfers.need(new Map([["v", sequences]]), 0);
+  transfers.receive({ type: "ManifestArrived", page: media.page("v", 0, 0) }, 0);
+  answer();
+}
+
+/** Answers what is asked for manifests and checks, until nothing is; returns the other events. */
+function answer(ok = true): TransferEvent[] {
+  const others: TransferEvent[] = [];
+  for (;;) {
+    const events = transfers.takeEvents();
+    if (!events.length) return others;
+    for (const event of events) {
+      if (event.type === "Check") {
+        transfers.receive({ type: "Checked", check: event.check, ok }, 0);
+      } else if (event.type === "FetchHashes") {
+        const { rendition, sequences } = event;
+        const data = media.hashes(rendition, sequences, 0);
+        transfers.receive({ type: "HashesArrived", rendition, sequences, data }, 0);
+      } else if (event.type !== "FetchManifest") {
+        others.push(event);
+      }
+    }
+  }
+}
+
+function demand(sequence: number, within = 10, company = false): void {
+  transfers.demand({ type: "Demand", key: segment(sequence), within }, company, 0);
+}
+
+/** Asks the origin for chunks of a segment that is demanded; returns the fetch's number. */
+function fetch(sequence: number, first: number, last: number): number {
+  const transfer = transfers.transfer(segment(sequence));
+  if (!transfer) throw new Error("not demanded");
+  transfers.fetch(transfer, [first, last]);
+  const asked = transfers.takeEvents().find(({ type }) => type === "FetchRange") as Event;
+  return asked.type === "FetchRange" ? asked.fetch : NaN;
+}
+
+const done = { type: "RangeDone", ttfb: 0.1, took: 0.2, cached: false } as const;
+
+describe("a fetch", () => {
+  beforeEach(() => {
+    learn(1);
+    demand(1);
+  });
+
+  it("brings a segment, whose bytes count once", () => {
+    const number = fetch(1, 0, 1);
+    transfers.receive({ type: "RangeData", fetch: number, data: bytes(1) }, 0);
+    transfers.receive({ ...done, fetch: number }, 0);
+    expect(answer().map(({ type }) => type)).toStrictEqual(["Kept", "Kept", "SegmentReady"]);
+    expect([stats.originBytes, stats.cacheBytes, transfers.wasted]).toStrictEqual([LENGTH, 0, 0]);
+  });
+
+  it("may turn out to have come from a cache, and says nothing about the origin then", () => {
+    const before = transfers.http;
+    const number = fetch(1, 0, 1);
+    transfers.receive({ type: "RangeData", fetch: number, data: bytes(1) }, 0);
+    transfers.receive({ ...done, fetch: number, cached: true }, 0);
+    answer();
+    expect([stats.originBytes, stats.cacheBytes]).toStrictEqual([0, LENGTH]);
+    expect(transfers.http).toBe(before);
+  });
+
+  it("says how fast the origin is, if it brought enough to tell", () => {
+    const { ttfb, rate } = transfers.http;
+    const number = fetch(1, 0, 0);
+    transfers.receive({ type: "RangeData", fetch: number, data: bytes(1).slice(0, CHUNK_SIZE) }, 0);
+    transfers.receive({ ...done, fetch: number }, 0);
+    expect(transfers.http.ttfb).toBeCloseTo(ttfb + 0.3 * (0.1 - ttfb), 9);
+    expect(transfers.http.rate).toBeCloseTo(rate + 0.3 * (CHUNK_SIZE / 0.1 - rate), 6);
+    const known = transfers.http.rate;
+    const small = fetch(1, 1, 1);
+    transfers.receive({ type: "RangeData", fetch: small, data: bytes(1).slice(CHUNK_SIZE) }, 0);
+    transfers.receive({ ...done, fetch: small }, 0);
+    expect(transfers.http.rate).toBe(known);
+  });
+
+  it("is waste when nobody waits for it any more", () => {
+    const number = fetch(1, 0, 1);
+    transfers.release(segment(1));
+    expect(answer()).toMatchObject([{ type: "AbortRange", fetch: number }, { type: "Dropped" }]);
+    transfers.receive({ type: "RangeData", fetch: number, data: bytes(1) }, 0);
+    expect([transfers.wasted, answer()]).toStrictEqual([LENGTH, []]);
+  });
+
+  it.each([
+    ["too little", 50, [{ type: "Dropped", chunks: [0, 1] }]],
+    ["too much", LENGTH + 1, [{ type: "AbortRange" }, { type: "Dropped", chunks: [0, 1] }]],
+  ])("is blamed for %s", (_, size, events) => {
+    const number = fetch(1, 0, 1);
+    transfers.receive({ type: "RangeData", fetch: number, data: new Uint8Array(size) }, 0);
+    transfers.receive({ ...done, fetch: number }, 0);
+    expect(answer()).toMatchObject(events);
+    expect(transfers.transfer(segment(1))?.originFailures).toBe(1);
+    expect(transfers.wasted).toBe(size);
+  });
+
+  it("is blamed once for all that was wrong in it, and the third ends the demand", () => {
+    const failures = [1, 2, 3].map(() => {
+      const number = fetch(1, 0, 1);
+      transfers.receive({ type: "RangeData", fetch: number, data: bytes(1) }, 0);
+      const events = answer(false).map(({ type }) => type);
+      expect(events.filter((type) => type === "ChunkRejected")).toHaveLength(2);
+      return events.includes("SegmentFailed");
+    });
+    expect(failures).toStrictEqual([false, false, true]);
+    expect([stats.rejectedChunks, stats.originBytes]).toStrictEqual([6, 0]);
+    expect(transfers.wasted).toBe(3 * LENGTH);
+  });
+});
+
+describe("what was loaded past us", () => {
+  const loaded = (sequence: number, more = {}): void => {
+    const key = segment(sequence);
+    const data = bytes(sequence);
+    transfers.receive({ type: "Loaded", key, data, cached: false, ...more }, 0);
+  };
+
+  it("is kept once it is known, and counts at once", () => {
+    loaded(1);
+    expect([stats.originBytes, answer()]).toStrictEqual([LENGTH, []]);
+    learn(1);
+    expect(transfers.store.sizeOf(segment(1))).toBe(LENGTH);
+    expect([stats.originBytes, transfers.wasted]).toStrictEqual([LENGTH, 0]);
+  });
+
+  it("counts what we held already as waste", () => {
+    learn(1);
+    loaded(1);
+    answer();
+    loaded(1, { cached: true });
+    answer();
+    expect([stats.originBytes, stats.cacheBytes]).toStrictEqual([LENGTH, 0]);
+    expect(transfers.wasted).toBe(LENGTH);
+  });
+
+  it("waits for its hashes, the last eight segments of it", () => {
+    for (let sequence = 0; sequence < 9; sequence++) loaded(sequence);
+    learn();
+    const held = transfers.store.segments().map(({ sequence }) => sequence);
+    expect(held).toStrictEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it("is of no use if it is not what the manifest says", () => {
+    learn(1);
+    loaded(1, { data: bytes(1).slice(1) });
+    expect([answer(), transfers.store.size]).toStrictEqual([[], 0]);
+  });
+
+  it("says how fast the origin is, if it was measured", () => {
+    const { rate } = transfers.http;
+    loaded(1, { ttfb: 0.1, took: 0.6, cached: true });
+    expect(transfers.http.rate).toBe(rate);
+    loaded(2, { ttfb: 0.1, took: 0.6 });
+    expect(transfers.http.rate).toBeCloseTo(rate + 0.3 * (LENGTH / 0.5 - rate), 6);
+  });
+});
+
+describe("a demand", () => {
+  const failed = { type: "SegmentFailed", key: segment(1), reason: "missing" };
+
+  it.each([
+    ["nobody could bring it", 10, false],
+    ["there is no time", 2.5, true],
+  ])("of what is not known fails at once if %s", (_, within, company) => {
+    demand(1, within, company);
+    expect(transfers.takeEvents()).toStrictEqual([failed]);
+  });
+
+  it("of what is not known waits a second at most", () => {
+    demand(1, 10, true);
+    expect([transfers.takeEvents(), transfers.timerAt()]).toStrictEqual([[], 1]);
+    transfers.onTimer(1);
+    expect(transfers.takeEvents()).toStrictEqual([failed]);
+  });
+
+  it("goes on when the segment becomes known", () => {
+    demand(1, 10, true);
+    learn();
+    expect(transfers.transfer(segment(1))?.demanded).toBe(10);
+    transfers.onTimer(1);
+    expect(answer()).toStrictEqual([]);
+  });
+
+  it("may be taken back meanwhile", () => {
+    demand(1, 10, true);
+    transfers.release(segment(1));
+    expect([transfers.timerAt(), transfers.takeEvents()]).toStrictEqual([null, []]);
+  });
+});
+
+describe("chunks from links", () => {
+  beforeEach(() => {
+    learn(1);
+    demand(1);
+  });
+
+  it("count when they are checked, and only one copy of each", () => {
+    const data = bytes(1).slice(0, CHUNK_SIZE);
+    transfers.fromLink(7, { ...segment(1), chunk: 0 }, data, 0);
+    transfers.fromLink(8, { ...segment(1), chunk: 0 }, data, 0);
+    expect(answer()).toMatchObject([{ type: "Kept", link: 7, size: CHUNK_SIZE }]);
+    expect([stats.peerBytes, transfers.wasted]).toStrictEqual([CHUNK_SIZE, CHUNK_SIZE]);
+  });
+
+  it("of a segment that nobody wants are waste", () => {
+    transfers.fromLink(7, { ...segment(2), chunk: 0 }, bytes(2), 0);
+    expect([answer(), transfers.wasted]).toStrictEqual([[], LENGTH]);
+  });
+
+  it("that are wrong leave the origin out of it", () => {
+    transfers.fromLink(7, { ...segment(1), chunk: 0 }, bytes(1).slice(0, CHUNK_SIZE), 0);
+    expect(answer(false)).toMatchObject([{ type: "ChunkRejected", link: 7, chunk: 0 }]);
+    expect(transfers.transfer(segment(1))).toMatchObject({ stale: false, originFailures: 0 });
+  });
+
+  it("that nobody checks count as wrong after 5 s", () => {
+    transfers.fromLink(7, { ...segment(1), chunk: 0 }, bytes(1).slice(0, CHUNK_SIZE), 0);
+    transfers.takeEvents();
+    expect(transfers.timerAt()).toBe(5);
+    transfers.onTimer(5);
+    expect(transfers.takeEvents()).toMatchObject([{ type: "ChunkRejected", link: 7 }]);
+  });
+
+  it("abort the fetch that has nothing left to bring", () => {
+    const number = fetch(1, 1, 1);
+    transfers.fromLink(7, { ...segment(1), chunk: 1 }, bytes(1).slice(CHUNK_SIZE), 0);
+    expect(answer()).toMatchObject([{ type: "Kept" }, { type: "AbortRange", fetch: number }]);
+  });
+});
+
+describe("transfers", () => {
+  it("end when they are neither demanded, nor ahead, nor under way", () => {
+    learn(1, 2, 3, 4);
+    demand(1);
+    for (const sequence of [2, 3, 4]) transfers.begin(segment(sequence), 0);
+    transfers.transfer(segment(3))?.askedPeer(0);
+    transfers.keepOnly(new Set([segmentId(segment(4))]));
+    expect(transfers.open().map(({ key }) => key.sequence)).toStrictEqual([1, 3, 4]);
+  });
+
+  it("of a segment that changes are over, and what was held of it is gone", () => {
+    learn(1, 2);
+    demand(1);
+    transfers.fromLink(7, { ...segment(1), chunk: 1 }, bytes(1).slice(CHUNK_SIZE), 0);
+    answer();
+    const page = media.page("v", 0, 0);
+    const segments = page.segments.map((record) => ({ ...record, root: "0".repeat(64) }));
+    transfers.receive({ type: "ManifestArrived", page: { ...page, time: 2, segments } }, 0);
+    const events = transfers.takeEvents().filter(({ type }) => !type.startsWith("Fetch"));
+    expect(events).toStrictEqual([
+      { type: "SegmentFailed", key: segment(1), reason: "integrity" },
+      { type: "Dropped", segment: segment(1), chunks: [1] },
+    ]);
+    expect([transfers.store.size, transfers.knows(segment(1))]).toStrictEqual([0, false]);
+  });
+});
