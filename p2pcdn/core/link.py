@@ -52,6 +52,10 @@ LEAST_PATIENCE = 0.4
 MOST_PATIENCE = 2.0
 """No byte for so long, whatever was usual, and a want has failed."""
 
+MOST_SILENCES = 3
+"""So often in a row wants may fail without a word in between. ICE needs half a minute to notice that
+the other end is gone; whoever is only slow says something now and then."""
+
 
 class State(Enum):
     GREETING = "greeting"
@@ -153,6 +157,8 @@ class Link:
         """Wants that we gave up, and the bytes that may still come for them."""
         self._next_want = 0
         self._response = LEAST_PATIENCE / 3
+        self._silences = 0
+        """How often in a row wants failed without a word from the other end."""
         self._uploads: deque[_Upload] = deque()
         self._buffered = 0
         self._announced_at = -ANNOUNCE_EVERY
@@ -216,6 +222,7 @@ class Link:
         """Take in what came over either channel; what breaks the protocol ends the link."""
         if self.state is State.OVER:
             return
+        self._silences = 0
         try:
             if isinstance(message, Frame):
                 self._take_frame(message, now)
@@ -256,11 +263,17 @@ class Link:
             return
         self._announce(now)
         patience = self._patience()
-        for number in [n for n, w in self._own.items() if w.heard + patience <= now]:
-            # Slower than ever, or gone: a patience that only followed successes would never learn.
-            self._response = min(self._response * 2, MOST_PATIENCE / 3)
+        late = [n for n, w in self._own.items() if w.heard + patience <= now]
+        if not late:
+            return
+        # Slower than ever, or gone: a patience that only followed successes would never learn.
+        self._response = min(self._response * 2, MOST_PATIENCE / 3)
+        for number in late:
             self._tell(Cancel(number))
             self._fail(number, SourceReason.TIMEOUT)
+        self._silences += 1
+        if self._silences >= MOST_SILENCES:
+            self.end("timeout", ErrorCode.TIMEOUT)
 
     def take_messages(self) -> list[Outgoing]:
         messages, self._messages = self._messages, []

@@ -18,13 +18,25 @@ from tests.e2e.viewer import Stage
 FILM_SECONDS = 60
 
 
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if _is_here(item):
             # One loop for all: the browser lives longer than a test.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             item.add_marker(pytest.mark.timeout(150))
+            # One after the other, in one process, while others run what needs no browser.
+            item.add_marker(pytest.mark.xdist_group("browser"))
+    # They take longest, so they begin first; and of them the one that needs a machine to itself
+    # comes last.
+    items.sort(key=lambda item: (not _is_here(item), item.name.startswith("test_eight")))
+
+
+def _is_here(item: pytest.Item) -> bool:
+    return HERE in item.path.parents
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import asyncio
+from collections.abc import Coroutine, Iterable
 
 import pytest
 
@@ -22,36 +22,54 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("before", BROKEN.values(), ids=BROKEN.keys())
-async def test_something_of_the_browser_is_missing(
-    stage: Stage, content: Path, before: str
-) -> None:
-    async with stage.viewer() as helper, stage.viewer(before=before) as viewer:
-        await viewer.plays(3)
-        await viewer.assert_smooth()
-        assert not [line for line in viewer.console if line.startswith(("error", "pageerror"))]
-        stats = await viewer.stats()
-        if before != BROKEN["storage throws"]:
-            assert stats["peerBytes"] == 0
+async def test_something_of_the_browser_is_missing(stage: Stage) -> None:
+    """All at once, beside a viewer that has everything and shares."""
+
+    async def watch(name: str, before: str) -> None:
+        async with stage.viewer(before=before) as viewer:
+            await viewer.plays(3)
+            await viewer.assert_smooth()
+            errors = [line for line in viewer.console if line.startswith(("error", "pageerror"))]
+            assert errors == [], name
+            stats = await viewer.stats()
+            if name != "storage throws":
+                assert stats["peerBytes"] == 0, name
+
+    async with stage.viewer() as helper:
+        await _some_at_a_time(watch(*case) for case in BROKEN.items())
         await helper.assert_smooth()
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"attributes": {"data-tracker": "ws://127.0.0.1:9/tracker/v1"}},
-        {"attributes": {"data-tracker": "not a url"}},
-        {"attributes": {"data-p2p": "off"}},
-        {"attributes": {"data-site": "someone_else"}},
-    ],
-    ids=["tracker unreachable", "tracker is nonsense", "switched off", "unknown site"],
-)
-async def test_no_swarm_to_join(stage: Stage, query: dict[str, Any]) -> None:
-    async with stage.viewer(**query) as viewer:
-        await viewer.plays(3)
-        await viewer.assert_smooth()
-        stats = await viewer.stats()
-        assert (stats["peerBytes"], stats["links"]) == (0, 0)
+NO_SWARM = {
+    "tracker unreachable": {"data-tracker": "ws://127.0.0.1:9/tracker/v1"},
+    "tracker is nonsense": {"data-tracker": "not a url"},
+    "switched off": {"data-p2p": "off"},
+    "unknown site": {"data-site": "someone_else"},
+}
+
+
+async def test_no_swarm_to_join(stage: Stage) -> None:
+    async def watch(name: str, attributes: dict[str, str]) -> None:
+        async with stage.viewer(attributes=attributes) as viewer:
+            await viewer.plays(3)
+            await viewer.assert_smooth()
+            stats = await viewer.stats()
+            assert (stats["peerBytes"], stats["links"]) == (0, 0), name
+
+    await _some_at_a_time(watch(*case) for case in NO_SWARM.items())
+
+
+async def _some_at_a_time(viewers: Iterable[Coroutine[None, None, None]]) -> None:
+    """As many at a time as two cores can decode for."""
+    room = asyncio.Semaphore(4)
+
+    async def watch(viewer: Coroutine[None, None, None]) -> None:
+        async with room:
+            await viewer
+
+    async with asyncio.TaskGroup() as group:
+        for viewer in viewers:
+            group.create_task(watch(viewer))
 
 
 @pytest.mark.parametrize(

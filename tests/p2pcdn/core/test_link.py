@@ -292,6 +292,7 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
         patience.append(at - now)
         now = at
         link.on_timer(now)
+        link.receive(Gone(()), now)  # it is there, only slow
     assert patience[0] == LEAST_PATIENCE
     assert all(after >= before - 1e-9 for before, after in pairwise(patience))
     assert patience[-1] == pytest.approx(MOST_PATIENCE)

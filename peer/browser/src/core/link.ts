@@ -40,6 +40,11 @@ const HOLDINGS = 32;
 const LEAST_PATIENCE = 0.4;
 /** No byte for so long, whatever was usual, and a want has failed. */
 const MOST_PATIENCE = 2;
+/**
+ * So often in a row wants may fail without a word in between. ICE needs half a minute to notice that
+ * the other end is gone; whoever is only slow says something now and then.
+ */
+const MOST_SILENCES = 3;
 
 export type Announcement = Have | Gone | Loading;
 
@@ -127,6 +132,8 @@ export class Link {
   /** Wants that we gave up, and the bytes that may still come for them. */
   private readonly _over = new Map<number, number>();
   private _nextWant = 0;
+  /** How often in a row wants failed without a word from the other end. */
+  private _silences = 0;
   private _response = LEAST_PATIENCE / 3;
   private _queue: Upload[] = [];
   private _buffered = 0;
@@ -205,6 +212,7 @@ export class Link {
   /** Take in what came over either channel; what breaks the protocol ends the link. */
   receive(message: LinkMessage | Frame, now: number): void {
     if (this.state === "over") return;
+    this._silences = 0;
     try {
       if ("payload" in message) this._takeFrame(message, now);
       else this._take(message, now);
@@ -248,13 +256,15 @@ export class Link {
     }
     this._tellNews(now);
     const patience = this._patience();
-    for (const [number, want] of this._own) {
-      if (want.heard + patience > now) continue;
-      // Slower than ever, or gone: a patience that only followed successes would never learn.
-      this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
+    const late = [...this._own].filter(([, want]) => want.heard + patience <= now);
+    if (!late.length) return;
+    // Slower than ever, or gone: a patience that only followed successes would never learn.
+    this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
+    for (const [number] of late) {
       this._tell({ type: "cancel", want: number });
       this._fail(number, "timeout");
     }
+    if (++this._silences >= MOST_SILENCES) this.end("timeout", "timeout");
   }
 
   takeMessages(): Outgoing[] {
