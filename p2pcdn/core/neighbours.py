@@ -29,6 +29,9 @@ from p2pcdn.wire.link import Gone, Have, Hello, Loading
 
 REST = 2.0
 """Seconds for which a link that let a want time out is not asked for anything."""
+FIRST_WORDS = 0.5
+"""Seconds from a link's opening in which its first announcement is awaited: a hello has to go each
+way before it, which takes 0.3 s around the world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Neighbours:
         self._links: dict[int, Link] = {}
         self._availability = Availability()
         self._rest_until: dict[int, float] = {}
+        self._quiet_until: dict[int, float] = {}
+        """Links that have announced nothing yet."""
         self._messages: list[Outgoing] = []
         self._events: list[NeighbourEvent] = []
         self._wasted = 0
@@ -115,6 +120,11 @@ class Neighbours:
             )
             for link in self.up()
         ]
+
+    def quiet(self, now: float) -> dict[int, float]:
+        """The links that have just opened, and until when they may be about to say what they
+        hold."""
+        return {number: until for number, until in self._quiet_until.items() if until > now}
 
     def holders(self, segment: SegmentKey, chunk: int, among: Iterable[int]) -> tuple[int, ...]:
         """Which of these links hold the chunk."""
@@ -180,6 +190,7 @@ class Neighbours:
     def opened(self, number: int, hello: Hello, now: float) -> None:
         """Both channels of a link are open."""
         self._links[number] = Link(number, hello, now)
+        self._quiet_until[number] = now + FIRST_WORDS
 
     def receive(self, message: LinkSays | LinkSends, now: float) -> None:
         link = self._links.get(message.link)
@@ -256,6 +267,7 @@ class Neighbours:
                 self._events.append(Down(link.number, reason, greeted, link.received, link.sent))
 
     def _note(self, number: int, message: Have | Gone | Loading, now: float) -> None:
+        self._quiet_until.pop(number, None)
         match message:
             case Have(holdings):
                 self._availability.have(number, holdings)
@@ -270,4 +282,5 @@ class Neighbours:
         self._sent += link.sent
         self._availability.forget(link.number)
         self._rest_until.pop(link.number, None)
+        self._quiet_until.pop(link.number, None)
         del self._links[link.number]

@@ -379,11 +379,12 @@ class Node:
 
     def _view(self, ahead: Collection[SegmentKey], now: float) -> View:
         playing = self._playing
-        links = self._neighbours.views()
+        quiet = self._neighbours.quiet(now)
+        links = [link for link in self._neighbours.views() if link.number not in quiet]
         wanted = (t for t in self._transfers.open() if t.demanded is not None or t.key in ahead)
         transfers = sorted(wanted, key=_urgency)
         numbers = [link.number for link in links]
-        hopeful_until = self._born + HOPE
+        hopeful_until = max([self._born + HOPE, *quiet.values()])
         if self._signaling.connecting():
             hopeful_until = max(hopeful_until, now + CONNECT_TIMEOUT)
         return View(

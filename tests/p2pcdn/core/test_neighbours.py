@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from p2pcdn.core.link import HELLO_TIMEOUT, LEAST_PATIENCE
 from p2pcdn.core.neighbours import (
+    FIRST_WORDS,
     REST,
     Asked,
     Delivered,
@@ -87,6 +88,20 @@ def test_a_link_that_never_was_up() -> None:
     assert told(neighbours) == [(1, OURS), (1, Bye(ErrorCode.TIMEOUT))]
     assert neighbours.all() == []
     assert neighbours.timer_at() is None
+
+
+def test_a_link_that_has_just_opened_may_be_about_to_say_what_it_holds() -> None:
+    neighbours = Neighbours()
+    neighbours.opened(1, OURS, NOW)
+    neighbours.opened(2, OURS, NOW)
+    assert neighbours.quiet(NOW) == {1: NOW + FIRST_WORDS, 2: NOW + FIRST_WORDS}
+    say(neighbours, 1, Hello(PROTOCOL, CONTENT, "1" * 16, upload=True))
+    assert 1 in neighbours.quiet(NOW)
+    say(neighbours, 1, Have((HOLDING,)))
+    assert neighbours.quiet(NOW) == {2: NOW + FIRST_WORDS}
+    assert neighbours.quiet(NOW + FIRST_WORDS) == {}
+    neighbours.closed(2, "failed", NOW)
+    assert neighbours.quiet(NOW) == {}
 
 
 def test_what_is_announced_is_held_until_it_is_gone() -> None:

@@ -16,6 +16,11 @@ import type { LinkView } from "./scheduler";
 
 /** Seconds for which a link that let a want time out is not asked for anything. */
 const REST = 2;
+/**
+ * Seconds from a link's opening in which its first announcement is awaited: a hello has to go each
+ * way before it, which takes 0.3 s around the world.
+ */
+const FIRST_WORDS = 0.5;
 
 /** A link has been greeted by its other end. */
 export interface Up {
@@ -64,6 +69,8 @@ export class Neighbours {
   private readonly _links = new Map<number, Link>();
   private readonly _availability = new Availability();
   private readonly _restUntil = new Map<number, number>();
+  /** Links that have announced nothing yet. */
+  private readonly _quietUntil = new Map<number, number>();
   private _messages: Outgoing[] = [];
   private _events: NeighbourEvent[] = [];
   private _wastedBefore = 0;
@@ -93,6 +100,13 @@ export class Neighbours {
       inFlight,
       busyUntil: Math.max(busyUntil, this._restUntil.get(number) ?? 0),
     }));
+  }
+
+  /**
+   * The links that have just opened, and until when they may be about to say what they hold.
+   */
+  quiet(now: number): Map<number, number> {
+    return new Map([...this._quietUntil].filter(([, until]) => until > now));
   }
 
   /** Which of these links hold the chunk. */
@@ -153,6 +167,7 @@ export class Neighbours {
   /** Both channels of a link are open. */
   opened(number: number, hello: Hello, now: number): void {
     this._links.set(number, new Link(number, hello, now));
+    this._quietUntil.set(number, now + FIRST_WORDS);
   }
 
   receive(message: LinkSays | LinkSends, now: number): void {
@@ -244,6 +259,7 @@ export class Neighbours {
   }
 
   private _note(number: number, { type, holdings }: Announcement, now: number): void {
+    this._quietUntil.delete(number);
     if (type === "have") this._availability.have(number, holdings);
     else if (type === "gone") this._availability.gone(number, holdings);
     else this._availability.loads(number, holdings, now);
@@ -255,6 +271,7 @@ export class Neighbours {
     this._sentBefore += link.sent;
     this._availability.forget(link.number);
     this._restUntil.delete(link.number);
+    this._quietUntil.delete(link.number);
     this._links.delete(link.number);
   }
 }

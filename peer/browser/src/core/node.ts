@@ -376,13 +376,14 @@ export class Node {
 
   private _view(ahead: ReadonlySet<string>, now: number): View {
     const { _playing: playing } = this;
-    const links = this._neighbours.views();
+    const quiet = this._neighbours.quiet(now);
+    const links = this._neighbours.views().filter(({ number }) => !quiet.has(number));
     const transfers = this._transfers
       .open()
       .filter(({ demanded, key }) => demanded !== null || ahead.has(segmentId(key)))
       .sort(byUrgency);
     const numbers = links.map(({ number }) => number);
-    let hopefulUntil = this._born + HOPE;
+    let hopefulUntil = Math.max(this._born + HOPE, ...quiet.values());
     if (this._signaling.connecting()) hopefulUntil = Math.max(hopefulUntil, now + CONNECT_TIMEOUT);
     return {
       started: this._started,
