@@ -100,10 +100,15 @@ def test_a_link_can_fill_no_memory() -> None:
     assert known.holders(SegmentKey("v", MOST_SEGMENTS - 1), 0) == [7]
     assert known.holders(SegmentKey("v", MOST_SEGMENTS), 0) == []
     assert known.loaded_until(SegmentKey("v", MOST_SEGMENTS), 0, now) is None
+    more = [holding_of(SegmentKey("v", 0), [1])]
+    known.have(7, more)
+    known.loads(7, more, now)
+    assert known.holders(SegmentKey("v", 0), 1) == [7], "what is known of may grow"
+    assert known.loaded_until(SegmentKey("v", 0), 1, now) is not None
     later = now + LOADING_LASTS
     known.loads(7, [Holding("v", MOST_SEGMENTS, (Span(0, 0),))], later)
     assert known.loaded_until(SegmentKey("v", MOST_SEGMENTS), 0, later) is not None
-    known.gone(7, many[:1])
+    known.gone(7, [holding_of(SegmentKey("v", 0), [0, 1])])
     known.have(7, many[-1:])
     assert known.holders(SegmentKey("v", MOST_SEGMENTS), 0) == [7]
 
