@@ -53,8 +53,8 @@ MOST_PATIENCE = 2.0
 """No byte for so long, whatever was usual, and a want has failed."""
 
 MOST_SILENCES = 3
-"""So often in a row wants may fail without a word in between. ICE needs half a minute to notice that
-the other end is gone; whoever is only slow says something now and then."""
+"""So often in a row wants may fail without a word in between. ICE needs half a minute to notice
+that the other end is gone; whoever is only slow says something now and then."""
 
 
 class State(Enum):

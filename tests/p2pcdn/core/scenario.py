@@ -31,7 +31,7 @@ KINDS = {"link": "link", "offer": "link", "fetch": "fetch", "check": "check"}
 """Which fields hold numbers that the node gave out, and of which kind."""
 
 MARGIN = 1e-6
-"""Seconds that a step keeps away from every timer, so that no rounding decides which comes first."""
+"""Seconds that a step keeps away from every timer: no rounding must decide which comes first."""
 
 MOST_ROUNDS = 10_000
 """So many timers and answers a step, and something goes round in a circle."""

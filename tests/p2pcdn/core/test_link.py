@@ -19,6 +19,7 @@ from p2pcdn.core.link import (
     HOLDINGS,
     LEAST_PATIENCE,
     MOST_PATIENCE,
+    MOST_SILENCES,
     MOST_WANTS,
     QUEUE,
     Announced,
@@ -301,6 +302,29 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
         link.receive(Frame(link._next_want - 1, 0, b"x"), now + 0.01)
     link.want(KEY, 1, now)
     assert link.timer_at() == pytest.approx(now + LEAST_PATIENCE)
+
+
+def silences(link: Link, times: int, now: float) -> float:
+    """Let two wants fail together so many times; returns when that was done."""
+    for _ in range(times):
+        link.want(KEY, 100, now)
+        link.want(ChunkKey("v", 7, 1), 100, now)
+        at = link.timer_at()
+        assert at is not None
+        now = at
+        link.on_timer(now)
+    return now
+
+
+def test_who_is_silent_three_times_in_a_row_is_gone() -> None:
+    link = link_at(0.0)
+    now = silences(link, MOST_SILENCES - 1, 0.0)
+    link.receive(Gone(()), now)
+    now = silences(link, MOST_SILENCES - 1, now)
+    assert link.state is State.UP
+    silences(link, 1, now)
+    assert link.take_events()[-1] == Ended("timeout")
+    assert ended(link) is ErrorCode.TIMEOUT
 
 
 def test_a_want_does_not_fail_while_an_earlier_one_is_being_sent() -> None:
