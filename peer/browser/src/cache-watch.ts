@@ -1,5 +1,5 @@
 /**
- * Tells answers of the origin from those of the browser's own HTTP cache, which cost nobody a thing.
+ * Tells answers of the origin from those of the browser's own HTTP cache, which cost nothing.
  *
  * Only Resource Timing knows: what was transferred is less than what the body holds. To a page of
  * another origin it says so only if the answer carried `Timing-Allow-Origin`; unknown means the

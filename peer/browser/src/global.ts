@@ -9,11 +9,12 @@
  *     window.p2pcdn = { q: [{ site: "pk_demo" }, ["configure", { upload: false }]] };
  */
 
-import { showOverlay } from "./overlay";
+import type * as Module from "./index";
 import { optionsOf, type Options } from "./options";
 import { Page } from "./page";
 import { findHls } from "./players/find-hls";
 import type { Hls } from "./players/hls-types";
+import { sayOnce } from "./say";
 import { version } from "./version";
 
 type Entry = Options | [name: string, ...rest: unknown[]];
@@ -49,10 +50,21 @@ function start(script: HTMLOrSVGScriptElement | null): void {
   }
   holder.p2pcdn = api as unknown as Global;
   for (const entry of queue) take(entry);
-  if (page.options.debug) showOverlay(() => page.getStats());
+  if (page.options.debug) void showOverlay(page);
   findHls((hls) => {
     page.found(hls);
   });
+}
+
+/** For those few who look, it comes with the module. */
+async function showOverlay(page: Page): Promise<void> {
+  try {
+    const { href } = new URL("p2pcdn.mjs", page.options.endpoint);
+    const module = (await import(/* @vite-ignore */ href)) as typeof Module;
+    module.showOverlay(() => page.getStats());
+  } catch {
+    sayOnce("the overlay could not be loaded.");
+  }
 }
 
 // A page that includes us twice has us once.

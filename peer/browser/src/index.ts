@@ -15,6 +15,7 @@ import type { Hls } from "./players/hls-types";
 import type { Session } from "./session";
 import type { Stats } from "./stats";
 
+export { showOverlay } from "./overlay";
 export { version } from "./version";
 export type { Consent } from "./consent";
 export type { Options, Switches } from "./options";

@@ -6,13 +6,15 @@ import type { Options, Switches } from "./options";
 import { HlsPlayer } from "./players/hls";
 import type { Hls } from "./players/hls-types";
 import { Session, type Shared } from "./session";
-import { Stopwatch, sum, type Stats } from "./stats";
+import { noFigures, Stopwatch, sum, type Stats } from "./stats";
 
 export class Page {
   private readonly _sessions = new Map<Hls, Session>();
   /** Players whose session is over; they are left alone. */
   private readonly _left = new WeakSet<Hls>();
-  private readonly _past: Stats[] = [];
+  /** Of the sessions that are over. */
+  private _past = noFigures();
+  private _startupMs: number | null = null;
   private readonly _shared: Shared = {
     meters: new Meters(),
     stopwatch: new Stopwatch(),
@@ -56,11 +58,11 @@ export class Page {
 
   getStats(): Stats {
     const current = [...this._sessions.values()].map((session) => session.getStats());
-    const all = [...this._past, ...current];
+    const [first] = current.filter(({ startupMs }) => startupMs !== null);
     return {
-      ...sum(all),
+      ...sum([this._past, ...current]),
       sessions: this._sessions.size,
-      startupMs: all.find(({ startupMs }) => startupMs !== null)?.startupMs ?? null,
+      startupMs: this._startupMs ?? first?.startupMs ?? null,
       timings: { ...this._shared.stopwatch.timings },
     };
   }
@@ -81,7 +83,9 @@ export class Page {
       if (candidate !== session) continue;
       this._sessions.delete(hls);
       this._left.add(hls);
-      this._past.push(session.getStats());
+      const stats = session.getStats();
+      this._past = sum([this._past, stats]);
+      this._startupMs ??= stats.startupMs;
     }
   }
 }

@@ -109,8 +109,12 @@ export class Runner {
     this._introducing = true;
     const page = await fetchPage(this._options.endpoint, rendition, sequence);
     this._introducing = false;
-    if (page?.rendition === rendition) this._begin(page);
-    else this._introduceLater(rendition, sequence);
+    try {
+      if (page?.rendition === rendition) this._begin(page);
+      else this._introduceLater(rendition, sequence);
+    } catch (error) {
+      this._crash(error);
+    }
   }
 
   /** Whether segments may be asked for at all. */
@@ -202,6 +206,7 @@ export class Runner {
   // The beginning and the end
 
   private _begin(page: RenditionManifest): void {
+    if (this._over) return;
     const { content, rendition } = page;
     const site = this._options.site ?? page.site;
     this._content = content;

@@ -13,7 +13,7 @@ import type { Bytes, SegmentKey } from "./model";
 import type { Options, Switches } from "./options";
 import type { Player } from "./player";
 import { Runner, type Asker, type Notice } from "./runner";
-import { noFigures, sum, type Figures, type Stats, type Stopwatch } from "./stats";
+import { noFigures, sum, type Stats, type Stopwatch } from "./stats";
 import { supported } from "./support";
 import type { Throughput } from "./throughput";
 
@@ -44,7 +44,8 @@ export class Session extends EventTarget {
   private _runner: Runner | undefined;
   private _url: string | undefined;
   private _endpoint: Endpoint | undefined;
-  private readonly _past: Figures[] = [];
+  /** Of the runners that are over. */
+  private _past = noFigures();
   /** Media that came by HTTP and is none of a node's business. */
   private readonly _plain = noFigures();
   private readonly _peers = new Map<number, string>();
@@ -68,7 +69,7 @@ export class Session extends EventTarget {
   getStats(): Stats {
     const current = this._runner ? [this._runner.figures()] : [];
     return {
-      ...sum([...this._past, this._plain, ...current]),
+      ...sum([this._past, this._plain, ...current]),
       sessions: this._over ? 0 : 1,
       startupMs: this._startupMs,
       timings: { ...this._shared.stopwatch.timings },
@@ -226,7 +227,7 @@ export class Session extends EventTarget {
     this._runner = undefined;
     if (!runner) return;
     runner.close();
-    this._past.push({ ...runner.figures(), links: 0 });
+    this._past = sum([this._past, { ...runner.figures(), links: 0 }]);
   }
 
   private _tick(): void {

@@ -205,7 +205,8 @@ describe("the beginning", () => {
   it("asks the tracker's own host for our address", async () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
-    expect(FakeConnection.made).toStrictEqual([{ iceServers: [{ urls: "stun:cdn.example:8080" }] }]);
+    const iceServers = [{ urls: "stun:cdn.example:8080" }];
+    expect(FakeConnection.made).toStrictEqual([{ iceServers }]);
   });
 
   it("asks nobody for our address where only the local network is allowed", async () => {

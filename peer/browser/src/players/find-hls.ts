@@ -19,10 +19,14 @@ type Found = (hls: Hls) => void;
 export function findHls(found: Found): void {
   const wrapped = new WeakSet<Hls>();
   const look = (): void => {
-    const { Hls: candidate } = globalThis as { Hls?: unknown };
-    if (!isHls(candidate) || wrapped.has(candidate.prototype)) return;
-    wrapped.add(candidate.prototype);
-    wrap(candidate.prototype, found);
+    try {
+      const { Hls: candidate } = globalThis as { Hls?: unknown };
+      if (!isHls(candidate) || wrapped.has(candidate.prototype)) return;
+      wrapped.add(candidate.prototype);
+      wrap(candidate.prototype, found);
+    } catch {
+      // A frame of that name, from elsewhere, lets nobody look at it.
+    }
   };
   look();
   // Capturing, so that we are first: before the `onload` of a page that makes its player there.

@@ -1,6 +1,6 @@
 /**
- * What hls.js loads a fragment by: the session, if it is ready for segments, and else, or as soon as
- * anything is odd, the loader that the player would have used without us.
+ * What hls.js loads a fragment by: the session, if it is ready for segments, and else, or as soon
+ * as anything is odd, the loader that the player would have used without us.
  *
  *              session ready                        delivered
  *     IDLE -------------------> WAITING ---------------------------> OVER
@@ -28,6 +28,9 @@ import type {
 
 /** Milliseconds that a segment may take without any request to the origin, however late it is. */
 const LEAST_PATIENCE = 2_000;
+
+/** Milliseconds before its play time, when the core has asked the origin whatever it hoped for. */
+const LAST_MOMENT = 500;
 
 /** Milliseconds between two looks at a request that is slow. */
 const LOOK_AGAIN = 1_000;
@@ -144,7 +147,7 @@ class SegmentLoader implements Loader, Asker {
     const within = frag ? this._player.within(frag) : 0;
     this._state = "waiting";
     this.stats.loading.start = performance.now();
-    this._watch(key, Math.max(within * 1_000, LEAST_PATIENCE));
+    this._watch(key, Math.max(within * 1_000 - LAST_MOMENT, LEAST_PATIENCE));
     this._session.demand(key, within, this);
   }
 

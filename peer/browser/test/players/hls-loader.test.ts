@@ -232,8 +232,8 @@ describe("a segment of a session that is ready", () => {
     expect(session.fallbacks).toStrictEqual([]);
   });
 
-  it("goes to plain HTTP when nothing happens until it is needed", () => {
-    vi.advanceTimersByTime(7_999);
+  it("goes to plain HTTP when nothing happens until the last moment", () => {
+    vi.advanceTimersByTime(7_499);
     expect(inner.context).toBeNull();
     vi.advanceTimersByTime(1);
     expect(inner.context).toBe(CONTEXT);

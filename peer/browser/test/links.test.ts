@@ -1,0 +1,317 @@
+/** Links over make-believe peer connections: what they do, and what they tell. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { Input } from "../src/core/ports";
+import { Links } from "../src/links";
+import { LOW_WATER } from "../src/rtc";
+import { Stopwatch } from "../src/stats";
+import { encodeFrame } from "../src/wire/chunk";
+
+const HOST = "candidate:1 1 udp 1 x.local 5000 typ host";
+const OUTSIDE = "candidate:2 1 udp 1 198.51.100.7 5000 typ srflx raddr 0.0.0.0 rport 0";
+const SDP = `v=0\r\na=${HOST}\r\na=${OUTSIDE}\r\na=mid:0\r\n`;
+
+class Channel {
+  readyState = "connecting";
+  bufferedAmount = 0;
+  bufferedAmountLowThreshold = 0;
+  binaryType = "";
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onbufferedamountlow: (() => void) | null = null;
+  readonly sent: unknown[] = [];
+  close = vi.fn();
+
+  constructor(
+    readonly label: string,
+    readonly options: unknown,
+  ) {}
+
+  send(data: unknown): void {
+    if (this.readyState !== "open") throw new Error("InvalidStateError");
+    this.sent.push(data);
+  }
+
+  open(): void {
+    this.readyState = "open";
+    this.onopen?.();
+  }
+}
+
+class Connection {
+  static made: Connection[] = [];
+  static limit = 500;
+  channels: Channel[] = [];
+  connectionState = "new";
+  iceConnectionState = "new";
+  iceGatheringState = "gathering";
+  localDescription = { sdp: "v=0\r\n" };
+  onicecandidate: ((event: { candidate: unknown }) => void) | null = null;
+  onicegatheringstatechange: (() => void) | null = null;
+  onconnectionstatechange: (() => void) | null = null;
+  ondatachannel: (() => void) | null = null;
+  close = vi.fn();
+  createOffer = vi.fn(() => Promise.resolve({ type: "offer" }));
+  createAnswer = vi.fn(() => Promise.resolve({ type: "answer" }));
+  setLocalDescription = vi.fn(() => Promise.resolve());
+  setRemoteDescription = vi.fn(() => Promise.resolve());
+  addIceCandidate = vi.fn(() => Promise.resolve());
+
+  constructor(readonly options: unknown) {
+    if (Connection.made.length >= Connection.limit) throw new Error("too many");
+    Connection.made.push(this);
+  }
+
+  createDataChannel(label: string, options: unknown): Channel {
+    const channel = new Channel(label, options);
+    this.channels.push(channel);
+    return channel;
+  }
+
+  find(candidate: string): void {
+    this.localDescription.sdp += `a=${candidate}\r\n`;
+    this.onicecandidate?.({ candidate: { candidate, sdpMid: "0" } });
+  }
+
+  becomes(state: string): void {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}
+
+let told: Input[];
+let hostOnly: boolean;
+let links: Links;
+
+function connection(): Connection {
+  const last = Connection.made.at(-1);
+  if (!last) throw new Error("no connection");
+  return last;
+}
+
+function channels(): [control: Channel, data: Channel] {
+  return connection().channels as [Channel, Channel];
+}
+
+async function settle(): Promise<void> {
+  for (let at = 0; at < 10; at++) await Promise.resolve();
+}
+
+/** A link whose channels are open. */
+async function open(): Promise<void> {
+  links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+  await settle();
+  vi.advanceTimersByTime(50);
+  await settle();
+  for (const channel of channels()) channel.open();
+  told.length = 0;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("self", globalThis);
+  vi.stubGlobal("RTCPeerConnection", Connection);
+  Connection.made = [];
+  Connection.limit = 500;
+  told = [];
+  hostOnly = false;
+  const iceServers = [{ urls: "stun:cdn.example:8080" }];
+  const options = (): { iceServers: RTCIceServer[]; hostOnly: boolean } => ({
+    iceServers,
+    hostOnly,
+  });
+  links = new Links(options, new Stopwatch(), (input) => told.push(input));
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("coming about", () => {
+  it("has two negotiated channels", () => {
+    links.act({ type: "MakeOffer", link: 7 });
+    expect(channels().map(({ label, options }) => [label, options])).toStrictEqual([
+      ["control", { id: 0, ordered: true, negotiated: true }],
+      ["data", { id: 1, ordered: false, negotiated: true }],
+    ]);
+    expect(channels()[1].binaryType).toBe("arraybuffer");
+  });
+
+  it("describes itself after a moment, with what was found by then; the rest follows", async () => {
+    links.act({ type: "MakeOffer", link: 7 });
+    await settle();
+    connection().find(HOST);
+    expect(told).toStrictEqual([]);
+    vi.advanceTimersByTime(50);
+    await settle();
+    connection().find(OUTSIDE);
+    expect(told).toStrictEqual([
+      { type: "Described", link: 7, sdp: `v=0\r\na=${HOST}\r\n` },
+      { type: "CandidateFound", link: 7, candidate: OUTSIDE, mid: "0" },
+    ]);
+  });
+
+  it("waits for nothing once everything is found", async () => {
+    links.act({ type: "MakeOffer", link: 7 });
+    await settle();
+    connection().iceGatheringState = "complete";
+    connection().onicegatheringstatechange?.();
+    await settle();
+    expect(told).toMatchObject([{ type: "Described" }]);
+  });
+
+  it("answers an offer, and takes candidates after it", async () => {
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    links.act({ type: "AddCandidate", link: 7, candidate: OUTSIDE, mid: "0" });
+    await settle();
+    vi.advanceTimersByTime(50);
+    await settle();
+    expect(connection().setRemoteDescription).toHaveBeenCalledWith({ type: "offer", sdp: SDP });
+    expect(connection().addIceCandidate).toHaveBeenCalledOnce();
+    expect(told).toMatchObject([{ type: "Described" }]);
+  });
+
+  it("is open once both channels are", async () => {
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    await settle();
+    channels()[0].open();
+    expect(told).toStrictEqual([]);
+    channels()[1].open();
+    expect(told).toStrictEqual([{ type: "LinkOpened", link: 7 }]);
+  });
+
+  it("fails with a description that can't be read", async () => {
+    links.act({ type: "MakeOffer", link: 7 });
+    connection().setRemoteDescription.mockRejectedValueOnce(new Error("bad SDP"));
+    links.act({ type: "TakeAnswer", link: 7, sdp: "?" });
+    vi.advanceTimersByTime(50);
+    await settle();
+    vi.advanceTimersByTime(50);
+    await settle();
+    expect(told).toContainEqual({ type: "LinkClosed", link: 7, reason: "failed" });
+    expect(connection().close).toHaveBeenCalledOnce();
+  });
+
+  it("fails where the browser makes no more connections", () => {
+    Connection.limit = 0;
+    links.act({ type: "MakeOffer", link: 7 });
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "failed" }]);
+  });
+
+  it("is given up when it takes too long, but a spare offer may wait", async () => {
+    links.act({ type: "MakeOffer", link: 7 });
+    vi.advanceTimersByTime(60_000);
+    await settle();
+    links.act({ type: "TakeAnswer", link: 7, sdp: SDP });
+    vi.advanceTimersByTime(8_000);
+    expect(told.at(-1)).toStrictEqual({ type: "LinkClosed", link: 7, reason: "timeout" });
+  });
+});
+
+describe("within the local network", () => {
+  it("offers no way to the outside, and takes none", async () => {
+    hostOnly = true;
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    links.act({ type: "AddCandidate", link: 7, candidate: OUTSIDE, mid: "0" });
+    links.act({ type: "AddCandidate", link: 7, candidate: HOST, mid: "0" });
+    await settle();
+    vi.advanceTimersByTime(50);
+    await settle();
+    expect(connection().options).toStrictEqual({ iceServers: [] });
+    const sdp = `v=0\r\na=${HOST}\r\na=mid:0\r\n`;
+    expect(connection().setRemoteDescription).toHaveBeenCalledWith({ type: "offer", sdp });
+    expect(connection().addIceCandidate).toHaveBeenCalledExactlyOnceWith({
+      candidate: HOST,
+      sdpMid: "0",
+    });
+  });
+});
+
+describe("an open link", () => {
+  beforeEach(open);
+
+  it("hears messages and frames", () => {
+    const [control, data] = channels();
+    control.onmessage?.({ data: '{"type":"missing","want":3}' });
+    const payload = new Uint8Array([1, 2]);
+    data.onmessage?.({ data: encodeFrame({ want: 3, offset: 0, payload }).buffer });
+    expect(told).toStrictEqual([
+      { type: "LinkSays", link: 7, message: { type: "missing", want: 3 } },
+      { type: "LinkSends", link: 7, frame: { want: 3, offset: 0, payload } },
+    ]);
+  });
+
+  it.each([
+    ["no message", 0, "{}", "malformed"],
+    ["bytes for a message", 0, new ArrayBuffer(9), "malformed"],
+    ["text for a frame", 1, "hello", "bad_frame"],
+    ["an empty frame", 1, new ArrayBuffer(8), "bad_frame"],
+    ["too long a frame", 1, new ArrayBuffer(20_000), "too_large"],
+  ])("says when it hears %s", (_, channel, data, code) => {
+    channels()[channel]?.onmessage?.({ data });
+    expect(told).toStrictEqual([{ type: "LinkBroke", link: 7, code }]);
+  });
+
+  it("says when the other end opens a channel of its own", () => {
+    connection().ondatachannel?.();
+    expect(told).toStrictEqual([{ type: "LinkBroke", link: 7, code: "unexpected" }]);
+  });
+
+  it("tells at once of room that is left after sending, and later of more", () => {
+    const [, data] = channels();
+    const frame = { want: 1, offset: 0, payload: new Uint8Array(4) };
+    data.bufferedAmount = 12;
+    links.send([{ type: "SendFrame", link: 7, frame }]);
+    expect(told).toStrictEqual([{ type: "LinkDrained", link: 7, buffered: 12 }]);
+    data.bufferedAmount = LOW_WATER + 1;
+    links.send([{ type: "SendFrame", link: 7, frame }]);
+    expect(told).toHaveLength(1);
+    data.bufferedAmount = LOW_WATER;
+    data.onbufferedamountlow?.();
+    expect(told.at(-1)).toStrictEqual({ type: "LinkDrained", link: 7, buffered: LOW_WATER });
+    expect(data.bufferedAmountLowThreshold).toBe(LOW_WATER);
+  });
+
+  it("is over when a channel closes, when the connection fails, or can't be written to", async () => {
+    channels()[0].onclose?.();
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "closed" }]);
+    await open();
+    connection().becomes("failed");
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "failed" }]);
+    await open();
+    channels()[0].readyState = "closed";
+    links.send([{ type: "TellLink", link: 7, message: { type: "cancel", want: 1 } }]);
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "closed" }]);
+  });
+
+  it("may be without its network for a moment, no longer", () => {
+    connection().becomes("disconnected");
+    vi.advanceTimersByTime(4_000);
+    connection().becomes("connected");
+    vi.advanceTimersByTime(60_000);
+    expect(told).toStrictEqual([]);
+    connection().becomes("disconnected");
+    vi.advanceTimersByTime(5_000);
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "closed" }]);
+  });
+
+  it("lets the last words leave when it is closed, and says nothing more", () => {
+    const [control] = channels();
+    links.send([{ type: "TellLink", link: 7, message: { type: "bye", code: null, detail: "" } }]);
+    links.act({ type: "CloseLink", link: 7 });
+    expect(control.sent).toHaveLength(1);
+    expect(connection().close).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1_000);
+    expect(connection().close).toHaveBeenCalledOnce();
+    expect(control.onmessage).toBeNull();
+    expect(told).toStrictEqual([]);
+  });
+
+  it("is dropped at once with its page, and the node hears of it", () => {
+    links.drop();
+    expect(connection().close).toHaveBeenCalledOnce();
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "closed" }]);
+  });
+});

@@ -1,0 +1,87 @@
+/** Manifests and hash lists: what is too long, too late or no manifest is nothing. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Endpoint } from "../src/endpoint";
+import { fetchHashes, fetchPage } from "../src/manifests";
+
+const endpoint = Endpoint.of("https://cdn.example/p2pcdn.js");
+const PAGE = {
+  type: "rendition",
+  version: 1,
+  site: "pk_demo",
+  content: "00112233445566778899aabbccddeeff",
+  rendition: "x.m3u8",
+  chunk_size: 65_536,
+  live: false,
+  time: 1,
+  first: 0,
+  last: -1,
+  segments: [],
+};
+const fetched = vi.fn<typeof fetch>();
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.stubGlobal("fetch", fetched);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.resetAllMocks();
+});
+
+describe("a page", () => {
+  it("is asked for by the sequence that it is to hold", async () => {
+    fetched.mockResolvedValueOnce(Response.json({ ...PAGE, last: 0 }));
+    expect(await fetchPage(endpoint, "x.m3u8", 7)).toMatchObject({ rendition: "x.m3u8" });
+    const asked = fetched.mock.lastCall?.[0] as URL;
+    expect(asked.href).toBe("https://cdn.example/manifest/x.m3u8?at=7");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each([
+    ["an error", () => new Response("no", { status: 404 })],
+    ["no JSON", () => new Response("no")],
+    ["no manifest", () => Response.json({ type: "rendition" })],
+    ["a presentation's manifest", () => Response.json({ ...PAGE, type: "presentation" })],
+    ["too long", () => Response.json({ ...PAGE, more: "x".repeat(300_000) })],
+  ])("is nothing if the answer is %s", async (_, answer) => {
+    fetched.mockResolvedValueOnce(answer());
+    expect(await fetchPage(endpoint, "x.m3u8", 7)).toBeUndefined();
+  });
+
+  it("is nothing if the origin can't be reached", async () => {
+    fetched.mockRejectedValueOnce(new TypeError("Failed to fetch"));
+    expect(await fetchPage(endpoint, "x.m3u8", 7)).toBeUndefined();
+  });
+
+  it("is nothing after eight seconds", async () => {
+    fetched.mockImplementationOnce(
+      (_, init) =>
+        new Promise((_, reject) => {
+          init?.signal?.addEventListener("abort", () => {
+            reject(new Error("aborted"));
+          });
+        }),
+    );
+    const page = fetchPage(endpoint, "x.m3u8", 7);
+    vi.advanceTimersByTime(8_000);
+    expect(await page).toBeUndefined();
+  });
+});
+
+describe("hashes", () => {
+  it("are bytes, as they are", async () => {
+    fetched.mockResolvedValueOnce(new Response(new Uint8Array([1, 2, 3])));
+    const hashes = await fetchHashes(endpoint, "x.m3u8", [3, 9]);
+    expect(hashes).toStrictEqual(new Uint8Array([1, 2, 3]));
+    const asked = fetched.mock.lastCall?.[0] as URL;
+    expect(asked.href).toBe("https://cdn.example/manifest/x.m3u8?hashes=3-9");
+  });
+
+  it("are nothing beyond their bound", async () => {
+    fetched.mockResolvedValueOnce(new Response(new Uint8Array(2_097_153)));
+    expect(await fetchHashes(endpoint, "x.m3u8", [3, 9])).toBeUndefined();
+  });
+});

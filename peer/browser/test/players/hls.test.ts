@@ -1,0 +1,325 @@
+/** hls.js as a player of ours, by a make-believe hls.js. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Endpoint } from "../../src/endpoint";
+import { fetchSource } from "../../src/http-source";
+import { HlsPlayer } from "../../src/players/hls";
+import type {
+  Fragment,
+  Hls,
+  HlsConfig,
+  LevelDetails,
+  LoaderClass,
+  LoaderContext,
+  LoadStats,
+} from "../../src/players/hls-types";
+import type { Session } from "../../src/session";
+
+const MEDIA = "https://cdn.example/media/demo";
+const PLAYLIST = `${MEDIA}/480p.m3u8`;
+const RENDITION = "demo/480p.m3u8";
+
+/** hls.js's own loader is known by this method. */
+class PlainLoader {
+  openAndSendXhr(): this {
+    return this;
+  }
+}
+
+/** One of a page. */
+class OwnLoader extends PlainLoader {}
+const theirs = OwnLoader as unknown as LoaderClass;
+
+function stats(end = 0): LoadStats {
+  const loading = { start: 0, first: 0, end };
+  return { aborted: false, loaded: 100, total: 100, bwEstimate: 0, loading };
+}
+
+function fragment(sn: number, more: Partial<Fragment> = {}): Fragment {
+  const url = `${MEDIA}/seg${sn}.ts`;
+  const place = { type: "main", start: (sn - 10) * 2, duration: 2, url, baseurl: PLAYLIST };
+  return { sn, ...place, stats: stats(), ...more };
+}
+
+function details(more: Partial<LevelDetails> = {}): LevelDetails {
+  const fragments = [10, 11, 12, 13].map((sn) => fragment(sn));
+  return { url: PLAYLIST, live: false, startSN: 10, endSN: 13, fragments, ...more };
+}
+
+/** A media element that has buffered these spans of seconds. */
+class FakeMedia extends EventTarget {
+  currentTime = 0;
+  playbackRate = 1;
+  spans: [number, number][] = [];
+
+  get buffered(): unknown {
+    const { spans } = this;
+    return {
+      length: spans.length,
+      start: (at: number) => spans[at]?.[0],
+      end: (at: number) => spans[at]?.[1],
+    };
+  }
+}
+
+type Listener = (event: string, data: unknown) => void;
+
+class FakeHls {
+  url: string | null = null;
+  media: FakeMedia | null = null;
+  levels: { details?: LevelDetails }[] = [];
+  loadLevel = 0;
+  liveSyncPosition: number | null = null;
+  bandwidthEstimate = 500_000;
+  readonly config: Partial<HlsConfig> = { loader: PlainLoader as unknown as LoaderClass };
+  readonly listeners = new Map<string, Listener>();
+
+  on = (event: string, listener: Listener): unknown => this.listeners.set(event, listener);
+  off = (event: string): unknown => this.listeners.delete(event);
+  tell(event: string, data?: unknown): void {
+    this.listeners.get(event)?.(event, data);
+  }
+}
+
+const endpoint = Endpoint.of("https://cdn.example/p2pcdn.js");
+const session = {
+  rendition: (url: string) => endpoint.rendition(url),
+  load: vi.fn(),
+  introduce: vi.fn(),
+  moved: vi.fn(),
+  started: vi.fn(),
+  earlier: vi.fn(),
+  destroy: vi.fn(),
+};
+let hls: FakeHls;
+let player: HlsPlayer;
+
+function join(): void {
+  player = new HlsPlayer(hls as unknown as Hls);
+  player.join(session as unknown as Session);
+}
+
+function play(time: number, ...spans: [number, number][]): FakeMedia {
+  const media = new FakeMedia();
+  media.currentTime = time;
+  media.spans = spans;
+  hls.media = media;
+  hls.tell("hlsMediaAttached");
+  return media;
+}
+
+beforeEach(() => {
+  vi.clearAllMocks();
+  hls = new FakeHls();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe("joining", () => {
+  it("puts our loader in, and takes it out again", () => {
+    join();
+    const ours = hls.config.fLoader;
+    expect(ours).toBeDefined();
+    player.release();
+    expect(hls.config.fLoader).toBeUndefined();
+    expect(hls.listeners.size).toBe(0);
+  });
+
+  it("puts a page's own fragment loader back", () => {
+    hls.config.fLoader = theirs;
+    join();
+    expect(hls.config.fLoader).not.toBe(theirs);
+    player.release();
+    expect(hls.config.fLoader).toBe(theirs);
+  });
+
+  it("leaves a loader alone that the page put in after us", () => {
+    join();
+    hls.config.fLoader = theirs;
+    player.release();
+    expect(hls.config.fLoader).toBe(theirs);
+  });
+
+  it("takes into account what there is already", () => {
+    hls.url = `${MEDIA}/index.m3u8`;
+    const loaded = fragment(10, { stats: stats(5) });
+    const untouched = fragment(11, { hasStats: false });
+    const foreign = fragment(12, { stats: stats(5), baseurl: "https://other.example/x.m3u8" });
+    hls.levels = [{}, { details: details({ fragments: [loaded, untouched, foreign, null] }) }];
+    hls.loadLevel = 1;
+    join();
+    expect(session.load).toHaveBeenCalledExactlyOnceWith(hls.url);
+    expect(session.introduce).toHaveBeenCalledExactlyOnceWith(RENDITION, 10);
+    expect(session.earlier).toHaveBeenCalledExactlyOnceWith(100);
+    hls.tell("hlsFragLoaded", { frag: loaded });
+    expect(session.earlier).toHaveBeenCalledOnce();
+  });
+});
+
+describe("what hls.js tells", () => {
+  beforeEach(() => {
+    join();
+  });
+
+  it("begins with something to play", () => {
+    hls.tell("hlsManifestLoading", { url: "a.m3u8" });
+    expect(session.load).toHaveBeenCalledExactlyOnceWith("a.m3u8");
+  });
+
+  it("introduces a rendition at the play head", () => {
+    hls.levels = [{ details: details() }];
+    play(4.5, [4, 6]);
+    hls.tell("hlsLevelLoaded", { details: details() });
+    expect(session.introduce).toHaveBeenCalledExactlyOnceWith(RENDITION, 12);
+    expect(session.moved).toHaveBeenCalled();
+  });
+
+  it("says when the first picture is there", () => {
+    const media = play(0);
+    media.dispatchEvent(new Event("loadeddata"));
+    expect(session.started).toHaveBeenCalledOnce();
+    player.release();
+    media.dispatchEvent(new Event("loadeddata"));
+    expect(session.started).toHaveBeenCalledOnce();
+  });
+
+  it("ends with the player, after the player's own loaders", async () => {
+    hls.tell("hlsDestroying");
+    expect(session.destroy).not.toHaveBeenCalled();
+    await Promise.resolve();
+    expect(session.destroy).toHaveBeenCalledOnce();
+  });
+
+  it("never comes back to it as an error of ours", () => {
+    session.load.mockImplementationOnce(() => {
+      throw new Error("ours");
+    });
+    expect(() => {
+      hls.tell("hlsManifestLoading", { url: "a.m3u8" });
+    }).not.toThrow();
+    expect(session.destroy).toHaveBeenCalledOnce();
+  });
+
+  it("of what was on its way before us is counted once it is there", () => {
+    const frag = fragment(10, { stats: stats(5) });
+    hls.tell("hlsFragLoaded", { frag });
+    hls.tell("hlsFragLoaded", { frag });
+    expect(session.earlier).toHaveBeenCalledOnce();
+    const ours = fragment(11, { stats: stats(5) });
+    player.own(ours.stats);
+    hls.tell("hlsFragLoaded", { frag: ours });
+    expect(session.earlier).toHaveBeenCalledOnce();
+  });
+});
+
+describe("whereabouts", () => {
+  beforeEach(() => {
+    join();
+    hls.levels = [{ details: details() }];
+  });
+
+  it("are unknown without a playlist, or with one of somebody else", () => {
+    hls.loadLevel = -1;
+    expect(player.whereabouts()).toBeUndefined();
+    hls.loadLevel = 0;
+    hls.levels = [{ details: details({ url: "https://other.example/x.m3u8" }) }];
+    expect(player.whereabouts()).toBeUndefined();
+  });
+
+  it("are at the beginning before anything is buffered", () => {
+    play(0);
+    const whereabouts = { rendition: RENDITION, head: 10, last: 13, buffer: 0, live: false };
+    expect(player.whereabouts()).toStrictEqual(whereabouts);
+  });
+
+  it("are where a live stream is to be joined before it is", () => {
+    hls.levels = [{ details: details({ live: true }) }];
+    hls.liveSyncPosition = 4;
+    expect(player.whereabouts()).toMatchObject({ head: 12, live: true });
+  });
+
+  it("count what is buffered without a gap that would stop the player", () => {
+    play(3, [0, 5], [5.4, 7], [8, 10]);
+    expect(player.whereabouts()).toMatchObject({ head: 11, buffer: 4 });
+    play(3, [6, 10]);
+    expect(player.whereabouts()).toMatchObject({ buffer: 0 });
+  });
+
+  it("stay within the playlist", () => {
+    play(1_000, [999, 1_001]);
+    expect(player.whereabouts()).toMatchObject({ head: 13 });
+  });
+});
+
+describe("a fragment", () => {
+  beforeEach(() => {
+    join();
+    hls.tell("hlsLevelLoaded", { details: details() });
+  });
+
+  const context = (frag: Fragment, more: Partial<LoaderContext> = {}): LoaderContext => ({
+    url: frag.url,
+    responseType: "arraybuffer",
+    frag,
+    ...more,
+  });
+
+  it("is a segment that peers may have", () => {
+    const wanted = player.wanted(context(fragment(12)));
+    expect(wanted).toStrictEqual({ rendition: RENDITION, sequence: 12 });
+    expect(player.wanted(context(fragment(12, { type: "audio" })))).toBeDefined();
+  });
+
+  it.each([
+    ["an init segment", { sn: "initSegment" }, {}],
+    ["subtitles", { type: "subtitle" }, {}],
+    ["a part of a segment", {}, { part: {} }],
+    ["an encrypted init section", {}, { resetIV: true }],
+    ["media of somebody else", { baseurl: "https://other.example/x.m3u8" }, {}],
+  ])("is none if it is %s", (_, frag, more) => {
+    expect(player.wanted(context(fragment(12, frag), more))).toBeUndefined();
+  });
+
+  it("is due when the play head gets there", () => {
+    expect(player.within(fragment(13))).toBe(0);
+    const media = play(1, [0, 2]);
+    expect(player.within(fragment(13))).toBe(5);
+    media.playbackRate = 2;
+    expect(player.within(fragment(13))).toBe(2.5);
+    media.playbackRate = 0.5;
+    expect(player.within(fragment(13))).toBe(5);
+    media.currentTime = 100;
+    expect(player.within(fragment(13))).toBe(0);
+  });
+
+  it("lies where the playlist says", () => {
+    const ranged = fragment(11, { byteRangeStartOffset: 500, byteRangeEndOffset: 900 });
+    hls.tell("hlsLevelLoaded", { details: details({ fragments: [null, ranged] }) });
+    const key = { rendition: RENDITION, sequence: 11 };
+    expect(player.locate(key)).toStrictEqual({ url: ranged.url, offset: 500, whole: false });
+    expect(player.locate({ ...key, sequence: 12 })).toBeUndefined();
+    hls.tell("hlsLevelLoaded", { details: details() });
+    expect(player.locate(key)).toMatchObject({ offset: 0, whole: true });
+  });
+});
+
+describe("requests", () => {
+  const key = { rendition: RENDITION, sequence: 11 };
+
+  it("are made by fetch where nothing tells them from hls.js's own", () => {
+    join();
+    expect(player.source(key)).toBe(fetchSource);
+  });
+
+  it.each([
+    ["a set-up of the page's", { xhrSetup: () => undefined }],
+    ["a loader of the page's", { loader: theirs }],
+    ["a fragment loader of the page's", { fLoader: theirs }],
+  ])("are made by %s where there is one", (_, config) => {
+    Object.assign(hls.config, config);
+    join();
+    expect(player.source(key)).not.toBe(fetchSource);
+  });
+});
