@@ -19,6 +19,7 @@ async function copySnippet() {
 }
 
 document.querySelector(`nav [data-kind=${kind}]`)?.setAttribute("aria-current", "page");
+byId("ahead").hidden = kind === "live";
 byId("another").setAttribute("href", location.href);
 show("snippet", `<script defer src="${location.origin}/p2pcdn.js" data-site="pk_demo"></script>`);
 byId("copy").addEventListener("click", () => void copySnippet());

@@ -54,7 +54,7 @@ function showCut(cut) {
   show(
     "hint",
     cut
-      ? "The origin answers nothing now. Who has linked peers plays on with what they hold; a window that is opened now gets nothing to start with."
+      ? "The origin answers nothing now. Windows with links play on; a new one has nothing to start with."
       : "The origin answers again.",
   );
 }
