@@ -5,8 +5,6 @@ The usual exchanges are told by the scenarios; here are the edges.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,8 +121,12 @@ def test_what_is_no_greeting_of_ours_ends_the_link(hello: LinkMessage, code: Err
 
 def test_what_comes_after_the_end_is_not_heard() -> None:
     link = link_at(0.0)
+    link.announce(Have, {SEGMENT: [0]}, 0.0)
+    link.announce(Have, {SEGMENT: [1]}, 0.0)
+    said(link)
     link.receive(Bye(), 0.0)
     assert link.take_events() == [Ended("closed")]
+    assert link.timer_at() is None
     link.receive(Have(()), 0.0)
     link.end("failed")
     link.closed("failed")
@@ -286,7 +288,7 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
     now = 0.0
     link = link_at(now)
     patience = []
-    for _ in range(6):
+    for _ in range(5):
         link.want(KEY, 100, now)
         at = link.timer_at()
         assert at is not None
@@ -294,14 +296,23 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
         now = at
         link.on_timer(now)
         link.receive(Gone(()), now)  # it is there, only slow
-    assert patience[0] == LEAST_PATIENCE
-    assert all(after >= before - 1e-9 for before, after in pairwise(patience))
-    assert patience[-1] == pytest.approx(MOST_PATIENCE)
+    twice, again = 2 * LEAST_PATIENCE, 4 * LEAST_PATIENCE
+    assert patience == pytest.approx([LEAST_PATIENCE, twice, again, MOST_PATIENCE, MOST_PATIENCE])
     for _ in range(20):  # a fast answer, again and again
         link.want(KEY, 1, now)
         link.receive(Frame(link._next_want - 1, 0, b"x"), now + 0.01)
     link.want(KEY, 1, now)
     assert link.timer_at() == pytest.approx(now + LEAST_PATIENCE)
+
+
+def test_patience_follows_what_is_usual() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 1, now)
+    link.receive(Frame(0, 0, b"x"), now + 1.0)  # LEAST_PATIENCE / 3 was expected: a quarter counts
+    link.want(KEY, 1, now)
+    usual = LEAST_PATIENCE / 3
+    assert link.timer_at() == pytest.approx(now + 3 * (usual + (1.0 - usual) / 4))
 
 
 def silences(link: Link, times: int, now: float) -> float:
@@ -362,12 +373,15 @@ def test_what_they_want_is_sent_up_to_the_high_water() -> None:
 
 def test_who_wants_too_much_is_told_that_we_are_busy() -> None:
     link = link_at(0.0)
-    numbers = range(QUEUE // CHUNK_SIZE + 2)
-    for number in numbers:
+    *accepted, last = range(QUEUE // CHUNK_SIZE + 2)
+    for number in [*accepted, last]:
         link.supply(number, CHUNK)
-    assert [out.message for out in link.take_messages() if isinstance(out, TellLink)] == [
-        Busy(numbers[-1], BUSY_WAIT)
-    ]
+    out = link.take_messages()
+    assert [o.message for o in out if isinstance(o, TellLink)] == [Busy(last, BUSY_WAIT)]
+    for _ in accepted:
+        link.drained(0)
+        out += link.take_messages()
+    assert {o.frame.want for o in out if isinstance(o, SendFrame)} == set(accepted)
 
 
 def test_so_many_wants_may_be_open() -> None:
