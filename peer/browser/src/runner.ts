@@ -19,7 +19,7 @@ import type {
 } from "./core/ports";
 import { matches } from "./digest";
 import type { Endpoint } from "./endpoint";
-import type { SourceReason } from "./errors";
+import type { ErrorCode, SourceReason } from "./errors";
 import { Links } from "./links";
 import { fetchHashes, fetchPage } from "./manifests";
 import type { Meters, Outcome } from "./meters";
@@ -33,6 +33,9 @@ import type { RenditionManifest } from "./wire/manifest";
 
 /** Milliseconds before each new attempt to learn what the content is. */
 const INTRODUCTIONS = [1_000, 4_000, 16_000];
+
+/** Refusals that will be the same tomorrow. */
+const HOPELESS = new Set<ErrorCode>(["unknown_site", "unsupported_protocol"]);
 
 /** Inputs that wait for the node, beyond which segments are not kept for it. */
 const MOST_EARLY = 12;
@@ -212,6 +215,7 @@ export class Runner {
     this._content = content;
     this._node = new Node({ site, content, client: "browser" }, seconds());
     const { p2p, upload } = this._permit;
+    if (p2p) this._socket.open();
     const early = this._inbox;
     this._inbox = [];
     this._receive({ type: "Allow", p2p, upload });
@@ -232,8 +236,10 @@ export class Runner {
   /** Keeps what comes before there is a node for it. */
   private _keep(input: Input): void {
     if (input.type === "TrackerDown") {
-      // What that socket said is void; the next one begins anew.
+      // What that socket said is void. The tracker waits a few seconds for us to join; until we
+      // know what, there is no point in trying again.
       this._inbox = this._inbox.filter(({ type }) => type !== "TrackerSays");
+      this._socket.close();
     } else {
       this._inbox.push(input);
     }
@@ -366,8 +372,8 @@ export class Runner {
         this._links.act(event);
         break;
       case "TrackerRefused":
-        this._socket.close(event.retryAfter ?? undefined);
-        this._receive({ type: "TrackerDown" });
+        if (HOPELESS.has(event.code)) this._socket.close();
+        else this._socket.drop(event.retryAfter);
         this._options.notice(event);
         break;
       case "Entered":

@@ -40,12 +40,19 @@ export class TrackerSocket {
     if (this._socket?.readyState === WebSocket.OPEN) this._socket.send(encode(message));
   }
 
-  /** Closes it; what was said before still leaves. `retryAfter` is in seconds. */
-  close(retryAfter?: number): void {
+  /** Closes it; what was said before still leaves. */
+  close(): void {
     clearTimeout(this._timer);
-    this._wanted = retryAfter !== undefined;
+    this._wanted = false;
     this._part();
-    if (retryAfter !== undefined) this._later(retryAfter * 1_000);
+  }
+
+  /** Closes it and comes back: not before `retryAfter` seconds, if the tracker named some. */
+  drop(retryAfter: number | null = null): void {
+    this._part();
+    this._tell({ type: "TrackerDown" });
+    if (this._wanted) this._later(Math.max(this._pause, (retryAfter ?? 0) * 1_000));
+    this._pause = Math.min(this._pause * 2, LAST_PAUSE);
   }
 
   private _connect(): void {
@@ -63,7 +70,7 @@ export class TrackerSocket {
     };
     socket.onclose = () => {
       if (performance.now() - since > STABLE) this._pause = FIRST_PAUSE;
-      this._lost();
+      this.drop();
     };
   }
 
@@ -73,20 +80,14 @@ export class TrackerSocket {
       if (typeof text !== "string" || text.length > LONGEST) throw new RangeError();
       message = decodeFromTracker(text);
     } catch {
-      this._lost(); // it does not speak our language; maybe it will after an update
+      this.drop(); // it does not speak our language; maybe it will after an update
       return;
     }
     this._tell({ type: "TrackerSays", message });
   }
 
-  private _lost(): void {
-    this._part();
-    this._tell({ type: "TrackerDown" });
-    if (this._wanted) this._later(this._pause);
-    this._pause = Math.min(this._pause * 2, LAST_PAUSE);
-  }
-
   private _later(pause: number): void {
+    clearTimeout(this._timer);
     this._timer = self.setTimeout(
       () => {
         if (this._wanted && !this._socket) this._connect();

@@ -274,7 +274,7 @@ describe("an open link", () => {
     expect(data.bufferedAmountLowThreshold).toBe(LOW_WATER);
   });
 
-  it("is over when a channel closes, when the connection fails, or can't be written to", async () => {
+  it("is over when a channel closes or can not be written to, or the connection fails", async () => {
     channels()[0].onclose?.();
     expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "closed" }]);
     await open();

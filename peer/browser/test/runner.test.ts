@@ -223,12 +223,50 @@ describe("the beginning", () => {
     expect(FakeSocket.last?.closed).toBe(true);
   });
 
+  it("tries the tracker again only when there is something to join", async () => {
+    const socket = FakeSocket.last;
+    socket?.says(WELCOME);
+    socket?.onclose?.();
+    expect(FakeSocket.last).toBe(socket);
+    await introduced();
+    expect(FakeSocket.last).not.toBe(socket);
+  });
+
   it("takes no manifest of another rendition", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     origin.mockImplementationOnce(() => Response.json({ ...page(), rendition: "other.m3u8" }));
     await runner.introduce(RENDITION, 0);
     FakeSocket.last?.says(WELCOME);
     expect(FakeSocket.last?.sent).toStrictEqual([]);
+    vi.useRealTimers();
+  });
+});
+
+describe("a tracker", () => {
+  const refusal = (code: string): unknown => ({ type: "error", code, detail: "", fatal: true });
+
+  beforeEach(introduced);
+
+  it("that refuses us for now is asked again", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const socket = FakeSocket.last;
+    socket?.says(WELCOME);
+    socket?.says(refusal("draining"));
+    expect(socket?.closed).toBe(true);
+    vi.advanceTimersByTime(2_000);
+    expect(FakeSocket.last).not.toBe(socket);
+    expect(notice).toHaveBeenLastCalledWith(expect.objectContaining({ code: "draining" }));
+    vi.useRealTimers();
+  });
+
+  it("that will never have us is left in peace", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const socket = FakeSocket.last;
+    socket?.says(WELCOME);
+    socket?.says(refusal("unknown_site"));
+    expect(socket?.closed).toBe(true);
+    vi.advanceTimersByTime(1_000_000);
+    expect(FakeSocket.last).toBe(socket);
     vi.useRealTimers();
   });
 });

@@ -113,12 +113,25 @@ describe("a socket that is lost", () => {
   });
 
   it("comes back when it was told to, not earlier", () => {
-    tracker.close(30);
+    tracker.drop(30);
     expect(socket(0).closed).toBe(true);
+    expect(told).toStrictEqual([{ type: "TrackerDown" }]);
     vi.advanceTimersByTime(30_000);
     expect(FakeSocket.made).toHaveLength(1);
     vi.advanceTimersByTime(15_000);
     expect(FakeSocket.made).toHaveLength(2);
+  });
+
+  it("comes back with patience when it was told nothing", () => {
+    for (let at = 0; at < 4; at++) {
+      tracker.drop();
+      vi.advanceTimersToNextTimer();
+    }
+    tracker.drop(null);
+    vi.advanceTimersByTime(16_000);
+    expect(FakeSocket.made).toHaveLength(5);
+    vi.advanceTimersByTime(8_000);
+    expect(FakeSocket.made).toHaveLength(6);
   });
 
   it("is not asked for again where the page may not open it", () => {
