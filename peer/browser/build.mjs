@@ -18,7 +18,7 @@ import { generateDtsBundle } from "dts-bundle-generator";
 import { build } from "esbuild";
 import { minify } from "terser";
 
-/** The promise to site owners; p2p-media-loader takes 45 KB. */
+/** What a page may be asked to load; p2p-media-loader takes 45 KB. */
 const GZIP_LIMIT = 24 * 1024;
 
 const here = dirname(fileURLToPath(import.meta.url));
