@@ -31,10 +31,11 @@ import m3u8
 
 from origin.synth.presentation import SynthesisError, read_segments, require_own
 
-WINDOW = 6
-"""Segments in the playlist: 12 s; players begin three from its end (RFC 8216, 6.3.3)."""
+WINDOW = 10
+"""Segments in the playlist: 20 s. Players begin three from its end (RFC 8216, 6.3.3), and may fall
+behind on a busy machine."""
 
-KEPT_WINDOWS = 2
+KEPT_WINDOWS = 3
 """How many times that stay on disk. A segment that has left the playlist is still asked for by
 viewers that read it there (RFC 8216, 6.2.2)."""
 
