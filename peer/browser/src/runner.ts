@@ -75,7 +75,6 @@ export interface RunnerOptions {
 
 export class Runner {
   private _node: Node | undefined;
-  private _content = "";
   private _permit: Permit = { p2p: false, upload: false, hostOnly: false };
   private _stun: string | null | undefined;
   private _inbox: Input[] = [];
@@ -212,7 +211,6 @@ export class Runner {
     if (this._over) return;
     const { content, rendition } = page;
     const site = this._options.site ?? page.site;
-    this._content = content;
     this._node = new Node({ site, content, client: "browser" }, seconds());
     const { p2p, upload } = this._permit;
     if (p2p) this._socket.open();
@@ -396,7 +394,7 @@ export class Runner {
 
   /** An answer to `FetchManifest`: only a page of what was asked for counts as one. */
   private _page(rendition: string, page: RenditionManifest | undefined): void {
-    const fits = page?.rendition === rendition && page.content === this._content;
+    const fits = page?.rendition === rendition;
     this._receive(fits ? { type: "ManifestArrived", page } : { type: "ManifestFailed", rendition });
   }
 

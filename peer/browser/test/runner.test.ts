@@ -242,6 +242,22 @@ describe("the beginning", () => {
   });
 });
 
+describe("a manifest", () => {
+  it("of another content is as good as none, later on, too", async () => {
+    await introduced();
+    const content = CONTENT.replace("0", "f");
+    origin.mockImplementationOnce(() => Response.json({ ...page(), content }));
+    player.where = { ...player.where, head: 70, last: 80 };
+    origin.mockClear();
+    runner.moved();
+    await vi.waitFor(() => {
+      expect(origin).toHaveBeenCalled();
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(crashed).not.toHaveBeenCalled();
+  });
+});
+
 describe("a tracker", () => {
   const refusal = (code: string): unknown => ({ type: "error", code, detail: "", fatal: true });
 

@@ -299,6 +299,9 @@ describe("whatever else", () => {
     session.ready = false;
     loader.load(CONTEXT, CONFIG, heard);
     expect(inner.context).toBe(CONTEXT);
+    heard.onSuccess.mockImplementationOnce(({ data }) => {
+      structuredClone(data, { transfer: [data as ArrayBuffer] }); // as to hls.js's worker
+    });
     inner.succeed(5_000);
     await settle();
     expect(heard.onSuccess).toHaveBeenCalledOnce();

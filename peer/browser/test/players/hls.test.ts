@@ -284,6 +284,8 @@ describe("a fragment", () => {
 
   it("is due when the play head gets there", () => {
     expect(player.within(fragment(13))).toBe(0);
+    play(0);
+    expect(player.within(fragment(13))).toBe(0);
     const media = play(1, [0, 2]);
     expect(player.within(fragment(13))).toBe(5);
     media.playbackRate = 2;

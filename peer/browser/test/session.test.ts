@@ -1,0 +1,241 @@
+/** One player's stay: contents come and go, and the figures stay. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { choose } from "../src/consent";
+import { Meters } from "../src/meters";
+import type { Options } from "../src/options";
+import type { Player } from "../src/player";
+import type { Permit, RunnerOptions } from "../src/runner";
+import { Session, type Shared } from "../src/session";
+import { noFigures, Stopwatch, type Figures } from "../src/stats";
+import { supported } from "../src/support";
+
+/** A runner that only notes what it is told. */
+class FakeRunner {
+  static made: FakeRunner[] = [];
+  permits: Permit[] = [];
+  moved = vi.fn();
+  part = vi.fn();
+  resume = vi.fn();
+  close = vi.fn();
+  introduce = vi.fn(() => Promise.resolve());
+  loaded = vi.fn(() => this.ready);
+  ready = true;
+  now: Partial<Figures> = {};
+
+  constructor(readonly options: RunnerOptions) {
+    FakeRunner.made.push(this);
+  }
+
+  allow = (permit: Permit): unknown => this.permits.push(permit);
+  figures = (): Figures => ({ ...noFigures(), ...this.now });
+}
+
+vi.mock("../src/runner", () => ({
+  Runner: vi.fn(function (options: RunnerOptions) {
+    return new FakeRunner(options);
+  }),
+}));
+vi.mock("../src/support", () => ({ supported: vi.fn(() => true) }));
+
+const FILM = "https://cdn.example/media/film/index.m3u8";
+const OTHER = "https://cdn.example/media/other/index.m3u8";
+const KEY = { rendition: "film/480p.m3u8", sequence: 3 };
+
+const shared = { meters: new Meters(), stopwatch: new Stopwatch(), ended: vi.fn() };
+const player = { release: vi.fn() };
+let session: Session;
+
+function begin(options: Options = { endpoint: "https://cdn.example/p2pcdn.js" }): Session {
+  const on = player as unknown as Player;
+  session = new Session(on, options, shared satisfies Shared);
+  return session;
+}
+
+function runner(number = 0): FakeRunner {
+  const found = FakeRunner.made[number];
+  if (!found) throw new Error(`no runner ${number}`);
+  return found;
+}
+
+function heard(type: string): unknown[] {
+  const details: unknown[] = [];
+  session.addEventListener(type, (event) => details.push((event as CustomEvent).detail));
+  return details;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  vi.stubGlobal("self", globalThis);
+  vi.stubGlobal("location", { href: "https://page.example/" });
+  vi.stubGlobal("localStorage", undefined);
+  vi.clearAllMocks();
+  FakeRunner.made = [];
+  choose("any");
+  begin();
+});
+afterEach(() => {
+  session.destroy();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("a content", () => {
+  it("has a runner from the moment that it is to be played", () => {
+    session.load(FILM);
+    expect(runner().permits).toStrictEqual([{ p2p: true, upload: true, hostOnly: false }]);
+    session.load(FILM);
+    expect(FakeRunner.made).toHaveLength(1);
+  });
+
+  it("of somebody else has none", () => {
+    session.load("https://other.example/media/film/index.m3u8");
+    expect(FakeRunner.made).toHaveLength(0);
+    expect(session.ready).toBe(false);
+    const asker = { ready: vi.fn(), failed: vi.fn(), progress: vi.fn() };
+    session.demand(KEY, 0, asker);
+    expect(asker.failed).toHaveBeenCalledExactlyOnceWith("missing");
+  });
+
+  it("has none where peers are not possible", () => {
+    vi.mocked(supported).mockReturnValueOnce(false);
+    session.load(FILM);
+    expect(FakeRunner.made).toHaveLength(0);
+  });
+
+  it("has one as soon as a playlist is ours, wherever the first one was", () => {
+    session.load("https://other.example/index.m3u8");
+    session.introduce(KEY.rendition, 3);
+    expect(runner().introduce).toHaveBeenCalledExactlyOnceWith(KEY.rendition, 3);
+  });
+
+  it("is found by its address where no end point is named", () => {
+    session.destroy();
+    begin({}).load(FILM);
+    expect(runner().options.endpoint.base.href).toBe("https://cdn.example/");
+  });
+
+  it("that follows another gets a runner of its own, and the figures add up", () => {
+    session.load(FILM);
+    runner().now = { peerBytes: 5, links: 2 };
+    session.load(OTHER);
+    expect(runner(0).close).toHaveBeenCalledOnce();
+    runner(1).now = { peerBytes: 7, links: 1 };
+    expect(session.getStats()).toMatchObject({ peerBytes: 12, links: 1, sessions: 1 });
+  });
+});
+
+describe("what is allowed", () => {
+  it("can be switched at any time", () => {
+    session.load(FILM);
+    session.configure({ upload: false });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true, upload: false });
+    session.configure({ p2p: false });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false, upload: false });
+  });
+
+  it("is what the viewer allows, whatever the site says", () => {
+    session.load(FILM);
+    choose("off");
+    session.permit();
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
+    session.configure({ p2p: true });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
+    choose("lan");
+    session.permit();
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true, hostOnly: true });
+  });
+});
+
+describe("figures", () => {
+  it("count what went past the runner", async () => {
+    session.earlier(10);
+    session.counted(20, true);
+    const request = session.request(FILM);
+    request.arrived(30);
+    expect(session.getStats()).toMatchObject({ originBytes: 10, cacheBytes: 20, httpBytes: 40 });
+    request.broken();
+    await Promise.resolve();
+  });
+
+  it("count a segment once, by the runner if it takes it", () => {
+    const outcome = { cached: false, ttfb: 0, took: 1 };
+    session.load(FILM);
+    session.loaded(KEY, new Uint8Array(8), outcome);
+    expect(session.getStats().originBytes).toBe(0);
+    runner().ready = false;
+    session.loaded(KEY, new Uint8Array(8), outcome);
+    expect(session.getStats().originBytes).toBe(8);
+  });
+
+  it("are told every second, with the first start-up time", () => {
+    const told = heard("stats");
+    session.started(700.4);
+    session.started(900);
+    vi.advanceTimersByTime(2_000);
+    expect(told).toHaveLength(2);
+    expect(told[0]).toMatchObject({ startupMs: 700 });
+  });
+});
+
+describe("events", () => {
+  beforeEach(() => {
+    session.load(FILM);
+  });
+
+  it("tell of peers", () => {
+    const told = heard("peer");
+    const { notice } = runner().options;
+    notice({ type: "LinkUp", link: 4, peer: "00ff" });
+    notice({ type: "LinkDown", link: 4, reason: "closed" });
+    expect(told).toStrictEqual([
+      { peer: "00ff", up: true },
+      { peer: "00ff", up: false },
+    ]);
+  });
+
+  it("tell of what went wrong", () => {
+    const told = heard("error");
+    const { notice, crashed } = runner().options;
+    notice({ type: "ChunkRejected", key: KEY, chunk: 0, link: 1 });
+    notice({ type: "TrackerRefused", code: "unknown_site", retryAfter: null });
+    crashed(new Error("ours"));
+    expect(told).toStrictEqual([
+      { code: "integrity" },
+      { code: "unknown_site" },
+      { code: "internal" },
+    ]);
+  });
+
+  it("tell of segments that fall back", () => {
+    const told = heard("fallback");
+    session.fellBack(KEY);
+    expect(told).toStrictEqual([KEY]);
+  });
+});
+
+describe("the page", () => {
+  it("may go and come back", () => {
+    session.load(FILM);
+    session.hide();
+    expect(runner().part).toHaveBeenCalledOnce();
+    session.show();
+    expect(runner().resume).toHaveBeenCalledOnce();
+  });
+
+  it("may let go of the session, once and for all", () => {
+    session.load(FILM);
+    runner().now = { originBytes: 5, links: 3 };
+    session.destroy();
+    session.destroy();
+    expect(runner().close).toHaveBeenCalledOnce();
+    expect(player.release).toHaveBeenCalledOnce();
+    expect(shared.ended).toHaveBeenCalledOnce();
+    expect(session.getStats()).toMatchObject({ originBytes: 5, links: 0, sessions: 0 });
+    session.load(OTHER);
+    session.introduce(KEY.rendition, 1);
+    expect(FakeRunner.made).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
