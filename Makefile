@@ -32,11 +32,12 @@ help:
 demo: $(BUNDLE) $(VENV)/.installed
 	@$(BIN)/p2pcdn demo $(ARGS)
 
+# Two processes: what needs browsers runs in one, one after the other, and the rest beside it.
 .PHONY: test
 test: $(BUNDLE) $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.prepare
 	@cd $(BROWSER) && npm test --silent
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 .PHONY: check
 check: $(BROWSER)/node_modules/.installed $(VENV)/.installed-dev

@@ -46,7 +46,7 @@ def of_exception(request: web.Request, error: web.HTTPException) -> web.Response
     untold = f"{error.status}: {error.reason}"  # aiohttp's text where nobody gave one
     message = error.text or untold
     if message == untold:
-        message = f"{status.phrase}: {request.path}"
+        message = f"{status.phrase}: {request.path}."
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         message = f"{error.method} is not possible here, only {allowed}."

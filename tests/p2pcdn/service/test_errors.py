@@ -27,8 +27,8 @@ async def ask(error: Exception, method: str = "GET") -> Answer:
     ("error", "status", "code", "message"),
     [
         (web.HTTPNotFound(text="No file a."), 404, "not_found", "No file a."),
-        (web.HTTPNotFound(), 404, "not_found", "Not Found: /x"),
-        (web.HTTPForbidden(), 403, "forbidden", "Forbidden: /x"),
+        (web.HTTPNotFound(), 404, "not_found", "Not Found: /x."),
+        (web.HTTPForbidden(), 403, "forbidden", "Forbidden: /x."),
         (RemoteError(ErrorCode.MALFORMED, "no JSON"), 400, "malformed", "no JSON"),
         (RemoteError(ErrorCode.TOO_LARGE), 413, "too_large", "Request Entity Too Large."),
         (RemoteError(ErrorCode.TOO_FAST), 429, "too_fast", "Too Many Requests."),
@@ -67,7 +67,7 @@ async def test_a_redirect_is_no_error() -> None:
 async def test_what_is_not_there_and_what_is_not_possible() -> None:
     async with hosted(web.get("/x", hello)) as server, connected(server) as wire:
         wire.get("/none?q=1")
-        assert (await wire.answer()).error == ("not_found", "Not Found: /none")
+        assert (await wire.answer()).error == ("not_found", "Not Found: /none.")
         wire.send("DELETE /x HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = await wire.answer()
         assert answer.headers["Allow"] == "GET,HEAD"
