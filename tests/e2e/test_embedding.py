@@ -89,7 +89,7 @@ async def test_the_pages_own_set_up_of_requests_is_honoured(stage: Stage, conten
         if ".ts" in request.url:
             asked.append(request.url)
 
-    context = await stage.browser.new_context()
+    context = await stage.profile()
     context.on("request", note)
     async with (
         context,

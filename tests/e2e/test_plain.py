@@ -78,7 +78,7 @@ async def _some_at_a_time(viewers: Iterable[Coroutine[None, None, None]]) -> Non
     ids=["throws", "syntax", "empty"],
 )
 async def test_the_snippet_is_broken(stage: Stage, body: str) -> None:
-    context = await stage.browser.new_context()
+    context = await stage.profile()
     await context.route(
         "**/p2pcdn.js", lambda route: route.fulfill(content_type="text/javascript", body=body)
     )

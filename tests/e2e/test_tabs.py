@@ -18,8 +18,11 @@ async def test_eight_live_tabs_of_one_profile(stage: Stage, content: Path) -> No
             LiveFeed(content / "film" / "index.m3u8", content / "tabs")
         )
         live = replace(stage, media=f"{stage.server}/media/tabs/{feed.playlist.name}")
-        profile = await stack.enter_async_context(await stage.browser.new_context())
-        viewers = [await stack.enter_async_context(live.viewer(context=profile)) for _ in range(8)]
+        profile = await stack.enter_async_context(await stage.profile())
+        viewers = []
+        for _ in range(8):
+            viewers.append(await stack.enter_async_context(live.viewer(context=profile)))
+            await viewers[-1].plays(1)
         for viewer in viewers:
             await viewer.plays(16)
         for viewer in viewers:

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize
+
+VIEWPORT: ViewportSize = {"width": 360, "height": 200}
+"""Just the video: without a graphics card each pixel of each viewer costs."""
 
 PATIENCE = 30_000
 """Milliseconds that a condition may take on a busy machine."""
@@ -75,6 +78,10 @@ class Stage:
     media: str
     """URL of the multivariant playlist."""
 
+    async def profile(self) -> BrowserContext:
+        """A browser profile of its own."""
+        return await self.browser.new_context(viewport=VIEWPORT)
+
     def page_url(self, page: str = "page.html", **query: Any) -> str:
         values = {"media": self.media, "snippet": f"{self.server}/p2pcdn.js", **query}
         texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}
@@ -90,7 +97,7 @@ class Stage:
         **query: Any,
     ) -> AsyncIterator[Viewer]:
         """Open a page; ``before`` runs in it before anything else does."""
-        own = context or await self.browser.new_context()
+        own = context or await self.profile()
         tab = await own.new_page()
         console: list[str] = []
         tab.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
