@@ -14,7 +14,11 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.e2e.browser import FLAGS, UNTHROTTLED, find_chromium
 from tests.e2e.servers import Command, p2pcdn
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("browser"),  # one after the other with the end-to-end tests
+]
 
 PATIENCE = 30_000
 """Milliseconds that a condition may take on a busy machine."""
