@@ -65,10 +65,13 @@ export const fetchSource: Source = (request, sink) => {
   };
 };
 
-/** Chromium queues requests for one cacheable URL, unless they pass the cache by. */
-function cacheMode({ url, fresh }: RangeRequest): RequestCache {
+/**
+ * Chromium queues requests for one cacheable URL, those of a profile's other tabs too, unless they
+ * pass the cache by; and ranges, which several tabs may want of one segment, queue the longest.
+ */
+function cacheMode({ url, range, fresh }: RangeRequest): RequestCache {
   if (fresh) return "reload";
-  return underWay.has(url) ? "no-store" : "default";
+  return range || underWay.has(url) ? "no-store" : "default";
 }
 
 async function read(

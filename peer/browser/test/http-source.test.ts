@@ -149,6 +149,12 @@ describe("the browser's cache", () => {
     expect(modes()).toStrictEqual(["default", "no-store", "default"]);
   });
 
+  it("is passed by for ranges, for which other tabs may queue", () => {
+    fetched.mockResolvedValue(new Answer(206).response);
+    fetchSource({ url: `${URL}?part`, range: [0, 9], fresh: false }, sink);
+    expect(modes()).toStrictEqual(["no-store"]);
+  });
+
   it("is passed by when it gave something wrong", () => {
     fetched.mockResolvedValue(new Answer().response);
     fetchSource({ ...WHOLE, url: `${URL}?fresh`, fresh: true }, sink);
