@@ -157,6 +157,7 @@ def test_pauses_double_up_to_a_bound_and_begin_anew_after_a_success() -> None:
 def test_what_is_not_answered_has_failed() -> None:
     manifest = manifest_that_needs(0)
     manifest.take_events()
+    manifest.on_timer(NOW + ANSWER_TIMEOUT - 0.01)
     assert manifest.timer_at() == NOW + ANSWER_TIMEOUT
     manifest.on_timer(NOW + ANSWER_TIMEOUT)
     assert manifest.take_events() == []
@@ -187,6 +188,8 @@ def test_one_wrong_root_spoils_no_other_segment() -> None:
     manifest.receive(ManifestArrived(msgspec.structs.replace(page, segments=segments)), NOW)
     manifest.receive(hashes_of(0, 2), NOW)
     assert answer_checks(manifest) == [0, 2]
+    manifest.need([0, 1, 2], NOW + FIRST_PAUSE - 0.01)
+    assert asked(manifest) == []
     manifest.on_timer(NOW + FIRST_PAUSE)
     assert asked(manifest) == [FetchHashes("v", Span(1, 1))]
 

@@ -46,6 +46,7 @@ from p2pcdn.wire.tracker import (
     Prepared,
     SendAnswer,
     SendCandidate,
+    SendOffer,
     Taken,
     Unlinked,
     Unpaired,
@@ -203,6 +204,17 @@ def test_what_concerns_one_pairing_reaches_one_link() -> None:
     ]
 
 
+def test_an_offer_for_a_pairing_is_sent_once_and_candidates_after_it() -> None:
+    signaling = signaling_that_is_in()
+    hear(signaling, Invite(PAIRING, THEM))
+    (offer,) = signaling.take_events()
+    assert isinstance(offer, MakeOffer)
+    for _ in range(2):
+        signaling.receive(Described(offer.link, "offer"), NOW)
+    signaling.receive(CandidateFound(offer.link, "candidate", "0"), NOW)
+    assert told(signaling) == [SendOffer(PAIRING, "offer"), SendCandidate(PAIRING, "candidate")]
+
+
 def test_candidates_of_links_that_are_over_go_nowhere() -> None:
     signaling = signaling_that_is_in()
     link = link_that_connects(signaling)
@@ -257,6 +269,8 @@ def test_open_links_outlive_the_socket_without_their_pairing() -> None:
     signaling.receive(LinkOpened(link), NOW)
     signaling.receive(TrackerDown(), NOW)
     assert signaling.take_events() == [CloseLink(1)]
+    signaling.tell(Move(upload=True))
+    assert told(signaling) == [Linked(PAIRING, 0.0)], "nobody hears the rest"
     hear(signaling, WELCOME, Joined("1" * 16, 0))
     signaling.take_messages()
     signaling.over(link, "closed")
