@@ -30,6 +30,9 @@ const SILENCE = 5_000;
 /** Milliseconds that the last messages have for leaving. */
 const FAREWELL = 1_000;
 
+/** Messages that may come before both channels are open. */
+const MOST_EARLY = 64;
+
 export interface RtcOptions {
   readonly iceServers: RTCIceServer[];
   /** Only addresses of the local network, on both sides. */
@@ -41,6 +44,8 @@ export class RtcLink {
   private readonly _control: RTCDataChannel;
   private readonly _data: RTCDataChannel;
   private _described = false;
+  /** What one channel said before the other was open, too. */
+  private _early: Input[] | undefined = [];
   private _over = false;
   private _remote: Promise<unknown> = Promise.resolve();
   private _timer = 0;
@@ -157,10 +162,7 @@ export class RtcLink {
     const { _control: control, _data: data, number: link } = this;
     for (const channel of [control, data]) {
       channel.onopen = () => {
-        if (!this._open()) return;
-        clearTimeout(this._timer);
-        this._stopwatch.mark("open");
-        this._tell({ type: "LinkOpened", link });
+        this._opened();
       };
       channel.onclose = () => {
         this._end("closed");
@@ -181,6 +183,17 @@ export class RtcLink {
     };
   }
 
+  /** Both channels are open: which, in Firefox, the other end may have made use of already. */
+  private _opened(): void {
+    const { _early: early, number: link } = this;
+    if (!early || !this._open()) return;
+    clearTimeout(this._timer);
+    this._stopwatch.mark("open");
+    this._early = undefined;
+    this._tell({ type: "LinkOpened", link });
+    for (const input of early) this._tell(input);
+  }
+
   private _decode(read: () => Input): void {
     let input: Input;
     try {
@@ -189,7 +202,8 @@ export class RtcLink {
       const code = error instanceof RemoteError ? error.code : "malformed";
       input = { type: "LinkBroke", link: this.number, code };
     }
-    this._tell(input);
+    if (!this._early) this._tell(input);
+    else if (this._early.push(input) > MOST_EARLY) this._end("protocol");
   }
 
   /** Sets our own description and hands it over, with the candidates that are there by then. */

@@ -182,6 +182,26 @@ describe("coming about", () => {
     expect(told).toStrictEqual([{ type: "LinkOpened", link: 7 }]);
   });
 
+  it("keeps what is said on one channel until both are open", async () => {
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    await settle();
+    const [control, data] = channels();
+    control.open();
+    control.onmessage?.({ data: '{"type":"missing","want":3}' });
+    expect(told).toStrictEqual([]);
+    data.open();
+    expect(told.map(({ type }) => type)).toStrictEqual(["LinkOpened", "LinkSays"]);
+  });
+
+  it("is over when too much is said before it is open", async () => {
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    await settle();
+    const [control] = channels();
+    for (let at = 0; at < 65; at++) control.onmessage?.({ data: '{"type":"missing","want":3}' });
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "protocol" }]);
+    expect(connection().close).toHaveBeenCalledOnce();
+  });
+
   it("fails with a description that can't be read", async () => {
     links.act({ type: "MakeOffer", link: 7 });
     connection().setRemoteDescription.mockRejectedValueOnce(new Error("bad SDP"));
