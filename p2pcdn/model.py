@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 PROTOCOL = 1
 """Version of the tracker and link protocols; it also stands in the WebSocket's path."""
 
-CHUNK_SIZE = 65_536
+CHUNK_SIZE: Final = 65_536
 """One hash, one sender. Small enough that a wrong one costs little, large enough that its hash
 is 0.05 % of it."""
 

@@ -7,7 +7,7 @@ to make, and two editions with the same fingerprint have the same manifest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ class Edition:
     rendition: str
     content: str
     live: bool
-    pieces: Mapping[int, Piece]
+    pieces: dict[int, Piece]
     """By ascending sequence."""
     document: Document | None = None
     """The playlist that it was made from; a plain file has none."""

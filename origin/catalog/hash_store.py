@@ -109,7 +109,7 @@ class HashStore:
 
     def prune(self, exists: Callable[[list[str]], Iterable[str]]) -> None:
         """Forget the hashes of files that are gone."""
-        rows = self._attempt(
+        rows: list[tuple[str]] = self._attempt(
             lambda: self._database.execute("SELECT DISTINCT path FROM hashes").fetchall(), []
         )
         paths = [path for (path,) in rows]

@@ -123,7 +123,7 @@ def parse(path: str, data: bytes) -> Playlist:
 
 
 def _multivariant(path: str, parsed: m3u8.M3U8) -> MultivariantPlaylist:
-    uris = [variant.uri for variant in parsed.playlists]
+    uris = [variant.uri for variant in parsed.playlists if variant.uri]
     uris += [media.uri for media in parsed.media if media.uri]
     entries: dict[str, RenditionEntry] = {}
     for uri in uris:

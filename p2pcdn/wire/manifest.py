@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -38,7 +38,7 @@ from p2pcdn.wire.fields import (
     SiteId,
 )
 
-VERSION = 1
+VERSION: Final = 1
 
 PAGE_RECORDS = 64
 """Records a page: about 11 KB of JSON, so that little comes before a peer's first chunk."""
@@ -171,7 +171,8 @@ def signed_bytes(manifest: RenditionManifest) -> bytes:
 
 
 def split_hashes(data: bytes, records: Iterable[SegmentRecord]) -> list[bytes] | None:
-    """Cut the binary answer for several segments into one hash list each; none if it doesn't fit."""
+    """Cut the binary answer for several segments into one hash list each; none if it does not
+    fit."""
     lists, at = [], 0
     for record in records:
         size = chunk_count(record.length) * HASH_SIZE

@@ -32,6 +32,7 @@ async def test_chromium_seeds_to_a_native_peer(
             assert native.stats.rejected_chunks == 0
             for segment in native.store.segments():
                 name = native.uri(segment)
+                assert name is not None
                 assert native.store.assemble(segment) == (content / "film" / name).read_bytes()
         await viewer.assert_smooth()
         assert (await viewer.stats())["uploadedBytes"] >= native.stats.peer_bytes
