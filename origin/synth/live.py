@@ -1,9 +1,9 @@
 """A live channel out of a presentation that is there already: it costs no encoding.
 
 A channel never begins and never ends: what is on depends on the clock alone. Segment number *n*
-covers the seconds from n x d to (n + 1) x d since 1970 (d is the length of a segment) and appears
-when these are over; it is number *n* modulo *count* of the presentation, so the presentation
-repeats, with a discontinuity at each beginning::
+covers the seconds from n x d to (n + 1) x d since `BEGINNING` (d is the length of a segment) and
+appears when these are over; it is number *n* modulo *count* of the presentation, so the
+presentation repeats, with a discontinuity at each beginning::
 
     number          ... 41       42       43       44 ...       of a presentation of 3
     shows               2        0        1        2
@@ -30,6 +30,10 @@ from typing import Self
 import m3u8
 
 from origin.synth.presentation import SynthesisError, read_segments, require_own
+
+BEGINNING = 1_793_491_200
+"""1 November 2026, in seconds since 1970. Not 1970 itself: at each update of a live playlist hls.js
+counts up to its discontinuity sequence, and needs seconds where that is in the millions."""
 
 WINDOW = 10
 """Segments in the playlist: 20 s. Players begin three from its end (RFC 8216, 6.3.3), and may fall
@@ -66,10 +70,11 @@ class LiveFeed:
         directory: Path,
         *,
         window: int = WINDOW,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = lambda: time.time() - BEGINNING,
     ) -> None:
         """``source`` is the multivariant playlist that `synthesise` returned; all its segments
-        have the same length. ``directory`` is the feed's own. ``clock`` tells seconds since 1970.
+        have the same length. ``directory`` is the feed's own. ``clock`` tells seconds since
+        `BEGINNING`.
         """
         self._source, self._directory = source, directory
         self._window = window

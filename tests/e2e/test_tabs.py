@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
-from origin.synth import LiveFeed
+from playwright.async_api import Browser
+
+from origin.synth import LiveFeed, Rendition, synthesise
 from tests.e2e.cdp import chromium
+from tests.e2e.conftest import FILM_SECONDS
+from tests.e2e.servers import p2pcdn
 from tests.e2e.viewer import Stage
 
+SMALL = (Rendition("90p", 160, 90, 220_000),)
+"""Two cores have to decode eight of it."""
 
-async def test_eight_live_tabs_of_one_profile(stage: Stage, content: Path) -> None:
+
+async def test_eight_live_tabs_of_one_profile(
+    browser: Browser, page_site: str, content: Path, tmp_path: Path
+) -> None:
     """A profile has six HTTP/1.1 connections to a host, for all of its tabs together."""
+    film = await asyncio.to_thread(
+        synthesise, content / "small", seconds=FILM_SECONDS, renditions=SMALL
+    )
+    # Eight viewers on two cores need not all be linked to each other.
+    few = ("--set", "tracker.neighbours=3")
+    arguments = ("--content", str(content), "--data", str(tmp_path), *few)
     async with AsyncExitStack() as stack:
-        feed = await stack.enter_async_context(
-            LiveFeed(content / "film" / "index.m3u8", content / "tabs")
-        )
-        live = replace(stage, media=f"{stage.server}/media/tabs/{feed.playlist.name}")
-        profile = await stack.enter_async_context(await stage.profile())
+        feed = await stack.enter_async_context(LiveFeed(film, content / "tabs"))
+        server = await stack.enter_async_context(p2pcdn("serve", *arguments))
+        media = f"{server.url}/media/tabs/{feed.playlist.name}"
+        live = Stage(browser, page_site, server.url, media)
+        profile = await stack.enter_async_context(await live.profile())
         viewers = []
         for _ in range(8):
             viewers.append(await stack.enter_async_context(live.viewer(context=profile)))
