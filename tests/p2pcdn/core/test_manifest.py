@@ -167,6 +167,13 @@ def test_what_is_not_answered_has_failed() -> None:
     assert asked(manifest) == [FetchManifest("v", 0)]
 
 
+def test_checks_are_given_their_time_too() -> None:
+    manifest = manifest_that_needs(0)
+    manifest.receive(page_of(0, 0), NOW)
+    manifest.receive(hashes_of(0, 0), NOW + 5)
+    assert manifest.timer_at() == NOW + 5 + ANSWER_TIMEOUT
+
+
 def test_hashes_do_not_wait_for_a_page_that_failed() -> None:
     manifest = manifest_that_needs(0, 70)
     manifest.receive(page_of(0, 0), NOW)

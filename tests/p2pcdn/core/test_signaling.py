@@ -148,6 +148,13 @@ def test_whether_a_link_may_come_up() -> None:
     assert not signaling.connecting()
 
 
+def test_a_prepared_offer_can_not_open() -> None:
+    signaling = signaling_that_is_in()
+    signaling.receive(LinkOpened(1), NOW)
+    assert told(signaling) == []
+    assert signaling.timer_at() == NOW + SPARE_LASTS
+
+
 @pytest.mark.parametrize(
     "message",
     [Invite(PAIRING, THEM), Offered(PAIRING, THEM, "offer"), Taken(PAIRING, THEM, 1)],
