@@ -344,13 +344,15 @@ def test_what_has_another_length_than_the_manifest_says_is_of_no_use() -> None:
     assert figures(transfers) == (len(DATA) - 1, 0, 0, 0)
 
 
-def test_what_was_held_already_counts_once() -> None:
+@pytest.mark.parametrize("cached", [False, True])
+def test_what_was_held_already_counts_once(cached: bool) -> None:
     transfers = transfers_that_know(1)
     demanded(transfers)
     transfers.from_link(7, ChunkKey("v", 1, 0), FIRST, NOW)
     answer(transfers)
-    transfers.receive(Loaded(ONE, DATA), NOW)
-    assert figures(transfers) == (1000, CHUNK_SIZE, 0, CHUNK_SIZE)
+    transfers.receive(Loaded(ONE, DATA, cached), NOW)
+    new = (0, CHUNK_SIZE, 1000, CHUNK_SIZE) if cached else (1000, CHUNK_SIZE, 0, CHUNK_SIZE)
+    assert figures(transfers) == new
     assert SegmentReady(ONE, DATA, 1000, CHUNK_SIZE) in answer(transfers)
 
 
