@@ -1,9 +1,9 @@
 """A live channel out of a presentation that is there already: it costs no encoding.
 
 A channel never begins and never ends: what is on depends on the clock alone. Segment number *n*
-covers the seconds from n x d to (n + 1) x d since `BEGINNING` (d is the length of a segment) and
-appears when these are over; it is number *n* modulo *count* of the presentation, so the
-presentation repeats, with a discontinuity at each beginning::
+covers the seconds from n x d to (n + 1) x d since 1970 (d is the length of a segment) and appears
+when these are over; it is number *n* modulo *count* of the presentation, so the presentation
+repeats, with a discontinuity at each beginning::
 
     number          ... 41       42       43       44 ...       of a presentation of 3
     shows               2        0        1        2
@@ -31,9 +31,10 @@ import m3u8
 
 from origin.synth.presentation import SynthesisError, read_segments, require_own
 
-BEGINNING = 1_793_491_200
-"""1 November 2026, in seconds since 1970. Not 1970 itself: at each update of a live playlist hls.js
-counts up to its discontinuity sequence, and needs seconds where that is in the millions."""
+DAY = 86_400
+"""Seconds. Discontinuities are counted from the beginning of the day (UTC) on which a feed began,
+not from 1970: at each update of a playlist hls.js counts up to its discontinuity sequence, and
+needs seconds where that is in the millions."""
 
 WINDOW = 10
 """Segments in the playlist: 20 s. Players begin three from its end (RFC 8216, 6.3.3), and may fall
@@ -70,17 +71,17 @@ class LiveFeed:
         directory: Path,
         *,
         window: int = WINDOW,
-        clock: Callable[[], float] = lambda: time.time() - BEGINNING,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """``source`` is the multivariant playlist that `synthesise` returned; all its segments
-        have the same length. ``directory`` is the feed's own. ``clock`` tells seconds since
-        `BEGINNING`.
+        have the same length. ``directory`` is the feed's own. ``clock`` tells seconds since 1970.
         """
         self._source, self._directory = source, directory
         self._window = window
         self._clock = clock
         self._channels = _read_channels(source)
         self._duration = self._channels[0].duration
+        self._midnight = self._last_midnight()
         self._news = asyncio.Condition()
         self._last = -1
         self._over = False
@@ -107,6 +108,11 @@ class LiveFeed:
         """The number of the newest segment that is complete now."""
         return int(self._clock() // self._duration) - 1
 
+    def _last_midnight(self) -> int:
+        """The segment with which the day began, or the day before if the window is that old."""
+        oldest = self._clock() - (self._window + 1) * self._duration
+        return int(oldest // DAY * DAY // self._duration)
+
     def publish(self, newest: int) -> None:
         """Bring all renditions up to segment ``newest``: first its media, then the playlist."""
         for channel in self._channels:
@@ -129,7 +135,7 @@ class LiveFeed:
         first, count = newest - self._window + 1, len(channel.segments)
         # RFC 8216, 4.3.3.3: how many discontinuities have left the playlist; a tag on its first
         # segment is still there.
-        left = (first - 1) // count
+        left = (first - 1) // count - (self._midnight - 1) // count
         lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:6",

@@ -88,6 +88,14 @@ async def test_a_number_means_the_same_for_as_long_as_it_is_listed(
         assert meaning[after][1] - meaning[before][1] == (after % COUNT == 0)
 
 
+@pytest.mark.parametrize("now", [60.0, 86_400.0 * 20_000 + 1, 1.8e9, 4e9])
+async def test_no_player_has_to_count_far(presentation: Path, tmp_path: Path, now: float) -> None:
+    """hls.js counts up to the discontinuity sequence, however large it is."""
+    async with LiveFeed(presentation, tmp_path / "live", clock=Clock(now)) as feed:
+        day = 86_400 // (2 * COUNT)
+        assert 0 <= (playlist_of(feed).discontinuity_sequence or 0) <= day + 1
+
+
 async def test_segments_outlive_the_playlist_for_a_while_and_no_longer(
     presentation: Path, tmp_path: Path
 ) -> None:
