@@ -6,6 +6,7 @@
       | -- hello ----------------> |
       | <---------------- hello -- |
       | <----------------- have -- |     what it holds, at most ten times a second
+      | <-------------- records -- |     live: what has just come out, and what it must hash to
       | -- want -----------------> |
       | <== frames of the chunk == |     on the data channel; or `busy`, or `missing`
       | -- cancel ---------------> |     when somebody else was faster
@@ -33,6 +34,7 @@ from p2pcdn.wire.fields import (
     Seconds,
     WantNumber,
 )
+from p2pcdn.wire.manifest import Records
 
 CONTROL_BYTES = 65_536
 """The longest control message: room for a full announcement, nothing to fill a memory with."""
@@ -84,6 +86,8 @@ class Want(Message, frozen=True, tag="want"):
     rendition: RenditionId
     sequence: Count
     chunk: ChunkNumber
+    spare: bool = False
+    """It is for later, and only worth upload that nobody else has a use for now."""
 
 
 class Cancel(Message, frozen=True, tag="cancel"):
@@ -112,4 +116,4 @@ class Bye(Message, frozen=True, tag="bye"):
     detail: Detail = ""
 
 
-LinkMessage = Hello | Have | Gone | Loading | Want | Cancel | Busy | Missing | Bye
+LinkMessage = Hello | Have | Gone | Loading | Records | Want | Cancel | Busy | Missing | Bye

@@ -29,6 +29,7 @@ from msgspec import Meta
 
 from p2pcdn.model import CHUNK_SIZE, HASH_SIZE, chunk_count
 from p2pcdn.wire.fields import (
+    Base64,
     ContentId,
     Count,
     Digest,
@@ -114,6 +115,19 @@ class RenditionManifest(Manifest, frozen=True, tag="rendition"):
     segments: Annotated[tuple[SegmentRecord, ...], Meta(max_length=PAGE_RECORDS)]
     """Those of this page, by ascending sequence."""
     signatures: Annotated[tuple[Signature, ...], Meta(max_length=4)] = ()
+
+
+class Records(Message, frozen=True, tag="records"):
+    """Records of a live rendition with the hashes behind them, from whoever has them already.
+
+    They travel over links and over the tracker's socket, so that only a few peers have to ask the
+    origin for them when a segment comes out. Nobody believes them for who sent them: the page
+    carries the origin's signature, and the hashes have to give its roots.
+    """
+
+    page: RenditionManifest
+    hashes: Base64
+    """The chunk hashes of all the page's segments, one after the other."""
 
 
 def _text(value: str) -> bytes:

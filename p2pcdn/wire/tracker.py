@@ -39,8 +39,10 @@ from p2pcdn.wire.fields import (
     Sdp,
     Seconds,
     SiteId,
+    StripeNumber,
     whole,
 )
+from p2pcdn.wire.manifest import Records
 
 
 class PreparedOffer(Part, frozen=True):
@@ -60,6 +62,14 @@ class Position(Part, frozen=True):
     """The segment being played; for a seeder its first."""
     last: Count
     """The newest segment in its store."""
+    newest: Count = 0
+    """The newest segment that the playlist names."""
+    duration: Count = 0
+    """Of a segment, on average, in milliseconds; 0 if it is not known."""
+    size: Count = 0
+    """Of a segment, on average, in bytes; 0 if it is not known."""
+    live: bool = False
+    """Whether segments may still be added."""
 
 
 # To the tracker
@@ -75,6 +85,8 @@ class Join(Message, frozen=True, tag="join"):
     upload: bool
     offers: Annotated[tuple[PreparedOffer, ...], Meta(max_length=2)] = ()
     position: Position | None = None
+    uplink: Count = 0
+    """Bytes a second that the peer has been seen to send; 0 if it has not sent enough to tell."""
 
 
 class Prepared(Message, frozen=True, tag="prepared"):
@@ -134,6 +146,16 @@ class Move(Message, frozen=True, tag="move"):
 
     upload: bool
     position: Position | None = None
+    uplink: Count = 0
+    """As in `join`."""
+
+
+class Fetching(Message, frozen=True, tag="fetching"):
+    """The peer acts on its lease: the other holders of that stripe need not."""
+
+    rendition: RenditionId
+    sequence: Count
+    stripe: StripeNumber
 
 
 class PairReport(Part, frozen=True):
@@ -169,6 +191,7 @@ ToTracker = (
     | Linked
     | Unlinked
     | Move
+    | Fetching
     | Report
     | Leave
 )
@@ -252,6 +275,35 @@ class Unpaired(Message, frozen=True, tag="unpaired"):
     pairing: Id
 
 
+class Lease(Part, frozen=True):
+    """A stripe of a segment that this peer is to fetch from the origin, for everybody.
+
+    Stripe ``i`` of ``n`` are the chunks from ``i * chunks // n`` to before ``(i+1) * chunks // n``.
+    """
+
+    rendition: RenditionId
+    sequence: Count
+    stripe: StripeNumber
+    stripes: Annotated[int, Meta(ge=1, le=8)]
+    delay: Seconds
+    """From when the peer first knows the segment's record; whoever is named first waits for nobody,
+    and each further peer a little longer, in case that those before it fail."""
+
+
+class Leases(Message, frozen=True, tag="leases"):
+    """Stripes that the peer is to fetch; they come before their segments do."""
+
+    leases: Annotated[tuple[Lease, ...], Meta(max_length=256)]
+
+
+class BeingFetched(Message, frozen=True, tag="fetching"):
+    """Another holder of this lease has begun to fetch the stripe."""
+
+    rendition: RenditionId
+    sequence: Count
+    stripe: StripeNumber
+
+
 class Refused(Message, frozen=True, tag="error"):
     """What was wrong with the last message. Unless ``fatal``, the socket stays open."""
 
@@ -262,5 +314,16 @@ class Refused(Message, frozen=True, tag="error"):
 
 
 FromTracker = (
-    Welcome | Joined | Invite | Taken | Offered | Answered | Candidated | Unpaired | Refused
+    Welcome
+    | Joined
+    | Invite
+    | Taken
+    | Offered
+    | Answered
+    | Candidated
+    | Unpaired
+    | Leases
+    | BeingFetched
+    | Records
+    | Refused
 )

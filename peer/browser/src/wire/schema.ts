@@ -25,6 +25,7 @@ export type ToTracker =
   | Linked
   | Unlinked
   | Move
+  | Fetching
   | Report
   | Leave;
 
@@ -38,6 +39,7 @@ export interface Join {
   readonly upload: boolean;
   readonly offers?: readonly PreparedOffer[];
   readonly position?: Position | null;
+  readonly uplink?: number;
 }
 
 /** An offer made in advance, for whomever the tracker pairs with next. */
@@ -52,6 +54,10 @@ export interface Position {
   readonly first: number;
   readonly head: number;
   readonly last: number;
+  readonly newest?: number;
+  readonly duration?: number;
+  readonly size?: number;
+  readonly live?: boolean;
 }
 
 /** One more prepared offer, since the last one was taken or has expired. */
@@ -110,6 +116,15 @@ export interface Move {
   readonly type: "move";
   readonly upload: boolean;
   readonly position?: Position | null;
+  readonly uplink?: number;
+}
+
+/** The peer acts on its lease: the other holders of that stripe need not. */
+export interface Fetching {
+  readonly type: "fetching";
+  readonly rendition: string;
+  readonly sequence: number;
+  readonly stripe: number;
 }
 
 /** The figures of this session since it began (totals, so that a lost one does no harm). */
@@ -144,6 +159,9 @@ export type FromTracker =
   | Answered
   | Candidated
   | Unpaired
+  | Leases
+  | BeingFetched
+  | Records
   | Refused;
 
 export type LinkMessage =
@@ -151,6 +169,7 @@ export type LinkMessage =
   | Have
   | Gone
   | Loading
+  | Records
   | Want
   | Cancel
   | Busy
@@ -229,6 +248,79 @@ export interface Unpaired {
   readonly pairing: string;
 }
 
+/** Stripes that the peer is to fetch; they come before their segments do. */
+export interface Leases {
+  readonly type: "leases";
+  readonly leases: readonly Lease[];
+}
+
+/**
+ * A stripe of a segment that this peer is to fetch from the origin, for everybody.
+ *
+ * Stripe `i` of `n` are the chunks from `i * chunks // n` to before `(i+1) * chunks // n`.
+ */
+export interface Lease {
+  readonly rendition: string;
+  readonly sequence: number;
+  readonly stripe: number;
+  readonly stripes: number;
+  readonly delay: number;
+}
+
+/** Another holder of this lease has begun to fetch the stripe. */
+export interface BeingFetched {
+  readonly type: "fetching";
+  readonly rendition: string;
+  readonly sequence: number;
+  readonly stripe: number;
+}
+
+/**
+ * Records of a live rendition with the hashes behind them, from whoever has them already.
+ *
+ * They travel over links and over the tracker's socket, so that only a few peers have to ask the
+ * origin for them when a segment comes out. Nobody believes them for who sent them: the page
+ * carries the origin's signature, and the hashes have to give its roots.
+ */
+export interface Records {
+  readonly type: "records";
+  readonly page: RenditionManifest;
+  readonly hashes: string;
+}
+
+/** One page of the manifest of a rendition (a media playlist, or a plain file). */
+export interface RenditionManifest {
+  readonly type: "rendition";
+  readonly version: 1;
+  readonly site: string;
+  readonly content: string;
+  readonly rendition: string;
+  readonly chunk_size: 65536;
+  readonly live: boolean;
+  readonly time: number;
+  readonly first: number;
+  readonly last: number;
+  readonly segments: readonly SegmentRecord[];
+  readonly signatures: readonly Signature[];
+}
+
+/** One segment of a rendition. */
+export interface SegmentRecord {
+  readonly sequence: number;
+  readonly uri: string;
+  readonly length: number;
+  readonly root: string;
+  readonly duration: number;
+  readonly offset: number;
+}
+
+/** A signature over `signed_bytes`. */
+export interface Signature {
+  readonly key: string;
+  readonly algorithm: "ecdsa-p256" | "ed25519";
+  readonly value: string;
+}
+
 /** What was wrong with the last message. Unless `fatal`, the socket stays open. */
 export interface Refused {
   readonly type: "error";
@@ -301,6 +393,7 @@ export interface Want {
   readonly rendition: string;
   readonly sequence: number;
   readonly chunk: number;
+  readonly spare: boolean;
 }
 
 /** I no longer want it; frames under way are ignored. */
@@ -345,39 +438,6 @@ export interface RenditionRef {
   readonly uri: string;
 }
 
-/** A signature over `signed_bytes`. */
-export interface Signature {
-  readonly key: string;
-  readonly algorithm: "ecdsa-p256" | "ed25519";
-  readonly value: string;
-}
-
-/** One page of the manifest of a rendition (a media playlist, or a plain file). */
-export interface RenditionManifest {
-  readonly type: "rendition";
-  readonly version: 1;
-  readonly site: string;
-  readonly content: string;
-  readonly rendition: string;
-  readonly chunk_size: 65536;
-  readonly live: boolean;
-  readonly time: number;
-  readonly first: number;
-  readonly last: number;
-  readonly segments: readonly SegmentRecord[];
-  readonly signatures: readonly Signature[];
-}
-
-/** One segment of a rendition. */
-export interface SegmentRecord {
-  readonly sequence: number;
-  readonly uri: string;
-  readonly length: number;
-  readonly root: string;
-  readonly duration: number;
-  readonly offset: number;
-}
-
 // What a page decodes, checked.
 const Count = integer(0, 9007199254740991);
 const Id = text(undefined, /^[0-9a-f]{16}$(?!\n)/u);
@@ -389,6 +449,8 @@ const Mid = text(32);
 const Offer = integer(0, 2147483647);
 const ChunkNumber = integer(0, 65535);
 const WantNumber = integer(0, 4294967295);
+const Base64 = text(32768, /^[A-Za-z0-9_-]*$(?!\n)/u);
+const StripeNumber = integer(0, 7);
 const Seconds = number(0, 86400);
 const Limits = record({ message_bytes: Count, messages_per_second: Count, links: Count });
 const Welcome = record({ protocol: Count, nonce: ContentId, limits: Limits, report_every: Seconds, stun: optional(orNull(text(256)), null) });
@@ -399,24 +461,28 @@ const Offered = record({ pairing: Id, peer: Id, sdp: Sdp });
 const Answered = record({ pairing: Id, sdp: Sdp });
 const Candidated = record({ pairing: Id, candidate: text(512), mid: optional(Mid, "0") });
 const Unpaired = record({ pairing: Id });
+const Lease = record({ rendition: text(512), sequence: Count, stripe: StripeNumber, stripes: integer(1, 8), delay: Seconds });
+const Leases = record({ leases: list(Lease, 256) });
+const BeingFetched = record({ rendition: text(512), sequence: Count, stripe: StripeNumber });
+const SegmentRecord = record({ sequence: Count, uri: text(2048), length: integer(1, 4294967296), root: Digest, duration: optional(Count, 0), offset: optional(Count, 0) });
+const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25519"), value: text(256) });
+const RenditionManifest = record({ version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []) });
+const Records = record({ page: RenditionManifest, hashes: Base64 });
 const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "draining", "internal", "malformed", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
-export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, error: Refused });
+export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, error: Refused });
 const Hello = record({ protocol: Count, content: ContentId, peer: Id, upload: boolean });
 const Span = tuple(integer(), integer());
 const Holding = record({ rendition: text(512), sequence: Count, chunks: list(Span, 128) });
 const Have = record({ holdings: list(Holding, 256) });
 const Gone = record({ holdings: list(Holding, 256) });
 const Loading = record({ holdings: list(Holding, 256) });
-const Want = record({ want: WantNumber, rendition: text(512), sequence: Count, chunk: ChunkNumber });
+const Want = record({ want: WantNumber, rendition: text(512), sequence: Count, chunk: ChunkNumber, spare: optional(boolean, false) });
 const Cancel = record({ want: WantNumber });
 const Busy = record({ want: WantNumber, wait: Seconds });
 const Missing = record({ want: WantNumber });
 const Bye = record({ code: optional(orNull(ErrorCode), null), detail: optional(text(512), "") });
-export const LinkMessage: Check<LinkMessage> = union({ hello: Hello, have: Have, gone: Gone, loading: Loading, want: Want, cancel: Cancel, busy: Busy, missing: Missing, bye: Bye });
+export const LinkMessage: Check<LinkMessage> = union({ hello: Hello, have: Have, gone: Gone, loading: Loading, records: Records, want: Want, cancel: Cancel, busy: Busy, missing: Missing, bye: Bye });
 const RenditionRef = record({ rendition: text(512), uri: text(2048) });
-const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25519"), value: text(256) });
 const PresentationManifest = record({ version: literal(1), site: SiteId, content: ContentId, renditions: list(RenditionRef, 256), signatures: optional(list(Signature, 4), []) });
-const SegmentRecord = record({ sequence: Count, uri: text(2048), length: integer(1, 4294967296), root: Digest, duration: optional(Count, 0), offset: optional(Count, 0) });
-const RenditionManifest = record({ version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []) });
 export const Manifest: Check<Manifest> = union({ presentation: PresentationManifest, rendition: RenditionManifest });
