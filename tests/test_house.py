@@ -93,9 +93,9 @@ SERVICE = ("p2pcdn.config", "p2pcdn.settings", "p2pcdn.logs", "p2pcdn.service")
 SHELLS = ("origin", "tracker", "peer")
 
 PURE = (
-    "__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools",
-    "hashlib", "heapq", "ipaddress", "itertools", "math", "msgspec", "operator", "random.Random",
-    "re", "statistics", "string", "struct", "typing", "urllib.parse",
+    "__future__", "abc", "base64", "bisect", "collections", "contextlib", "dataclasses", "enum",
+    "functools", "hashlib", "heapq", "ipaddress", "itertools", "math", "msgspec", "operator",
+    "random.Random", "re", "statistics", "string", "struct", "typing", "urllib.parse",
 )  # fmt: skip
 """Libraries that know no time, no chance, no files and no network."""
 

@@ -16,11 +16,15 @@ big-endian. Binding content, rendition and sequence into the root is what stops 
 from being passed off as another one.
 
 What a signature covers is `signed_bytes`, never the JSON text, which any proxy may re-serialise.
+The keys stand beside the signatures and are not covered: whoever fetches a page from the origin
+learns them, and nobody believes those that somebody else sends along.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 import struct
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
@@ -37,6 +41,7 @@ from p2pcdn.wire.fields import (
     Part,
     RenditionId,
     SiteId,
+    whole,
 )
 
 VERSION: Final = 1
@@ -44,14 +49,30 @@ VERSION: Final = 1
 PAGE_RECORDS = 64
 """Records a page: about 11 KB of JSON, so that little comes before a peer's first chunk."""
 
+_BASE64 = re.compile("[A-Za-z0-9_-]*")
+
 Uri = Annotated[str, Meta(max_length=2048)]
+
+KeyId = Annotated[str, Meta(max_length=64)]
+"""Ours are the first 16 hexadecimal digits of the SHA-256 of the raw public key."""
+
+Algorithm = Literal["ed25519", "ecdsa-p256"]
+
+
+class Key(Part, frozen=True):
+    """A public key of the origin. There may be two at a time, so that keys can rotate."""
+
+    id: KeyId
+    algorithm: Algorithm
+    public: Annotated[str, Meta(max_length=128, pattern=whole("[A-Za-z0-9_-]*"))]
+    """Base64url, without padding: of an Ed25519 key its 32 bytes (RFC 8032, 5.1.5)."""
 
 
 class Signature(Part, frozen=True):
     """A signature over `signed_bytes`."""
 
-    key: Annotated[str, Meta(max_length=64)]
-    algorithm: Literal["ed25519", "ecdsa-p256"]
+    key: KeyId
+    algorithm: Algorithm
     value: Annotated[str, Meta(max_length=256)]
     """Base64url, without padding."""
 
@@ -97,6 +118,7 @@ class PresentationManifest(Manifest, frozen=True, tag="presentation"):
 
     renditions: Annotated[tuple[RenditionRef, ...], Meta(max_length=256)]
     signatures: Annotated[tuple[Signature, ...], Meta(max_length=4)] = ()
+    keys: Annotated[tuple[Key, ...], Meta(max_length=4)] = ()
 
 
 class RenditionManifest(Manifest, frozen=True, tag="rendition"):
@@ -115,6 +137,7 @@ class RenditionManifest(Manifest, frozen=True, tag="rendition"):
     segments: Annotated[tuple[SegmentRecord, ...], Meta(max_length=PAGE_RECORDS)]
     """Those of this page, by ascending sequence."""
     signatures: Annotated[tuple[Signature, ...], Meta(max_length=4)] = ()
+    keys: Annotated[tuple[Key, ...], Meta(max_length=4)] = ()
 
 
 class Records(Message, frozen=True, tag="records"):
@@ -128,6 +151,18 @@ class Records(Message, frozen=True, tag="records"):
     page: RenditionManifest
     hashes: Base64
     """The chunk hashes of all the page's segments, one after the other."""
+
+
+def to_base64(data: bytes) -> str:
+    """Base64url without padding, as signatures, keys and the hashes of `Records` are written."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def from_base64(text: str) -> bytes | None:
+    """What `to_base64` was given; None if the text is nothing of the kind."""
+    if not _BASE64.fullmatch(text) or len(text) % 4 == 1:
+        return None
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _text(value: str) -> bytes:

@@ -53,6 +53,7 @@ function page(): RenditionManifest {
     last: SEGMENTS - 1,
     segments,
     signatures: [],
+    keys: [],
   };
 }
 

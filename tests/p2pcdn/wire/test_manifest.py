@@ -14,10 +14,12 @@ from p2pcdn.wire.codec import decode_manifest
 from p2pcdn.wire.manifest import (
     RenditionManifest,
     SegmentRecord,
+    from_base64,
     root_input,
     segment_root,
     signed_bytes,
     split_hashes,
+    to_base64,
 )
 from tests.p2pcdn.wire.vectors import Case, cases, note_of
 
@@ -76,3 +78,19 @@ def test_cut_lists_are_the_whole_answer(lengths: list[int]) -> None:
     assert lists is not None
     assert b"".join(lists) == data
     assert [len(joined) // 32 for joined in lists] == [chunk_count(length) for length in lengths]
+
+
+@pytest.mark.parametrize("case", cases("manifest-bytes", "base64"), ids=note_of)
+def test_base64url_there_and_back(case: Case) -> None:
+    assert to_base64(bytes.fromhex(case["bytes"])) == case["text"]
+    assert from_base64(case["text"]) == bytes.fromhex(case["bytes"])
+
+
+@pytest.mark.parametrize("case", cases("manifest-bytes", "not_base64"), ids=note_of)
+def test_what_is_no_base64url(case: Case) -> None:
+    assert from_base64(case["text"]) is None
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_go_through_base64url(data: bytes) -> None:
+    assert from_base64(to_base64(data)) == data

@@ -11,14 +11,18 @@
  * from being passed off as another one.
  *
  * What a signature covers is `signedBytes`, never the JSON text, which any proxy may re-serialise.
+ * The keys stand beside the signatures and are not covered: whoever fetches a page from the origin
+ * learns them, and nobody believes those that somebody else sends along.
  */
 
 import { CHUNK_SIZE, HASH_SIZE, chunkCount, joined, utf8, type Bytes } from "../model";
 import type { RenditionManifest, SegmentRecord } from "./schema";
 
 export type {
+  Key,
   Manifest,
   PresentationManifest,
+  Records,
   RenditionManifest,
   RenditionRef,
   SegmentRecord,
@@ -72,6 +76,19 @@ export function splitHashes(data: Bytes, records: Iterable<SegmentRecord>): Byte
     lists.push(data.subarray(at, (at += chunkCount(length) * HASH_SIZE)));
   }
   return at === data.length ? lists : null;
+}
+
+/** Base64url without padding, as signatures, keys and the hashes of `Records` are written. */
+export function toBase64(data: Uint8Array): string {
+  const letters = Array.from(data, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(letters).replace(/[+/=]/g, (sign) => ({ "+": "-", "/": "_" })[sign] ?? "");
+}
+
+/** What `toBase64` was given; null if the text is nothing of the kind. */
+export function fromBase64(text: string): Bytes | null {
+  if (/[^\w-]/.test(text) || text.length % 4 === 1) return null;
+  const letters = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  return Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
 }
 
 /** A digest out of its hexadecimal form. */

@@ -302,6 +302,7 @@ export interface RenditionManifest {
   readonly last: number;
   readonly segments: readonly SegmentRecord[];
   readonly signatures: readonly Signature[];
+  readonly keys: readonly Key[];
 }
 
 /** One segment of a rendition. */
@@ -319,6 +320,13 @@ export interface Signature {
   readonly key: string;
   readonly algorithm: "ecdsa-p256" | "ed25519";
   readonly value: string;
+}
+
+/** A public key of the origin. There may be two at a time, so that keys can rotate. */
+export interface Key {
+  readonly id: string;
+  readonly algorithm: "ecdsa-p256" | "ed25519";
+  readonly public: string;
 }
 
 /** What was wrong with the last message. Unless `fatal`, the socket stays open. */
@@ -430,6 +438,7 @@ export interface PresentationManifest {
   readonly content: string;
   readonly renditions: readonly RenditionRef[];
   readonly signatures: readonly Signature[];
+  readonly keys: readonly Key[];
 }
 
 /** A rendition of a presentation. */
@@ -466,7 +475,8 @@ const Leases = record({ leases: list(Lease, 256) });
 const BeingFetched = record({ rendition: text(512), sequence: Count, stripe: StripeNumber });
 const SegmentRecord = record({ sequence: Count, uri: text(2048), length: integer(1, 4294967296), root: Digest, duration: optional(Count, 0), offset: optional(Count, 0) });
 const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25519"), value: text(256) });
-const RenditionManifest = record({ version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []) });
+const Key = record({ id: text(64), algorithm: literal("ecdsa-p256", "ed25519"), public: text(128, /^[A-Za-z0-9_-]*$(?!\n)/u) });
+const RenditionManifest = record({ version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
 const Records = record({ page: RenditionManifest, hashes: Base64 });
 const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "draining", "internal", "malformed", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
@@ -484,5 +494,5 @@ const Missing = record({ want: WantNumber });
 const Bye = record({ code: optional(orNull(ErrorCode), null), detail: optional(text(512), "") });
 export const LinkMessage: Check<LinkMessage> = union({ hello: Hello, have: Have, gone: Gone, loading: Loading, records: Records, want: Want, cancel: Cancel, busy: Busy, missing: Missing, bye: Bye });
 const RenditionRef = record({ rendition: text(512), uri: text(2048) });
-const PresentationManifest = record({ version: literal(1), site: SiteId, content: ContentId, renditions: list(RenditionRef, 256), signatures: optional(list(Signature, 4), []) });
+const PresentationManifest = record({ version: literal(1), site: SiteId, content: ContentId, renditions: list(RenditionRef, 256), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
 export const Manifest: Check<Manifest> = union({ presentation: PresentationManifest, rendition: RenditionManifest });

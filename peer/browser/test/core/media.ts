@@ -113,6 +113,7 @@ export class Media {
       last: there.at(-1)?.sequence ?? -1,
       segments: pieces.map((piece) => this.record(piece, wrong)),
       signatures: [],
+      keys: [],
     };
   }
 

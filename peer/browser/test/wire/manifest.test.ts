@@ -3,7 +3,14 @@
 import { describe, expect, it } from "vitest";
 
 import type { RenditionManifest, SegmentRecord } from "../../src/wire/manifest";
-import { fromHex, rootInput, signedBytes, splitHashes } from "../../src/wire/manifest";
+import {
+  fromBase64,
+  fromHex,
+  rootInput,
+  signedBytes,
+  splitHashes,
+  toBase64,
+} from "../../src/wire/manifest";
 import { decodeManifest } from "../../src/wire/codec";
 import { bytesOfHex, hexOf, manifestBytes } from "./vectors";
 
@@ -29,5 +36,16 @@ describe("hash lists", () => {
     const records = lengths.map((length) => ({ length }) as SegmentRecord);
     const cut = splitHashes(new Uint8Array(bytes), records);
     expect(cut?.map((list) => list.length) ?? null).toStrictEqual(lists);
+  });
+});
+
+describe("base64url", () => {
+  it.each(manifestBytes.base64)("takes $note there and back", ({ bytes, text }) => {
+    expect(toBase64(bytesOfHex(bytes))).toBe(text);
+    expect(fromBase64(text)).toStrictEqual(bytesOfHex(bytes));
+  });
+
+  it.each(manifestBytes.not_base64)("refuses $note", ({ text }) => {
+    expect(fromBase64(text)).toBeNull();
   });
 });
