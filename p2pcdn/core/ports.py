@@ -50,6 +50,8 @@ class Playing:
     buffer: float
     """Seconds of media ahead of the play head, in the player's own buffer."""
     live: bool
+    target: float = 30.0
+    """Seconds of media that the player wants to have there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,14 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class ManifestArrived:
-    """A page of a rendition's manifest."""
+    """A page of a rendition's manifest, from the origin."""
 
     page: RenditionManifest
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestFailed:
-    """A `FetchManifest` that brought nothing."""
+    """A `FetchManifest` or `FetchRecords` that brought nothing."""
 
     rendition: str
 
@@ -128,7 +130,7 @@ class RangeFailed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The answer to a `Check`. Anything but a clear yes is a no."""
+    """The answer to a `Check` or a `Verify`. Anything but a clear yes is a no."""
 
     check: int
     ok: bool
@@ -199,10 +201,10 @@ class LinkSends:
 
 @dataclass(frozen=True, slots=True)
 class LinkDrained:
-    """So many bytes are still buffered in the data channel, which is no more than its low mark.
+    """So many bytes are still buffered in the data channel.
 
-    Said when the buffer has fallen to the mark, and after sending if it did not rise above it: the
-    core sends no more before it hears that there is room.
+    Said when half of what was in the buffer after sending has gone, and right after sending if it
+    is empty: so the core learns how fast bytes go, and that there is room for more.
     """
 
     link: int
@@ -308,6 +310,14 @@ class FetchManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchRecords:
+    """Fetch the records of just these segments, which is answered like a `FetchManifest`."""
+
+    rendition: str
+    sequences: Span
+
+
+@dataclass(frozen=True, slots=True)
 class FetchHashes:
     """Fetch the chunk hashes of these segments."""
 
@@ -343,6 +353,19 @@ class Check:
     check: int
     data: bytes
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Say (by `Checked`) whether ``signature`` is that of ``data`` by the Ed25519 ``key``.
+
+    A no means that it is wrong: whoever sent it is cut off. A shell that cannot tell stays silent.
+    """
+
+    check: int
+    data: bytes
+    key: bytes
+    signature: bytes
 
 
 # Events: what the shell is to do about links
@@ -434,10 +457,12 @@ Event = (
     SegmentReady
     | SegmentFailed
     | FetchManifest
+    | FetchRecords
     | FetchHashes
     | FetchRange
     | AbortRange
     | Check
+    | Verify
     | MakeOffer
     | MakeAnswer
     | TakeAnswer
