@@ -122,7 +122,21 @@ def _with_needs(name: str, defs: Mapping[str, Schema], done: set[str]) -> Iterat
     for needed in re.findall(rf'"{re.escape(_REF)}(\w+)"', json.dumps(defs[name])):
         yield from _with_needs(needed, defs, done)
     export, of = ("export ", f": Check<{name}>") if "discriminator" in defs[name] else ("", "")
-    yield f"{export}const {name}{of} = {_call(defs[name])};"
+    call = _record(defs[name]) if _is_tagged_field(name, defs) else _call(defs[name])
+    yield f"{export}const {name}{of} = {call};"
+
+
+def _is_tagged_field(name: str, defs: Mapping[str, Schema]) -> bool:
+    """Whether this has a type that no union looks at, since something has it as a field."""
+    fields = [schema.get("properties", {}) for schema in defs.values()]
+    tagged = "type" in defs[name].get("properties", {})
+    return tagged and f'"{_REF}{name}"' in json.dumps(fields)
+
+
+def _record(schema: Schema, *but: str) -> str:
+    """The check of an object, but for some of its fields."""
+    checks = {key: _check(value) for key, value in schema["properties"].items() if key not in but}
+    return f"record({_object(checks)})"
 
 
 def _named_fields() -> dict[str, Schema]:
@@ -151,10 +165,8 @@ def _call(schema: Schema) -> str:
             return _name(ref)
         case {"discriminator": {"mapping": mapping}}:
             return f"union({_object({tag: _name(ref) for tag, ref in mapping.items()})})"
-        case {"properties": properties}:
-            # The union has looked at the type already.
-            checks = {key: _check(value) for key, value in properties.items() if key != "type"}
-            return f"record({_object(checks)})"
+        case {"properties": _}:
+            return _record(schema, "type")  # the union has looked at it already
         case {"enum": values}:
             return f"literal({', '.join(json.dumps(value) for value in values)})"
         case {"anyOf": [option, {"type": "null"}]}:

@@ -45,6 +45,12 @@ class Stop(Message, frozen=True, tag="stop"):
     """Another one."""
 
 
+class Wrap(Message, frozen=True, tag="wrap"):
+    """A message with a message in it."""
+
+    stop: Stop
+
+
 def definitions() -> dict[str, Schema]:
     (root,), found = msgspec.json.schema_components([Ask | Stop])
     return {"Said": root, **found}
@@ -131,3 +137,10 @@ def test_a_schema_that_nobody_thought_of_is_an_error(schema: dict[str, Any]) -> 
     message = {"type": "object", "properties": {"field": schema}}
     with pytest.raises(ValueError, match=r"no (check|TypeScript type) for"):
         typescript(sent={}, decoded={"Message": message})
+
+
+def test_the_type_of_a_message_within_a_message_is_checked() -> None:
+    (root,), found = msgspec.json.schema_components([Wrap | Ask])
+    text = typescript(sent={}, decoded={"Said": root, **found})
+    assert 'const Stop = record({ type: literal("stop") });' in text
+    assert "const Wrap = record({ stop: Stop });" in text
