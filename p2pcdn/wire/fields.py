@@ -47,7 +47,9 @@ ChunkNumber = Annotated[int, Meta(ge=0, le=65_535)]
 WantNumber = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 """A request's number on its link, chosen by the requester; it also stands in each frame."""
 
-Base64 = Annotated[str, Meta(max_length=32_768, pattern=whole("[A-Za-z0-9_-]*"))]
+BASE64_LENGTH = 32_768
+
+Base64 = Annotated[str, Meta(max_length=BASE64_LENGTH, pattern=whole("[A-Za-z0-9_-]*"))]
 """Bytes as base64url without padding (RFC 4648, 5): the hash lists of 48 MB of media at most."""
 
 Detail = Annotated[str, Meta(max_length=512)]

@@ -49,9 +49,6 @@ VERSION: Final = 1
 PAGE_RECORDS = 64
 """Records a page: about 11 KB of JSON, so that little comes before a peer's first chunk."""
 
-MOST_HASH_BYTES = 24_576
-"""Of hash lists that come with `Records`: those of 48 MB of media."""
-
 _BASE64 = re.compile("[A-Za-z0-9_-]*")
 
 Uri = Annotated[str, Meta(max_length=2048)]

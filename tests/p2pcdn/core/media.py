@@ -7,18 +7,39 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from msgspec.structs import replace
+
 from p2pcdn.core.signaling import Identity
 from p2pcdn.model import CHUNK_SIZE, SegmentKey, Span
 from p2pcdn.wire.manifest import (
     PAGE_RECORDS,
+    Key,
+    Records,
     RenditionManifest,
     SegmentRecord,
+    Signature,
     segment_root,
+    signed_bytes,
+    to_base64,
 )
 
 SITE = "pk_demo"
 CONTENT = "00112233445566778899aabbccddeeff"
 IDENTITY = Identity(SITE, CONTENT, "browser")
+
+KEY = Key("media", "ed25519", to_base64(bytes(32)))
+"""The origin's, so to speak: what it signs is *genuine* if the signature is a plain SHA-256."""
+
+
+def genuine(data: bytes, signature: bytes) -> bool:
+    """The truth about a `Verify`, as the scenarios' README says."""
+    return hashlib.sha256(data).digest() == signature
+
+
+def signed(page: RenditionManifest) -> RenditionManifest:
+    """The page with the only signature that is genuine."""
+    value = to_base64(hashlib.sha256(signed_bytes(page)).digest())
+    return replace(page, signatures=(Signature(KEY.id, "ed25519", value),))
 
 
 @cache
@@ -94,6 +115,18 @@ class Media:
             time=1 + sum(p.published > 0 for p in there),
         )
 
+    def few(self, rendition: str, sequences: Span, now: float) -> RenditionManifest:
+        """The page of just these segments, as an origin would answer now."""
+        there = self.published(rendition, now)
+        time = 1 + sum(p.published > 0 for p in there)
+        pieces = [p for p in there if p.key.sequence in sequences]
+        return self.page_of(rendition, pieces, now, time=time)
+
+    def records(self, rendition: str, sequences: Span, now: float) -> Records:
+        """What a peer that knows these segments would tell another one."""
+        page = replace(self.few(rendition, sequences, now), keys=())
+        return Records(page, to_base64(self.hashes(rendition, sequences, now) or b""))
+
     def page_of(
         self,
         rendition: str,
@@ -107,7 +140,7 @@ class Media:
         """A page with the records of these segments."""
         sequences = [p.key.sequence for p in self.published(rendition, now)] or [0, -1]
         first, last = bounds or Span(sequences[0], sequences[-1])
-        return RenditionManifest(
+        page = RenditionManifest(
             version=1,
             site=SITE,
             content=CONTENT,
@@ -118,7 +151,9 @@ class Media:
             first=first,
             last=last,
             segments=tuple(piece.record(wrong=wrong) for piece in pieces),
+            keys=(KEY,),
         )
+        return signed(page)
 
     def hashes(self, rendition: str, sequences: Span, now: float) -> bytes | None:
         """The hashes of a run of segments; none if one of them is not there."""

@@ -1,0 +1,96 @@
+"""The segments of one rendition, as far as they are known: records, and proved chunk hashes.
+
+A page may be believed if it *fits*. Time never goes back: a page that is older than the newest one
+may fill gaps, but whatever changes a record or brings back what has gone was rolled back, or comes
+out of a stale cache.
+"""
+
+from __future__ import annotations
+
+from p2pcdn.model import Span
+from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord
+
+
+class Segments:
+    """What is known of the segments of a rendition."""
+
+    def __init__(self) -> None:
+        self.live = False
+        self.first, self.last = 0, -1
+        """Sequences of the rendition's oldest and newest segment, as the newest page has them."""
+        self._time = -1
+        """Of the newest page."""
+        self._records: dict[int, SegmentRecord] = {}
+        self._hashes: dict[int, list[bytes]] = {}
+        self._bytes = 0
+        """What the segments with a record weigh."""
+
+    # What is known
+
+    def record(self, sequence: int) -> SegmentRecord | None:
+        return self._records.get(sequence)
+
+    def hashes(self, sequence: int) -> list[bytes]:
+        """The proved hashes of a segment's chunks; none if they are not known."""
+        return self._hashes.get(sequence, [])
+
+    def knows(self, sequence: int) -> bool:
+        """Whether every chunk of the segment can be verified."""
+        return sequence in self._hashes
+
+    def has(self, record: SegmentRecord) -> bool:
+        """Whether that is what the record of the segment says."""
+        return self._records.get(record.sequence) == record
+
+    def usual_bytes(self) -> int:
+        """What a segment weighs on average; 0 if there is no record of any."""
+        return self._bytes // len(self._records) if self._records else 0
+
+    # What a page says
+
+    def fits(self, page: RenditionManifest) -> bool:
+        """Whether a page can be true beside what is known."""
+        there = Span(self.first, self.last)
+        return page.time > self._time or all(
+            r.sequence in there and self._records.get(r.sequence, r) == r for r in page.segments
+        )
+
+    def lacks(self, page: RenditionManifest) -> bool:
+        """Whether a page speaks of a segment that is not known as it says."""
+        return any(not (self.knows(r.sequence) and self.has(r)) for r in page.segments)
+
+    # Taking in
+
+    def believe(self, page: RenditionManifest) -> list[int]:
+        """Take the records of a page that fits; returns the segments that have changed."""
+        changed = [r.sequence for r in page.segments if self._enter(r)]
+        if page.time >= self._time:
+            self._time, self.last, self.live = page.time, page.last, page.live
+            self._forget_before(page.first)
+        return changed
+
+    def know(self, record: SegmentRecord, hashes: list[bytes]) -> bool:
+        """These hashes give the record's root; returns whether the segment is known by that."""
+        if self.knows(record.sequence) or not self.has(record):
+            return False
+        self._hashes[record.sequence] = hashes
+        return True
+
+    def _enter(self, record: SegmentRecord) -> bool:
+        known = self._records.get(record.sequence)
+        if known == record:
+            return False
+        if known is not None:
+            self._forget(record.sequence)
+        self._records[record.sequence] = record
+        self._bytes += record.length
+        return known is not None
+
+    def _forget(self, sequence: int) -> None:
+        self._bytes -= self._records.pop(sequence).length
+        self._hashes.pop(sequence, None)
+
+    def _forget_before(self, first: int) -> None:
+        self.first = first
+        for sequence in [s for s in self._records if s < first]:
+            self._forget(sequence)
