@@ -6,8 +6,9 @@ what a link can make us remember is bounded; what lies beyond is not believed to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from p2pcdn.core.bits import mask_of_spans
 from p2pcdn.model import SegmentKey, Span, spans_of
 from p2pcdn.wire.link import Holding
 
@@ -23,15 +24,15 @@ MOST_SPANS = 128
 LOADING_LASTS = 6.0
 """How long somebody's `loading` is believed; by then it has become a `have`, or it failed."""
 
+Held = Mapping[SegmentKey, int]
+"""Masks of chunks by segment."""
+
+NOTHING: Held = {}
+
 
 def mask_of(spans: Iterable[Span]) -> int:
     """The bit mask of these chunk numbers."""
-    mask = 0
-    for first, last in spans:
-        first, last = max(first, 0), min(last, MOST_CHUNKS - 1)
-        if first <= last:
-            mask |= ((1 << (last - first + 1)) - 1) << first
-    return mask
+    return mask_of_spans(spans, MOST_CHUNKS)
 
 
 def holding_of(segment: SegmentKey, chunks: Iterable[int]) -> Holding:
@@ -98,18 +99,20 @@ class Availability:
         self._held.pop(link, None)
         self._loading.pop(link, None)
 
-    def holders(self, segment: SegmentKey, chunk: int) -> list[int]:
-        """The links that hold this chunk, in the order in which they came up."""
-        bit = 1 << chunk
-        return [link for link, held in self._held.items() if held.get(segment, 0) & bit]
+    def held(self, link: int) -> Held:
+        """What a link holds; it goes on to tell the truth as announcements come."""
+        return self._held.get(link, NOTHING)
 
-    def loaded_until(self, segment: SegmentKey, chunk: int, now: float) -> float | None:
-        """Until when somebody's `loading` of this chunk is to be believed, if anybody's."""
-        bit = 1 << chunk
-        times = [
-            until
-            for loading in self._loading.values()
-            for mask, until in [loading.get(segment, (0, 0.0))]
-            if mask & bit and until > now
-        ]
-        return max(times, default=None)
+    def offers(self, segment: SegmentKey) -> bool:
+        """Whether any link holds any chunk of a segment."""
+        return any(segment in held for held in self._held.values())
+
+    def loading(self, segment: SegmentKey, now: float) -> tuple[int, float]:
+        """Which chunks of a segment somebody is loading, and until when that is to be believed."""
+        mask, until = 0, 0.0
+        for loading in self._loading.values():
+            theirs, lasts = loading.get(segment, (0, 0.0))
+            if theirs and lasts > now:
+                mask |= theirs
+                until = max(until, lasts)
+        return mask, until

@@ -6,21 +6,21 @@
         '----- no hello in 5 s, wrong content ------^
 
 What comes in is a want's frames, in any order; a whole chunk leaves as `ChunkCame`, still unproved.
-What goes out is paced by the data channel: at most `HIGH_WATER` bytes are buffered there, so that a
-`cancel` still finds something to drop, and control messages never wait behind media.
+What goes out waits here until its owner, who knows how fast all links together can send, takes it
+frame by frame (`next_frame`); so a `cancel` still finds something to drop.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 
-from p2pcdn.core.availability import holding_of
-from p2pcdn.core.ports import LinkReason, Outgoing, SendFrame, TellLink
+from p2pcdn.core.ports import LinkReason, Outgoing, TellLink
 from p2pcdn.errors import ErrorCode, RemoteError, SourceReason
-from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey
+from p2pcdn.model import PROTOCOL, ChunkKey
 from p2pcdn.wire.chunk import Frame, frames_of
 from p2pcdn.wire.link import (
     Busy,
@@ -29,29 +29,25 @@ from p2pcdn.wire.link import (
     Gone,
     Have,
     Hello,
-    Holding,
     LinkMessage,
     Loading,
     Missing,
     Want,
 )
+from p2pcdn.wire.manifest import Records
 
 HELLO_TIMEOUT = 5.0
-HIGH_WATER = 131_072
-"""Bytes in the data channel's buffer above which nothing is added."""
-QUEUE = 524_288
-"""Bytes of media promised to the other end above which the answer is `busy`."""
-BUSY_WAIT = 0.3
 MOST_WANTS = 16
 """Wants that the other end may have open with us; ours are far fewer."""
-ANNOUNCE_EVERY = 0.1
-"""Announcements are gathered for so long: ten a second at most."""
-HOLDINGS = 32
-"""Holdings a message: however ragged they are, it stays below the limit of a control message."""
+FIRST_RATE = 250_000.0
+"""Bytes a second that a link is taken to bring before it has brought anything."""
+SMOOTHING = 0.25
 LEAST_PATIENCE = 0.4
 MOST_PATIENCE = 2.0
 """No byte for so long, whatever was usual, and a want has failed."""
 
+LONGEST = 4.0
+"""Nor may a want take longer, however steadily it drips."""
 MOST_SILENCES = 3
 """So often in a row wants may fail without a word in between. ICE needs half a minute to notice
 that the other end is gone; whoever is only slow says something now and then."""
@@ -78,6 +74,13 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The other end passes on what has just come out, or what it was told of it."""
+
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkCame:
     """Every byte of a chunk that we wanted."""
 
@@ -95,10 +98,11 @@ class WantFailed:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The other end wants a chunk: answer with `Link.supply` or `Link.lack`."""
+    """The other end wants a chunk: answer with `Link.supply`, `Link.refuse` or `Link.lack`."""
 
     want: int
     key: ChunkKey
+    spare: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Ended:
     reason: LinkReason
 
 
-LinkEvent = Greeted | Announced | ChunkCame | WantFailed | Wanted | Ended
+LinkEvent = Greeted | Announced | Told | ChunkCame | WantFailed | Wanted | Ended
 
 
 @dataclass(slots=True)
@@ -116,13 +120,17 @@ class _OwnWant:
     """A chunk that we asked for."""
 
     key: ChunkKey
-    data: bytearray
+    length: int
     since: float
     heard: float
     """When we asked, or when the last frame came of it or of what we asked for before it: the
     other end sends one chunk after the other."""
     received: int = 0
-    offsets: set[int] = field(default_factory=set)
+    frames: dict[int, bytes] = field(default_factory=dict)
+    """By their offsets."""
+
+    def gives_up_at(self, patience: float) -> float:
+        return min(self.heard + patience, self.since + LONGEST)
 
 
 @dataclass(slots=True)
@@ -148,6 +156,8 @@ class Link:
         self.received = 0
         self.sent = 0
         """Bytes of chunks handed to the data channel."""
+        self.owed = 0
+        """Bytes that we have promised to the other end and not sent."""
         self.wasted = 0
         """Bytes received that were no longer wanted."""
         self._hello = hello
@@ -156,16 +166,19 @@ class Link:
         self._over: dict[int, int] = {}
         """Wants that we gave up, and the bytes that may still come for them."""
         self._next_want = 0
+        self.rate = FIRST_RATE
+        """Bytes a second that the other end brings us when we ask."""
+        self.alarm = now + HELLO_TIMEOUT
+        """When to look at the clock, at the latest; infinity if there is no need."""
         self._response = LEAST_PATIENCE / 3
+        self._arrived_at = now
+        """When the last chunk was complete."""
         self._silences = 0
         """How often in a row wants failed without a word from the other end."""
         self._uploads: deque[_Upload] = deque()
-        self._buffered = 0
-        self._announced_at = -ANNOUNCE_EVERY
-        self._news: dict[type[Have | Gone | Loading], dict[SegmentKey, set[int]]] = {}
         self._messages: list[Outgoing] = []
         self._events: list[LinkEvent] = []
-        self._tell(hello)
+        self.tell(hello)
 
     # What we want
 
@@ -174,47 +187,51 @@ class Link:
         """How many of our wants are open."""
         return len(self._own)
 
-    def want(self, key: ChunkKey, length: int, now: float) -> None:
+    def want(self, key: ChunkKey, length: int, spare: bool, now: float) -> None:
         """Ask for a chunk of ``length`` bytes."""
         number = self._next_want
         self._next_want += 1
-        self._own[number] = _OwnWant(key, bytearray(length), now, now)
-        self._tell(Want(number, key.rendition, key.sequence, key.chunk))
+        self._own[number] = _OwnWant(key, length, now, now)
+        self.alarm = min(self.alarm, now + self._patience())
+        self.tell(Want(number, key.rendition, key.sequence, key.chunk, spare))
 
     def cancel(self, key: ChunkKey) -> None:
         """We no longer want the chunk."""
         for number in [n for n, want in self._own.items() if want.key == key]:
             self._give_up(number)
-            self._tell(Cancel(number))
+            self.tell(Cancel(number))
 
     # What they want
 
     def supply(self, want: int, chunk: bytes) -> None:
-        """Send a chunk that `Wanted` asked for, when its turn comes; or say that we are busy."""
-        if self._promised() > QUEUE:
-            self._tell(Busy(want, BUSY_WAIT))
-            return
+        """Send a chunk that `Wanted` asked for, when its turn comes."""
         self._uploads.append(_Upload(want, len(chunk), frames_of(want, chunk)))
-        self._pump()
+        self.owed += len(chunk)
+
+    def refuse(self, want: int, wait: float) -> None:
+        """Say that we are busy for so many seconds."""
+        self.tell(Busy(want, round(wait, 3)))
 
     def lack(self, want: int) -> None:
         """Say that we don't have (or don't give) what `Wanted` asked for."""
-        self._tell(Missing(want))
+        self.tell(Missing(want))
 
-    def announce(
-        self,
-        kind: type[Have | Gone | Loading],
-        holdings: Mapping[SegmentKey, Iterable[int]],
-        now: float,
-    ) -> None:
-        """Tell the other end, soon. What is gone is no longer announced as held or loading."""
-        for segment, chunks in holdings.items():
-            news = set(chunks)
-            self._news.setdefault(kind, {}).setdefault(segment, set()).update(news)
-            if kind is Gone:
-                for other in (Have, Loading):
-                    self._news.get(other, {}).get(segment, set()).difference_update(news)
-        self._announce(now)
+    def next_frame(self) -> Frame | None:
+        """The next frame that we owe; None if there is none."""
+        if not self._uploads:
+            return None
+        upload = self._uploads[0]
+        frame = next(upload.frames)
+        upload.left -= len(frame.payload)
+        self.sent += len(frame.payload)
+        self.owed -= len(frame.payload)
+        if not upload.left:
+            self._uploads.popleft()
+        return frame
+
+    def tell(self, message: LinkMessage) -> None:
+        """Say something to the other end."""
+        self._messages.append(TellLink(self.number, message))
 
     # The five verbs
 
@@ -231,15 +248,10 @@ class Link:
         except RemoteError as error:
             self.end("protocol", error.code, error.detail)
 
-    def drained(self, buffered: int) -> None:
-        """So many bytes are left in the data channel's buffer."""
-        self._buffered = buffered
-        self._pump()
-
     def end(self, reason: LinkReason, code: ErrorCode | None = None, detail: str = "") -> None:
         """End the link, saying why."""
         if self.state is not State.OVER:
-            self._tell(Bye(code, detail))
+            self.tell(Bye(code, detail))
             self._finish(reason)
 
     def closed(self, reason: LinkReason) -> None:
@@ -248,32 +260,27 @@ class Link:
             self._finish(reason)
 
     def timer_at(self) -> float | None:
-        if self.state is State.OVER:
-            return None
-        times = [want.heard + self._patience() for want in self._own.values()]
-        if self.state is State.GREETING:
-            times.append(self._opened + HELLO_TIMEOUT)
-        elif self._news:
-            times.append(self._announced_at + ANNOUNCE_EVERY)
-        return min(times, default=None)
+        return None if self.alarm == inf else self.alarm
 
     def on_timer(self, now: float) -> None:
         if self.state is State.GREETING and self._opened + HELLO_TIMEOUT <= now:
             self.end("timeout", ErrorCode.TIMEOUT)
             return
-        self._announce(now)
+        late = self.late(now)
+        if late:
+            self._complain(late)
+        self._rearm()
+
+    def bear_with(self, now: float) -> None:
+        """Give what is late another while."""
+        for number in self.late(now):
+            self._own[number].since = self._own[number].heard = now
+        self._rearm()
+
+    def late(self, now: float) -> list[int]:
+        """The wants of which nothing, or not enough, has come for too long."""
         patience = self._patience()
-        late = [n for n, w in self._own.items() if w.heard + patience <= now]
-        if not late:
-            return
-        # Slower than ever, or gone: a patience that only followed successes would never learn.
-        self._response = min(self._response * 2, MOST_PATIENCE / 3)
-        for number in late:
-            self._tell(Cancel(number))
-            self._fail(number, SourceReason.TIMEOUT)
-        self._silences += 1
-        if self._silences >= MOST_SILENCES:
-            self.end("timeout", ErrorCode.TIMEOUT)
+        return [n for n, want in self._own.items() if want.gives_up_at(patience) <= now]
 
     def take_messages(self) -> list[Outgoing]:
         messages, self._messages = self._messages, []
@@ -291,16 +298,20 @@ class Link:
             return
         if isinstance(message, Hello):
             self._greet(message)
+            self._rearm()
             return
         if self.state is State.GREETING:
             raise RemoteError(ErrorCode.UNEXPECTED, "something before hello")
         match message:
             case Have() | Gone() | Loading():
                 self._events.append(Announced(message))
+            case Records():
+                self._events.append(Told(message))
             case Want():
                 self._take_want(message)
             case Cancel(want=number):
                 self._uploads = deque(u for u in self._uploads if u.want != number)
+                self.owed = sum(upload.left for upload in self._uploads)
             case Busy(want=number, wait=wait):
                 self.busy_until = now + min(wait, MOST_PATIENCE)
                 self._fail(number, SourceReason.BUSY)
@@ -325,28 +336,38 @@ class Link:
         if any(upload.want == want.want for upload in self._uploads):
             raise RemoteError(ErrorCode.UNEXPECTED, f"want {want.want} twice")
         key = ChunkKey(want.rendition, want.sequence, want.chunk)
-        self._events.append(Wanted(want.want, key))
+        self._events.append(Wanted(want.want, key, want.spare))
 
     def _take_frame(self, frame: Frame, now: float) -> None:
         want = self._own.get(frame.want)
         if want is None:
             self._take_late(frame)
             return
-        end = frame.offset + len(frame.payload)
-        if end > len(want.data) or frame.offset in want.offsets:
+        size = len(frame.payload)
+        want.received += size
+        if (
+            frame.offset + size > want.length
+            or frame.offset in want.frames
+            or want.received > want.length
+        ):
             raise RemoteError(ErrorCode.BAD_FRAME, f"offset {frame.offset} of want {frame.want}")
-        want.offsets.add(frame.offset)
-        want.received += len(frame.payload)
-        if want.received > len(want.data):
-            raise RemoteError(ErrorCode.BAD_FRAME, f"more than the chunk of want {frame.want}")
-        want.data[frame.offset : end] = frame.payload
+        want.frames[frame.offset] = frame.payload
         for number, waiting in self._own.items():
             if number >= frame.want:
                 waiting.heard = now
-        if want.received == len(want.data):
-            del self._own[frame.want]
-            self._response += ((now - want.since) - self._response) / 4
-            self._events.append(ChunkCame(want.key, bytes(want.data)))
+        if want.received == want.length:
+            self._complete(frame.want, want, now)
+
+    def _complete(self, number: int, want: _OwnWant, now: float) -> None:
+        data = b"".join(payload for _, payload in sorted(want.frames.items()))
+        del self._own[number]
+        if not _is_whole(want.frames):
+            raise RemoteError(ErrorCode.BAD_FRAME, f"holes in the chunk of want {number}")
+        self._response += ((now - want.since) - self._response) / 4
+        took = max(now - max(want.since, self._arrived_at), 0.001)
+        self.rate += SMOOTHING * (want.length / took - self.rate)
+        self._arrived_at = now
+        self._events.append(ChunkCame(want.key, data))
 
     def _take_late(self, frame: Frame) -> None:
         """A frame of a want that we gave up may still come, as far as its chunk goes."""
@@ -365,7 +386,7 @@ class Link:
     def _give_up(self, number: int) -> _OwnWant:
         want = self._own.pop(number)
         self.wasted += want.received
-        self._over[number] = len(want.data) - want.received
+        self._over[number] = want.length - want.received
         while len(self._over) > 4 * MOST_WANTS:
             del self._over[next(iter(self._over))]
         return want
@@ -376,39 +397,40 @@ class Link:
 
     # Outgoing
 
-    def _tell(self, message: LinkMessage) -> None:
-        self._messages.append(TellLink(self.number, message))
+    def _complain(self, late: list[int]) -> None:
+        """Give up what is late. Slower than ever, or gone: a patience that only followed successes
+        would never learn."""
+        self._response = min(self._response * 2, MOST_PATIENCE / 3)
+        self.rate /= 2
+        for number in late:
+            self.tell(Cancel(number))
+            self._fail(number, SourceReason.TIMEOUT)
+        self._silences += 1
+        if self._silences >= MOST_SILENCES:
+            self.end("timeout", ErrorCode.TIMEOUT)
 
-    def _promised(self) -> int:
-        return self._buffered + sum(upload.left for upload in self._uploads)
-
-    def _pump(self) -> None:
-        while self._uploads and self._buffered < HIGH_WATER and self.state is not State.OVER:
-            upload = self._uploads[0]
-            frame = next(upload.frames)
-            self._messages.append(SendFrame(self.number, frame))
-            self._buffered += len(frame.payload)
-            upload.left -= len(frame.payload)
-            self.sent += len(frame.payload)
-            if not upload.left:
-                self._uploads.popleft()
-
-    def _announce(self, now: float) -> None:
-        if self.state is not State.UP or not self._news:
+    def _rearm(self) -> None:
+        if self.state is State.GREETING:
+            self.alarm = self._opened + HELLO_TIMEOUT
             return
-        if now < self._announced_at + ANNOUNCE_EVERY:
-            return
-        self._announced_at = now
-        # What is gone first: a segment that was dropped and came back is held.
-        for kind in (Gone, Loading, Have):
-            news = self._news.pop(kind, {})
-            holdings: list[Holding] = [holding_of(s, c) for s, c in news.items() if c]
-            for at in range(0, len(holdings), HOLDINGS):
-                self._tell(kind(tuple(holdings[at : at + HOLDINGS])))
+        patience = self._patience()
+        self.alarm = min((w.gives_up_at(patience) for w in self._own.values()), default=inf)
 
     def _finish(self, reason: LinkReason) -> None:
         self.state = State.OVER
+        self.alarm = inf
         self._uploads.clear()
+        self.owed = 0
         for number in list(self._own):
             self._fail(number, SourceReason.CLOSED)
         self._events.append(Ended(reason))
+
+
+def _is_whole(frames: dict[int, bytes]) -> bool:
+    """Whether each frame begins where the one before it ends."""
+    end = 0
+    for offset, payload in sorted(frames.items()):
+        if offset != end:
+            return False
+        end += len(payload)
+    return True

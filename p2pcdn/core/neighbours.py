@@ -1,15 +1,18 @@
 """The links that are open, what they announced, and what they are asked for.
 
-Each link is a machine of its own; this one feeds them, gathers what they say, and knows whom a
-chunk may be asked of.
+Each link is a machine of its own; this one feeds them, gathers what they say, knows whom a chunk
+may be asked of, and shares our uplink among those who ask us: one frame a link, in turn. What we
+announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 
-from p2pcdn.core.availability import Availability
+from p2pcdn.core.availability import Availability, holding_of
+from p2pcdn.core.goodput import Goodput
 from p2pcdn.core.link import (
     Announced,
     ChunkCame,
@@ -18,20 +21,32 @@ from p2pcdn.core.link import (
     Link,
     LinkEvent,
     State,
+    Told,
     Wanted,
     WantFailed,
 )
-from p2pcdn.core.ports import LinkReason, LinkSays, LinkSends, Outgoing
+from p2pcdn.core.ports import LinkReason, LinkSays, LinkSends, Outgoing, SendFrame
 from p2pcdn.core.scheduler import LinkView
+from p2pcdn.core.uplink import Uplink
 from p2pcdn.errors import ErrorCode, SourceReason
-from p2pcdn.model import ChunkKey, SegmentKey
-from p2pcdn.wire.link import Gone, Have, Hello, Loading
+from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey
+from p2pcdn.wire.chunk import Frame
+from p2pcdn.wire.link import Gone, Have, Hello, Holding, Loading
+from p2pcdn.wire.manifest import Records
 
 REST = 2.0
 """Seconds for which a link that let a want time out is not asked for anything."""
 FIRST_WORDS = 0.5
 """Seconds from a link's opening in which its first announcement is awaited: a hello has to go each
 way before it, which takes 0.3 s around the world."""
+ANNOUNCE_EVERY = 0.1
+"""Announcements are gathered for so long: ten a second at most."""
+HOLDINGS = 32
+"""Holdings a message: however ragged they are, it stays below the limit of a control message."""
+DUPLICATES = 0.05
+"""The share of what peers bring that may be asked for a second time, elsewhere."""
+FIRST_DUPLICATES = 524_288.0
+"""Bytes that may be asked for twice before anything has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +92,42 @@ class Asked:
     link: int
     want: int
     key: ChunkKey
+    spare: bool
 
 
-NeighbourEvent = Up | Down | Delivered | Undelivered | Asked
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A link passes records on."""
+
+    link: int
+    records: Records
+
+
+NeighbourEvent = Up | Down | Delivered | Undelivered | Asked | Heard
 
 
 class Neighbours:
     """All open links of a node."""
 
     def __init__(self) -> None:
+        self.uplink = Uplink()
+        self.goodput = Goodput()
         self._links: dict[int, Link] = {}
         self._availability = Availability()
         self._rest_until: dict[int, float] = {}
         self._quiet_until: dict[int, float] = {}
         """Links that have announced nothing yet."""
+        self._asked: dict[ChunkKey, int] = {}
+        """The link that each chunk is asked of."""
+        self._duplicates = FIRST_DUPLICATES
+        """Bytes that may still be asked for a second time."""
+        self._news: dict[type[Have | Gone | Loading], dict[SegmentKey, set[int]]] = {}
+        self._announced_at = -ANNOUNCE_EVERY
+        self._alarm = inf
+        """When a link has to look at the clock, or earlier."""
+        self._turn = 0
+        """The link that was the last to send a frame."""
+        self._pump_at = inf
         self._messages: list[Outgoing] = []
         self._events: list[NeighbourEvent] = []
         self._wasted = 0
@@ -110,15 +147,18 @@ class Neighbours:
         """The ids of the peers at the other ends, but for those that said they don't upload."""
         return [link.peer for link in self.up() if link.uploads]
 
-    def views(self) -> list[LinkView]:
+    def views(self, now: float) -> list[LinkView]:
         """The links that may be asked for something."""
         return [
             LinkView(
                 link.number,
                 link.in_flight,
+                link.rate,
                 max(link.busy_until, self._rest_until.get(link.number, 0.0)),
+                self._availability.held(link.number),
             )
-            for link in self.up()
+            for link in self._links.values()
+            if link.state is State.UP and self._quiet_until.get(link.number, 0.0) <= now
         ]
 
     def quiet(self, now: float) -> dict[int, float]:
@@ -126,13 +166,13 @@ class Neighbours:
         hold."""
         return {number: until for number, until in self._quiet_until.items() if until > now}
 
-    def holders(self, segment: SegmentKey, chunk: int, among: Iterable[int]) -> tuple[int, ...]:
-        """Which of these links hold the chunk."""
-        held = self._availability.holders(segment, chunk)
-        return tuple(number for number in among if number in held)
+    def offers(self, segment: SegmentKey) -> bool:
+        """Whether a neighbour holds any of a segment."""
+        return self._availability.offers(segment)
 
-    def loaded_until(self, segment: SegmentKey, chunk: int, now: float) -> float | None:
-        return self._availability.loaded_until(segment, chunk, now)
+    def loading(self, segment: SegmentKey, now: float) -> tuple[int, float]:
+        """Which chunks of a segment a neighbour is loading, and until when that is believed."""
+        return self._availability.loading(segment, now)
 
     @property
     def wasted(self) -> int:
@@ -146,23 +186,32 @@ class Neighbours:
 
     # What is asked and said
 
-    def want(self, number: int, key: ChunkKey, length: int, now: float) -> None:
-        self._links[number].want(key, length, now)
+    def want(self, number: int, key: ChunkKey, length: int, spare: bool, now: float) -> None:
+        link = self._links[number]
+        link.want(key, length, spare, now)
+        self._asked[key] = number
+        self._alarm = min(self._alarm, link.alarm)
+        self.goodput.asking(now)
 
     def cancel(self, key: ChunkKey) -> None:
         """Nobody need send this chunk any more."""
-        for link in self._links.values():
+        link = self._links.get(self._asked.pop(key, -1))
+        if link is not None:
             link.cancel(key)
+        self._note_asking()
 
-    def answer(self, asked: Asked, chunk: bytes | None) -> None:
-        """Give a link what it wants, or say that we can't."""
+    def answer(self, asked: Asked, chunk: bytes | None, now: float) -> None:
+        """Give a link what it wants, or say that we can't, or not now."""
         link = self._links.get(asked.link)
-        if link is None:
+        if link is None or link.state is State.OVER:
             return
         if chunk is None:
             link.lack(asked.want)
+        elif (wait := self.uplink.busy(self._owed(), asked.spare, now)) is not None:
+            link.refuse(asked.want, wait)
         else:
             link.supply(asked.want, chunk)
+            self._pump(now)
 
     def announce(
         self,
@@ -170,15 +219,29 @@ class Neighbours:
         holdings: Mapping[SegmentKey, Iterable[int]],
         now: float,
     ) -> None:
-        """Tell every link."""
-        for link in self.up():
-            link.announce(kind, holdings, now)
+        """Tell every link, soon. What is gone is no longer announced as held or loading."""
+        for segment, chunks in holdings.items():
+            news = set(chunks)
+            self._news.setdefault(kind, {}).setdefault(segment, set()).update(news)
+            if kind is Gone:
+                for other in (Have, Loading):
+                    self._news.get(other, {}).get(segment, set()).difference_update(news)
+        # That somebody loads something is news to act upon at once.
+        if kind is Loading or now >= self._announced_at + ANNOUNCE_EVERY:
+            self._tell_news(now)
 
     def introduce(
         self, number: int, holdings: Mapping[SegmentKey, Iterable[int]], now: float
     ) -> None:
         """Tell one link, which is new, all that we hold."""
-        self._links[number].announce(Have, holdings, now)
+        for message in _said(Have, holdings):
+            self._links[number].tell(message)
+
+    def pass_on(self, records: Records, but: int | None) -> None:
+        """Tell records to every link but the one that told us."""
+        for link in self.up():
+            if link.number != but:
+                link.tell(records)
 
     def credit(self, number: int, size: int) -> None:
         """A chunk that this link delivered was verified."""
@@ -189,7 +252,8 @@ class Neighbours:
 
     def opened(self, number: int, hello: Hello, now: float) -> None:
         """Both channels of a link are open."""
-        self._links[number] = Link(number, hello, now)
+        self._links[number] = link = Link(number, hello, now)
+        self._alarm = min(self._alarm, link.alarm)
         self._quiet_until[number] = now + FIRST_WORDS
 
     def receive(self, message: LinkSays | LinkSends, now: float) -> None:
@@ -198,9 +262,11 @@ class Neighbours:
             link.receive(message.message if isinstance(message, LinkSays) else message.frame, now)
             self._gather(link, now)
 
-    def drained(self, number: int, buffered: int) -> None:
+    def drained(self, number: int, buffered: int, now: float) -> None:
+        """So many bytes are left in the buffer of a link's data channel."""
         if number in self._links:
-            self._links[number].drained(buffered)
+            self.uplink.drained(number, buffered, now)
+            self._pump(now)
 
     def end(
         self, number: int, reason: LinkReason, now: float, code: ErrorCode | None = None
@@ -219,15 +285,32 @@ class Neighbours:
             self._gather(link, now)
 
     def timer_at(self) -> float | None:
-        times = (link.timer_at() for link in self._links.values())
-        return min((at for at in times if at is not None), default=None)
+        at = min(self._alarm, self._pump_at)
+        if self._news and self._links:
+            at = min(at, self._announced_at + ANNOUNCE_EVERY)
+        return None if at == inf else at
 
     def on_timer(self, now: float) -> None:
-        for link in list(self._links.values()):
-            at = link.timer_at()
-            if at is not None and at <= now:
-                link.on_timer(now)
-                self._gather(link, now)
+        if self._news and self._announced_at + ANNOUNCE_EVERY <= now:
+            self._tell_news(now)
+        if self._pump_at <= now:
+            self._pump(now)
+        if self._alarm <= now:
+            for link in list(self._links.values()):
+                if link.alarm <= now:
+                    self._look_at(link, now)
+            self._alarm = min((link.alarm for link in self._links.values()), default=inf)
+
+    def _look_at(self, link: Link, now: float) -> None:
+        """A link may have been silent for too long. What it is given up for is asked elsewhere and
+        may still arrive: that is not to happen too often."""
+        late = link.late(now)
+        if late and self._duplicates <= 0:
+            link.bear_with(now)
+            return
+        self._duplicates -= len(late) * CHUNK_SIZE
+        link.on_timer(now)
+        self._gather(link, now)
 
     def take_messages(self) -> list[Outgoing]:
         messages, self._messages = self._messages, []
@@ -251,16 +334,21 @@ class Neighbours:
                 self._events.append(Up(link.number, hello.peer))
             case Announced(message):
                 self._note(link.number, message, now)
+            case Told(records):
+                self._events.append(Heard(link.number, records))
             case ChunkCame(key, data):
+                self._came(key, len(data), now)
                 self._events.append(Delivered(link.number, key, data))
             case WantFailed(key, reason):
+                self._asked.pop(key, None)
+                self._note_asking()
                 if reason is SourceReason.MISSING:
                     self._availability.lacks(link.number, key.segment, key.chunk)
                 elif reason is SourceReason.TIMEOUT:
                     self._rest_until[link.number] = now + REST
                 self._events.append(Undelivered(key))
-            case Wanted(want, key):
-                self._events.append(Asked(link.number, want, key))
+            case Wanted(want, key, spare):
+                self._events.append(Asked(link.number, want, key, spare))
             case Ended(reason):
                 self._forget(link)
                 greeted = bool(link.peer)
@@ -276,11 +364,72 @@ class Neighbours:
             case Loading(holdings):
                 self._availability.loads(number, holdings, now)
 
+    def _came(self, key: ChunkKey, size: int, now: float) -> None:
+        self._asked.pop(key, None)
+        self._duplicates = min(self._duplicates + DUPLICATES * size, FIRST_DUPLICATES)
+        self.goodput.brought(size, now)
+        self._note_asking()
+
+    def _note_asking(self) -> None:
+        if not self._asked:
+            self.goodput.rests()
+
+    # What we send
+
+    def _owed(self) -> int:
+        """Bytes promised over all links."""
+        return sum(link.owed for link in self._links.values())
+
+    def _pump(self, now: float) -> None:
+        """Fill the channels' buffers, one frame a link after the other."""
+        self._pump_at = inf
+        owing = [link for link in self._links.values() if link.owed]
+        if not owing:
+            return
+        owing.sort(key=lambda link: (link.number <= self._turn, link.number))
+        while owing:
+            still = []
+            for link in owing:
+                if not self.uplink.has_room(link.number, now):
+                    continue
+                frame = link.next_frame()
+                if frame is not None:
+                    self._send(link, frame, now)
+                    still.append(link)
+            owing = still
+        if self._owed():
+            self._pump_at = self.uplink.room_at(now)
+
+    def _send(self, link: Link, frame: Frame, now: float) -> None:
+        self._turn = link.number
+        self.uplink.sent(link.number, len(frame.payload), now)
+        self._messages.append(SendFrame(link.number, frame))
+
+    def _tell_news(self, now: float) -> None:
+        """Say what is new to all who listen."""
+        self._announced_at = now
+        news, self._news = self._news, {}
+        # What is gone first: a segment that was dropped and came back is held.
+        for kind in (Gone, Loading, Have):
+            for message in _said(kind, news.get(kind, {})):
+                for link in self._links.values():
+                    if link.state is State.UP:
+                        link.tell(message)
+
     def _forget(self, link: Link) -> None:
         self._messages += link.take_messages()
         self._wasted += link.wasted
         self._sent += link.sent
         self._availability.forget(link.number)
+        self.uplink.forget(link.number)
         self._rest_until.pop(link.number, None)
         self._quiet_until.pop(link.number, None)
         del self._links[link.number]
+
+
+def _said(
+    kind: type[Have | Gone | Loading], holdings: Mapping[SegmentKey, Iterable[int]]
+) -> list[Have | Gone | Loading]:
+    """The messages that announce these chunks."""
+    all_: list[Holding] = [holding_of(s, chunks) for s, chunks in holdings.items() if chunks]
+    return [kind(tuple(all_[at : at + HOLDINGS])) for at in range(0, len(all_), HOLDINGS)]

@@ -17,15 +17,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 
+from p2pcdn.core.leases import Leases
 from p2pcdn.core.neighbours import (
     Asked,
     Delivered,
     Down,
+    Heard,
     NeighbourEvent,
     Neighbours,
     Undelivered,
     Up,
 )
+from p2pcdn.core.news import Learned
+from p2pcdn.core.offers import Forged
+from p2pcdn.core.playhead import Playhead
 from p2pcdn.core.ports import (
     Allow,
     CandidateFound,
@@ -54,61 +59,63 @@ from p2pcdn.core.ports import (
     TrackerDown,
     TrackerSays,
 )
-from p2pcdn.core.rank import rank_of
-from p2pcdn.core.scheduler import (
-    AskOrigin,
-    AskPeer,
-    ChunkView,
-    SegmentView,
-    View,
-    plan,
-)
-from p2pcdn.core.signaling import CONNECT_TIMEOUT, Identity, Signaling, State
+from p2pcdn.core.reporter import Reporter
+from p2pcdn.core.scheduler import AskOrigin, AskPeer, plan
+from p2pcdn.core.signaling import Identity, Signaling
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
-from p2pcdn.core.transfer import ChunkState, Transfer
+from p2pcdn.core.survey import Survey
 from p2pcdn.core.transfers import Dropped, Kept, TransferEvent, Transfers
+from p2pcdn.core.trust import Trust
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL, SegmentKey
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
-from p2pcdn.wire.tracker import Move, PairReport, Position, Report
+from p2pcdn.wire.manifest import Records
+from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker
+from p2pcdn.wire.tracker import Leases as Granted
 
-AHEAD = 60.0
-"""Seconds of media ahead of what the player has asked for that peers may bring."""
-MOST_AHEAD = 64
-"""The same in segments, whatever their length."""
-USUAL_DURATION = 4.0
-"""Seconds a segment, where no record says otherwise."""
-HOPE = 2.0
-"""Seconds after the start for which a first link is waited for, where there is time to wait."""
+DECIDE_EVERY = 0.03
+"""Seconds between two decisions at least: what arrives in between is decided about together."""
 STORE_BYTES = 128 * 1024 * 1024
-MOST_PAIRS = 64
-"""Pairs a report (the wire's own bound)."""
 
 
 class Node:
     """One peer in one swarm."""
 
-    def __init__(self, identity: Identity, now: float, store_bytes: int = STORE_BYTES) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        now: float,
+        store_bytes: int = STORE_BYTES,
+        store: Store | None = None,
+    ) -> None:
         self.stats = Stats()
         self._identity = identity
         numbers = count(1)
         self._signaling = Signaling(identity, numbers)
         self._neighbours = Neighbours()
-        self._transfers = Transfers(identity.content, Store(store_bytes), self.stats, numbers)
+        self._transfers = Transfers(
+            identity.content, store or Store(store_bytes), self.stats, numbers
+        )
         self._allow = Allow(p2p=True, upload=True)
-        self._playing: Playing | None = None
-        self._reached: dict[str, int] = {}
-        """The newest segment of each rendition that the player asked for."""
-        self._started = False
-        self._born = now
+        self._playhead = Playhead()
+        self._trust = Trust()
+        self._leases = Leases()
+        self._survey = Survey(
+            self._signaling,
+            self._neighbours,
+            self._transfers,
+            self._playhead,
+            self._trust,
+            self._leases,
+            born=now,
+        )
+        self._reporter = Reporter(
+            self._signaling, self._neighbours, self._transfers, self._playhead
+        )
         self._dirty = False
+        self._decided_at = now - DECIDE_EVERY
         self._wake_at: float | None = None
-        self._report_at: float | None = None
-        self._reported: Report | None = None
-        self._moved: Position | None = None
-        self._ended: list[PairReport] = []
-        """Links that ended since the last report, or before it could be sent."""
         self._events: list[Event] = []
 
     @property
@@ -130,32 +137,35 @@ class Node:
     def receive(self, message: Input, now: float) -> None:
         """Take in anything that arrived; see `ports` for what there is."""
         match message:
-            case LinkDrained(link, buffered):
-                self._neighbours.drained(link, buffered)
-                self._settle(now)
-                return
             case LinkSends():
                 self._neighbours.receive(message, now)
+                self._settle(now)
+                return
+            case LinkDrained(link, buffered):
+                self._neighbours.drained(link, buffered, now)
                 self._settle(now)
                 return
             case RangeData():
                 self._transfers.receive(message, now)
                 self._settle(now)
                 return
+            case LinkSays():
+                self._neighbours.receive(message, now)
             case TrackerSays() if not self._allow.p2p:
                 return  # the shell closes the socket as soon as it can
             case Demand():
-                self._reached[message.key.rendition] = message.key.sequence
-                company = bool(self._neighbours.up())
-                self._transfers.demand(message, company, now)
+                self._playhead.asked(message.key)
+                self._transfers.demand(message, bool(self._neighbours.up()), now)
+                self._hurry()
             case Release(key):
                 self._transfers.release(key)
+                self._hurry()
             case Playing():
-                self._playing = message
+                if self._playhead.moved(message, now):
+                    self._trust.stalled(now)
+                self._reporter.moved(self._allow.upload)
             case Allow():
                 self._permit(message, now)
-            case LinkSays():
-                self._neighbours.receive(message, now)
             case LinkBroke(link, code):
                 self._neighbours.end(link, "protocol", now, ErrorCode(code))
             case LinkOpened(link):
@@ -166,20 +176,25 @@ class Node:
                 self._neighbours.closed(link, reason, now)
                 self._pass_on(now)  # before the pairing is forgotten: its figures count
                 self._signaling.receive(message, now)
-            case TrackerSays() | TrackerDown() | Described() | CandidateFound():
+            case TrackerSays(said):
+                self._instructed(said, now)
                 self._signaling.receive(message, now)
-                self._report_from(now)
+                self._reporter.begin(now)
+            case TrackerDown() | Described() | CandidateFound():
+                self._signaling.receive(message, now)
             case _:
                 if isinstance(message, Loaded):
-                    self._started = True
+                    self._playhead.started = True
                 self._transfers.receive(message, now)
         self._dirty = True
         self._settle(now)
 
     def timer_at(self) -> float | None:
-        machines = (self._signaling, self._neighbours, self._transfers)
+        machines = (self._signaling, self._neighbours, self._transfers, self._reporter)
         times = [machine.timer_at() for machine in machines]
-        times += [self._wake_at, self._report_at]
+        times.append(self._wake_at)
+        if self._dirty:
+            times.append(self._decided_at + DECIDE_EVERY)
         return min((at for at in times if at is not None), default=None)
 
     def on_timer(self, now: float) -> None:
@@ -187,9 +202,9 @@ class Node:
         self._neighbours.on_timer(now)
         self._transfers.on_timer(now)
         if self._wake_at is not None and self._wake_at <= now:
+            self._wake_at = None
             self._dirty = True
-        if self._report_at is not None and self._report_at <= now:
-            self._report(now)
+        self._reporter.on_timer(self._allow.upload, now)
         self._settle(now)
 
     def take_messages(self) -> list[Outgoing]:
@@ -199,11 +214,18 @@ class Node:
         events, self._events = self._events, []
         return events
 
-    # The player
+    def farewell(self) -> None:
+        """Say the last figures and leave the swarm. Links stay; the page may be closing."""
+        self._reporter.farewell()
+        self._signaling.leave()
+
+    # What the viewer and the tracker say
 
     def _permit(self, allow: Allow, now: float) -> None:
         before, self._allow = self._allow, allow
-        self._signaling.upload = allow.upload
+        self._signaling.upload = self._survey.upload = allow.upload
+        self._survey.p2p = allow.p2p
+        self._hurry()
         if not allow.p2p:
             self.farewell()
             for link in self._neighbours.all():
@@ -212,43 +234,31 @@ class Node:
         if allow.upload != before.upload:
             kind = Have if allow.upload else Gone
             self._neighbours.announce(kind, self._holdings(), now)
-        self._signaling.tell(Move(allow.upload, self._position()))
+        self._reporter.tell_position(allow.upload)
 
-    def _ahead(self) -> list[SegmentKey]:
-        """The segments that lie ahead of what the player has asked for: at least one, but no more
-        than fit into half of the store, or they would drive one another out."""
-        playing = self._playing
-        if playing is None:
-            return []
-        reached = self._reached.get(playing.rendition, playing.head - 1)
-        first = max(reached + 1, playing.head)
-        most = min(max(int(AHEAD / self._duration(playing)), 1), MOST_AHEAD)
-        room = self.store.limit // 2
-        ahead: list[SegmentKey] = []
-        for sequence in range(first, min(playing.last, first + most - 1) + 1):
-            record = self._transfers.manifest(playing.rendition).record(sequence)
-            room -= record.length if record else 0
-            if ahead and room < 0:
-                break
-            ahead.append(SegmentKey(playing.rendition, sequence))
-        return ahead
-
-    def _duration(self, playing: Playing) -> float:
-        record = self._transfers.manifest(playing.rendition).record(playing.head)
-        return record.duration / 1000 if record and record.duration else USUAL_DURATION
+    def _instructed(self, message: FromTracker, now: float) -> None:
+        match message:
+            case Granted(leases):
+                self._leases.granted(leases, now)
+            case BeingFetched(rendition, sequence, stripe):
+                self._leases.begun(SegmentKey(rendition, sequence), stripe, now)
+            case Records():
+                self._transfers.offered(message, None, now)
 
     # Putting things together
+
+    def _hurry(self) -> None:
+        """What has just been said is to be decided about at once."""
+        self._decided_at = -DECIDE_EVERY
 
     def _settle(self, now: float) -> None:
         """Pass events between the machines, and decide anew if anything changed."""
         self._pass_on(now)
-        if self._dirty:
+        if self._dirty and self._decided_at + DECIDE_EVERY <= now:
             self._dirty = False
+            self._decided_at = now
             self._decide(now)
             self._pass_on(now)
-        self.stats.links = len(self._neighbours.up())
-        self.stats.uploaded_bytes = self._neighbours.sent
-        self.stats.waste_bytes = self._transfers.wasted + self._neighbours.wasted
 
     def _pass_on(self, now: float) -> None:
         while True:
@@ -256,11 +266,13 @@ class Node:
             came = self._transfers.take_events()
             self._signal(now)
             if not heard and not came:
-                return
+                break
             for said in heard:
                 self._hear(said, now)
             for event in came:
                 self._take(event, now)
+        self.stats.uploaded_bytes = self._neighbours.sent
+        self.stats.waste_bytes = self._transfers.wasted + self._neighbours.wasted
 
     def _signal(self, now: float) -> None:
         for event in self._signaling.take_events():
@@ -274,22 +286,30 @@ class Node:
     def _hear(self, event: NeighbourEvent, now: float) -> None:
         """Something that a link did."""
         match event:
+            case Delivered(link, key, data):
+                self._transfers.from_link(link, key, data, now)
+                self._dirty = True
+            case Asked():
+                chunk = self.store.get(event.key) if self._allow.upload else None
+                self._neighbours.answer(event, chunk, now)
+            case Undelivered(key):
+                self._transfers.lost(key)
+                self._dirty = True
+            case Heard(link, records):
+                self._transfers.offered(records, link, now)
             case Up(link, peer):
                 if self._allow.upload:
                     self._neighbours.introduce(link, self._holdings(), now)
                 self._events.append(LinkUp(link, peer))
-                self._dirty = True
+                self._changed()
             case Down():
                 self._down(event)
-            case Delivered(link, key, data):
-                self._transfers.from_link(link, key, data, now)
-                self._dirty = True
-            case Undelivered(key):
-                self._transfers.lost(key)
-                self._dirty = True
-            case Asked():
-                chunk = self.store.get(event.key) if self._allow.upload else None
-                self._neighbours.answer(event, chunk)
+
+    def _changed(self) -> None:
+        """There are other neighbours than before."""
+        self.stats.links = len(self._neighbours.up())
+        self._survey.forget_ranks()
+        self._dirty = True
 
     def _holdings(self) -> dict[SegmentKey, Collection[int]]:
         return {segment: self.store.chunks(segment) for segment in self.store.segments()}
@@ -305,14 +325,12 @@ class Node:
             self._neighbours.announce(kind, holdings, now)
 
     def _down(self, event: Down) -> None:
-        pairing = self._signaling.pairing_of(event.link)
-        if pairing is not None:
-            self._ended.append(PairReport(pairing, event.received, event.sent))
+        self._reporter.ended(event)
         self._signaling.over(event.link, event.reason)
         self._events.append(CloseLink(event.link))
         if event.greeted:
             self._events.append(LinkDown(event.link, event.reason))
-        self._dirty = True
+        self._changed()
 
     def _take(self, event: TransferEvent, now: float) -> None:
         """Something that became of a transfer."""
@@ -328,162 +346,64 @@ class Node:
                 self._announce(Gone, {segment: chunks}, now)
                 self._dirty = True
                 return
+            case Learned(records, link):
+                if self._allow.upload:
+                    self._neighbours.pass_on(records, link)
+                self._dirty = True
+                return
+            case Forged(link):
+                if link is not None:
+                    self._neighbours.end(link, "integrity", now)
+                return
             case ChunkRejected(link=link):
                 self._dirty = True
                 if link is not None:
                     self._neighbours.end(link, "integrity", now)
             case SegmentReady():
-                self._started = True
+                self._playhead.started = True
+                if event.peer_bytes and not event.origin_bytes:
+                    self._trust.delivered()
         self._events.append(event)
 
     # Deciding
 
     def _decide(self, now: float) -> None:
-        ahead = self._ahead()
-        self._need(ahead, now)
-        for key in ahead:
-            self._begin(key, now)
-        self._transfers.keep_only(set(ahead))
-        decision = plan(self._view(set(ahead), now), now)
+        wanted = self._survey.wanted(now)
+        self._transfers.need(*self._survey.needed(wanted, now), now)
+        for key in wanted:
+            self._transfers.begin(key, now)
+        self._transfers.keep_only(wanted)
+        decision = plan(self._survey.view(wanted, now), now)
         self._wake_at = decision.wake_at
         for ask in decision.asks:
-            transfer = self._transfers.transfer(ask.key)
-            if transfer is None:
-                continue
             if isinstance(ask, AskPeer):
-                transfer.asked_peer(ask.chunk)
-                self._neighbours.want(ask.link, ask.chunk_key, transfer.length_of(ask.chunk), now)
-            elif isinstance(ask, AskOrigin):
-                self._transfers.fetch(transfer, ask.chunks)
-                self._announce(Loading, {ask.key: ask.chunks.numbers()}, now)
-        if self._playing is not None:
-            self._transfers.evict(self._playing.head, ahead)
+                self._ask_peer(ask, now)
+            else:
+                self._ask_origin(ask, now)
+        if self._playhead.playing is not None:
+            self._transfers.evict(self._playhead.playing.head, wanted)
 
-    def _need(self, ahead: list[SegmentKey], now: float) -> None:
-        wanted: dict[str, list[int]] = {}
-        if self._playing is not None:
-            # The segments around the play head: what is loaded past us is to be shared too.
-            reached = self._reached.get(self._playing.rendition, -1)
-            near = range(max(self._playing.head, reached - MOST_AHEAD), reached + 1)
-            wanted[self._playing.rendition] = [*near, *(key.sequence for key in ahead)]
-        self._transfers.need(wanted, now)
+    def _ask_peer(self, ask: AskPeer, now: float) -> None:
+        transfer = self._transfers.transfer(ask.key)
+        if transfer is not None:
+            transfer.asked_peer(ask.chunk)
+            length = transfer.length_of(ask.chunk)
+            self._neighbours.want(ask.link, ask.chunk_key, length, ask.spare, now)
 
-    def _begin(self, key: SegmentKey, now: float) -> None:
-        transfer = self._transfers.transfer(key)
-        if transfer is None and not self._held(key):
-            self._transfers.begin(key, now)
+    def _ask_origin(self, ask: AskOrigin, now: float) -> None:
+        transfer = self._transfers.transfer(ask.key)
+        if transfer is None:
+            return
+        self._transfers.fetch(transfer, ask.chunks)
+        self._announce(Loading, {ask.key: ask.chunks.numbers()}, now)
+        for stripe in self._leases.use(ask.key, transfer.record.chunks, ask.chunks):
+            self._signaling.tell(Fetching(ask.key.rendition, ask.key.sequence, stripe))
+        if ask.rescue and not transfer.rescued:
+            transfer.rescued = True
+            duration = self._survey.duration(ask.key.rendition)
+            self._trust.rescued(duration, self._playhead.target, now)
 
-    def _held(self, key: SegmentKey) -> bool:
-        record = self._transfers.manifest(key.rendition).record(key.sequence)
-        return record is not None and len(self.store.chunks(key)) == record.chunks
-
-    def _view(self, ahead: Collection[SegmentKey], now: float) -> View:
-        playing = self._playing
-        quiet = self._neighbours.quiet(now)
-        links = [link for link in self._neighbours.views() if link.number not in quiet]
-        wanted = (t for t in self._transfers.open() if t.demanded is not None or t.key in ahead)
-        transfers = sorted(wanted, key=_urgency)
-        numbers = [link.number for link in links]
-        hopeful_until = max([self._born + HOPE, *quiet.values()])
-        if self._signaling.connecting():
-            hopeful_until = max(hopeful_until, now + CONNECT_TIMEOUT)
-        return View(
-            started=self._started,
-            live=playing is not None and playing.live,
-            buffer=playing.buffer if playing is not None else 0.0,
-            hopeful_until=hopeful_until if self._allow.p2p else now,
-            http=self._transfers.http,
-            segments=[self._segment_view(t, numbers, now) for t in transfers],
-            links=links,
-        )
-
-    def _segment_view(self, transfer: Transfer, links: list[int], now: float) -> SegmentView:
-        chunks = tuple(
-            ChunkView(
-                number,
-                self._neighbours.holders(transfer.key, number, links),
-                self._neighbours.loaded_until(transfer.key, number, now),
-                asked=transfer.states[number] is ChunkState.PEER,
-            )
-            for number in transfer.chunks_in(ChunkState.MISSING, ChunkState.PEER)
-        )
-        return SegmentView(
-            key=transfer.key,
-            demanded=transfer.demanded is not None,
-            deadline=_urgency(transfer)[0],
-            since=transfer.since,
-            rank=self._rank(transfer.key),
-            origin_after=transfer.origin_after,
-            missing_bytes=transfer.bytes_missing(),
-            chunks=chunks,
-        )
-
-    def _rank(self, segment: SegmentKey) -> int:
-        """When it is our turn; who does not upload waits for all who do."""
-        peers = self._neighbours.peers()
-        return rank_of(self.peer, peers, segment) if self._allow.upload else len(peers)
-
-    # The tracker
+    # The other ends
 
     def _hello(self) -> Hello:
         return Hello(PROTOCOL, self._identity.content, self.peer, self._allow.upload)
-
-    def _position(self) -> Position | None:
-        playing = self._playing
-        if playing is None:
-            return None
-        held = [s.sequence for s in self.store.segments() if s.rendition == playing.rendition]
-        return Position(
-            playing.rendition,
-            first=min(held, default=playing.head),
-            head=playing.head,
-            last=max(held, default=playing.head),
-        )
-
-    def _report_from(self, now: float) -> None:
-        """Begin to report, once we are in; and keep the join's position fresh."""
-        self._signaling.position = self._position()
-        welcome = self._signaling.welcome
-        if self._report_at is None and self.peer and welcome is not None:
-            self._report_at = now + welcome.report_every
-
-    def _report(self, now: float) -> None:
-        welcome = self._signaling.welcome
-        if welcome is None:
-            return
-        self._report_at = now + welcome.report_every
-        position = self._position()
-        if position != self._moved:
-            self._moved = position
-            self._signaling.tell(Move(self._allow.upload, position))
-        report = self._figures()
-        if report != self._reported and self._signaling.state is State.IN:
-            self._reported = report
-            self._signaling.tell(report)
-            self._ended.clear()
-
-    def _figures(self) -> Report:
-        pairs = list(self._ended)
-        for link in self._neighbours.up():
-            pairing = self._signaling.pairing_of(link.number)
-            if pairing is not None and (link.received or link.sent):
-                pairs.append(PairReport(pairing, link.received, link.sent))
-        return Report(
-            origin_bytes=self.stats.origin_bytes,
-            peer_bytes=self.stats.peer_bytes,
-            cache_bytes=self.stats.cache_bytes,
-            waste_bytes=self.stats.waste_bytes,
-            rejected_chunks=self.stats.rejected_chunks,
-            pairs=tuple(pairs[-MOST_PAIRS:]),
-        )
-
-    def farewell(self) -> None:
-        """Say the last figures and leave the swarm. Links stay; the page may be closing."""
-        self._signaling.tell(self._figures())
-        self._signaling.leave()
-
-
-def _urgency(transfer: Transfer) -> tuple[float, int]:
-    """Sorts by when the play head gets there; what nobody asked for yet comes last."""
-    deadline = transfer.demanded if transfer.demanded is not None else float("inf")
-    return (deadline, transfer.key.sequence)

@@ -1,94 +1,113 @@
 """Who is asked for which chunk, and when: a pure function of what is known now.
 
-The first, simple rules. The promise is that playback is never worse than plain HTTP, so the origin
-comes first and peers work where there is time for them:
+The promise is that playback is never worse than plain HTTP, and that the origin sends close to one
+copy. What the player has asked for is in one of these modes:
 
-    START     nothing played yet: the origin, at once
-    URGENT    VOD with less than `LOW_BUFFER` seconds in the buffer, or any segment whose latest
-              start has come: the origin, at once
-    otherwise peers that hold the chunk; what nobody holds or loads is fetched by the neighbours in
-              turn, by their rank for the segment, so that one fetches and the others take it from
-              him; and nobody waits when nobody is there to wait for
+    START     nothing played yet: the origin, at once, exactly like the plain player
+    URGENT    VOD with less in the buffer than the floor that trust asks for, or any segment whose
+              *latest start* has come: the origin, at once, for all that is missing
+    FILLING   VOD otherwise: peers, as long as what they bring is twice what is played; else the
+              origin joins for the first half of what is missing
+    LIVE      peers, for as long as patience lasts or chunks come fast enough to be in time
 
-The *latest start* of a segment is when the origin has to be asked so that the segment still comes
-in time, with the throughput that the origin has shown.
+The latest start of a segment is when the origin has to be asked so that the segment still comes in
+time. What the player has not asked for lies ahead and is asked of peers alone, except for what we
+hold a *lease* for: the tracker chose us to fetch that for everybody, so we do unless a neighbour
+holds or loads it. What nobody holds or loads (an *orphan*) is fetched shortly before its latest
+start by the neighbours in turn, by their rank for the segment; where no tracker gives leases, in
+turn from the beginning.
+
+Of peers, what is due soon is asked for in order, everything else rarest first: a chunk that a
+single neighbour holds before those that several do, and at random among equals, so that no two
+neighbours want the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from p2pcdn.model import ChunkKey, SegmentKey, Span, spans_of
+from p2pcdn.core.availability import Held
+from p2pcdn.core.bits import first_of, pick, spans_in
+from p2pcdn.core.http import Http
+from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span
 
-LOW_BUFFER = 4.0
-"""Seconds. Two usual segments: enough to notice that peers fail and still ask the origin."""
-GUARD = 0.8
-"""Seconds kept in hand, whatever the estimates say."""
-RATE_SHARE = 0.8
-"""The part of the measured throughput that is counted on."""
 TURN = 0.4
 """Seconds that each rank waits for the one before it."""
 LATEST_TURN = 4
 """Ranks beyond this one wait no longer than it."""
+ORPHAN_LEAD = 1.5
+"""Seconds before its latest start when an orphan is fetched by whoever is first in rank."""
+SOON = 2.0
+"""Seconds before their latest start chunks are asked for in order."""
+PROOF = 1.0
+"""Seconds that peers have for showing what they can do."""
+SURPLUS = 2.0
+"""Peers that fill the buffer bring so many times what is played, or the origin joins."""
+MARGIN = 1.2
+"""What flows is fast enough if it would bring so many times what is missing."""
+LOOK_AGAIN = 0.25
 PER_LINK = 4
+LEAST_IN_ALL = 4
 IN_ALL = 16
-"""Wants open at once."""
+"""Wants open at once; fewer where less than half a second's worth."""
 
 
 @dataclass(frozen=True, slots=True)
-class Http:
-    """What the origin has shown so far."""
+class LeaseView:
+    """Chunks that we are to fetch for everybody."""
 
-    ttfb: float = 0.2
-    """Seconds to the first byte."""
-    rate: float = 250_000.0
-    """Bytes a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkView:
-    """A chunk that has not arrived."""
-
-    number: int
-    holders: tuple[int, ...]
-    """Links that announced it, and have not said since that they lack it."""
-    loading_until: float | None
-    """Until when a neighbour may be believed to be loading it from the origin."""
-    asked: bool
-    """Whether a link has been asked for it."""
+    chunks: int
+    at: float
+    """When, unless somebody holds or loads them by then."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SegmentView:
-    """A segment that is wanted and not whole."""
+    """A segment that is wanted and not whole. Chunks are masks, as in `bits`."""
 
     key: SegmentKey
     demanded: bool
-    """The player asked for it; otherwise it lies ahead, and only peers are asked."""
+    """The player asked for it; otherwise it lies ahead."""
     deadline: float
     """When the play head gets there."""
     since: float
-    """When it was first wanted."""
-    rank: int
-    """Our rank among ourselves and the neighbours for it."""
-    origin_after: float
-    """Before this the origin is not asked again: it has just failed us."""
+    """When it was first wanted; of a live segment, when we first knew its record."""
+    chunks: int
+    """How many it has."""
+    missing: int
+    """Those that have not arrived and are asked of nobody."""
+    asked: int
+    """Those that a link has been asked for."""
     missing_bytes: int
-    chunks: tuple[ChunkView, ...]
-    """Those that neither arrived nor are asked of the origin."""
+    """Of what has not arrived, whoever was asked for it."""
+    rank: int = 0
+    """Our rank among ourselves and the neighbours for it."""
+    loading: int = 0
+    """What neighbours are loading from the origin."""
+    loading_until: float = 0.0
+    """Until when that is to be believed."""
+    fetching: bool = False
+    """Whether we are fetching some of it from the origin."""
+    origin_after: float = 0.0
+    """Before this the origin is not asked again: it has just failed us."""
+    leases: Sequence[LeaseView] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LinkView:
     """A link that can be asked."""
 
     number: int
     in_flight: int
+    """Wants that are open."""
+    rate: float
+    """Bytes a second that it brings when it is asked."""
     busy_until: float
+    held: Held
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
     """All that the decision depends on."""
 
@@ -97,11 +116,28 @@ class View:
     live: bool
     buffer: float
     """Seconds of media in the player's buffer, ahead of the play head."""
+    target: float
+    """Seconds that the player wants to have there."""
+    floor: float
+    """Seconds that have to be there for peers to be waited for."""
+    patience: float
+    """Seconds from a live segment's publication for which peers are waited for."""
+    guided: bool
+    """Whether a tracker gives leases to us and our neighbours."""
     hopeful_until: float
     """Until when it is worth waiting for a first link."""
+    bitrate: float
+    """Bytes a second of the media."""
+    goodput: float
+    """Bytes a second that peers have brought in the last second."""
+    asking_since: float
+    """Since when a want has been open without a pause; infinity if none is."""
     http: Http
     segments: Sequence[SegmentView]
+    """The earlier deadline first."""
     links: Sequence[LinkView]
+    salt: int = 0
+    """Where to begin among equals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +147,7 @@ class AskPeer:
     link: int
     key: SegmentKey
     chunk: int
+    spare: bool = False
 
     @property
     def chunk_key(self) -> ChunkKey:
@@ -123,6 +160,8 @@ class AskOrigin:
 
     key: SegmentKey
     chunks: Span
+    rescue: bool = False
+    """Peers had been trusted with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,71 +174,202 @@ class Plan:
 
 def latest_start(segment: SegmentView, http: Http) -> float:
     """When the origin has to be asked at the latest."""
-    return segment.deadline - (http.ttfb + segment.missing_bytes / (RATE_SHARE * http.rate) + GUARD)
+    return segment.deadline - http.takes(segment.missing_bytes)
 
 
 def plan(view: View, now: float) -> Plan:
-    """Decide. Earlier segments of the view come first."""
+    """Decide."""
     asks: list[AskPeer | AskOrigin] = []
     wakes: list[float] = []
-    room = _Room(view.links, now)
     for segment in view.segments:
-        all_at = everything_at(segment, view, now)
-        if all_at is not None and all_at <= now:
-            asks += _ask_origin(segment.key, segment.chunks)
-            continue
-        orphans = [c for c in segment.chunks if not c.holders and not c.asked]
-        orphans_at = all_at and min(all_at, turn_at(segment, orphans, view))
-        if orphans and orphans_at is not None and orphans_at <= now:
-            asks += _ask_origin(segment.key, orphans)
-            orphans_at = None
-        wakes += [at for at in (all_at, orphans_at) if at is not None]
-        asks += room.ask(segment)
+        asks += _ask_origin(segment, view, wakes, now)
+    room = _Room(view, now)
+    asks += room.ask()
     wakes += room.wakes
     return Plan(tuple(asks), min((at for at in wakes if at > now), default=None))
 
 
-def everything_at(segment: SegmentView, view: View, now: float) -> float | None:
-    """When the origin is to be asked for all that is missing; None: never."""
+# The origin
+
+
+def _ask_origin(
+    segment: SegmentView, view: View, wakes: list[float], now: float
+) -> Iterator[AskOrigin]:
+    """What is to come from the origin now, which is then missing no more; and in ``wakes`` when
+    more may have to."""
+    if segment.demanded:
+        all_at, rescue = everything_at(segment, view, now)
+        if all_at <= now:
+            yield from _runs(segment, segment.missing | segment.asked, rescue=rescue)
+            return
+        wakes.append(all_at)
+    held = 0
+    for link in view.links:
+        held |= link.held.get(segment.key, 0)
+    orphans = segment.missing & ~held
+    if orphans and segment.loading and segment.loading_until > now:
+        orphans &= ~segment.loading
+        wakes.append(segment.loading_until)
+    if orphans:
+        yield from _fetch_leased(segment, orphans, wakes, now)
+        orphans &= segment.missing
     if not segment.demanded:
-        return None
-    if not view.started or (not view.live and view.buffer < LOW_BUFFER):
-        return max(now, segment.origin_after)
-    return max(latest_start(segment, view.http), segment.origin_after)
+        return
+    if orphans:
+        at = max(turn_at(segment, view, now), segment.origin_after)
+        if at <= now:
+            yield from _runs(segment, orphans)
+        else:
+            wakes.append(at)
+    if not view.live and not segment.fetching and segment.missing | segment.asked:
+        joins_at = view.asking_since + PROOF
+        if joins_at <= now and view.goodput < SURPLUS * view.bitrate:
+            yield from _join_in(segment, view)
+        else:
+            wakes.append(joins_at if joins_at > now else now + LOOK_AGAIN)
 
 
-def turn_at(segment: SegmentView, orphans: Sequence[ChunkView], view: View) -> float:
+def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, bool]:
+    """When the origin is to be asked for all that is missing, and whether that is a rescue."""
+    if not view.started or (not view.live and view.buffer < view.floor):
+        return max(now, segment.origin_after), False
+    latest = latest_start(segment, view.http)
+    at = min(latest, _patient_until(segment, view, latest, now)) if view.live else latest
+    return max(at, segment.origin_after), bool(view.links)
+
+
+def _patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:
+    """How long a live segment is left to peers."""
+    slack = max(latest - segment.since, 0.0)
+    until = segment.since + min(view.patience, slack / 2 if view.patience <= 1.0 else slack)
+    flows = view.goodput * max(latest - now, 0.0) >= MARGIN * segment.missing_bytes
+    return now + LOOK_AGAIN if until <= now and flows else until
+
+
+def turn_at(segment: SegmentView, view: View, now: float) -> float:
     """When it is our turn to ask the origin for chunks that no neighbour holds."""
     if not view.links:
-        return max(view.hopeful_until, segment.origin_after)
-    turn = segment.since + min(segment.rank, LATEST_TURN) * TURN
-    return max([turn, segment.origin_after, *(chunk.loading_until or 0.0 for chunk in orphans)])
+        return view.hopeful_until
+    turn = min(segment.rank, LATEST_TURN) * TURN
+    if view.guided:
+        return latest_start(segment, view.http) - ORPHAN_LEAD + turn
+    return segment.since + turn
 
 
-def _ask_origin(key: SegmentKey, chunks: Iterable[ChunkView]) -> list[AskPeer | AskOrigin]:
-    return [AskOrigin(key, span) for span in spans_of(chunk.number for chunk in chunks)]
+def _fetch_leased(
+    segment: SegmentView, orphans: int, wakes: list[float], now: float
+) -> Iterator[AskOrigin]:
+    for lease in segment.leases:
+        at = max(lease.at, segment.origin_after)
+        if not lease.chunks & orphans:
+            continue
+        if at <= now:
+            yield from _runs(segment, lease.chunks & orphans)
+        else:
+            wakes.append(at)
 
 
+def _join_in(segment: SegmentView, view: View) -> Iterator[AskOrigin]:
+    """Peers are too slow: the origin brings the first half, and they go on from the other end."""
+    left = segment.missing | segment.asked
+    yield from _runs(segment, first_of(left, (left.bit_count() + 1) // 2), rescue=bool(view.links))
+
+
+def _runs(segment: SegmentView, chunks: int, *, rescue: bool = False) -> Iterator[AskOrigin]:
+    segment.missing &= ~chunks
+    segment.asked &= ~chunks
+    for span in spans_in(chunks):
+        yield AskOrigin(segment.key, span, rescue)
+
+
+# Peers
+
+
+@dataclass(slots=True)
+class _Free:
+    """A link that may be asked for more."""
+
+    number: int
+    rate: float
+    held: Held
+    open: int
+
+
+@dataclass(slots=True)
 class _Room:
     """What may still be asked of whom."""
 
-    def __init__(self, links: Iterable[LinkView], now: float) -> None:
-        self.wakes = [link.busy_until for link in links if link.busy_until > now]
-        self._open = {link.number: link.in_flight for link in links if link.busy_until <= now}
-        self._left = IN_ALL - sum(link.in_flight for link in links)
+    view: View
+    now: float
+    wakes: list[float] = field(default_factory=list)
+    free: list[_Free] = field(default_factory=list)
+    left: int = 0
 
-    def ask(self, segment: SegmentView) -> list[AskPeer | AskOrigin]:
-        """Ask the least busy holder of each chunk, as far as there is room."""
-        asks: list[AskPeer | AskOrigin] = []
-        for chunk in segment.chunks:
-            if self._left <= 0:
-                break
-            if chunk.asked:
-                continue
-            free = [n for n in chunk.holders if self._open.get(n, PER_LINK) < PER_LINK]
-            if free:
-                link = min(free, key=lambda n: (self._open[n], n))
-                self._open[link] += 1
-                self._left -= 1
-                asks.append(AskPeer(link, segment.key, chunk.number))
-        return asks
+    def __post_init__(self) -> None:
+        view, now = self.view, self.now
+        most = int(LEAST_IN_ALL + view.goodput / 2 / CHUNK_SIZE)
+        self.left = min(most, IN_ALL) - sum(link.in_flight for link in view.links)
+        for link in view.links:
+            if link.busy_until > now:
+                self.wakes.append(link.busy_until)
+            elif link.in_flight < PER_LINK:
+                self.free.append(_Free(link.number, link.rate, link.held, link.in_flight))
+
+    def ask(self) -> Iterator[AskPeer]:
+        """Ask for what is due soon, then for what is rare, then for the rest."""
+        later: list[SegmentView] = []
+        for segment in self.view.segments:
+            if self.left <= 0 or not self.free:
+                return
+            if segment.demanded and latest_start(segment, self.view.http) - SOON <= self.now:
+                yield from self._take(segment, segment.missing, in_order=True)
+            else:
+                later.append(segment)
+        for segment in later:
+            if self.left > 0 and (rare := segment.missing & self._rare(segment.key)):
+                yield from self._take(segment, rare)
+        for segment in later:
+            if self.left > 0:
+                yield from self._take(segment, segment.missing)
+
+    def _rare(self, key: SegmentKey) -> int:
+        """The chunks that exactly one neighbour holds, busy or not."""
+        once = twice = 0
+        for link in self.view.links:
+            held = link.held.get(key, 0)
+            twice |= once & held
+            once |= held
+        return once & ~twice
+
+    def _take(self, segment: SegmentView, chunks: int, in_order: bool = False) -> Iterator[AskPeer]:
+        spare = not segment.demanded and self._is_spare(segment)
+        start = 0 if in_order else self.view.salt % max(segment.chunks, 1)
+        chunks &= self._offered(segment.key)
+        while chunks and self.left > 0:
+            chunk = pick(chunks, start)
+            bit = 1 << chunk
+            link = self._best(segment.key, bit)
+            link.open += 1
+            self.left -= 1
+            segment.missing &= ~bit
+            chunks &= ~bit
+            yield AskPeer(link.number, segment.key, chunk, spare)
+            if link.open >= PER_LINK:
+                self.free.remove(link)
+                chunks &= self._offered(segment.key)
+
+    def _is_spare(self, segment: SegmentView) -> bool:
+        """Whether it can wait: the plain player would not ask for it yet."""
+        return not self.view.live and segment.deadline - self.now > self.view.target
+
+    def _offered(self, key: SegmentKey) -> int:
+        """The chunks that a free link holds."""
+        offered = 0
+        for link in self.free:
+            offered |= link.held.get(key, 0)
+        return offered
+
+    def _best(self, key: SegmentKey, bit: int) -> _Free:
+        """The free holder that will have sent a chunk the soonest."""
+        holders: Iterable[_Free] = (link for link in self.free if link.held.get(key, 0) & bit)
+        return min(holders, key=lambda link: ((link.open + 1) / link.rate, link.number))

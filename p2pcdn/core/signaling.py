@@ -122,6 +122,10 @@ class Signaling:
         self.welcome: Welcome | None = None
         self.upload = True
         self.position: Position | None = None
+        self.uplink = 0
+        """Bytes a second that we have been seen to send; 0 if that is not known."""
+        self.alone = False
+        """Whether there was nobody else when we joined, and nobody has come since."""
         self._identity = identity
         self._numbers = numbers
         self._links: dict[int, _Pending] = {}
@@ -210,9 +214,10 @@ class Signaling:
                 self.state = State.WELCOMED
                 self._join_at = now + OFFER_PATIENCE
                 self._offer(None, now)
-            case Joined(peer=peer):
+            case Joined(peer=peer, peers=peers):
                 self.state = State.IN
                 self.peer = peer
+                self.alone = peers == 0
                 self._events.append(Entered(peer))
             case Refused(code=code, fatal=fatal, retry_after=retry_after):
                 if fatal:
@@ -242,6 +247,7 @@ class Signaling:
             self._send(Unlinked(pairing, "failed"))  # it went stale as the tracker gave it away
             return
         link.stage, link.pairing, link.since = Stage.CONNECTING, pairing, now
+        self.alone = False
         self._offer(None, now)
 
     # Our own ends
@@ -296,6 +302,7 @@ class Signaling:
                 self.upload,
                 offers,
                 self.position,
+                self.uplink,
             )
         )
 
@@ -306,6 +313,7 @@ class Signaling:
 
     def _new(self, stage: Stage, pairing: str | None, now: float) -> _Pending:
         link = _Pending(next(self._numbers), stage, now, pairing)
+        self.alone = self.alone and pairing is None
         self._links[link.number] = link
         return link
 

@@ -19,12 +19,14 @@ class Store:
         self.limit = limit
         self.size = 0
         self._segments: dict[SegmentKey, dict[int, bytes]] = {}
+        self._masks: dict[SegmentKey, int] = {}
 
     def put(self, key: ChunkKey, data: bytes) -> None:
         """Keep a verified chunk; one that is held already stays as it is."""
         chunks = self._segments.setdefault(key.segment, {})
         if key.chunk not in chunks:
             chunks[key.chunk] = data
+            self._masks[key.segment] = self._masks.get(key.segment, 0) | 1 << key.chunk
             self.size += len(data)
 
     def get(self, key: ChunkKey) -> bytes | None:
@@ -33,6 +35,10 @@ class Store:
     def chunks(self, segment: SegmentKey) -> Collection[int]:
         """The numbers of the chunks held of a segment."""
         return self._segments.get(segment, {}).keys()
+
+    def mask(self, segment: SegmentKey) -> int:
+        """The same as a mask (see `bits`)."""
+        return self._masks.get(segment, 0)
 
     def size_of(self, segment: SegmentKey) -> int:
         """The bytes held of a segment."""
@@ -50,6 +56,7 @@ class Store:
     def drop(self, segment: SegmentKey) -> list[int]:
         """Forget a segment; returns the chunks that were held of it."""
         self.size -= self.size_of(segment)
+        self._masks.pop(segment, None)
         return sorted(self._segments.pop(segment, {}))
 
     def evict(self, head: int, pinned: Collection[SegmentKey]) -> dict[SegmentKey, list[int]]:

@@ -14,29 +14,18 @@ is checked; the other one is waste. Bytes count for nothing before they have bee
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import count
 
+from p2pcdn.core.bits import run
 from p2pcdn.core.ports import Check
-from p2pcdn.model import SegmentKey, Span, bytes_of, chunk_count, chunk_length
+from p2pcdn.model import CHUNK_SIZE, SegmentKey, Span, bytes_of, chunk_length
 from p2pcdn.wire.manifest import SegmentRecord
 
 FIRST_PAUSE = 0.25
 """Seconds before the origin is asked again for what it did not deliver."""
 CHECK_TIMEOUT = 5.0
 """A verifier that does not answer by then has said no."""
-
-
-class ChunkState(Enum):
-    """Where a chunk of a transfer stands."""
-
-    MISSING = "missing"
-    PEER = "peer"
-    ORIGIN = "origin"
-    CHECKING = "checking"
-    HAVE = "have"
 
 
 @dataclass(slots=True)
@@ -99,7 +88,7 @@ class Copy:
 
 @dataclass(slots=True)
 class Transfer:
-    """The chunks of ``record`` that are not held yet."""
+    """The chunks of ``record`` that are not held yet: each is in exactly one of the five masks."""
 
     key: SegmentKey
     record: SegmentRecord
@@ -107,9 +96,18 @@ class Transfer:
     """One a chunk. The manifest may forget the segment while it is on its way."""
     since: float
     """When the player asked for it, or else when it came to lie ahead."""
-    states: list[ChunkState]
+    missing: int
+    have: int
+    peer: int = 0
+    origin: int = 0
+    checking: int = 0
+    known_at: float = 0.0
+    """When its hashes became known: of a live segment, its publication as far as we are
+    concerned."""
     demanded: float | None = None
     """When the play head gets there, if the player asked for the segment."""
+    rescued: bool = False
+    """Whether the origin had to bring what peers had been trusted with."""
     origin_bytes: int = 0
     peer_bytes: int = 0
     origin_failures: int = 0
@@ -126,55 +124,64 @@ class Transfer:
         key: SegmentKey,
         record: SegmentRecord,
         hashes: list[bytes],
-        held: Collection[int],
+        held: int,
         now: float,
     ) -> Transfer:
-        """A transfer of what ``held`` leaves to be had."""
-        states = [
-            ChunkState.HAVE if chunk in held else ChunkState.MISSING
-            for chunk in range(chunk_count(record.length))
-        ]
-        return cls(key, record, hashes, now, states)
+        """A transfer of what the mask ``held`` leaves to be had."""
+        missing = run(0, record.chunks - 1) & ~held
+        return cls(key, record, hashes, now, missing, held)
 
     @property
     def complete(self) -> bool:
-        return all(state is ChunkState.HAVE for state in self.states)
+        return not (self.missing | self.peer | self.origin | self.checking)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is on its way."""
+        return bool(self.peer | self.origin | self.checking)
 
     def length_of(self, chunk: int) -> int:
         return chunk_length(self.record.length, chunk)
 
-    def chunks_in(self, *states: ChunkState) -> list[int]:
-        """The chunks that are in one of these states, ascending."""
-        return [chunk for chunk, state in enumerate(self.states) if state in states]
-
     def bytes_missing(self) -> int:
         """What has not arrived yet, asked for or not."""
-        arrived = (ChunkState.CHECKING, ChunkState.HAVE)
-        return sum(self.length_of(c) for c, s in enumerate(self.states) if s not in arrived)
+        left = self.missing | self.peer | self.origin
+        last = self.record.chunks - 1
+        short = CHUNK_SIZE - self.length_of(last) if left >> last else 0
+        return left.bit_count() * CHUNK_SIZE - short
 
     # What is asked
 
     def asked_peer(self, chunk: int) -> None:
-        self.states[chunk] = ChunkState.PEER
+        bit = 1 << chunk
+        self.missing &= ~bit
+        self.peer |= bit
 
     def asked_origin(self, chunks: Span) -> None:
-        for chunk in chunks.numbers():
-            if self.states[chunk] in (ChunkState.MISSING, ChunkState.PEER):
-                self.states[chunk] = ChunkState.ORIGIN
+        asked = run(*chunks) & (self.missing | self.peer)
+        self.missing &= ~asked
+        self.peer &= ~asked
+        self.origin |= asked
 
     # What comes of it
 
     def lost(self, chunk: int, *, origin: bool) -> None:
         """A source will not deliver the chunk; the other kind of source may still."""
-        asked = ChunkState.ORIGIN if origin else ChunkState.PEER
-        if self.states[chunk] is asked:
-            self.states[chunk] = ChunkState.MISSING
+        bit = 1 << chunk
+        if (self.origin if origin else self.peer) & bit:
+            self.peer &= ~bit
+            self.origin &= ~bit
+            self.missing |= bit
 
     def arrived(self, copy: Copy, numbers: count[int], now: float) -> Check | None:
         """A whole chunk; the check that decides about it, or None if it is not needed."""
-        if self.states[copy.chunk] in (ChunkState.CHECKING, ChunkState.HAVE):
+        bit = 1 << copy.chunk
+        if (self.checking | self.have) & bit:
             return None
-        self.states[copy.chunk] = ChunkState.CHECKING
+        self.missing &= ~bit
+        self.peer &= ~bit
+        self.origin &= ~bit
+        self.checking |= bit
         check = next(numbers)
         self._checks[check] = (copy, now)
         return Check(check, copy.data, self.hashes[copy.chunk])
@@ -187,10 +194,12 @@ class Transfer:
     def checked(self, check: int, ok: bool) -> Copy:
         """The answer to one of our checks: the copy, which is now held or was thrown away."""
         copy, _ = self._checks.pop(check)
+        bit = 1 << copy.chunk
+        self.checking &= ~bit
         if not ok:
-            self.states[copy.chunk] = ChunkState.MISSING
+            self.missing |= bit
             return copy
-        self.states[copy.chunk] = ChunkState.HAVE
+        self.have |= bit
         if copy.link is not None:
             self.peer_bytes += len(copy.data)
         else:
@@ -202,4 +211,7 @@ class Transfer:
         return [check for check, (_, since) in self._checks.items() if since + CHECK_TIMEOUT <= now]
 
     def timer_at(self) -> float | None:
-        return min((since + CHECK_TIMEOUT for _, since in self._checks.values()), default=None)
+        """The checks are in the order in which they were asked for."""
+        for _, since in self._checks.values():
+            return since + CHECK_TIMEOUT
+        return None

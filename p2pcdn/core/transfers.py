@@ -10,7 +10,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from p2pcdn.core.manifest import Manifest
+from p2pcdn.core.bits import run
+from p2pcdn.core.http import Http
+from p2pcdn.core.manifest import Changed, Keys, Known, Manifest
+from p2pcdn.core.news import Learned
+from p2pcdn.core.offers import Forged
 from p2pcdn.core.ports import (
     AbortRange,
     Check,
@@ -28,25 +32,23 @@ from p2pcdn.core.ports import (
     RangeFailed,
     SegmentFailed,
     SegmentReady,
+    Verify,
 )
-from p2pcdn.core.scheduler import Http
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
-from p2pcdn.core.transfer import ChunkState, Copy, Fetch, Transfer
+from p2pcdn.core.transfer import Copy, Fetch, Transfer
 from p2pcdn.errors import SourceReason
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span, bytes_of, chunk_count
+from p2pcdn.wire.manifest import Records
 
 MOST_FAILURES = 3
 """So often the origin may fail a segment before the player is told to try by itself."""
-KNOWING = 1.0
-"""Seconds for which a demand may wait for the segment's record and hashes."""
-LEISURE = 2.5
-"""Seconds before its play time when it no longer may: the origin has to have time as well."""
+USUAL_BYTES = 1_000_000
+"""Of a segment, where nothing is known of its like."""
 MOST_WAITING = 8
 """Segments loaded past us that may wait for their hashes."""
-SMOOTHING = 0.3
-LEAST_MEASURED = 32_768
-"""Bytes below which a fetch says nothing about throughput."""
+MOST_KNOWN = 256
+"""Segments of which it is remembered when they became known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class _Awaited:
     """When the player is told to load it by itself."""
 
 
-TransferEvent = Event | Kept | Dropped
+TransferEvent = Event | Kept | Dropped | Learned | Forged
 
 
 class Transfers:
@@ -90,12 +92,14 @@ class Transfers:
         self._content = content
         self._numbers = numbers
         self._manifests: dict[str, Manifest] = {}
+        self._keys: Keys = {}
         self._transfers: dict[SegmentKey, Transfer] = {}
         self._fetches: dict[int, Fetch] = {}
         self._checks: dict[int, Manifest | Transfer] = {}
         self._awaited: dict[SegmentKey, _Awaited] = {}
         """Demanded, and not known yet."""
         self._waiting: dict[SegmentKey, Loaded] = {}
+        self._known_at: dict[SegmentKey, float] = {}
         self._events: list[TransferEvent] = []
 
     # What is known
@@ -103,13 +107,28 @@ class Transfers:
     def manifest(self, rendition: str) -> Manifest:
         """What is known of a rendition."""
         if rendition not in self._manifests:
-            self._manifests[rendition] = Manifest(self._content, rendition, self._numbers)
+            self._manifests[rendition] = Manifest(
+                self._content, rendition, self._numbers, self._keys
+            )
         return self._manifests[rendition]
 
     def knows(self, key: SegmentKey) -> bool:
         """Whether the segment can be verified, and so be had from anybody."""
         manifest = self._manifests.get(key.rendition)
         return manifest is not None and manifest.knows(key.sequence)
+
+    def known_at(self, key: SegmentKey, now: float) -> float:
+        """When a segment became known."""
+        return self._known_at.get(key, now)
+
+    def holds(self, key: SegmentKey) -> bool:
+        """Whether all of a segment is held."""
+        record = self.manifest(key.rendition).record(key.sequence)
+        return record is not None and self.store.mask(key) == run(0, record.chunks - 1)
+
+    def usual_bytes(self, rendition: str) -> int:
+        """What a segment of a rendition weighs, as far as we know."""
+        return self.manifest(rendition).usual_bytes() or USUAL_BYTES
 
     def open(self) -> Iterable[Transfer]:
         """The transfers that are not complete."""
@@ -122,15 +141,15 @@ class Transfers:
 
     def demand(self, demand: Demand, company: bool, now: float) -> None:
         """The player asks for a segment. One that is not known yet may become so, if there is time
-        and somebody who could bring it: a live playlist names its newest segment before we have
-        asked for its record."""
+        and somebody who could bring it: records of a live stream come from neighbours, a moment
+        after the playlist that names their segment."""
         self._awaited.pop(demand.key, None)
         deadline = now + demand.within
-        patience = min(KNOWING, demand.within - LEISURE) if company else 0.0
         if self._demand(demand.key, deadline, now):
             return
-        if patience > 0:
-            self._awaited[demand.key] = _Awaited(deadline, now + patience)
+        until = deadline - self.http.takes(self.usual_bytes(demand.key.rendition))
+        if company and until > now:
+            self._awaited[demand.key] = _Awaited(deadline, until)
         else:
             self._events.append(SegmentFailed(demand.key, SourceReason.MISSING))
 
@@ -161,7 +180,8 @@ class Transfers:
             record = self.manifest(key.rendition).record(key.sequence)
             if record is not None:
                 hashes = self.manifest(key.rendition).hashes(key.sequence)
-                transfer = Transfer.of(key, record, hashes, self.store.chunks(key), now)
+                transfer = Transfer.of(key, record, hashes, self.store.mask(key), now)
+                transfer.known_at = self.known_at(key, now)
                 self._transfers[key] = transfer
         return transfer
 
@@ -170,22 +190,30 @@ class Transfers:
         ended = [
             t
             for t in self._transfers.values()
-            if t.demanded is None and t.key not in wanted and not self._busy(t)
+            if t.demanded is None and t.key not in wanted and not t.busy
         ]
         for transfer in ended:
             del self._transfers[transfer.key]
         return ended
 
-    def need(self, wanted: dict[str, list[int]], now: float) -> None:
-        """These segments' records and hashes are needed, in this order."""
+    def need(self, wanted: dict[str, list[int]], hold: dict[int, float], now: float) -> None:
+        """These segments' records and hashes are needed, in this order; those that ``hold`` names
+        not before then, since neighbours are about to tell them."""
         for key in [*self._awaited, *self._waiting]:
             sequences = wanted.setdefault(key.rendition, [])
             if key.sequence not in sequences:
                 sequences.append(key.sequence)
         for rendition, sequences in wanted.items():
             manifest = self.manifest(rendition)
-            manifest.need(sequences, now)
-            self._gather(manifest)
+            manifest.need(sequences, now, hold)
+            self._gather(manifest, now)
+
+    def offered(self, records: Records, link: int | None, now: float) -> None:
+        """Somebody says what some live segments are, over a link or over the tracker's socket."""
+        manifest = self._manifests.get(records.page.rendition)
+        if manifest is not None:
+            manifest.offered(records, link, now)
+            self._gather(manifest, now)
 
     def fetch(self, transfer: Transfer, chunks: Span) -> None:
         """Ask the origin for a run of chunks."""
@@ -263,7 +291,7 @@ class Transfers:
             self._events.append(SegmentFailed(key, SourceReason.MISSING))
         for manifest in self._manifests.values():
             manifest.on_timer(now)
-            self._gather(manifest)
+            self._gather(manifest, now)
         for transfer in list(self._transfers.values()):
             for check in transfer.checks_before(now):
                 self._checked(check, False, now)
@@ -281,15 +309,21 @@ class Transfers:
         now: float,
     ) -> None:
         manifest = self.manifest(rendition)
-        for sequence in manifest.receive(message, now):
-            self._forget(SegmentKey(rendition, sequence))
-        self._gather(manifest)
+        manifest.receive(message, now)
+        self._gather(manifest, now)
 
-    def _gather(self, manifest: Manifest) -> None:
+    def _gather(self, manifest: Manifest, now: float) -> None:
         for event in manifest.take_events():
-            if isinstance(event, Check):
-                self._checks[event.check] = manifest
-            self._events.append(event)
+            match event:
+                case Known(sequence):
+                    self._known(SegmentKey(manifest.rendition, sequence), now)
+                case Changed(sequence):
+                    self._forget(SegmentKey(manifest.rendition, sequence))
+                case Check(check=check) | Verify(check=check):
+                    self._checks[check] = manifest
+                    self._events.append(event)
+                case _:
+                    self._events.append(event)
 
     def _forget(self, key: SegmentKey) -> None:
         """The segment is no longer what it was."""
@@ -313,7 +347,7 @@ class Transfers:
         else:
             self.stats.origin_bytes += len(loaded.data) - held
         if loaded.took and not loaded.cached:
-            self._measure(len(loaded.data), loaded.ttfb, loaded.took)
+            self.http.answered(len(loaded.data), loaded.ttfb, loaded.took)
         if self.knows(loaded.key):
             self._adopt(loaded, now)
             return
@@ -347,10 +381,8 @@ class Transfers:
     def _checked(self, check: int, ok: bool, now: float) -> None:
         owner = self._checks.pop(check, None)
         if isinstance(owner, Manifest):
-            sequence = owner.checked(check, ok, now)
-            self._gather(owner)
-            if sequence is not None:
-                self._known(SegmentKey(owner.rendition, sequence), now)
+            owner.checked(check, ok, now)
+            self._gather(owner, now)
         elif owner is not None:
             copy = owner.checked(check, ok)
             if self._transfers.get(owner.key) is not owner:
@@ -362,6 +394,9 @@ class Transfers:
 
     def _known(self, key: SegmentKey, now: float) -> None:
         """The segment can be verified from now on."""
+        self._known_at[key] = now
+        if len(self._known_at) > MOST_KNOWN:
+            del self._known_at[next(iter(self._known_at))]
         loaded = self._waiting.pop(key, None)
         if loaded is not None:
             self._adopt(loaded, now)
@@ -444,7 +479,7 @@ class Transfers:
         fetch.cached = done.cached
         self._close(fetch)
         if not done.cached:
-            self._measure(fetch.received, done.ttfb, done.took)
+            self.http.answered(fetch.received, done.ttfb, done.took)
         if fetch.left():
             self._failed(fetch, SourceReason.LENGTH, now)
 
@@ -480,19 +515,12 @@ class Transfers:
             self.release(transfer.key)
             self._events.append(SegmentFailed(transfer.key, reason))
 
-    def _measure(self, received: int, ttfb: float, took: float) -> None:
-        """Learn from an answer of the origin how fast it is."""
-        http = self.http
-        rate = http.rate
-        if received >= LEAST_MEASURED:
-            rate += SMOOTHING * (received / max(took - ttfb, 0.001) - rate)
-        self.http = Http(http.ttfb + SMOOTHING * (ttfb - http.ttfb), rate)
-
     def _spare(self, transfer: Transfer) -> None:
         """Abort the fetches of a transfer that have nothing left to bring."""
-        needed = set(transfer.chunks_in(ChunkState.MISSING, ChunkState.PEER, ChunkState.ORIGIN))
+        needed = transfer.missing | transfer.peer | transfer.origin
         for fetch in self._fetches_of(transfer.key):
-            if fetch.left() and not needed.intersection(fetch.left()):
+            left = fetch.left()
+            if left and not needed & run(left.start, left.stop - 1):
                 self._abort(fetch)
 
     def _abort(self, fetch: Fetch) -> None:
@@ -507,7 +535,3 @@ class Transfers:
 
     def _fetches_of(self, key: SegmentKey) -> list[Fetch]:
         return [fetch for fetch in self._fetches.values() if fetch.key == key]
-
-    def _busy(self, transfer: Transfer) -> bool:
-        asked = (ChunkState.PEER, ChunkState.ORIGIN, ChunkState.CHECKING)
-        return any(state in asked for state in transfer.states)

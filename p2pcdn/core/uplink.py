@@ -1,0 +1,114 @@
+"""What we can send: measured, and shared fairly between those who ask.
+
+::
+
+    wanted --admitted?--> queued at its link --pumped, in turn--> channel's buffer --drains--> gone
+       '--- no: busy, come back in so many seconds
+
+A peer that queues what it cannot send soon keeps its neighbours waiting for what others could have
+sent; so beyond `PATIENCE` seconds of backlog the answer is *busy*. What is in the channels'
+buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it are kept there.
+
+The rate is measured where there is something to measure: while bytes are waiting, how many go.
+Shells tell when half of what was put into a channel has gone; in between, and for the rest, the
+measured rate says how much is left.
+"""
+
+from __future__ import annotations
+
+FIRST_RATE = 625_000.0
+"""Bytes a second, until something has been measured: 5 Mbit/s, a usual uplink of a home."""
+LEAST_RATE = 8_000.0
+MOST_RATE = 125_000_000.0
+PATIENCE = 0.2
+"""Seconds of backlog above which the answer is busy."""
+SPARE_PATIENCE = 0.05
+"""The same for what is only worth upload that nobody else has a use for."""
+LEAST_WAIT = 0.1
+MOST_WAIT = 2.0
+IN_BUFFERS = 0.15
+"""Seconds of media in the channels' buffers."""
+LEAST_BUFFERED = 32_768
+MOST_BUFFERED = 262_144
+MEASURED = 16_384
+"""Bytes that have to go before they say something about the rate."""
+SMOOTHING = 0.25
+
+
+class Uplink:
+    """The one way out of this machine, over all links."""
+
+    def __init__(self) -> None:
+        self.rate = FIRST_RATE
+        """Bytes a second."""
+        self.measured = False
+        self.yielding = False
+        """Whether our own player needs the line: then nobody is kept waiting but those who
+        already are."""
+        self._buffered: dict[int, int] = {}
+        """By link: what is in its channel's buffer, as far as we were told."""
+        self._left = 0.0
+        """In all buffers, as of ``_as_of``."""
+        self._as_of = 0.0
+        self._since = 0.0
+        """Since when bytes have been waiting without a pause, and how many have gone since."""
+        self._gone = 0
+
+    def busy(self, queued: int, spare: bool, now: float) -> float | None:
+        """How long somebody who asks for a chunk should wait before asking again, with ``queued``
+        bytes promised already; None if the chunk will be sent."""
+        waiting = (queued + self._in_buffers(now)) / self.rate
+        patience = SPARE_PATIENCE if spare else PATIENCE
+        if self.yielding:
+            patience /= 4
+        if waiting <= patience:
+            return None
+        return min(max(waiting, LEAST_WAIT), MOST_WAIT)
+
+    def has_room(self, link: int, now: float) -> bool:
+        """Whether a link's channel may be given a frame."""
+        high = self._high()
+        return self._in_buffers(now) < high and self._buffered.get(link, 0) < max(
+            high / 2, LEAST_BUFFERED
+        )
+
+    def room_at(self, now: float) -> float:
+        """When there will be room, if no channel tells us earlier."""
+        return now + max(self._in_buffers(now) - self._high(), 0.0) / self.rate + 0.01
+
+    def sent(self, link: int, size: int, now: float) -> None:
+        """A frame of a queued chunk has been given to a link's channel."""
+        left = self._in_buffers(now)
+        if left <= 0.0:
+            self._since, self._gone = now, 0
+            self._buffered.clear()
+        self._buffered[link] = self._buffered.get(link, 0) + size
+        self._left, self._as_of = left + size, now
+
+    def drained(self, link: int, buffered: int, now: float) -> None:
+        """So many bytes are left in a link's channel."""
+        gone = self._buffered.get(link, 0) - buffered
+        if gone <= 0:
+            return
+        self._buffered[link] = buffered
+        self._gone += gone
+        if self._gone >= MEASURED:
+            self._measure(self._gone / max(now - self._since, 1e-6))
+            self._since, self._gone = now, 0
+        left = min(self._in_buffers(now), sum(self._buffered.values()))
+        self._left, self._as_of = max(left, buffered), now
+
+    def forget(self, link: int) -> None:
+        """The link is over."""
+        self._buffered.pop(link, None)
+
+    def _measure(self, rate: float) -> None:
+        rate = min(max(rate, LEAST_RATE), MOST_RATE)
+        self.rate += (SMOOTHING if self.measured else 1.0) * (rate - self.rate)
+        self.measured = True
+
+    def _high(self) -> float:
+        return min(max(IN_BUFFERS * self.rate, LEAST_BUFFERED), MOST_BUFFERED)
+
+    def _in_buffers(self, now: float) -> float:
+        return max(self._left - self.rate * (now - self._as_of), 0.0)
