@@ -343,6 +343,7 @@ class Node:
                 self._dirty = True
                 return
             case Dropped(segment, chunks):
+                self._survey.forget_held()
                 self._announce(Gone, {segment: chunks}, now)
                 self._dirty = True
                 return

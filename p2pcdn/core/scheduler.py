@@ -234,8 +234,11 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
     if not view.started or (not view.live and view.buffer < view.floor):
         return max(now, segment.origin_after), False
     latest = latest_start(segment, view.http)
-    at = min(latest, _patient_until(segment, view, latest, now)) if view.live else latest
-    return max(at, segment.origin_after), bool(view.links)
+    if view.live:
+        at = min(latest, _patient_until(segment, view, latest, now))
+        return max(at, segment.origin_after), bool(view.links)
+    proved = bool(segment.asked) and view.asking_since + PROOF <= now
+    return max(latest, segment.origin_after), proved
 
 
 def _patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:

@@ -64,11 +64,17 @@ class Survey:
         self._seen: dict[int, float] = {}
         """When the playlist first named each of the newest segments."""
         self._ranks: dict[SegmentKey, int] = {}
+        self._whole = ("", 0, -1)
+        """A run of segments of a rendition that are held whole: its first and its last."""
         self._salt = 0
 
     def forget_ranks(self) -> None:
         """There are other neighbours than before."""
         self._ranks.clear()
+
+    def forget_held(self) -> None:
+        """Something has left the store."""
+        self._whole = ("", 0, -1)
 
     def duration(self, rendition: str) -> float:
         """Seconds of a segment, as far as we know."""
@@ -90,13 +96,17 @@ class Survey:
     ) -> tuple[dict[str, list[int]], dict[int, float]]:
         """The segments whose records and hashes are needed, and until when those of the newest may
         wait to be told by neighbours."""
-        by_rendition: dict[str, list[int]] = {}
-        for key in wanted:
-            by_rendition.setdefault(key.rendition, []).append(key.sequence)
         playing = self._playhead.playing
-        if playing is None or not playing.live or not self._neighbours.up():
-            return by_rendition, {}
-        return by_rendition, {s: self._hearsay_until(playing, s, now) for s in self._seen}
+        if playing is None:
+            return {}, {}
+        unknown: dict[str, list[int]] = {playing.rendition: []}
+        for key in wanted:
+            if not self._transfers.knows(key):
+                unknown.setdefault(key.rendition, []).append(key.sequence)
+        if not playing.live or not self._neighbours.up():
+            return unknown, {}
+        seen = {*unknown[playing.rendition], self._playhead.reached()} & self._seen.keys()
+        return unknown, {s: self._hearsay_until(playing, s, now) for s in sorted(seen)}
 
     def _note_seen(self, playing: Playing, now: float) -> None:
         if not playing.live or playing.last in self._seen:
@@ -126,11 +136,14 @@ class Survey:
         last = playing.last
         if playing.live:
             last = max(last, transfers.manifest(rendition).newest_known)
+        end = min(last, first + min(max(room, 1), MOST_AHEAD) - 1)
         ahead: list[SegmentKey] = []
         looked_at = 0
-        for sequence in range(first, min(last, first + min(max(room, 1), MOST_AHEAD) - 1) + 1):
+        for sequence in range(self._whole_until(rendition, first), end + 1):
             key = SegmentKey(rendition, sequence)
             if transfers.holds(key):
+                if not looked_at:
+                    self._whole = (rendition, first, sequence)
                 continue
             looked_at += 1
             if not transfers.knows(key) or self._neighbours.offers(key):
@@ -138,6 +151,11 @@ class Survey:
             if len(ahead) >= OPEN_AHEAD or looked_at >= KNOWN_AHEAD:
                 break
         return ahead
+
+    def _whole_until(self, rendition: str, first: int) -> int:
+        """The first segment from ``first`` on that may not be held whole."""
+        known, begin, end = self._whole
+        return end + 1 if known == rendition and begin <= first <= end + 1 else first
 
     def _leased(self, playing: Playing, now: float) -> list[SegmentKey]:
         """What we hold a lease for, as far as our own player would ask for it."""

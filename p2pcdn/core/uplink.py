@@ -66,15 +66,13 @@ class Uplink:
         return min(max(waiting, LEAST_WAIT), MOST_WAIT)
 
     def has_room(self, link: int, now: float) -> bool:
-        """Whether a link's channel may be given a frame."""
-        high = self._high()
-        return self._in_buffers(now) < high and self._buffered.get(link, 0) < max(
-            high / 2, LEAST_BUFFERED
-        )
+        """Whether a link's channel may be given a frame: one slow link must not fill it all."""
+        left, high = self._in_buffers(now), self._high()
+        return left < high and min(self._buffered.get(link, 0), left) < high / 2
 
     def room_at(self, now: float) -> float:
         """When there will be room, if no channel tells us earlier."""
-        return now + max(self._in_buffers(now) - self._high(), 0.0) / self.rate + 0.01
+        return now + max(self._in_buffers(now) - self._high() / 2, 0.0) / self.rate + 0.01
 
     def sent(self, link: int, size: int, now: float) -> None:
         """A frame of a queued chunk has been given to a link's channel."""
