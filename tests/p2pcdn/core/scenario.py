@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from p2pcdn.model import SegmentKey, Span
 from p2pcdn.wire.chunk import Frame, frames_of
 from p2pcdn.wire.codec import decode_from_tracker, decode_link, encode
 from p2pcdn.wire.fields import Message
-from tests.p2pcdn.core.media import IDENTITY, Media, Piece, inverted, synthetic
+from p2pcdn.wire.manifest import Records, RenditionManifest, from_base64, to_base64
+from tests.p2pcdn.core.media import IDENTITY, Media, Piece, genuine, inverted, signed, synthetic
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 SCENARIOS = VECTORS / "scenarios"
@@ -135,6 +136,8 @@ class Player:
             yield self._page(**fields)
         elif kind == "HashesArrived":
             yield self._hashes(**fields)
+        elif kind == "Records":
+            yield self._records(**fields)
         elif kind == "Checked":
             check = fields["check"]
             yield ports.Checked(check, fields.get("ok", self._checks[check]))
@@ -182,7 +185,25 @@ class Player:
         )
         first = page.first if first is None else first
         last = page.last if last is None else last
-        return ports.ManifestArrived(msgspec.structs.replace(page, first=first, last=last))
+        return ports.ManifestArrived(signed(msgspec.structs.replace(page, first=first, last=last)))
+
+    def _records(
+        self,
+        rendition: str,
+        sequences: list[int],
+        link: int | None = None,
+        forged: bool = False,
+        wrong: bool = False,
+        **page: Any,
+    ) -> ports.LinkSays | ports.TrackerSays:
+        """What somebody says who knows these segments."""
+        told = self._page(rendition, sequences, **page).page
+        told = msgspec.structs.replace(told, keys=())
+        if forged:
+            told = with_signature(told, inverted)
+        hashes = self.media.hashes(rendition, Span(*sequences), self.now) or b""
+        records = Records(told, to_base64(inverted(hashes) if wrong else hashes))
+        return ports.TrackerSays(records) if link is None else ports.LinkSays(link, records)
 
     def _hashes(
         self, rendition: str, sequences: list[int], failed: bool = False, wrong: bool = False
@@ -210,6 +231,8 @@ class Player:
             assert event.data == self.media.bytes_of(event.key), f"{event.key} has wrong bytes"
         if isinstance(event, ports.Check):
             self._checks[event.check] = hashlib.sha256(event.data).digest() == event.digest
+        if isinstance(event, ports.Verify):
+            self._checks[event.check] = genuine(event.data, event.signature)
         answer = None if type(event).__name__ in self._manual else self._answer(event)
         if answer is None:
             self._outcome.events.append(self._numbers.forth(plain(event)))
@@ -220,10 +243,12 @@ class Player:
         match event:
             case ports.FetchManifest(rendition, sequence):
                 return ports.ManifestArrived(self.media.page(rendition, sequence, self.now))
+            case ports.FetchRecords(rendition, sequences):
+                return ports.ManifestArrived(self.media.few(rendition, sequences, self.now))
             case ports.FetchHashes(rendition, sequences):
                 data = self.media.hashes(rendition, sequences, self.now)
                 return ports.HashesArrived(rendition, sequences, data)
-            case ports.Check(check):
+            case ports.Check(check) | ports.Verify(check):
                 return ports.Checked(check, self._checks[check])
         return None
 
@@ -257,6 +282,15 @@ class Numbers:
             else self._map(item, change)
             for name, item in value.items()
         }
+
+
+def with_signature(page: RenditionManifest, change: Callable[[bytes], bytes]) -> RenditionManifest:
+    """The page with another value for its only signature."""
+    [signature] = page.signatures
+    value = to_base64(change(from_base64(signature.value) or b""))
+    return msgspec.structs.replace(
+        page, signatures=(msgspec.structs.replace(signature, value=value),)
+    )
 
 
 def piece_of(segment: Json) -> Piece:

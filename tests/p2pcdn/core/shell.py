@@ -18,7 +18,7 @@ from p2pcdn.wire import tracker as say
 from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.link import LinkMessage
-from tests.p2pcdn.core.media import IDENTITY
+from tests.p2pcdn.core.media import IDENTITY, genuine
 from tests.p2pcdn.core.network import World
 
 LOW_MARK = 65_536
@@ -219,11 +219,17 @@ class Shell:
             case ports.FetchManifest(rendition, sequence):
                 page = media.page(rendition, sequence, now)
                 self.later(lambda: self.give(ports.ManifestArrived(page)))
+            case ports.FetchRecords(rendition, span):
+                few = media.few(rendition, span, now)
+                self.later(lambda: self.give(ports.ManifestArrived(few)))
             case ports.FetchHashes(rendition, span):
                 hashes = media.hashes(rendition, span, now)
                 self.later(lambda: self.give(ports.HashesArrived(rendition, span, hashes)))
             case ports.Check(check, data, digest):
                 ok = hashlib.sha256(data).digest() == digest
+                self.later(lambda: self.give(ports.Checked(check, ok)), 0.001)
+            case ports.Verify(check, data, _, signature):
+                ok = genuine(data, signature)
                 self.later(lambda: self.give(ports.Checked(check, ok)), 0.001)
             case ports.FetchRange():
                 self._fetches.add(event.fetch)
