@@ -1,0 +1,108 @@
+"""Pictures of runs, by matplotlib, which is only needed for them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from p2pcdn.sim.metrics import quantile
+from p2pcdn.sim.run import Outcome
+
+MISSING = "Pictures need matplotlib: `pip install 'p2pcdn[sim]'`."
+
+
+def available() -> bool:
+    """Whether matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def draw(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
+    """Draw what these runs have to show; returns the files."""
+    pictures: dict[str, Callable[[Any, Sequence[Outcome]], None]] = {
+        "completion": _completion,
+        "upload": _upload,
+        "stalls": _stalls,
+    }
+    if len(outcomes) > 1:
+        pictures["copies"] = _copies
+        pictures["offload"] = _offload
+    directory.mkdir(parents=True, exist_ok=True)
+    return [_draw(paint, outcomes, directory / f"{name}.png") for name, paint in pictures.items()]
+
+
+def _draw(
+    paint: Callable[[Any, Sequence[Outcome]], None], outcomes: Sequence[Outcome], file: Path
+) -> Path:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    paint(axes, outcomes)
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
+    figure.savefig(file, dpi=120)
+    return file
+
+
+def _name(outcome: Outcome) -> str:
+    return f"{outcome.results.summary.viewers:.0f} viewers"
+
+
+def _copies(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    runs = sorted((o.results.summary for o in outcomes), key=lambda s: s.viewers)
+    viewers = [run.viewers for run in runs]
+    axes.plot(viewers, [run.copies for run in runs], "o-", label="origin")
+    axes.plot(viewers, [run.limit for run in runs], "k--", label="limit")
+    axes.plot(viewers, [run.overhead for run in runs], ":", label="overhead")
+    axes.set(xscale="log", xlabel="viewers", ylabel="copies", title="Copies that the origin sends")
+
+
+def _offload(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    runs = sorted((o.results.summary for o in outcomes), key=lambda s: s.viewers)
+    viewers = [run.viewers for run in runs]
+    best = [1 - (1 - run.offload) / run.score if run.score else 0.0 for run in runs]
+    axes.plot(viewers, [run.offload for run in runs], "o-", label="offload")
+    axes.plot(viewers, best, "k--", label="limit")
+    axes.set(xlabel="viewers at a time", ylabel="offload", ylim=(0, 1.02), title="Offload")
+
+
+def _completion(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    shares = [step / 200 for step in range(200)]
+    for outcome in outcomes:
+        margins = outcome.results.margins
+        axes.plot([quantile(margins, s) for s in shares], shares, label=_name(outcome))
+    axes.axvline(0.0, color="k", linewidth=0.8)
+    axes.set(
+        xlabel="seconds before the play head gets there", ylabel="share of segments",
+        title="When segments are complete",
+    )  # fmt: skip
+
+
+def _upload(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        sent = sorted((row.uploaded_bytes for row in outcome.results.viewers), reverse=True)
+        total = sum(sent) or 1
+        ranks = [rank / len(sent) for rank in range(1, len(sent) + 1)]
+        running = [sum(sent[:rank]) / total for rank in range(1, len(sent) + 1)]
+        axes.plot(ranks, running, label=_name(outcome))
+    axes.plot([0, 1], [0, 1], "k--", linewidth=0.8, label="all alike")
+    axes.set(xlabel="peers, the busiest first", ylabel="share of all upload", title="Who uploads")
+
+
+def _stalls(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        for results, kind in ((outcome.results, "peers"), (outcome.plain, "plain")):
+            if results is None:
+                continue
+            started = sorted(r.startup for r in results.viewers if r.startup is not None)
+            seconds = sorted(row.stalled for row in results.viewers)
+            shares = [(at + 1) / len(started) for at in range(len(started))]
+            axes.plot(started, shares, label=f"start-up, {kind}, {_name(outcome)}")
+            shares = [(at + 1) / len(seconds) for at in range(len(seconds))]
+            axes.plot(seconds, shares, ":", label=f"stalled, {kind}, {_name(outcome)}")
+    axes.set(xlabel="seconds", ylabel="share of viewers", title="Start-up and stalls")

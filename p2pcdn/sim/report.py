@@ -1,0 +1,110 @@
+"""What a person or a program gets to see of a run: lines, a table, CSV, JSON."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from p2pcdn.sim.metrics import SegmentRow, Summary, ViewerRow
+from p2pcdn.sim.run import Outcome
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class Line(NamedTuple):
+    """One figure."""
+
+    label: str
+    value: str
+    beside: str = ""
+    """What it is to be compared with."""
+
+
+def lines(outcome: Outcome) -> list[Line]:
+    """The figures of a run, the most important first."""
+    s, comparison = outcome.results.summary, outcome.comparison
+    found = [
+        Line("viewers at a time", f"{s.viewers:.1f}"),
+        Line("copies", f"{s.copies:.2f}", f"limit {s.limit:.2f}, score {s.score:.2f}"),
+        Line("offload", f"{s.offload:.2%}"),
+        Line("overhead in copies", f"{s.overhead:.3f}", _overheads(outcome.results.overheads)),
+        Line("start-up", f"{s.startup:.2f} s", f"p95 {s.startup_p95:.2f} s"),
+        Line(
+            "stalls", f"{s.stalls}",
+            f"{s.stalled:.3f} s a viewer, {s.stalled_share:.2%} of the viewers",
+        ),
+        Line("before their time", f"{s.margin_p50:.1f} s", f"p1 {s.margin_p01:.2f} s"),
+        Line("largest share of upload", f"{s.top_share:.2%}"),
+        Line("use of own uplink", f"{s.uplink_use_p95:.0%}", "p95"),
+        Line("waste", f"{s.waste:.2%}"),
+        Line("rescues past the node", f"{s.rescues}"),
+    ]  # fmt: skip
+    if comparison is not None:
+        found += [
+            Line("plain start-up", f"{comparison.startup_plain:.2f} s"),
+            Line("plain stalls", f"{comparison.stalled_plain:.3f} s", "a viewer"),
+            Line("stalled more than plain", f"{comparison.worse:.2%}", "of the viewers"),
+        ]
+    return [*found, Line("trace", s.digest, f"{s.events} events")]
+
+
+def text(outcome: Outcome) -> str:
+    """The figures as plain lines."""
+    found = lines(outcome)
+    width = max(len(line.label) for line in found)
+    rows = [f"{line.label:<{width}}  {line.value:>12}  {line.beside}".rstrip() for line in found]
+    return "\n".join([title(outcome), *rows])
+
+
+def table(outcome: Outcome) -> Table:
+    """The figures as a table for a terminal."""
+    from rich.table import Table
+
+    made = Table(title=title(outcome), title_justify="left", show_header=False)
+    made.add_column(style="bold")
+    made.add_column(justify="right")
+    made.add_column(style="dim")
+    for line in lines(outcome):
+        made.add_row(*line)
+    return made
+
+
+def title(outcome: Outcome) -> str:
+    """Which run it is."""
+    summary = outcome.results.summary
+    return f"{summary.scene}, seed {summary.seed}"
+
+
+def as_dict(outcome: Outcome) -> dict[str, Any]:
+    """The figures for a program."""
+    found: dict[str, Any] = asdict(outcome.results.summary)
+    found["bytes"] = outcome.results.overheads
+    if outcome.comparison is not None:
+        found["comparison"] = asdict(outcome.comparison)
+    return found
+
+
+def write(outcomes: Sequence[Outcome], directory: Path) -> None:
+    """Write runs.csv, viewers.csv and segments.csv; rows say which run they are of."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _write(directory / "runs.csv", Summary, ([o.results.summary] for o in outcomes))
+    _write(directory / "viewers.csv", ViewerRow, (o.results.viewers for o in outcomes))
+    _write(directory / "segments.csv", SegmentRow, (o.results.segments for o in outcomes))
+
+
+def _write(file: Path, kind: type[Any], runs: Iterable[Iterable[Any]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["run", *(field.name for field in fields(kind))])
+        for run, rows in enumerate(runs):
+            writer.writerows([run, *astuple(row)] for row in rows)
+
+
+def _overheads(sizes: dict[str, int]) -> str:
+    found = {name: size for name, size in sizes.items() if name != "media" and size}
+    total = sum(found.values())
+    return ", ".join(f"{name} {size / total:.0%}" for name, size in found.items())

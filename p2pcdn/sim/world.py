@@ -1,0 +1,141 @@
+"""A scene that runs: everybody is put together here, comes, watches, and goes."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from p2pcdn.sim.audience import Viewer, audience
+from p2pcdn.sim.clock import Clock, chance
+from p2pcdn.sim.http import Http
+from p2pcdn.sim.media import Media
+from p2pcdn.sim.network import Line, Place
+from p2pcdn.sim.origin import Origin
+from p2pcdn.sim.plain import PlainLoader
+from p2pcdn.sim.player import PLAYLIST, Player
+from p2pcdn.sim.scene import Scene
+from p2pcdn.sim.shell import Shell
+from p2pcdn.sim.tally import Tally
+from p2pcdn.sim.trace import Trace
+from p2pcdn.sim.tracker import Tracker
+from p2pcdn.sim.weather import Weather
+
+ORIGIN = Place(0.0, 0.0, 5.0)
+LOOK = 1.0
+"""Seconds between two looks at whether somebody has played everything."""
+
+
+class World:
+    """One run of a scene, with peers or (``plain``) without."""
+
+    def __init__(
+        self, scene: Scene, seed: int, *, plain: bool = False, trace: TextIO | None = None
+    ) -> None:
+        self.scene = scene
+        self.seed = seed
+        self.clock = Clock()
+        self.trace = Trace(trace)
+        self.media = _media(scene)
+        self.tally = Tally(scene.warmup, scene.seconds)
+        self.tracker = Tracker(self.clock, self.tally, seed)
+        self.viewers = audience(scene, seed)
+        self.players: dict[int, Player] = {}
+        self.origins: dict[int, Origin] = {}
+        self.shells: dict[int, Shell] = {}
+        self.stayed: dict[int, float] = {}
+        """When each viewer left."""
+        self.watched = 0
+        """Bytes of segments that players got while the scene was measured."""
+        self._plain = plain
+        for viewer in self.viewers:
+            self.clock.at(viewer.arrives, self._arrive, viewer)
+
+    def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Let the scene happen. ``progress`` is told now and then how much of it has."""
+        steps = max(int(self.scene.seconds), 1)
+        with _no_collection():
+            for step in range(1, steps + 1):
+                self.clock.run(self.scene.seconds * step / steps)
+                progress(step / steps)
+            for viewer in self.viewers:
+                if viewer.number in self.players:
+                    self._leave(viewer, "end")
+
+    def _arrive(self, viewer: Viewer) -> None:
+        number = viewer.number
+        line = Line(viewer.up, viewer.down, viewer.place)
+        origin = Origin(self.clock, self.media, self.tally, self._http(viewer, line))
+        loader: PlainLoader | Shell
+        if self._plain:
+            loader = PlainLoader(origin)
+        else:
+            loader = self.shells[number] = Shell(self, viewer, line, origin)
+        player = Player(self.clock, self.media, self.scene.peers.buffer, loader, self._watch)
+        loader.player = player
+        self.players[number], self.origins[number] = player, origin
+        self.trace.note(self.clock.now, "arrive", number, viewer.conduct.value, f"{viewer.up:.0f}")
+        self.clock.at(viewer.leaves, self._leave, viewer, "leave")
+        if not self.scene.live:
+            self.clock.after(LOOK, self._look, viewer, self.scene.sessions.linger)
+        loader.start()
+
+    def _watch(self) -> None:
+        if self.clock.now >= self.scene.warmup:
+            self.watched += self.media.segment_bytes
+
+    def _look(self, viewer: Viewer, linger: float) -> None:
+        """A viewer who has seen everything goes, sooner or later."""
+        if viewer.number in self.stayed:
+            return
+        if self.players[viewer.number].done:
+            self.clock.after(linger, self._leave, viewer, "done")
+        else:
+            self.clock.after(LOOK, self._look, viewer, linger)
+
+    def _leave(self, viewer: Viewer, why: str) -> None:
+        number = viewer.number
+        if number in self.stayed:
+            return
+        now = self.clock.now
+        self.stayed[number] = now
+        player = self.players[number]
+        player.stop()
+        self.trace.note(now, why, number, player.stalls, f"{player.stalled:.3f}")
+        if why == "end":
+            return
+        if number in self.shells:
+            self.shells[number].stop()
+        self.origins[number].close()
+
+    def _http(self, viewer: Viewer, line: Line) -> Http:
+        part = self.scene.http
+        weather = Weather(
+            part.good, part.bad, part.dip, part.outages,
+            chance(self.seed, "weather", viewer.number),
+        )  # fmt: skip
+        dice = chance(self.seed, "http", viewer.number)
+        return Http(self.clock, line, ORIGIN, viewer.http, part.loss, weather, dice)
+
+
+def _media(scene: Scene) -> Media:
+    part = scene.media
+    size = round(scene.bytes_per_second * part.segment)
+    if scene.live:
+        count = PLAYLIST + int(scene.seconds / part.segment) + 1
+        return Media(size, part.segment, count, PLAYLIST)
+    return Media(size, part.segment, max(round(part.length / part.segment), 1), 0)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Thousands of nodes live as long as the run does: looking for those that are garbage would
+    take more time than anything else."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
