@@ -181,6 +181,15 @@ class TrackerConfig(Section, frozen=True):
             "addresses gets no more.",
         ),
     ] = 60
+    lease_ahead: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=120,
+            description="How many seconds ahead the tracker names who fetches what from the "
+            "origin, so that it is fetched once; 0 leaves it to the peers alone.",
+        ),
+    ] = 30.0
     stun: Annotated[
         bool,
         Meta(

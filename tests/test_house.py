@@ -119,6 +119,7 @@ LAYERS: dict[str, Layer] = {
     "p2pcdn.errors": Layer(VALUES, PURE),
     "p2pcdn.wire": Layer((*VALUES, "p2pcdn.wire"), PURE),
     "p2pcdn.core": Layer((*VALUES, "p2pcdn.wire", "p2pcdn.core"), PURE),
+    "p2pcdn.sim": Layer((*VALUES, "p2pcdn.wire", "p2pcdn.core", "p2pcdn.sim")),
     "p2pcdn.config": Layer(VALUES),
     "p2pcdn.settings": Layer((*VALUES, *SERVICE)),
     "p2pcdn.logs": Layer(VALUES),
@@ -240,7 +241,8 @@ def test_each_file_opens_with_its_story() -> None:
 
 
 SERVERS_ONLY = {
-    "introducer", "ledger", "matching", "member", "pairing", "relay", "swarm", "swarm_ports",
+    "audience", "introducer", "ledger", "lessor", "lots", "matching", "member", "pairing", "relay",
+    "swarm", "swarm_ports",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 

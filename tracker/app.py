@@ -31,11 +31,14 @@ from p2pcdn.core.swarm_ports import (
     Closed,
     Dismissed,
     Input,
+    LeaseMissed,
+    LeasesGiven,
     Left,
     Opened,
     Paired,
     PairingFailed,
     PairingLinked,
+    Published,
     Reported,
     Rules,
     Said,
@@ -45,6 +48,7 @@ from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import error_response
 from p2pcdn.wire.candidate import IPAddress, Vantage
+from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import Join, Limits, ToTracker, Welcome
 from tracker import dashboard_files, metrics
 from tracker.admission import Admission
@@ -130,6 +134,10 @@ class Tracker:
 
     def problems(self) -> list[str]:
         return []
+
+    def publish(self, site: str, content: str, records: Records) -> None:
+        """The origin has something new: whoever is to fetch it hears of it at once."""
+        self._think(Published(site, content, records))
 
     def _start_stun(self) -> None:
         host, port = self._address
@@ -252,6 +260,10 @@ class Tracker:
                 metrics.LINK_TIME.inc(took / 1000)
             case PairingFailed():
                 metrics.PAIRINGS.labels("failed").inc()
+            case LeasesGiven(leases=leases):
+                metrics.LEASES.labels("given").inc(leases)
+            case LeaseMissed():
+                metrics.LEASES.labels("missed").inc()
             case Reported(peer=peer, report=report):
                 self._ledger.report(peer, report, now)
             case Dismissed(socket=number, code=code):
@@ -293,6 +305,7 @@ def _rules(config: Config) -> Rules:
         peers_per_hour=limits.peers_per_hour,
         candidates=limits.candidates,
         sdp_bytes=limits.sdp_bytes,
+        lease_ahead=limits.lease_ahead,
     )
 
 

@@ -17,4 +17,9 @@ LINK_TIME = Counter(
     "p2pcdn_tracker_link_seconds",
     "Time from hearing of a pairing to an open channel, as peers say; divide by linked pairings.",
 )
+LEASES = Counter(
+    "p2pcdn_tracker_leases",
+    "Leases of stripes: given, first and in reserve; missed by the peer that was named first.",
+    ["outcome"],
+)
 STUN = Counter("p2pcdn_stun_answers", "STUN Binding requests answered.")

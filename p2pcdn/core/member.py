@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
 from p2pcdn.core.matching import Crowd
-from p2pcdn.core.pairing import Pairing
+from p2pcdn.core.pairing import Pairing, Phase
 
 if TYPE_CHECKING:
     from p2pcdn.wire.candidate import Sieve, Vantage
-    from p2pcdn.wire.tracker import Position
+    from p2pcdn.wire.tracker import Move, Position
 
 MOST_KEPT = 2
 """Prepared offers of one peer."""
@@ -21,6 +22,29 @@ ACQUAINTANCE_LASTS = 3600.0
 SHUN = 60.0
 """How long two peers whose link failed are not paired again: it would most likely fail again."""
 MOST_SHUNNED = 1024
+LOAD_HALVES = 30.0
+"""What a peer was given to fetch counts half after so many seconds."""
+MOST_MISSED = 4
+"""Misses that are remembered."""
+
+
+class Fading:
+    """A count of what happened lately: it halves every ``half`` seconds."""
+
+    __slots__ = ("_at", "_count", "_half")
+
+    def __init__(self, half: float) -> None:
+        self._half = half
+        self._count = 0.0
+        self._at = 0.0
+
+    def at(self, now: float) -> float:
+        """The count as it is now."""
+        return self._count * 0.5 ** ((now - self._at) / self._half)
+
+    def add(self, now: float) -> None:
+        """It happened once more."""
+        self._count, self._at = self.at(now) + 1, now
 
 
 @dataclass(slots=True)
@@ -61,12 +85,27 @@ class Member:
     partners: dict[str, Pairing] = field(default_factory=dict)
     """The same pairings by the id of the other end."""
     present: bool = True
+    since: float = 0.0
+    """When it joined."""
+    uplink: int = 0
+    """Bytes a second that it says it can send; 0 if it does not know yet."""
+    told: float = 0.0
+    """When it told its position."""
+    given: Fading = field(default_factory=lambda: Fading(LOAD_HALVES))
+    """How many stripes it has been named first for lately."""
+    missed: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_MISSED))
+    """When it did not fetch what it had been named first for."""
     sought: float = -inf
     """When neighbours were last looked for."""
     seeks_at: float = inf
     """When the next search for neighbours is due, if nothing happens before."""
     _met: dict[str, float] = field(default_factory=dict)
     _shunned: dict[str, float] = field(default_factory=dict)
+
+    def move(self, message: Move, now: float) -> None:
+        """It is elsewhere, or sends more or less than before."""
+        self.upload, self.uplink = message.upload, message.uplink
+        self.position, self.told = message.position, now
 
     def keep(self, offer: KeptOffer) -> None:
         """Keep a prepared offer; it takes the place of the oldest if there are too many."""
@@ -82,6 +121,11 @@ class Member:
                 return offer
             del self.offers[number]
         return None
+
+    @property
+    def links(self) -> int:
+        """How many links it has."""
+        return sum(pairing.phase is Phase.LINKED for pairing in self.pairings.values())
 
     @property
     def inbound(self) -> int:

@@ -8,7 +8,8 @@
 
 A newcomer is paired at once with up to `Rules.aim` others, those first that hold what it will need
 (`matching`); whoever loses a neighbour gets another (`introducer`). What they have to say to each
-other until there is a link is passed on and cleaned (`relay`).
+other until there is a link is passed on and cleaned (`relay`). Of what they will all need soon, a
+few of them are named to fetch it from the origin (`lessor`).
 
 Identity is the socket: nothing in a message says who speaks, so nobody can answer, leave or
 report for another. A message that no honest peer would send is answered with its code, and the
@@ -20,6 +21,7 @@ from __future__ import annotations
 from random import Random
 
 from p2pcdn.core.introducer import Introducer, new_id
+from p2pcdn.core.lessor import Lessor
 from p2pcdn.core.member import Member, Swarm
 from p2pcdn.core.pairing import Phase, Step
 from p2pcdn.core.relay import Relay
@@ -32,6 +34,7 @@ from p2pcdn.core.swarm_ports import (
     Opened,
     Outbox,
     PairingLinked,
+    Published,
     Reported,
     Rules,
     Said,
@@ -42,6 +45,7 @@ from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.tracker import (
+    Fetching,
     Join,
     Joined,
     Leave,
@@ -68,6 +72,7 @@ class Swarms:
         self._outbox = Outbox()
         self._introducer = Introducer(rules, rng, self._outbox)
         self._relay = Relay(rules, self._outbox)
+        self._lessor = Lessor(rules, rng, self._outbox)
         self._vantages: dict[int, Vantage] = {}
         """Of every open socket."""
         self._members: dict[int, Member] = {}
@@ -81,6 +86,10 @@ class Swarms:
                 self._vantages[socket] = vantage
             case Closed(socket=socket):
                 self._remove(socket, now)
+            case Published(site=site, content=content, records=records):
+                swarm = self._swarms.get((site, content))
+                if swarm is not None:
+                    self._lessor.published(swarm, records)
             case Said(socket=socket, message=said):
                 if socket not in self._vantages:
                     return  # dismissed, and it has not heard of it yet
@@ -91,10 +100,12 @@ class Swarms:
                     self._dismiss(socket, error.code, now)
 
     def timer_at(self) -> float | None:
-        return self._introducer.timer_at()
+        timers = (self._introducer.timer_at(), self._lessor.timer_at())
+        return min((at for at in timers if at is not None), default=None)
 
     def on_timer(self, now: float) -> None:
         self._introducer.on_timer(now)
+        self._lessor.on_timer(now)
 
     def take_messages(self) -> list[Tell]:
         return self._outbox.take_messages()
@@ -123,12 +134,15 @@ class Swarms:
             case SendCandidate():
                 self._relay.candidate(member, message)
             case Linked():
-                self._linked(member, message)
+                self._linked(member, message, now)
             case Unlinked():
                 self._unlinked(member, message, now)
-            case Move(upload=upload, position=position):
-                member.upload, member.position = upload, position
+            case Move():
+                member.move(message, now)
+                self._lessor.place(member, now)
                 self._introducer.seek_soon(member, now)
+            case Fetching():
+                self._lessor.fetching(member, message, now)
             case Report():
                 self._outbox.happened(Reported(member.id, message))
             case Leave():
@@ -138,7 +152,7 @@ class Swarms:
         self._relay.answer(member, message)
         self._introducer.seek(member, now)  # it has room for another offer
 
-    def _linked(self, member: Member, message: Linked) -> None:
+    def _linked(self, member: Member, message: Linked, now: float) -> None:
         pairing = member.pairings.get(message.pairing)
         if pairing is None:
             return  # it took too long, and the other end was told so
@@ -146,6 +160,8 @@ class Swarms:
         pairing.advance(member, Step.LINK)
         if first:
             self._outbox.happened(PairingLinked(pairing.id, message.took))
+            for end in pairing.ends:
+                self._lessor.linked(end, now)
 
     def _unlinked(self, member: Member, message: Unlinked, now: float) -> None:
         pairing = member.pairings.get(message.pairing)
@@ -167,6 +183,9 @@ class Swarms:
             vantage=self._vantages[socket],
             upload=join.upload,
             position=join.position,
+            since=now,
+            uplink=join.uplink,
+            told=now,
         )
         for offer in join.offers:
             self._relay.keep(member, offer.offer, offer.sdp, now)
@@ -176,6 +195,7 @@ class Swarms:
         self._members[socket] = member
         swarm.members.add(member)
         swarm.open.add(member)
+        self._lessor.place(member, now)
         self._introducer.seek(member, now)
 
     def _check(self, socket: int, join: Join) -> None:
@@ -204,5 +224,6 @@ class Swarms:
         swarm.open.discard(member)
         if not swarm.members:
             del self._swarms[swarm.key]
+        self._lessor.remove(member, now)
         self._introducer.take_out(member, now)
         self._outbox.happened(Left(member.id))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Vantage
+from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import FromTracker, Report, ToTracker
 
 
@@ -26,6 +27,8 @@ class Rules:
     peers_per_hour: int = 60
     candidates: int = 10
     sdp_bytes: int = 8192
+    lease_ahead: float = 30.0
+    """So many seconds ahead it is named who fetches what; 0: not at all."""
 
     @property
     def few(self) -> int:
@@ -69,7 +72,16 @@ class Closed:
     socket: int
 
 
-Input = Opened | Said | Closed
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The origin has something new, and says what it must hash to."""
+
+    site: str
+    content: str
+    records: Records
+
+
+Input = Opened | Said | Closed | Published
 
 
 # Messages
@@ -144,7 +156,31 @@ class Dismissed:
     """Why, or None if the peer is leaving."""
 
 
-SwarmEvent = Arrived | Left | Paired | PairingLinked | PairingFailed | Reported | Dismissed
+@dataclass(frozen=True, slots=True)
+class LeasesGiven:
+    """Peers have been named to fetch something, should those before them fail."""
+
+    leases: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseMissed:
+    """This peer was the first for a stripe, and another had to fetch it."""
+
+    peer: str
+
+
+SwarmEvent = (
+    Arrived
+    | Left
+    | Paired
+    | PairingLinked
+    | PairingFailed
+    | Reported
+    | LeasesGiven
+    | LeaseMissed
+    | Dismissed
+)
 
 
 class Outbox:

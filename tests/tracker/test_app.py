@@ -7,14 +7,19 @@ import asyncio
 import aiohttp
 import pytest
 
-from p2pcdn.config import PeerConfig
+from p2pcdn.config import Config, PeerConfig, TrackerConfig
 from p2pcdn.model import PROTOCOL
 from p2pcdn.wire.candidate import parse_address
+from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (
     Answered,
+    BeingFetched,
     Candidated,
+    Fetching,
     Invite,
+    Leases,
     Linked,
+    Move,
     Offered,
     PairReport,
     PreparedCandidate,
@@ -27,9 +32,10 @@ from p2pcdn.wire.tracker import (
     Unpaired,
     Welcome,
 )
-from tests.p2pcdn.core.swarming import mdns, sdp
+from tests.p2pcdn.core.swarming import CONTENT, live, mdns, published, sdp
 from tests.tracker.rig import PATIENCE, join, link, rig
-from tracker.app import is_ours
+from tracker import metrics
+from tracker.app import _rules, is_ours
 
 
 async def test_the_tracker_speaks_first() -> None:
@@ -73,6 +79,29 @@ async def test_two_peers_link_by_an_invitation() -> None:
         await late.send(SendOffer(invite.pairing, sdp()))
         await link(late, early, invite.pairing)
         assert (await late.expect(Answered)).pairing == invite.pairing
+
+
+async def test_two_who_watch_live_are_told_what_to_fetch_and_hear_of_it_when_it_is_out() -> None:
+    given = metrics.LEASES.labels("given")._value.get()
+    async with rig() as tracker:
+        early, late = await tracker.joined(position=live(100)), await tracker.joined()
+        invite = await late.expect(Invite)
+        await late.send(Move(True, live(100)), SendOffer(invite.pairing, sdp()))
+        await link(late, early, invite.pairing)
+        told = [(await peer.expect(Leases)).leases for peer in (early, late)]
+        assert {lease.sequence for lease in told[0]} >= {101, 110}
+        assert len(told[0]) == len(told[1])
+        assert metrics.LEASES.labels("given")._value.get() - given == 2 * len(told[0])
+        news = published(CONTENT, 101)
+        tracker.tracker.publish(news.site, news.content, news.records)
+        assert await early.expect(Records) == await late.expect(Records) == news.records
+        await early.send(Fetching("v", 101, 0))
+        assert await late.expect(BeingFetched) == BeingFetched("v", 101, 0)
+
+
+def test_the_rules_are_those_of_the_configuration() -> None:
+    assert _rules(Config()).lease_ahead == 30.0
+    assert _rules(Config(tracker=TrackerConfig(lease_ahead=0))).lease_ahead == 0
 
 
 async def test_what_they_moved_is_in_the_summary() -> None:

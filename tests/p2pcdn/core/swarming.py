@@ -7,9 +7,10 @@ from random import Random
 from typing import TypeVar
 
 from p2pcdn.core.swarm import Swarms
-from p2pcdn.core.swarm_ports import Closed, Opened, Rules, Said, SwarmEvent
-from p2pcdn.model import PROTOCOL
+from p2pcdn.core.swarm_ports import Closed, Opened, Published, Rules, Said, SwarmEvent
+from p2pcdn.model import CHUNK_SIZE, PROTOCOL
 from p2pcdn.wire.candidate import Vantage
+from p2pcdn.wire.manifest import Records, RenditionManifest, SegmentRecord
 from p2pcdn.wire.tracker import (
     FromTracker,
     Invite,
@@ -72,6 +73,27 @@ def at(head: int, first: int | None = None, last: int | None = None, of: str = "
     )
 
 
+def live(newest: int, of: str = "v", duration: int = 2000, size: int = 500_000) -> Position:
+    """The position of somebody who watches a live stream, three segments behind its edge."""
+    first, head = max(0, newest - 10), max(0, newest - 3)
+    return Position(of, first, head, newest, newest, duration, size, True)
+
+
+def vod(
+    head: int, last: int | None = None, newest: int = 500, of: str = "v", size: int = 500_000
+) -> Position:
+    """The position of somebody who plays a recording, and holds nothing beyond what is played."""
+    return Position(of, 0, head, head if last is None else last, newest, 2000, size)
+
+
+def published(content: str, *sequences: int, site: str = "pk_demo") -> Published:
+    """News of these segments of a live stream."""
+    segments = tuple(SegmentRecord(n, f"{n}.ts", 500_000, "0" * 64) for n in sequences)
+    last = max(sequences)
+    page = RenditionManifest(1, site, content, "v", CHUNK_SIZE, True, last, 0, last, segments)
+    return Published(site, content, Records(page, ""))
+
+
 class World:
     """Sockets, and the mind that they speak to."""
 
@@ -105,11 +127,14 @@ class World:
         content: str = CONTENT,
         site: str = "pk_demo",
         source: str = "198.51.100.7",
+        uplink: int = 0,
     ) -> int:
         """A new peer, with prepared offers of these numbers."""
         socket = self.connect(source)
         prepared = tuple(PreparedOffer(number, sdp(ufrag=f"of{number:04}")) for number in offers)
-        self.say(socket, Join(PROTOCOL, site, content, "browser", upload, prepared, position))
+        self.say(
+            socket, Join(PROTOCOL, site, content, "browser", upload, prepared, position, uplink)
+        )
         return socket
 
     def say(self, socket: int, *messages: ToTracker) -> None:
@@ -121,6 +146,11 @@ class World:
         """The socket vanishes."""
         self.open.discard(socket)
         self.swarms.receive(Closed(socket), self.now)
+        self._drain()
+
+    def publish(self, news: Published) -> None:
+        """The origin has something new."""
+        self.swarms.receive(news, self.now)
         self._drain()
 
     def wait(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from p2pcdn.core.matching import AHEAD, Crowd, Use, ranked, use_of
 from p2pcdn.wire.tracker import Position
-from tests.p2pcdn.core.swarming import at
+from tests.p2pcdn.core.swarming import at, live
 
 
 @dataclass
@@ -35,6 +35,10 @@ class Someone:
         pytest.param(at(100), at(500), Use.NONE, id="far behind"),
         pytest.param(at(100, of="b"), at(100), Use.ALIKE, id="another rendition"),
         pytest.param(at(500, of="b"), at(100), Use.UNKNOWN, id="another one, perhaps shifted"),
+        pytest.param(live(100), live(100), Use.COVERS, id="live, at the same place"),
+        pytest.param(live(97), live(100), Use.COVERS, id="live, and all it has has been played"),
+        pytest.param(live(20), live(100), Use.NONE, id="live, but far behind"),
+        pytest.param(None, live(100), Use.UNKNOWN, id="live, and the supplier's place is unknown"),
         pytest.param(None, at(100), Use.UNKNOWN, id="the supplier's place is unknown"),
         pytest.param(at(100), None, Use.UNKNOWN, id="the taker's place is unknown"),
         pytest.param(None, None, Use.UNKNOWN, id="nothing is known"),

@@ -10,12 +10,15 @@ from p2pcdn.core.member import (
     MOST_KEPT,
     MOST_SHUNNED,
     OFFER_LASTS,
+    Fading,
     KeptOffer,
     Member,
     Swarm,
 )
 from p2pcdn.core.pairing import Pairing, Phase
 from p2pcdn.wire.candidate import Sieve, Vantage
+from p2pcdn.wire.tracker import Move
+from tests.p2pcdn.core.swarming import at
 
 VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
 
@@ -112,3 +115,31 @@ def test_offers_that_wait_for_an_answer_are_counted() -> None:
     first.phase = Phase.ANSWERED
     second.phase = Phase.OFFERED
     assert c.inbound == 1
+
+
+def test_links_are_pairings_that_came_to_be_one() -> None:
+    a, b, c = member(1), member(2), member(3)
+    linked, _ = introduce(a, b), introduce(a, c)
+    assert a.links == 0
+    linked.phase = Phase.LINKED
+    assert (a.links, b.links, c.links) == (1, 1, 0)
+
+
+def test_a_move_says_where_it_is_and_what_it_can_send() -> None:
+    peer = member()
+    peer.move(Move(False, at(7), 1000), 3.0)
+    assert (peer.upload, peer.position, peer.uplink, peer.told) == (False, at(7), 1000, 3.0)
+    peer.move(Move(True), 4.0)
+    assert (peer.upload, peer.position, peer.uplink, peer.told) == (True, None, 0, 4.0)
+
+
+def test_what_happened_counts_less_and_less() -> None:
+    count = Fading(30.0)
+    assert count.at(5.0) == 0.0
+    count.add(10.0)
+    count.add(10.0)
+    assert count.at(10.0) == 2.0
+    assert count.at(40.0) == 1.0
+    count.add(40.0)
+    assert count.at(40.0) == 2.0
+    assert count.at(1e6) == 0.0

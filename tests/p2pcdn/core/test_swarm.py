@@ -9,12 +9,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from p2pcdn.core.swarm_ports import Arrived, Dismissed, Left, Paired, PairingFailed, Reported, Rules
+from p2pcdn.core.lessor import HOLDERS
+from p2pcdn.core.swarm_ports import (
+    Arrived,
+    Dismissed,
+    Left,
+    Paired,
+    PairingFailed,
+    Reported,
+    Rules,
+)
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    Fetching,
     FromTracker,
     Invite,
     Join,
@@ -23,6 +33,7 @@ from p2pcdn.wire.tracker import (
     Linked,
     Move,
     Offered,
+    Position,
     Prepared,
     PreparedCandidate,
     PreparedOffer,
@@ -35,7 +46,7 @@ from p2pcdn.wire.tracker import (
     Unlinked,
     Unpaired,
 )
-from tests.p2pcdn.core.swarming import CONTENT, World, at, mdns, sdp
+from tests.p2pcdn.core.swarming import CONTENT, World, at, live, mdns, published, sdp, vod
 
 
 def join(**changes: Any) -> Join:
@@ -181,6 +192,9 @@ def test_a_search_in_a_large_swarm_looks_at_few() -> None:
     assert max(looked) <= 64
 
 
+_SEQUENCES = st.integers(100, 104)
+
+
 class AnythingGoes(RuleBasedStateMachine):
     """Peers that do what they like; whatever they do, the tracker keeps to its rules."""
 
@@ -197,15 +211,12 @@ class AnythingGoes(RuleBasedStateMachine):
         target=sockets,
         offers=st.integers(0, 2),
         upload=st.booleans(),
-        head=st.none() | st.integers(0, 200),
+        position=st.none() | st.builds(at, st.integers(0, 200)) | st.builds(live, _SEQUENCES),
         content=st.sampled_from("ab"),
     )
-    def joins(self, offers: int, upload: bool, head: int | None, content: str) -> int:
+    def joins(self, offers: int, upload: bool, position: Position | None, content: str) -> int:
         return self.world.join(
-            *range(offers),
-            upload=upload,
-            position=None if head is None else at(head),
-            content=content * 32,
+            *range(offers), upload=upload, position=position, content=content * 32
         )
 
     @rule(target=sockets)
@@ -257,6 +268,12 @@ class AnythingGoes(RuleBasedStateMachine):
                 PreparedCandidate(3, "rubbish"),
                 Move(False),
                 Move(True, at(100)),
+                Move(True, live(102), 1_000_000),
+                Move(False, live(102)),
+                Move(True, live(102, of="w")),
+                Move(True, vod(0)),
+                Fetching("v", 103, 0),
+                Fetching("v", 1, 1),
                 Report(1, 1, 1, 1),
                 Leave(),
                 join(),
@@ -295,6 +312,31 @@ class AnythingGoes(RuleBasedStateMachine):
                 assert pairing.other(member).present
         for swarm in self.world.swarms._swarms.values():
             assert set(swarm.open) <= set(swarm.members)
+
+    @rule()
+    def everybody_does(self) -> None:
+        self.world.settle()
+
+    @rule(content=st.sampled_from("ab"), sequence=_SEQUENCES)
+    def something_comes_out(self, content: str, sequence: int) -> None:
+        self.world.publish(published(content * 32, sequence))
+
+    @invariant()
+    def leases_are_held_by_those_who_can_act_on_them(self) -> None:
+        for desk in self.world.swarms._lessor._desks.values():
+            assert len(desk.audience.members) > 0
+            held: dict[Any, set[int]] = {}
+            for sequence, parts in desk.parts.items():
+                for stripe in parts.stripes:
+                    assert len(stripe.holders) == len(set(stripe.holders)) <= HOLDERS
+                    assert stripe.fetching <= set(stripe.holders)
+                    for member in stripe.holders:
+                        held.setdefault(member, set()).add(sequence)
+            assert desk.held == held
+            for member in held:
+                assert member.present
+                assert member.upload
+                assert member in desk.audience.members
 
     @invariant()
     def a_candidate_or_description_passes_so_often_and_no_more(self) -> None:

@@ -1,0 +1,124 @@
+"""Drawing lots: who fetches a stripe from the origin, and who stands in if he does not.
+
+Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005):
+each member's lot is -weight / ln(u), where u is a hash of the stripe and the member, so that each
+comes first as often as its weight has it, and one that leaves changes nobody else's order.
+
+The weight is the uplink that a member has to spare: what it says it can send, less for a while
+after it did not fetch what it should have, and less if it was given more than its share lately.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable
+from math import ceil, exp, log
+from typing import NamedTuple
+
+from p2pcdn.core.member import Member
+from p2pcdn.core.rank import hash32
+from p2pcdn.model import chunk_count
+
+UNKNOWN_UPLINK = 625_000
+"""Bytes a second that are assumed of a peer that has not sent enough to tell: 5 Mbit/s."""
+MOST_UPLINK = 20 * UNKNOWN_UPLINK
+"""Whoever claims more gains nothing by it: a boaster would be named first for everything."""
+
+MOST_STRIPES = 8
+UNKNOWN_STRIPES = 4
+"""Of a segment whose size nobody knows."""
+STRIPE_TIME = 0.25
+"""Seconds that a stripe may take to be passed on once, so that the next peer has it soon."""
+
+ENOUGH_LINKS = 3
+SETTLED = 5.0
+"""Seconds in the swarm: many leave in the first ones."""
+
+MISSED_LASTS = 60.0
+MISSED_COSTS = 8.0
+"""A member that did not fetch is named first so many times less often for a minute."""
+
+LEAD_COSTS = 1.5
+"""How steeply the weight falls for each stripe beyond a member's share: to less than a quarter."""
+MOST_BEHIND = 0.5
+"""A newcomer is not to make up all at once for what others were given before it came."""
+
+
+def stripes_of(size: int, members: Collection[Member]) -> int:
+    """Into how many stripes to cut a segment of ``size`` bytes that these might fetch."""
+    if not size:
+        return UNKNOWN_STRIPES
+    uplinks = sorted(map(uplink_of, members))
+    each = STRIPE_TIME * uplinks[len(uplinks) // 2]
+    return min(MOST_STRIPES, chunk_count(size), ceil(size / each))
+
+
+def uplink_of(member: Member) -> int:
+    """Bytes a second that the member is taken to send."""
+    return min(member.uplink or UNKNOWN_UPLINK, MOST_UPLINK)
+
+
+def eligible(members: Iterable[Member], others: int, now: float) -> list[Member]:
+    """Those who may hold a lease in a swarm of ``others`` beside each.
+
+    They upload, and have links to do it by. Of these the settled and well connected are taken if
+    there are any; a swarm that has just begun has nobody else than newcomers, and one in which
+    most pairs cannot connect nobody with many links.
+    """
+    able = [(member, links) for member in members if member.upload and (links := member.links)]
+    well = [member for member, links in able if links >= min(ENOUGH_LINKS, others)]
+    settled = [member for member, _ in able if now - member.since >= SETTLED]
+    both = [member for member in well if now - member.since >= SETTLED]
+    return both or well or settled
+
+
+class _Entrant(NamedTuple):
+    """A member and what it has to spare."""
+
+    member: Member
+    number: int
+    """Of its id: well mixed, since ids are random."""
+    spare: float
+
+
+class Lots:
+    """Lots of these members at this moment."""
+
+    def __init__(self, members: Iterable[Member], now: float) -> None:
+        self._now = now
+        self._entrants = [
+            _Entrant(member, int(member.id[:8], 16), _spare(member, now)) for member in members
+        ]
+
+    def draw(self, name: str, most: int, besides: Collection[Member] = ()) -> list[Member]:
+        """The first ``most`` for the stripe of this name, of those not there already."""
+        given = [entrant.member.given.at(self._now) for entrant in self._entrants]
+        share = sum(given) / (sum(entrant.spare for entrant in self._entrants) or 1.0)
+        seed = hash32(name)
+        lots = [
+            (_weight(entrant.spare, had, share) / -log(_fraction(seed ^ entrant.number)), entrant)
+            for entrant, had in zip(self._entrants, given, strict=True)
+            if entrant.member not in besides
+        ]
+        best = heapq.nlargest(most, lots, key=lambda lot: (lot[0], lot[1].number))
+        return [entrant.member for _, entrant in best]
+
+
+def _spare(member: Member, now: float) -> float:
+    misses = sum(now - at < MISSED_LASTS for at in member.missed)
+    return uplink_of(member) / MISSED_COSTS**misses
+
+
+def _weight(spare: float, given: float, share: float) -> float:
+    """The weight of a member that was ``given`` so much, where each byte a second had ``share``."""
+    lead = max(-MOST_BEHIND, given - share * spare)
+    return spare * exp(-LEAD_COSTS * lead)
+
+
+def _fraction(number: int) -> float:
+    """Between 0 and 1, by MurmurHash3's finaliser: much cheaper than to hash a text again."""
+    number ^= number >> 16
+    number = number * 0x85EB_CA6B & 0xFFFF_FFFF
+    number ^= number >> 13
+    number = number * 0xC2B2_AE35 & 0xFFFF_FFFF
+    return ((number ^ number >> 16) + 0.5) / 2**32
