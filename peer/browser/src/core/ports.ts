@@ -42,6 +42,8 @@ export interface Playing {
   /** Seconds of media ahead of the play head, in the player's own buffer. */
   readonly buffer: number;
   readonly live: boolean;
+  /** Seconds of media that the player wants to have there; 30 if it does not say. */
+  readonly target?: number;
 }
 
 /** A whole segment that the shell got past the node, by plain HTTP, offered for sharing. */
@@ -65,13 +67,13 @@ export interface Allow {
 
 // Inputs: from the origin
 
-/** A page of a rendition's manifest. */
+/** A page of a rendition's manifest, from the origin. */
 export interface ManifestArrived {
   readonly type: "ManifestArrived";
   readonly page: RenditionManifest;
 }
 
-/** A `FetchManifest` that brought nothing. */
+/** A `FetchManifest` or `FetchRecords` that brought nothing. */
 export interface ManifestFailed {
   readonly type: "ManifestFailed";
   readonly rendition: string;
@@ -109,7 +111,7 @@ export interface RangeFailed {
   readonly reason: SourceReason;
 }
 
-/** The answer to a `Check`. Anything but a clear yes is a no. */
+/** The answer to a `Check` or a `Verify`. Anything but a clear yes is a no. */
 export interface Checked {
   readonly type: "Checked";
   readonly check: number;
@@ -172,10 +174,10 @@ export interface LinkSends {
 }
 
 /**
- * So many bytes are still buffered in the data channel, which is no more than its low mark.
+ * So many bytes are still buffered in the data channel.
  *
- * Said when the buffer has fallen to the mark, and after sending if it did not rise above it: the
- * core sends no more before it hears that there is room.
+ * Said when half of what was in the buffer after sending has gone, and right after sending if it is
+ * empty: so the core learns how fast bytes go, and that there is room for more.
  */
 export interface LinkDrained {
   readonly type: "LinkDrained";
@@ -269,6 +271,13 @@ export interface FetchManifest {
   readonly sequence: number;
 }
 
+/** Fetch the records of just these segments, which is answered like a `FetchManifest`. */
+export interface FetchRecords {
+  readonly type: "FetchRecords";
+  readonly rendition: string;
+  readonly sequences: Span;
+}
+
 /** Fetch the chunk hashes of these segments. */
 export interface FetchHashes {
   readonly type: "FetchHashes";
@@ -302,6 +311,19 @@ export interface Check {
   readonly check: number;
   readonly data: Bytes;
   readonly digest: Bytes;
+}
+
+/**
+ * Say (by `Checked`) whether `signature` is that of `data` by the Ed25519 `key`.
+ *
+ * A no means that it is wrong: whoever sent it is cut off. A shell that cannot tell stays silent.
+ */
+export interface Verify {
+  readonly type: "Verify";
+  readonly check: number;
+  readonly data: Bytes;
+  readonly key: Bytes;
+  readonly signature: Bytes;
 }
 
 // Events: what the shell is to do about links
@@ -381,10 +403,12 @@ export type Event =
   | SegmentReady
   | SegmentFailed
   | FetchManifest
+  | FetchRecords
   | FetchHashes
   | FetchRange
   | AbortRange
   | Check
+  | Verify
   | MakeOffer
   | MakeAnswer
   | TakeAnswer

@@ -2,11 +2,15 @@
 
 export type {
   Answered,
+  BeingFetched,
   Candidated,
+  Fetching,
   FromTracker,
   Invite,
   Join,
   Joined,
+  Lease,
+  Leases,
   Leave,
   Limits,
   Linked,
