@@ -34,6 +34,7 @@ from p2pcdn.core.ports import (
     FetchHashes,
     FetchManifest,
     FetchRange,
+    FetchRecords,
     Input,
     LinkDown,
     LinkUp,
@@ -46,6 +47,7 @@ from p2pcdn.core.ports import (
     TakeAnswer,
     TellTracker,
     TrackerRefused,
+    Verify,
 )
 from p2pcdn.errors import RemoteError
 from p2pcdn.wire.manifest import RenditionManifest
@@ -53,6 +55,7 @@ from peer.native.fetches import Fetches
 from peer.native.keeper import Keeper
 from peer.native.links import Links
 from peer.native.tracker_client import TrackerClient
+from peer.native.verification import verifies
 
 log = structlog.get_logger("p2pcdn.peer")
 
@@ -193,13 +196,15 @@ class Engine:
         around = self._around
         assert around is not None
         match event:
-            case FetchManifest() | FetchHashes() | FetchRange() | AbortRange():
+            case FetchManifest() | FetchRecords() | FetchHashes() | FetchRange() | AbortRange():
                 around.fetches.do(event)
             case MakeOffer() | MakeAnswer() | TakeAnswer() | AddCandidate() | CloseLink():
                 around.links.do(event)
             case Check(check, data, digest):
                 # A chunk takes 0.1 ms or less: a thread would cost as much.
                 self.feed(Checked(check, hashlib.sha256(data).digest() == digest))
+            case Verify(check, data, key, signature):
+                self.feed(Checked(check, verifies(data, key, signature)))
             case SegmentReady(key):
                 self.keeper.kept(key)
             case SegmentFailed(key, reason):

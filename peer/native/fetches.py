@@ -13,6 +13,7 @@ from p2pcdn.core.ports import (
     FetchHashes,
     FetchManifest,
     FetchRange,
+    FetchRecords,
     HashesArrived,
     ManifestFailed,
     RangeData,
@@ -21,7 +22,7 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import SegmentKey, Span
-from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord
+from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest, SegmentRecord
 from peer.native.http_source import HttpSource
 from peer.native.transport import Feed
 
@@ -30,7 +31,7 @@ LONGEST_PAUSE = 8.0
 
 log = structlog.get_logger("p2pcdn.peer")
 
-FetchEvent = FetchManifest | FetchHashes | FetchRange | AbortRange
+FetchEvent = FetchManifest | FetchRecords | FetchHashes | FetchRange | AbortRange
 
 
 class Fetches:
@@ -55,8 +56,8 @@ class Fetches:
     def do(self, event: FetchEvent) -> None:
         """Do what the node asks for; what comes of it is fed to it later."""
         match event:
-            case FetchManifest(rendition, sequence):
-                self._start(self._fetch_page(rendition, sequence))
+            case FetchManifest() | FetchRecords():
+                self._start(self._fetch_page(event))
             case FetchHashes(rendition, sequences):
                 self._start(self._fetch_hashes(rendition, sequences))
             case FetchRange():
@@ -77,9 +78,10 @@ class Fetches:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _fetch_page(self, rendition: str, sequence: int) -> None:
+    async def _fetch_page(self, event: FetchManifest | FetchRecords) -> None:
+        rendition = event.rendition
         try:
-            page = await self._source.manifest(rendition, at=sequence)
+            page = await self._page_for(event)
         except SourceError as error:
             log.info("no_manifest", rendition=rendition, reason=error.reason, error=error.detail)
             self._feed(ManifestFailed(rendition))
@@ -88,6 +90,15 @@ class Fetches:
             self._page(page)
         else:
             self._feed(ManifestFailed(rendition))
+
+    async def _page_for(
+        self, event: FetchManifest | FetchRecords
+    ) -> PresentationManifest | RenditionManifest:
+        match event:
+            case FetchManifest(rendition, sequence):
+                return await self._source.manifest(rendition, at=sequence)
+            case FetchRecords(rendition, sequences):
+                return await self._source.records(rendition, sequences)
 
     async def _fetch_hashes(self, rendition: str, sequences: Span) -> None:
         data: bytes | None = None

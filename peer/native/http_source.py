@@ -67,6 +67,13 @@ class HttpSource:
         """The manifest of a playlist or file, or the page of it that holds segment ``at``."""
         return await self._manifest(path, {} if at is None else {"at": str(at)}, SILENCE)
 
+    async def records(
+        self, rendition: str, sequences: Span
+    ) -> PresentationManifest | RenditionManifest:
+        """The page of just these segments."""
+        query = {"records": f"{sequences.first}-{sequences.last}"}
+        return await self._manifest(rendition, query, SILENCE)
+
     async def newer(self, path: str, after: int) -> RenditionManifest | None:
         """The page that follows segment ``after``, once there is one; None if there is none yet."""
         patience = LONG_POLL + SILENCE

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from p2pcdn.core.node import Node
 from p2pcdn.core.ports import (
@@ -28,6 +29,7 @@ from p2pcdn.core.ports import (
     TellTracker,
     TrackerDown,
     TrackerRefused,
+    Verify,
 )
 from p2pcdn.errors import ErrorCode, RemoteError, SourceReason
 from p2pcdn.model import SegmentKey
@@ -123,6 +125,16 @@ async def test_a_check_is_answered_once_the_rest_is_done(stage: Stage) -> None:
     stage.engine.feed(TrackerDown())
     assert stage.node.heard == [TrackerDown(), Checked(1, True), Checked(2, False)]
     assert stage.around.done == [CloseLink(1), CloseLink(2)]
+
+
+async def test_a_signature_is_verified(stage: Stage) -> None:
+    origin = Ed25519PrivateKey.generate()
+    key = origin.public_key().public_bytes_raw()
+    genuine = Verify(1, b"x", key, origin.sign(b"x"))
+    forged = Verify(2, b"y", key, origin.sign(b"x"))
+    stage.node.answers[TrackerDown()] = [genuine, forged]
+    stage.engine.feed(TrackerDown())
+    assert stage.node.heard == [TrackerDown(), Checked(1, True), Checked(2, False)]
 
 
 async def test_the_keeper_hears_and_is_heard(stage: Stage) -> None:

@@ -13,6 +13,7 @@ from p2pcdn.core.ports import (
     FetchHashes,
     FetchManifest,
     FetchRange,
+    FetchRecords,
     HashesArrived,
     Input,
     ManifestFailed,
@@ -50,6 +51,10 @@ class FakeSource:
 
     async def manifest(self, path: str, *, at: int | None = None) -> object:
         self.asked.append(("manifest", path, at))
+        return await self._answer()
+
+    async def records(self, rendition: str, sequences: Span) -> object:
+        self.asked.append(("records", rendition, sequences))
         return await self._answer()
 
     async def newer(self, path: str, after: int) -> object:
@@ -142,6 +147,15 @@ async def test_pages(stage: Stage) -> None:
     for _ in range(2):
         stage.fetches.do(FetchManifest("v", 3))
         assert await stage.fed.get() == ManifestFailed("v")
+
+
+async def test_records_are_a_page_too(stage: Stage) -> None:
+    stage.source.answers = [page(3), FAILURE]
+    stage.fetches.do(FetchRecords("v", Span(3, 4)))
+    assert await stage.pages.get() == page(3)
+    assert stage.source.asked == [("records", "v", Span(3, 4))]
+    stage.fetches.do(FetchRecords("v", Span(3, 4)))
+    assert await stage.fed.get() == ManifestFailed("v")
 
 
 async def test_a_finished_rendition_is_asked_for_once(stage: Stage) -> None:

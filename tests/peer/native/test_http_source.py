@@ -202,6 +202,13 @@ async def test_manifests(source: HttpSource, origin: Origin) -> None:
     assert origin.asked[1].query == {"at": "7"}
 
 
+async def test_few_records(source: HttpSource, origin: Origin) -> None:
+    origin.answer = answering(web.Response(text=encode(PAGE)))
+    assert await source.records("a/v.m3u8", Span(7, 8)) == PAGE
+    assert origin.asked[0].path == "/manifest/a/v.m3u8"
+    assert origin.asked[0].query == {"records": "7-8"}
+
+
 async def test_waiting_for_a_newer_segment(source: HttpSource, origin: Origin) -> None:
     origin.answer = answering(web.Response(text=encode(PAGE)))
     assert await source.newer("a/v.m3u8", 6) == PAGE
