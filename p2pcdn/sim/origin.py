@@ -63,12 +63,17 @@ class Origin:
 
     def page(self, sequence: int, then: Callable[[RenditionManifest], None]) -> None:
         """Ask for the manifest's page that holds a segment."""
-        size = PAGE + RECORD * len(self._media.page(sequence, self._clock.now).segments)
+        self._pages(lambda: self._media.page(sequence, self._clock.now), then)
 
-        def done(_: Request) -> None:
-            then(self._media.page(sequence, self._clock.now))
+    def records(self, sequences: Span, then: Callable[[RenditionManifest], None]) -> None:
+        """Ask for a page of just these segments; it may be empty."""
+        self._pages(lambda: self._media.records(sequences, self._clock.now), then)
 
-        self._small(Kind.PAGES, size, done)
+    def _pages(
+        self, make: Callable[[], RenditionManifest], then: Callable[[RenditionManifest], None]
+    ) -> None:
+        size = PAGE + RECORD * len(make().segments)
+        self._small(Kind.PAGES, size, lambda _: then(make()))
 
     def hashes(self, sequences: Span, then: Callable[[bytes | None], None]) -> None:
         """Ask for the chunk hashes of some segments."""

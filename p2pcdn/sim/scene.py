@@ -144,6 +144,8 @@ class PeersPart(Table, frozen=True):
     """MiB that each holds."""
     prefetch: bool = True
     """VOD: whether they may load ahead of what the player asks for."""
+    pushed: bool = True
+    """Live: the origin tells the tracker what has come out, as where both are one process."""
     buffer: Positive = 30.0
     """Seconds of media that the player wants to have ahead."""
 

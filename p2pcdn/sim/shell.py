@@ -74,10 +74,12 @@ class Shell:
             ports.SegmentReady: self._ready,
             ports.SegmentFailed: self._failed,
             ports.FetchManifest: self._fetch_manifest,
+            ports.FetchRecords: self._fetch_records,
             ports.FetchHashes: self._fetch_hashes,
             ports.FetchRange: self._fetch_range,
             ports.AbortRange: self._abort_range,
             ports.Check: self._check,
+            ports.Verify: self._verify,
             ports.MakeOffer: self.links.make_offer,
             ports.MakeAnswer: self.links.make_answer,
             ports.TakeAnswer: self.links.take_answer,
@@ -234,7 +236,7 @@ class Shell:
         last = player.newest
         if not media.live and not self.world.scene.peers.prefetch:
             last = player.reached
-        return ports.Playing(RENDITION, player.head, last, player.buffer, media.live)
+        return ports.Playing(RENDITION, player.head, last, player.buffer, media.live, player.target)
 
     def _playlist(self, newest: int) -> None:
         self.player.playlist(newest)
@@ -307,10 +309,16 @@ class Shell:
     # The origin
 
     def _fetch_manifest(self, event: ports.FetchManifest) -> None:
-        def arrived(page: RenditionManifest) -> None:
-            self.give(ports.ManifestArrived(page))
+        self.origin.page(event.sequence, self._page)
 
-        self.origin.page(event.sequence, arrived)
+    def _fetch_records(self, event: ports.FetchRecords) -> None:
+        first, last = event.sequences
+        self.world.trace.note(self.world.clock.now, "records", self.viewer.number, first, last)
+        self.origin.records(event.sequences, self._page)
+
+    def _page(self, page: RenditionManifest) -> None:
+        there = ports.ManifestArrived(page) if page.segments else ports.ManifestFailed(RENDITION)
+        self.give(there)
 
     def _fetch_hashes(self, event: ports.FetchHashes) -> None:
         def arrived(data: bytes | None) -> None:
@@ -366,6 +374,10 @@ class Shell:
 
     def _check(self, event: ports.Check) -> None:
         ok = self.world.media.is_true(event.data, event.digest)
+        self._inbox.append(ports.Checked(event.check, ok))
+
+    def _verify(self, event: ports.Verify) -> None:
+        ok = self.world.media.is_signed(event.data, event.signature)
         self._inbox.append(ports.Checked(event.check, ok))
 
     def _rejected(self, event: ports.ChunkRejected) -> None:

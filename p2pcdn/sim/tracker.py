@@ -7,13 +7,15 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from p2pcdn.core.swarm import Swarms
-from p2pcdn.core.swarm_ports import Closed, Dismissed, Opened, Rules, Said
+from p2pcdn.core.swarm_ports import Closed, Dismissed, Opened, Published, Rules, Said
 from p2pcdn.model import PROTOCOL
 from p2pcdn.sim.clock import Clock, chance
+from p2pcdn.sim.media import CONTENT, SITE
 from p2pcdn.sim.network import Place
 from p2pcdn.sim.tally import Kind, Tally
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.codec import encode
+from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import FromTracker, Limits, ToTracker, Welcome
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class Tracker:
         self._clock.after(self._rtt(shell) / 2, self._take, Closed(number))
         self._shells.pop(number, None)
 
+    def publish(self, records: Records) -> None:
+        """The origin says what has just come out."""
+        self._take(Published(SITE, CONTENT, records))
+
     # The loop
 
     def _open(self, shell: Shell) -> None:
@@ -65,7 +71,7 @@ class Tracker:
             self._take(Opened(shell.viewer.number, vantage))
             self._tell(shell.viewer.number, WELCOME)
 
-    def _take(self, message: Opened | Said | Closed) -> None:
+    def _take(self, message: Opened | Said | Closed | Published) -> None:
         self._mind.receive(message, self._clock.now)
         self._drain()
 

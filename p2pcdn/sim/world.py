@@ -51,6 +51,10 @@ class World:
         self._plain = plain
         for viewer in self.viewers:
             self.clock.at(viewer.arrives, self._arrive, viewer)
+        if scene.live and scene.peers.pushed and not plain:
+            for sequence in range(self.media.behind, self.media.count):
+                news = (self.tracker.publish, self.media.news(sequence))
+                self.clock.at(self.media.published(sequence), *news)
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """Let the scene happen. ``progress`` is told now and then how much of it has."""
