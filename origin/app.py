@@ -27,6 +27,7 @@ from origin.http.sending import Sender, Show
 from origin.http_error import HttpError
 from origin.manifests import Manifests
 from origin.media import Media
+from origin.signing import Signer
 from origin.snippet import Snippet
 from origin.sources.directory import Directory
 from p2pcdn.config import Config
@@ -57,8 +58,9 @@ class Origin:
         )
         self._meter = Meter(ledger)
         self._media = Media(self._source, self._catalog)
-        pages = Pages(config.site, self._catalog.hasher)
-        self._manifests = Manifests(self._catalog, pages, config.site)
+        signer = Signer(config.data)
+        pages = Pages(config.site, self._catalog.hasher, signer)
+        self._manifests = Manifests(self._catalog, pages, config.site, signer.keys)
         self._snippet = Snippet()
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:

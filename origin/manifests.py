@@ -3,6 +3,7 @@
 ========================  ==========================================================
 ``/manifest/PATH``        a presentation's renditions, or a rendition's oldest page
 ``...?at=SEQ``            the page that holds segment SEQ
+``...?records=A-B``       a page of just the segments A to B, as far as there are any
 ``...?hashes=A-B``        the hash lists of segments A to B, 32 bytes a chunk
 ``...?after=SEQ``         the page with the segment after SEQ, as soon as there is one
 ========================  ==========================================================
@@ -28,7 +29,7 @@ from origin.http_error import HttpError
 from origin.paths import path_below
 from p2pcdn.model import Span, content_id
 from p2pcdn.wire.codec import encode
-from p2pcdn.wire.manifest import PAGE_RECORDS, VERSION, PresentationManifest, RenditionRef
+from p2pcdn.wire.manifest import PAGE_RECORDS, VERSION, Key, PresentationManifest, RenditionRef
 
 PREFIX = "/manifest/"
 
@@ -41,7 +42,7 @@ _MOST_PATH = 512
 
 _TRIES = 3
 
-_QUESTIONS = frozenset({"at", "hashes", "after"})
+_QUESTIONS = frozenset({"at", "records", "hashes", "after"})
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _NUMBERS = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 
@@ -57,10 +58,11 @@ Make = Callable[[Edition], Awaitable[Blob]]
 class Manifests:
     """Finds what a request under `/manifest/` asks for."""
 
-    def __init__(self, catalog: Catalog, pages: Pages, site: str) -> None:
+    def __init__(self, catalog: Catalog, pages: Pages, site: str, keys: tuple[Key, ...]) -> None:
         self._catalog = catalog
         self._pages = pages
         self._site = site
+        self._keys = keys
 
     async def show(self, request: web.Request) -> Representation:
         """The manifest, page or hash list that the request asks for."""
@@ -90,6 +92,9 @@ class Manifests:
         if question == "hashes":
             sequences = _span(value)
             return await self._made(path, lambda e: self._hashes(e, sequences), _BINARY)
+        if question == "records":
+            sequences = _span(value)
+            return await self._made(path, lambda e: self._records(e, sequences), _JSON)
         if question == "after":
             sequence = _sequence(value)
             await self._catalog.newer_than(path, sequence, LONG_POLL)
@@ -122,6 +127,11 @@ class Manifests:
         newer = edition.after(sequence)
         return await self._pages.page(edition, edition.last if newer is None else newer)
 
+    async def _records(self, edition: Edition, sequences: Span) -> Blob:
+        if not edition.within(sequences):
+            raise _absent(edition, sequences.first)
+        return await self._pages.records(edition, sequences)
+
     async def _hashes(self, edition: Edition, sequences: Span) -> Blob:
         for sequence in sequences.numbers():
             if sequence not in edition.pieces:
@@ -138,6 +148,7 @@ class Manifests:
                 for entry in playlist.renditions[:_MOST_RENDITIONS]
                 if len(entry.path) <= _MOST_PATH
             ),
+            keys=self._keys,
         )
         return blob(encode(manifest).encode())
 
@@ -145,7 +156,7 @@ class Manifests:
 def _question(request: web.Request) -> tuple[str | None, str]:
     asked = [(name, value) for name, value in request.query.items() if name in _QUESTIONS]
     if len(asked) > 1:
-        raise _bad("Ask for one thing at a time: at, hashes or after.")
+        raise _bad("Ask for one thing at a time: at, records, hashes or after.")
     return asked[0] if asked else (None, "")
 
 
@@ -161,7 +172,7 @@ def _span(value: str) -> Span:
         raise _bad(f"Segments are named by their sequence numbers, as 3-7, not by {value[:32]!a}.")
     span = Span(int(match[1]), int(match[2]))
     if not 0 <= span.last - span.first < PAGE_RECORDS:
-        raise _bad(f"Hash lists come for 1 to {PAGE_RECORDS} segments at a time.")
+        raise _bad(f"Ask for 1 to {PAGE_RECORDS} segments at a time.")
     return span
 
 

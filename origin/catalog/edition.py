@@ -15,8 +15,7 @@ import msgspec
 
 from origin.catalog.playlist import Document, MediaPlaylist, PlaylistSegment
 from origin.sources import Identity, Source
-from p2pcdn.model import CHUNK_SIZE, FILE_SLICE
-from p2pcdn.wire.manifest import PAGE_RECORDS
+from p2pcdn.model import CHUNK_SIZE, FILE_SLICE, Span
 
 _LONGEST_SEGMENT = CHUNK_SIZE * 65_536
 _LONGEST_URI = 2048
@@ -74,10 +73,9 @@ class Edition:
     def last(self) -> int:
         return next(reversed(self.pieces), self.first - 1)
 
-    def page(self, number: int) -> list[Piece]:
-        """The pieces of page ``number``, by ascending sequence."""
-        numbers = range(number * PAGE_RECORDS, (number + 1) * PAGE_RECORDS)
-        return [self.pieces[n] for n in numbers if n in self.pieces]
+    def within(self, sequences: Span) -> list[Piece]:
+        """The pieces that there are of these, by ascending sequence."""
+        return [self.pieces[n] for n in sequences.numbers() if n in self.pieces]
 
     def after(self, sequence: int) -> int | None:
         """The oldest segment that is newer than ``sequence``."""

@@ -1,4 +1,4 @@
-"""The manifest of an edition, page by page: records, and the hash lists behind their roots."""
+"""The signed manifest of an edition, page by page, and the hash lists behind its roots."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from origin.catalog.edition import Edition, Piece
 from origin.catalog.hashing import Hasher
+from origin.signing import Signer
 from p2pcdn.model import CHUNK_SIZE, HASH_SIZE, Span
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.manifest import (
@@ -37,18 +38,23 @@ def blob(data: bytes) -> Blob:
 class Pages:
     """Makes pages and hash lists; `ChangedError` if a file is no longer what the edition says."""
 
-    def __init__(self, site: str, hasher: Hasher) -> None:
+    def __init__(self, site: str, hasher: Hasher, signer: Signer) -> None:
         self._site = site
         self._hasher = hasher
-        self._recent: OrderedDict[tuple[str, int, int], Blob] = OrderedDict()
+        self._signer = signer
+        self._recent: OrderedDict[tuple[str, int, Span], Blob] = OrderedDict()
 
     async def page(self, edition: Edition, sequence: int) -> Blob:
         """The page that would hold ``sequence``, as JSON."""
-        number = sequence // PAGE_RECORDS
-        key = (edition.rendition, edition.time, number)
+        first = sequence - sequence % PAGE_RECORDS
+        return await self.records(edition, Span(first, first + PAGE_RECORDS - 1))
+
+    async def records(self, edition: Edition, sequences: Span) -> Blob:
+        """The page of these segments, as far as the edition has them, as JSON."""
+        key = (edition.rendition, edition.time, sequences)
         made = self._recent.get(key)
         if made is None:
-            made = await self._make(edition, number)
+            made = await self._make(edition, sequences)
             self._recent[key] = made
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
@@ -62,10 +68,10 @@ class Pages:
         lists = await self._hasher.lists([piece.stretch for piece in pieces])
         return blob(b"".join(lists))
 
-    async def _make(self, edition: Edition, number: int) -> Blob:
-        pieces = edition.page(number)
+    async def _make(self, edition: Edition, sequences: Span) -> Blob:
+        pieces = edition.within(sequences)
         lists = await self._hasher.lists([piece.stretch for piece in pieces])
-        manifest = RenditionManifest(
+        page = RenditionManifest(
             version=VERSION,
             site=self._site,
             content=edition.content,
@@ -79,7 +85,7 @@ class Pages:
                 _record(edition, piece, hashes) for piece, hashes in zip(pieces, lists, strict=True)
             ),
         )
-        return blob(encode(manifest).encode())
+        return blob(encode(self._signer.sign(page)).encode())
 
 
 def _record(edition: Edition, piece: Piece, hashes: bytes) -> SegmentRecord:

@@ -27,6 +27,7 @@ from tests.origin.media_files import (
 )
 from tests.origin.test_media import Encoder
 from tests.origin.test_paths import NOT_FOUND
+from tests.origin.test_signing import verify
 from tests.origin.waiting import until
 
 SITE = "pk_demo"
@@ -66,6 +67,7 @@ async def test_a_presentation(site: Site, content: Path) -> None:
             RenditionRef("demo/480p.m3u8", "480p.m3u8"),
             RenditionRef("demo/720p.m3u8", "720p.m3u8"),
         ),
+        keys=(await page(site, "demo/480p.m3u8")).keys,
     )
 
 
@@ -107,6 +109,26 @@ async def test_hash_lists(site: Site, content: Path) -> None:
     assert (status, message) == (404, "'480p.m3u8' has no segment 5; it has 0 to 4.")
 
 
+async def test_just_some_records(site: Site, content: Path) -> None:
+    write_long(content, first=60, count=80)
+    few = await page(site, "long.m3u8?records=63-65")
+    assert sequences(few) == [63, 64, 65]
+    verify(few)
+    assert (few.first, few.last) == (60, 139)
+    assert sequences(await page(site, "long.m3u8?records=139-150")) == [139]
+    assert await site.error("/manifest/long.m3u8?records=140-150") == (
+        404,
+        "not_found",
+        "'long.m3u8' has no segment 140; it has 60 to 139.",
+    )
+
+
+async def test_every_page_can_be_verified(site: Site, content: Path) -> None:
+    write_vod(content)
+    for target in ("480p.m3u8", "480p.m3u8?at=1", "480p.m3u8?records=1-1", "480p.m3u8?after=0"):
+        verify(await page(site, target))
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
@@ -117,10 +139,14 @@ async def test_hash_lists(site: Site, content: Path) -> None:
         ("at=%D9%A1", "A segment is named by its sequence number, not by '\\u0661'."),
         (f"at={'9' * 5000}", f"A segment is named by its sequence number, not by '{'9' * 32}'."),
         ("hashes=5", "Segments are named by their sequence numbers, as 3-7, not by '5'."),
-        ("hashes=3-1", "Hash lists come for 1 to 64 segments at a time."),
-        ("hashes=0-64", "Hash lists come for 1 to 64 segments at a time."),
-        ("at=1&after=1", "Ask for one thing at a time: at, hashes or after."),
-        ("at=1&at=2", "Ask for one thing at a time: at, hashes or after."),
+        ("hashes=3-1", "Ask for 1 to 64 segments at a time."),
+        ("hashes=0-64", "Ask for 1 to 64 segments at a time."),
+        ("records=5", "Segments are named by their sequence numbers, as 3-7, not by '5'."),
+        ("records=3-1", "Ask for 1 to 64 segments at a time."),
+        ("records=0-64", "Ask for 1 to 64 segments at a time."),
+        ("at=1&after=1", "Ask for one thing at a time: at, records, hashes or after."),
+        ("at=1&at=2", "Ask for one thing at a time: at, records, hashes or after."),
+        ("records=1-1&hashes=1-1", "Ask for one thing at a time: at, records, hashes or after."),
     ],
 )
 async def test_odd_questions(site: Site, content: Path, query: str, message: str) -> None:

@@ -16,6 +16,7 @@ from origin.catalog.edition import (
 from origin.catalog.playlist import Document, MediaPlaylist, parse
 from origin.sources import Identity
 from origin.sources.directory import Directory
+from p2pcdn.model import Span
 from p2pcdn.model import FILE_SLICE
 from tests.origin.media_files import identity_of, media_playlist, write
 
@@ -141,7 +142,7 @@ def test_byte_ranges_lie_within_their_file(encoder: Encoder, content: Path) -> N
 def test_a_playlist_of_nothing(encoder: Encoder) -> None:
     edition = encoder.publish(5, 4)
     assert (edition.first, edition.last) == (6, 5)
-    assert edition.page(0) == []
+    assert edition.within(Span(0, 63)) == []
     assert edition.after(0) is None
 
 
@@ -165,13 +166,13 @@ def test_a_plain_file(size: int, lengths: list[int]) -> None:
     assert edition.last - edition.first + 1 == len(lengths)
 
 
-def test_pages_begin_at_multiples_of_64(encoder: Encoder) -> None:
+def test_the_pieces_of_a_run(encoder: Encoder) -> None:
     encoder.write(60, 130)
     edition = encoder.publish(60, 130)
-    assert [piece.sequence for piece in edition.page(0)] == [60, 61, 62, 63]
-    assert [piece.sequence for piece in edition.page(1)] == list(range(64, 128))
-    assert [piece.sequence for piece in edition.page(2)] == [128, 129, 130]
-    assert edition.page(3) == []
+    assert [piece.sequence for piece in edition.within(Span(0, 63))] == [60, 61, 62, 63]
+    assert [piece.sequence for piece in edition.within(Span(64, 127))] == list(range(64, 128))
+    assert [piece.sequence for piece in edition.within(Span(128, 191))] == [128, 129, 130]
+    assert edition.within(Span(192, 255)) == []
 
 
 def test_what_comes_after_a_segment(encoder: Encoder, content: Path) -> None:

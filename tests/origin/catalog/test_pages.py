@@ -11,16 +11,18 @@ from origin.catalog.edition import Edition
 from origin.catalog.hashing import ChangedError
 from origin.catalog.pages import Pages, blob
 from origin.catalog.rendition import Rendition, Studio
+from origin.signing import Signer
 from p2pcdn.model import CHUNK_SIZE, Span
 from p2pcdn.wire.codec import decode_manifest
 from p2pcdn.wire.manifest import RenditionManifest, root_input, split_hashes
 from tests.origin.catalog.conftest import SITE, GatedDirectory
 from tests.origin.media_files import media_playlist, write, write_vod
+from tests.origin.test_signing import verify
 
 
 @pytest.fixture
-def pages(studio: Studio) -> Pages:
-    return Pages(SITE, studio.hasher)
+def pages(studio: Studio, tmp_path: Path) -> Pages:
+    return Pages(SITE, studio.hasher, Signer(tmp_path / "data"))
 
 
 async def edition_of(studio: Studio, path: str) -> Edition:
@@ -70,6 +72,29 @@ async def test_a_page_is_made_once(studio: Studio, pages: Pages, content: Path) 
     write_vod(content)
     edition = await edition_of(studio, "480p.m3u8")
     assert await pages.page(edition, 0) is await pages.page(edition, 2)
+    few = await pages.records(edition, Span(1, 2))
+    assert await pages.records(edition, Span(1, 2)) is few
+    assert await pages.records(edition, Span(0, 2)) is not few
+
+
+async def test_a_page_of_just_some_segments(
+    studio: Studio, pages: Pages, content: Path, source: GatedDirectory
+) -> None:
+    write_vod(content, segments=5)
+    edition = await edition_of(studio, "480p.m3u8")
+    source.opened.clear()
+    few = decoded((await pages.records(edition, Span(3, 9))).data)
+    assert source.opened == ["480p_3.ts", "480p_4.ts"]
+    whole = decoded((await pages.page(edition, 0)).data)
+    assert few.segments == whole.segments[3:]
+    assert (few.first, few.last, few.time) == (whole.first, whole.last, whole.time)
+
+
+async def test_every_page_is_signed(studio: Studio, pages: Pages, content: Path) -> None:
+    write_vod(content)
+    edition = await edition_of(studio, "480p.m3u8")
+    for made in (await pages.page(edition, 0), await pages.records(edition, Span(1, 1))):
+        verify(decoded(made.data))
 
 
 async def test_a_file_that_changed_makes_no_page(
