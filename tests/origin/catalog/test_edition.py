@@ -16,8 +16,7 @@ from origin.catalog.edition import (
 from origin.catalog.playlist import Document, MediaPlaylist, parse
 from origin.sources import Identity
 from origin.sources.directory import Directory
-from p2pcdn.model import Span
-from p2pcdn.model import FILE_SLICE
+from p2pcdn.model import FILE_SLICE, Span
 from tests.origin.media_files import identity_of, media_playlist, write
 
 WINDOW = 8
