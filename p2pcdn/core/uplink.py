@@ -10,8 +10,9 @@ sent; so beyond `PATIENCE` seconds of backlog the answer is *busy*. What is in t
 buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it are kept there.
 
 The rate is measured where there is something to measure: while bytes are waiting, how many go.
-Shells tell when half of what was put into a channel has gone; in between, and for the rest, the
-measured rate says how much is left.
+Shells tell when half of what is in a channel's buffer after sending has gone: until then that half
+is there, whatever the rate says, and for the rest the measured rate says how much is left. So a
+rate that is thought too high is found out, rather than believed more and more.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ LEAST_BUFFERED = 32_768
 MOST_BUFFERED = 262_144
 MEASURED = 16_384
 """Bytes that have to go before they say something about the rate."""
+MEASURED_FOR = 0.02
+"""Seconds below which no rate is taken: what goes is told in lumps."""
+STUCK = 2.0
+"""Seconds after which a channel that tells nothing no longer counts: its other end may be gone."""
 SMOOTHING = 0.25
 
 
@@ -47,12 +52,16 @@ class Uplink:
         already are."""
         self._buffered: dict[int, int] = {}
         """By link: what is in its channel's buffer, as far as we were told."""
+        self._untold: dict[int, float] = {}
+        """Links whose channels have told nothing since they were last given something, then."""
         self._left = 0.0
         """In all buffers, as of ``_as_of``."""
         self._as_of = 0.0
         self._since = 0.0
-        """Since when bytes have been waiting without a pause, and how many have gone since."""
+        """Since when bytes have been waiting without a pause, how many have gone since, and which
+        links told us."""
         self._gone = 0
+        self._told: set[int] = set()
 
     def busy(self, queued: int, spare: bool, now: float) -> float | None:
         """How long somebody who asks for a chunk should wait before asking again, with ``queued``
@@ -68,7 +77,10 @@ class Uplink:
     def has_room(self, link: int, now: float) -> bool:
         """Whether a link's channel may be given a frame: one slow link must not fill it all."""
         left, high = self._in_buffers(now), self._high()
-        return left < high and min(self._buffered.get(link, 0), left) < high / 2
+        there: float = self._buffered.get(link, 0)
+        if link not in self._untold:
+            there = min(there, left)
+        return left < high and there < high / 2
 
     def room_at(self, now: float) -> float:
         """When there will be room, if no channel tells us earlier."""
@@ -78,27 +90,39 @@ class Uplink:
         """A frame of a queued chunk has been given to a link's channel."""
         left = self._in_buffers(now)
         if left <= 0.0:
-            self._since, self._gone = now, 0
+            self._begin(now)
             self._buffered.clear()
         self._buffered[link] = self._buffered.get(link, 0) + size
+        self._untold[link] = now
         self._left, self._as_of = left + size, now
 
     def drained(self, link: int, buffered: int, now: float) -> None:
         """So many bytes are left in a link's channel."""
-        gone = self._buffered.get(link, 0) - buffered
-        if gone <= 0:
-            return
+        self._gone += max(self._buffered.get(link, 0) - buffered, 0)
         self._buffered[link] = buffered
-        self._gone += gone
-        if self._gone >= MEASURED:
-            self._measure(self._gone / max(now - self._since, 1e-6))
-            self._since, self._gone = now, 0
+        self._untold.pop(link, None)
+        self._told.add(link)
+        # Each tells of its own bytes, and late: so a rate is taken when all have told.
+        took = now - self._since
+        if (
+            took >= MEASURED_FOR
+            and self._gone >= MEASURED
+            and self._told.issuperset(self._open(now))
+        ):
+            self._measure(self._gone / took)
+            self._begin(now)
         left = min(self._in_buffers(now), sum(self._buffered.values()))
         self._left, self._as_of = max(left, buffered), now
 
     def forget(self, link: int) -> None:
         """The link is over."""
         self._buffered.pop(link, None)
+        self._untold.pop(link, None)
+
+    def _begin(self, now: float) -> None:
+        """Measure anew from now on."""
+        self._since, self._gone = now, 0
+        self._told.clear()
 
     def _measure(self, rate: float) -> None:
         rate = min(max(rate, LEAST_RATE), MOST_RATE)
@@ -109,4 +133,10 @@ class Uplink:
         return min(max(IN_BUFFERS * self.rate, LEAST_BUFFERED), MOST_BUFFERED)
 
     def _in_buffers(self, now: float) -> float:
-        return max(self._left - self.rate * (now - self._as_of), 0.0)
+        expected = self._left - self.rate * (now - self._as_of)
+        there = sum(self._buffered[link] for link in self._open(now))
+        return max(expected, there / 2, 0.0)
+
+    def _open(self, now: float) -> list[int]:
+        """The links whose channels have something left to tell."""
+        return [link for link, since in self._untold.items() if now - since < STUCK]
