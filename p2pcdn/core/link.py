@@ -359,10 +359,10 @@ class Link:
             self._complete(frame.want, want, now)
 
     def _complete(self, number: int, want: _OwnWant, now: float) -> None:
-        data = b"".join(payload for _, payload in sorted(want.frames.items()))
-        del self._own[number]
         if not _is_whole(want.frames):
             raise RemoteError(ErrorCode.BAD_FRAME, f"holes in the chunk of want {number}")
+        data = b"".join(payload for _, payload in sorted(want.frames.items()))
+        del self._own[number]
         self._response += ((now - want.since) - self._response) / 4
         took = max(now - max(want.since, self._arrived_at), 0.001)
         self.rate += SMOOTHING * (want.length / took - self.rate)

@@ -10,28 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.core.link import (
-    ANNOUNCE_EVERY,
-    BUSY_WAIT,
+    FIRST_RATE,
     HELLO_TIMEOUT,
-    HIGH_WATER,
-    HOLDINGS,
     LEAST_PATIENCE,
+    LONGEST,
     MOST_PATIENCE,
     MOST_SILENCES,
     MOST_WANTS,
-    QUEUE,
+    SMOOTHING,
     Announced,
     ChunkCame,
     Ended,
     Greeted,
     Link,
     State,
+    Told,
     Wanted,
     WantFailed,
 )
-from p2pcdn.core.ports import SendFrame, TellLink
+from p2pcdn.core.ports import TellLink
 from p2pcdn.errors import ErrorCode, SourceReason
-from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey, numbers_of
+from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey, Span
 from p2pcdn.wire.chunk import Frame, frames_of
 from p2pcdn.wire.link import (
     Busy,
@@ -45,13 +44,15 @@ from p2pcdn.wire.link import (
     Missing,
     Want,
 )
+from tests.p2pcdn.core.media import Media, Piece
 
 CONTENT = "00112233445566778899aabbccddeeff"
 OURS = Hello(PROTOCOL, CONTENT, "0" * 16, upload=True)
 THEIRS = Hello(PROTOCOL, CONTENT, "a" * 16, upload=True)
 KEY = ChunkKey("v", 7, 0)
-SEGMENT = KEY.segment
+OTHER = ChunkKey("v", 7, 1)
 CHUNK = bytes(range(256)) * 256
+MEDIA = Media.of([Piece(SegmentKey("v", 0), 1000)], live=True)
 
 
 def link_at(now: float) -> Link:
@@ -68,7 +69,11 @@ def said(link: Link) -> list[LinkMessage]:
 
 
 def sent(link: Link) -> list[Frame]:
-    return [out.frame for out in link.take_messages() if isinstance(out, SendFrame)]
+    """All frames that the link owes, as its owner takes them one by one."""
+    frames = []
+    while (frame := link.next_frame()) is not None:
+        frames.append(frame)
+    return frames
 
 
 def ended(link: Link) -> ErrorCode | None:
@@ -121,16 +126,14 @@ def test_what_is_no_greeting_of_ours_ends_the_link(hello: LinkMessage, code: Err
 
 def test_what_comes_after_the_end_is_not_heard() -> None:
     link = link_at(0.0)
-    link.announce(Have, {SEGMENT: [0]}, 0.0)
-    link.announce(Have, {SEGMENT: [1]}, 0.0)
-    said(link)
+    link.supply(0, CHUNK)
     link.receive(Bye(), 0.0)
     assert link.take_events() == [Ended("closed")]
     assert link.timer_at() is None
+    assert (link.owed, sent(link)) == (0, [])
     link.receive(Have(()), 0.0)
     link.end("failed")
     link.closed("failed")
-    link.supply(0, CHUNK)
     assert link.take_events() == []
     assert link.take_messages() == []
 
@@ -138,7 +141,7 @@ def test_what_comes_after_the_end_is_not_heard() -> None:
 @pytest.mark.parametrize(("code", "reason"), [(None, "closed"), (ErrorCode.SLOW, "protocol")])
 def test_bye_is_not_answered(code: ErrorCode | None, reason: str) -> None:
     link = link_at(0.0)
-    link.want(KEY, 10, 0.0)
+    link.want(KEY, 10, False, 0.0)
     said(link)
     link.receive(Bye(code), 0.0)
     failed, over = link.take_events()
@@ -154,7 +157,7 @@ def test_bye_is_not_answered(code: ErrorCode | None, reason: str) -> None:
 def test_a_chunk_comes_in_frames_in_any_order() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, len(CHUNK), now)
+    link.want(KEY, len(CHUNK), False, now)
     assert said(link) == [Want(0, *KEY)]
     assert link.in_flight == 1
     frames = list(frames_of(0, CHUNK))
@@ -180,29 +183,42 @@ def test_a_chunk_comes_in_frames_in_any_order() -> None:
 def test_frames_that_make_no_sense_end_the_link(frame: Frame) -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, now)
+    link.want(KEY, 100, False, now)
     said(link)
     link.receive(Frame(0, 50, b"here"), now)
     link.receive(frame, now)
     assert link.take_events() == [WantFailed(KEY, SourceReason.CLOSED), Ended("protocol")]
     assert ended(link) is ErrorCode.BAD_FRAME
-    assert link.wasted == 4
+    assert link.wasted == 4 + (len(frame.payload) if frame.want == 0 else 0)
 
 
 def test_frames_that_overlap_bring_no_more_than_their_chunk() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 10, now)
+    link.want(KEY, 10, False, now)
     said(link)
     link.receive(Frame(0, 0, bytes(6)), now)
     link.receive(Frame(0, 3, bytes(6)), now)
     assert ended(link) is ErrorCode.BAD_FRAME
 
 
+def test_frames_that_leave_holes_make_no_chunk() -> None:
+    """As many bytes as the chunk has, some of them twice."""
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 10, False, now)
+    said(link)
+    link.receive(Frame(0, 0, bytes(6)), now)
+    link.receive(Frame(0, 3, bytes(4)), now)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.CLOSED), Ended("protocol")]
+    assert ended(link) is ErrorCode.BAD_FRAME
+    assert link.wasted == 10
+
+
 def test_what_comes_late_is_waste_up_to_its_chunk() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, now)
+    link.want(KEY, 100, False, now)
     link.receive(Frame(0, 0, bytes(30)), now)
     link.cancel(KEY)
     assert said(link) == [Want(0, *KEY), Cancel(0)]
@@ -216,7 +232,7 @@ def test_what_comes_late_is_waste_up_to_its_chunk() -> None:
 
 def test_the_last_late_frame_ends_the_memory_of_a_want() -> None:
     link = link_at(0.0)
-    link.want(KEY, 10, 0.0)
+    link.want(KEY, 10, False, 0.0)
     link.cancel(KEY)
     link.receive(Frame(0, 0, bytes(10)), 0.0)
     assert link.wasted == 10
@@ -227,7 +243,7 @@ def test_the_last_late_frame_ends_the_memory_of_a_want() -> None:
 def test_wants_that_were_given_up_are_forgotten_in_the_end() -> None:
     link = link_at(0.0)
     for _ in range(4 * MOST_WANTS + 1):
-        link.want(KEY, 10, 0.0)
+        link.want(KEY, 10, False, 0.0)
         link.cancel(KEY)
     link.receive(Frame(1, 0, b"x"), 0.0)
     assert link.wasted == 1
@@ -237,8 +253,8 @@ def test_wants_that_were_given_up_are_forgotten_in_the_end() -> None:
 
 def test_a_cancel_is_for_one_chunk() -> None:
     link, other = link_at(0.0), ChunkKey("v", 7, 1)
-    link.want(KEY, 10, 0.0)
-    link.want(other, 10, 0.0)
+    link.want(KEY, 10, False, 0.0)
+    link.want(other, 10, False, 0.0)
     said(link)
     link.cancel(KEY)
     link.cancel(ChunkKey("v", 9, 9))
@@ -251,7 +267,7 @@ def test_busy_and_missing() -> None:
     now = 0.0
     link = link_at(now)
     for _ in range(3):
-        link.want(KEY, 10, now)
+        link.want(KEY, 10, False, now)
     link.receive(Missing(0), now)
     assert link.take_events() == [WantFailed(KEY, SourceReason.MISSING)]
     assert link.busy_until == 0.0
@@ -271,13 +287,13 @@ def test_busy_and_missing() -> None:
 def test_no_byte_for_so_long_and_a_want_has_failed() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, now)
+    link.want(KEY, 100, False, now)
     said(link)
     assert link.timer_at() == now + LEAST_PATIENCE
     link.receive(Frame(0, 0, b"x"), now + 0.3)
-    assert link.timer_at() == pytest.approx(now + 0.3 + LEAST_PATIENCE)
     link.on_timer(now + LEAST_PATIENCE)
     assert link.in_flight == 1
+    assert link.timer_at() == pytest.approx(now + 0.3 + LEAST_PATIENCE)
     link.on_timer(now + 0.3 + LEAST_PATIENCE)
     assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
     assert said(link) == [Cancel(0)]
@@ -289,7 +305,7 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
     link = link_at(now)
     patience = []
     for _ in range(5):
-        link.want(KEY, 100, now)
+        link.want(KEY, 100, False, now)
         at = link.timer_at()
         assert at is not None
         patience.append(at - now)
@@ -299,27 +315,75 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
     twice, again = 2 * LEAST_PATIENCE, 4 * LEAST_PATIENCE
     assert patience == pytest.approx([LEAST_PATIENCE, twice, again, MOST_PATIENCE, MOST_PATIENCE])
     for _ in range(20):  # a fast answer, again and again
-        link.want(KEY, 1, now)
+        link.want(KEY, 1, False, now)
         link.receive(Frame(link._next_want - 1, 0, b"x"), now + 0.01)
-    link.want(KEY, 1, now)
+    link.want(KEY, 1, False, now)
     assert link.timer_at() == pytest.approx(now + LEAST_PATIENCE)
 
 
 def test_patience_follows_what_is_usual() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 1, now)
+    link.want(KEY, 1, False, now)
     link.receive(Frame(0, 0, b"x"), now + 1.0)  # LEAST_PATIENCE / 3 was expected: a quarter counts
-    link.want(KEY, 1, now)
+    now += 1.0
+    link.want(KEY, 1, False, now)
     usual = LEAST_PATIENCE / 3
-    assert link.timer_at() == pytest.approx(now + 3 * (usual + (1.0 - usual) / 4))
+    until = now + 3 * (usual + (1.0 - usual) / 4)
+    assert link.late(until - 0.001) == []
+    assert link.late(until) == [1]
+
+
+def test_the_alarm_is_never_too_late() -> None:
+    """It may be too early, which costs a look at the clock."""
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 1, False, now)
+    link.receive(Frame(0, 0, b"x"), now + 1.0)
+    link.want(KEY, 1, False, now + 1.0)
+    looks = 0
+    while link.in_flight:
+        at = link.timer_at()
+        assert at is not None
+        link.on_timer(at)
+        looks += 1
+    assert link.timer_at() is None
+    assert looks <= 3
+
+
+def test_a_want_that_drips_is_given_up_however_steadily() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 100, False, now)
+    number = 0
+    while link.in_flight:
+        now += LEAST_PATIENCE / 2
+        link.receive(Frame(0, number, b"x"), now)
+        link.on_timer(now)
+        number += 1
+    assert now == pytest.approx(LONGEST)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
+
+
+def test_who_is_borne_with_has_another_while() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.want(KEY, 100, False, now)
+    said(link)
+    late = now + LEAST_PATIENCE
+    assert link.late(late) == [0]
+    link.bear_with(late)
+    assert (link.late(late), link.timer_at()) == ([], late + LEAST_PATIENCE)
+    assert (said(link), link.in_flight) == ([], 1)
+    link.on_timer(late + LEAST_PATIENCE)
+    assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
 
 
 def silences(link: Link, times: int, now: float) -> float:
     """Let two wants fail together so many times; returns when that was done."""
     for _ in range(times):
-        link.want(KEY, 100, now)
-        link.want(ChunkKey("v", 7, 1), 100, now)
+        link.want(KEY, 100, False, now)
+        link.want(ChunkKey("v", 7, 1), 100, False, now)
         at = link.timer_at()
         assert at is not None
         now = at
@@ -341,8 +405,8 @@ def test_who_is_silent_three_times_in_a_row_is_gone() -> None:
 def test_a_want_does_not_fail_while_an_earlier_one_is_being_sent() -> None:
     now = 0.0
     link, later = link_at(now), ChunkKey("v", 7, 1)
-    link.want(KEY, 100, now)
-    link.want(later, 100, now)
+    link.want(KEY, 100, False, now)
+    link.want(later, 100, False, now)
     link.receive(Frame(0, 0, b"x"), now + 0.3)
     link.on_timer(now + LEAST_PATIENCE)
     assert link.in_flight == 2
@@ -351,43 +415,57 @@ def test_a_want_does_not_fail_while_an_earlier_one_is_being_sent() -> None:
     assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
 
 
+# How fast it brings
+
+
+def test_a_link_is_taken_to_be_as_fast_as_it_was() -> None:
+    now = 0.0
+    link = link_at(now)
+    assert link.rate == FIRST_RATE
+    link.want(KEY, 1000, False, now)
+    link.want(OTHER, 1000, False, now)
+    link.receive(Frame(0, 0, bytes(1000)), now + 0.2)
+    first = FIRST_RATE + SMOOTHING * (1000 / 0.2 - FIRST_RATE)
+    assert link.rate == pytest.approx(first)
+    link.receive(Frame(1, 0, bytes(1000)), now + 0.25)  # it was sent after the other one
+    assert link.rate == pytest.approx(first + SMOOTHING * (1000 / 0.05 - first))
+
+
+def test_what_failed_makes_it_slower() -> None:
+    link = link_at(0.0)
+    link.want(KEY, 1000, False, 0.0)
+    link.on_timer(LEAST_PATIENCE)
+    assert link.rate == FIRST_RATE / 2
+
+
 # What they want
 
 
-def test_what_they_want_is_sent_up_to_the_high_water() -> None:
+def test_what_they_want_is_owed_until_it_is_taken_frame_by_frame() -> None:
     link = link_at(0.0)
-    for number in range(3):
-        link.receive(Want(number, *KEY), 0.0)
-        assert link.take_events() == [Wanted(number, KEY)]
+    for number in range(2):
+        link.receive(Want(number, *KEY, spare=bool(number)), 0.0)
+        assert link.take_events() == [Wanted(number, KEY, spare=bool(number))]
         link.supply(number, CHUNK)
-    frames = sent(link)
-    assert sum(len(frame.payload) for frame in frames) == HIGH_WATER == link.sent
-    link.drained(HIGH_WATER)
-    assert sent(link) == []
-    link.drained(HIGH_WATER - 1)
-    assert sent(link) == [next(iter(frames_of(2, CHUNK)))]
-    link.drained(0)
-    assert [frame.want for frame in sent(link)] == [2, 2, 2]
-    assert link.sent == 3 * CHUNK_SIZE
+    assert (link.owed, link.sent) == (2 * CHUNK_SIZE, 0)
+    first = link.next_frame()
+    assert first == next(iter(frames_of(0, CHUNK)))
+    assert (link.owed, link.sent) == (2 * CHUNK_SIZE - 16_384, 16_384)
+    assert [frame.want for frame in sent(link)] == [0] * 3 + [1] * 4
+    assert (link.owed, link.sent) == (0, 2 * CHUNK_SIZE)
+    assert link.next_frame() is None
+    assert link.take_messages() == []
 
 
-def test_who_wants_too_much_is_told_that_we_are_busy() -> None:
+def test_who_asks_too_soon_is_told_when_to_come_back() -> None:
     link = link_at(0.0)
-    *accepted, last = range(QUEUE // CHUNK_SIZE + 2)
-    for number in [*accepted, last]:
-        link.supply(number, CHUNK)
-    out = link.take_messages()
-    assert [o.message for o in out if isinstance(o, TellLink)] == [Busy(last, BUSY_WAIT)]
-    for _ in accepted:
-        link.drained(0)
-        out += link.take_messages()
-    assert {o.frame.want for o in out if isinstance(o, SendFrame)} == set(accepted)
+    link.refuse(5, 0.12345)
+    assert said(link) == [Busy(5, 0.123)]
+    assert link.owed == 0
 
 
 def test_so_many_wants_may_be_open() -> None:
     link = link_at(0.0)
-    link.supply(100, CHUNK)
-    link.supply(101, CHUNK)  # the channel is full: what follows has to wait
     for number in range(MOST_WANTS):
         link.receive(Want(number, *KEY), 0.0)
         link.supply(number, b"little")
@@ -398,20 +476,26 @@ def test_so_many_wants_may_be_open() -> None:
 
 def test_a_want_that_is_waiting_can_be_cancelled_and_wanted_anew() -> None:
     link = link_at(0.0)
-    for number in (1, 2, 3):
-        link.supply(number, CHUNK)
-    sent(link)
+    link.supply(3, CHUNK)
     link.receive(Want(3, *KEY), 0.0)
     assert ended(link) is ErrorCode.UNEXPECTED
     link = link_at(0.0)
-    for number in (1, 2, 3):
-        link.supply(number, CHUNK)
-    sent(link)
+    link.supply(2, CHUNK)
+    link.supply(3, CHUNK)
     link.receive(Cancel(3), 0.0)
+    assert link.owed == CHUNK_SIZE
     link.receive(Want(3, *KEY), 0.0)
-    link.drained(0)
-    assert sent(link) == []
+    assert [frame.want for frame in sent(link)] == [2] * 4
     assert link.state is State.UP
+
+
+def test_what_has_begun_can_be_cancelled_too() -> None:
+    link = link_at(0.0)
+    link.supply(2, CHUNK)
+    link.next_frame()
+    link.receive(Cancel(2), 0.0)
+    assert (link.owed, sent(link)) == (0, [])
+    assert link.sent == 16_384
 
 
 def test_what_we_lack_is_missing() -> None:
@@ -420,16 +504,7 @@ def test_what_we_lack_is_missing() -> None:
     assert said(link) == [Missing(5)]
 
 
-# Announcements
-
-
-def chunks_told(messages: list[LinkMessage]) -> list[tuple[type, SegmentKey, list[int]]]:
-    return [
-        (type(m), SegmentKey(h.rendition, h.sequence), list(numbers_of(h.chunks)))
-        for m in messages
-        if isinstance(m, Have | Gone | Loading)
-        for h in m.holdings
-    ]
+# Announcements and records
 
 
 def test_announcements_are_passed_on() -> None:
@@ -439,53 +514,11 @@ def test_announcements_are_passed_on() -> None:
     assert link.take_events() == [Announced(Have(())), Announced(Gone(())), Announced(Loading(()))]
 
 
-def test_announcements_are_gathered() -> None:
-    now = 0.0
-    link = link_at(now)
-    link.announce(Have, {SEGMENT: [3]}, now)
-    assert chunks_told(said(link)) == [(Have, SEGMENT, [3])]
-    link.announce(Have, {SEGMENT: [0]}, now + 0.01)
-    link.announce(Have, {SEGMENT: [1]}, now + 0.02)
-    assert said(link) == []
-    at = link.timer_at()
-    assert at == now + ANNOUNCE_EVERY
-    link.on_timer(at)
-    assert chunks_told(said(link)) == [(Have, SEGMENT, [0, 1])]
-    assert link.timer_at() is None
-
-
-def test_what_is_gone_is_neither_held_nor_loading_any_more() -> None:
-    now = 0.0
-    link = link_at(now)
-    link.announce(Have, {}, now)
-    link.announce(Have, {SEGMENT: [9]}, now)
-    said(link)
-    link.announce(Have, {SEGMENT: [0, 1]}, now)
-    link.announce(Loading, {SEGMENT: [2, 3]}, now)
-    link.announce(Gone, {SEGMENT: [1, 2]}, now)
-    link.announce(Have, {SEGMENT: [2]}, now)
-    link.on_timer(now + ANNOUNCE_EVERY)
-    assert chunks_told(said(link)) == [
-        (Gone, SEGMENT, [1, 2]),
-        (Loading, SEGMENT, [3]),
-        (Have, SEGMENT, [0, 2]),
-    ]
-
-
-def test_a_full_store_is_announced_in_several_messages() -> None:
+def test_records_are_passed_on() -> None:
     link = link_at(0.0)
-    link.announce(Have, {SegmentKey("v", n): [0] for n in range(2 * HOLDINGS + 1)}, 0.0)
-    sizes = [len(message.holdings) for message in said(link) if isinstance(message, Have)]
-    assert sizes == [HOLDINGS, HOLDINGS, 1]
-
-
-def test_nothing_is_announced_before_the_other_end_has_greeted() -> None:
-    now = 0.0
-    link = Link(1, OURS, now)
-    said(link)
-    link.announce(Have, {SEGMENT: [0]}, now)
-    assert said(link) == []
-    assert link.timer_at() == now + HELLO_TIMEOUT
+    records = MEDIA.records("v", Span(0, 0), 0.0)
+    link.receive(records, 0.0)
+    assert link.take_events() == [Told(records)]
 
 
 # Two of them
@@ -494,9 +527,9 @@ def test_nothing_is_announced_before_the_other_end_has_greeted() -> None:
 @given(
     st.lists(st.integers(1, CHUNK_SIZE), min_size=1, max_size=12),
     st.randoms(use_true_random=False),
-    st.integers(0, HIGH_WATER),
+    st.integers(1, 9),
 )
-def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, low: int) -> None:
+def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, room: int) -> None:
     """Control messages in their order, frames in any order, cancels in between."""
     shuffle = random.shuffle  # type: ignore[attr-defined]
     now = 0.0
@@ -511,13 +544,13 @@ def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, low:
         moved = False
         frames: list[tuple[int, Frame]] = []
         for number, end in enumerate(ends):
-            for out in end.take_messages():
+            for message in said(end):
                 moved = True
-                if isinstance(out, TellLink):
-                    ends[1 - number].receive(out.message, now)
-                else:
-                    assert isinstance(out, SendFrame)
-                    frames.append((1 - number, out.frame))
+                ends[1 - number].receive(message, now)
+            for _ in range(room):
+                if (frame := end.next_frame()) is not None:
+                    moved = True
+                    frames.append((1 - number, frame))
         shuffle(frames)
         for number, frame in frames:
             arrived[number] += len(frame.payload)
@@ -533,19 +566,16 @@ def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, low:
                         refused[number].add(key)
                     case Ended():
                         raise AssertionError("a link ended")
-        if not moved:
-            for end in ends:
-                end.drained(0)
         return moved
 
     exchange()
     for end in ends:
         for key, data in list(chunks.items())[: MOST_WANTS - 4]:
-            end.want(key, len(data), now)
+            end.want(key, len(data), False, now)
     exchange()
     for end in ends:
         end.cancel(cancelled)
-    while exchange() or exchange():
+    while exchange():
         pass
     for number, end in enumerate(ends):
         assert all(data == chunks[key] for key, data in came[number].items())
