@@ -1,0 +1,98 @@
+"""What is thought of the origin: its bad moments count, and small answers say little."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pcdn.core.http import (
+    ENOUGH,
+    FIRST_RATE,
+    FIRST_TTFB,
+    GUARD,
+    LEAST_MEASURED,
+    RATE_SHARE,
+    SAMPLES,
+    Http,
+    percentile,
+)
+
+SIZE = 1_000_000
+VALUES = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=30)
+
+
+def http_of(*rates: float, ttfb: float = 0.1) -> Http:
+    """An origin that has shown these rates, one answer each."""
+    http = Http()
+    for rate in rates:
+        http.answered(SIZE, ttfb, ttfb + SIZE / rate)
+    return http
+
+
+def test_before_any_answer_something_usual_is_assumed() -> None:
+    http = Http()
+    assert (http.ttfb, http.rate) == (FIRST_TTFB, FIRST_RATE)
+    assert not http.is_shaky(bitrate=1e9)
+
+
+def test_an_answer_says_how_long_it_took_to_begin_and_how_fast_it_went_on() -> None:
+    http = http_of(500_000.0, ttfb=0.3)
+    assert http.ttfb == pytest.approx(0.3)
+    assert http.rate == pytest.approx(500_000.0)
+
+
+def test_what_is_small_says_only_how_long_it_took_to_begin() -> None:
+    http = Http()
+    http.answered(LEAST_MEASURED - 1, 0.5, 10.0)
+    assert (http.ttfb, http.rate) == (0.5, FIRST_RATE)
+    http.answered(LEAST_MEASURED, 0.5, 1.5)
+    assert http.rate == pytest.approx(LEAST_MEASURED)
+
+
+def test_bad_moments_count() -> None:
+    http = http_of(*[1_000_000.0] * 7, *[100_000.0] * 3)
+    assert http.rate == pytest.approx(100_000.0)
+    mostly_good = http_of(*[1_000_000.0] * 18, *[100_000.0] * 2)
+    assert mostly_good.rate == pytest.approx(1_000_000.0)
+
+
+def test_what_was_long_ago_is_forgotten() -> None:
+    http = http_of(*[10_000.0] * 5, *[1_000_000.0] * SAMPLES, ttfb=0.2)
+    assert http.rate == pytest.approx(1_000_000.0)
+
+
+def test_how_long_something_takes() -> None:
+    http = http_of(1_000_000.0, ttfb=0.2)
+    assert http.takes(0) == pytest.approx(0.2 + GUARD)
+    assert http.takes(400_000) == pytest.approx(0.2 + 0.4 / RATE_SHARE + GUARD)
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), st.lists(st.floats(1e3, 1e8), max_size=30))
+def test_more_takes_longer(one: int, other: int, rates: list[float]) -> None:
+    http = http_of(*rates)
+    assert (http.takes(one) <= http.takes(other)) == (one <= other) or one == other
+    assert http.takes(one) > 0
+
+
+def test_it_is_shaky_if_it_is_sometimes_hardly_fast_enough() -> None:
+    fast, slow = 1_000_000.0, 120_000.0
+    assert http_of(fast, fast, slow).is_shaky(bitrate=100_000.0)
+    assert not http_of(fast, fast, slow).is_shaky(bitrate=50_000.0)
+    assert not http_of(*[slow] * (ENOUGH - 1)).is_shaky(bitrate=100_000.0), "too early to say"
+
+
+@given(VALUES, st.floats(0.0, 1.0))
+def test_a_percentile_is_one_of_the_values_and_so_many_do_not_exceed_it(
+    values: list[float], share: float
+) -> None:
+    found = percentile(values, share)
+    assert found in values
+    below = sum(value < found for value in values)
+    assert below <= share * (len(values) - 1) + 0.5
+
+
+@given(VALUES)
+def test_its_ends(values: list[float]) -> None:
+    assert percentile(values, 0.0) == min(values)
+    assert percentile(values, 1.0) == max(values)
