@@ -19,6 +19,7 @@ from p2pcdn.model import SegmentKey, Span, numbers_of
 from p2pcdn.wire.link import Holding
 
 ONE, TWO = SegmentKey("v", 1), SegmentKey("v", 2)
+LINKS = range(1, 10)
 
 SPANS = st.lists(st.builds(Span, st.integers(-10, 100), st.integers(-10, 100)), max_size=5)
 
@@ -48,37 +49,64 @@ def test_a_holding_that_is_too_ragged_is_told_in_part() -> None:
     assert set(numbers_of(told)) < set(chunks)
 
 
+def holders(known: Availability, segment: SegmentKey, chunk: int) -> list[int]:
+    """The links that are known to hold a chunk."""
+    return [link for link in LINKS if known.held(link).get(segment, 0) >> chunk & 1]
+
+
 def test_who_holds_what() -> None:
     known = Availability()
     known.have(7, [holding_of(ONE, [0, 1]), holding_of(TWO, [0])])
     known.have(8, [holding_of(ONE, [1, 2])])
     known.have(8, [holding_of(ONE, [3])])
-    assert [known.holders(ONE, chunk) for chunk in range(5)] == [[7], [7, 8], [8], [8], []]
-    assert known.holders(TWO, 0) == [7]
+    assert [holders(known, ONE, chunk) for chunk in range(5)] == [[7], [7, 8], [8], [8], []]
+    assert holders(known, TWO, 0) == [7]
     known.gone(8, [holding_of(ONE, [1, 2])])
-    assert [known.holders(ONE, chunk) for chunk in range(4)] == [[7], [7], [], [8]]
+    assert [holders(known, ONE, chunk) for chunk in range(4)] == [[7], [7], [], [8]]
     known.lacks(7, ONE, 1)
-    assert [known.holders(ONE, chunk) for chunk in range(2)] == [[7], []]
+    assert [holders(known, ONE, chunk) for chunk in range(2)] == [[7], []]
     known.forget(7)
-    assert known.holders(ONE, 0) == known.holders(TWO, 0) == []
+    assert holders(known, ONE, 0) == holders(known, TWO, 0) == []
+
+
+def test_what_is_held_goes_on_to_tell_the_truth() -> None:
+    known = Availability()
+    known.have(7, [holding_of(ONE, [0])])
+    held = known.held(7)
+    known.have(7, [holding_of(ONE, [2])])
+    assert held == {ONE: 0b101}
+    known.gone(7, [holding_of(ONE, [0, 2])])
+    assert held == {}
+    assert known.held(8) == {}
+
+
+def test_whether_anybody_has_any_of_it() -> None:
+    known = Availability()
+    assert not known.offers(ONE)
+    known.have(7, [holding_of(ONE, [3])])
+    assert known.offers(ONE)
+    assert not known.offers(TWO)
+    known.gone(7, [holding_of(ONE, [3])])
+    assert not known.offers(ONE)
 
 
 def test_what_is_gone_without_having_been_there() -> None:
     known = Availability()
     known.gone(7, [holding_of(ONE, [0])])
     known.lacks(8, TWO, 3)
-    assert known.holders(ONE, 0) == []
+    assert holders(known, ONE, 0) == []
 
 
 def test_who_loads_something_is_believed_for_a_while() -> None:
     known, now = Availability(), 0.0
     known.loads(7, [holding_of(ONE, [0, 1])], now)
-    known.loads(8, [holding_of(ONE, [1])], now + 1)
-    assert known.loaded_until(ONE, 0, now) == now + LOADING_LASTS
-    assert known.loaded_until(ONE, 1, now) == now + 1 + LOADING_LASTS
-    assert known.loaded_until(ONE, 2, now) is None
-    assert known.loaded_until(ONE, 0, now + LOADING_LASTS) is None
-    assert known.holders(ONE, 0) == []
+    assert known.loading(ONE, now) == (0b011, now + LOADING_LASTS)
+    known.loads(8, [holding_of(ONE, [1, 2])], now + 1)
+    assert known.loading(ONE, now + 1) == (0b111, now + 1 + LOADING_LASTS)
+    assert known.loading(TWO, now) == (0, 0.0)
+    assert known.loading(ONE, now + LOADING_LASTS) == (0b110, now + 1 + LOADING_LASTS)
+    assert known.loading(ONE, now + 1 + LOADING_LASTS) == (0, 0.0)
+    assert not known.offers(ONE)
 
 
 @pytest.mark.parametrize("end", ["have", "gone"])
@@ -86,31 +114,29 @@ def test_what_has_come_or_was_given_up_is_not_loading(end: str) -> None:
     known, now = Availability(), 0.0
     known.loads(7, [holding_of(ONE, [0, 1])], now)
     getattr(known, end)(7, [holding_of(ONE, [0])])
-    assert known.loaded_until(ONE, 0, now) is None
-    assert known.loaded_until(ONE, 1, now) == now + LOADING_LASTS
+    assert known.loading(ONE, now) == (0b10, now + LOADING_LASTS)
     known.forget(7)
-    assert known.loaded_until(ONE, 1, now) is None
+    assert known.loading(ONE, now) == (0, 0.0)
 
 
 def test_a_link_can_fill_no_memory() -> None:
     known, now = Availability(), 0.0
+    first, last, beyond = (SegmentKey("v", n) for n in (0, MOST_SEGMENTS - 1, MOST_SEGMENTS))
     many = [Holding("v", sequence, (Span(0, 0),)) for sequence in range(MOST_SEGMENTS + 1)]
     known.have(7, many)
     known.loads(7, many, now)
-    assert known.holders(SegmentKey("v", MOST_SEGMENTS - 1), 0) == [7]
-    assert known.holders(SegmentKey("v", MOST_SEGMENTS), 0) == []
-    assert known.loaded_until(SegmentKey("v", MOST_SEGMENTS), 0, now) is None
-    more = [holding_of(SegmentKey("v", 0), [1])]
-    known.have(7, more)
-    known.loads(7, more, now)
-    assert known.holders(SegmentKey("v", 0), 1) == [7], "what is known of may grow"
-    assert known.loaded_until(SegmentKey("v", 0), 1, now) is not None
+    assert (known.offers(last), known.offers(beyond)) == (True, False)
+    assert known.loading(beyond, now) == (0, 0.0)
+    known.have(7, [holding_of(first, [1])])
+    known.loads(7, [holding_of(first, [2])], now)
+    assert holders(known, first, 1) == [7], "what is known of may grow"
+    assert known.loading(first, now)[0] == 0b101
     later = now + LOADING_LASTS
-    known.loads(7, [Holding("v", MOST_SEGMENTS, (Span(0, 0),))], later)
-    assert known.loaded_until(SegmentKey("v", MOST_SEGMENTS), 0, later) is not None
-    known.gone(7, [holding_of(SegmentKey("v", 0), [0, 1])])
+    known.loads(7, [holding_of(beyond, [0])], later)
+    assert known.loading(beyond, later)[0] == 1
+    known.gone(7, [holding_of(first, [0, 1])])
     known.have(7, many[-1:])
-    assert known.holders(SegmentKey("v", MOST_SEGMENTS), 0) == [7]
+    assert known.offers(beyond)
 
 
 @given(
@@ -137,4 +163,4 @@ def test_it_is_what_sets_would_say(
     for segment in (ONE, TWO):
         for chunk in range(10):
             expected = {link for (link, s), held in model.items() if s == segment and chunk in held}
-            assert set(known.holders(segment, chunk)) == expected
+            assert set(holders(known, segment, chunk)) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pcdn.core.bits import mask_of
 from p2pcdn.core.store import Store
 from p2pcdn.model import ChunkKey, SegmentKey
 
@@ -35,6 +36,7 @@ def test_what_is_put_can_be_had() -> None:
     assert store.size == store.size_of(key.segment) == 3
     assert list(store.segments()) == [key.segment]
     assert list(store.chunks(key.segment)) == [2]
+    assert (store.mask(key.segment), store.mask(SegmentKey("v", 2))) == (0b100, 0)
     assert list(store.chunks(SegmentKey("v", 2))) == []
 
 
@@ -50,6 +52,7 @@ def test_what_is_dropped_is_told() -> None:
     store.put(ChunkKey("v", 1, 7), b"1234")
     assert store.drop(SegmentKey("v", 1)) == [0, 7]
     assert store.drop(SegmentKey("v", 1)) == []
+    assert store.mask(SegmentKey("v", 1)) == 0
     assert store.size == 10
 
 
@@ -94,3 +97,5 @@ def test_the_bound_holds_but_for_what_is_pinned(
     assert store.size == sum(left.values())
     assert store.size <= limit or {key.segment for key in left} <= pinned
     assert all(store.get(key) == bytes(size) for key, size in left.items())
+    for segment in {key.segment for key in held}:
+        assert store.mask(segment) == mask_of(store.chunks(segment))

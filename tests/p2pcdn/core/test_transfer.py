@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from functools import reduce
 from itertools import count, pairwise
+from operator import or_
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pcdn.core.bits import mask_of, numbers_in
 from p2pcdn.core.transfer import (
     CHECK_TIMEOUT,
     FIRST_PAUSE,
-    ChunkState,
     Copy,
     Fetch,
     Transfer,
@@ -29,7 +30,7 @@ def chunk_of(number: int) -> bytes:
 
 
 def transfer_at(now: float, *held: int) -> Transfer:
-    return Transfer.of(KEY, PIECE.record(), PIECE.hashes(), held, now)
+    return Transfer.of(KEY, PIECE.record(), PIECE.hashes(), mask_of(held), now)
 
 
 # Ranges
@@ -78,8 +79,8 @@ def test_what_a_fetch_has_not_brought() -> None:
 
 def test_a_new_transfer_lacks_what_is_not_held() -> None:
     transfer = transfer_at(0.0, 1, 3)
-    assert transfer.chunks_in(ChunkState.MISSING) == [0, 2]
-    assert transfer.chunks_in(ChunkState.HAVE) == [1, 3]
+    assert list(numbers_in(transfer.missing)) == [0, 2]
+    assert list(numbers_in(transfer.have)) == [1, 3]
     assert transfer.bytes_missing() == 2 * CHUNK_SIZE
     assert not transfer.complete
     assert transfer_at(0.0, 0, 1, 2, 3).complete
@@ -94,9 +95,10 @@ def test_a_chunk_counts_once_it_has_been_checked() -> None:
     assert check is not None
     assert (check.check, check.data) == (9, chunk_of(3))
     assert check.digest == hashlib.sha256(chunk_of(3)).digest()
-    assert transfer.states[3] is ChunkState.CHECKING
+    assert transfer.checking == 1 << 3
+    assert transfer.busy
     assert transfer.bytes_missing() == 0
-    assert transfer.chunks_in(ChunkState.HAVE) == [0, 1, 2]
+    assert list(numbers_in(transfer.have)) == [0, 1, 2]
     assert transfer.peer_bytes == 0
     assert transfer.checked(9, ok=True).link == 5
     assert transfer.complete
@@ -109,7 +111,7 @@ def test_a_wrong_chunk_is_missing_again() -> None:
     transfer.asked_origin(Span(0, 3))
     assert transfer.arrived(Copy(0, b"wrong"), numbers, now)
     transfer.checked(0, ok=False)
-    assert transfer.chunks_in(ChunkState.MISSING) == [0]
+    assert list(numbers_in(transfer.missing)) == [0]
     assert transfer.origin_bytes == 0
 
 
@@ -127,12 +129,12 @@ def test_the_origin_may_be_asked_for_what_a_peer_was_asked_for() -> None:
     transfer = transfer_at(0.0, 0)
     transfer.asked_peer(1)
     transfer.asked_origin(Span(0, 2))
-    assert transfer.chunks_in(ChunkState.ORIGIN) == [1, 2]
+    assert list(numbers_in(transfer.origin)) == [1, 2]
     transfer.lost(1, origin=False)
-    assert transfer.chunks_in(ChunkState.ORIGIN) == [1, 2]
+    assert list(numbers_in(transfer.origin)) == [1, 2]
     transfer.lost(1, origin=True)
     transfer.lost(3, origin=True)
-    assert transfer.chunks_in(ChunkState.MISSING) == [1, 3]
+    assert list(numbers_in(transfer.missing)) == [1, 3]
 
 
 def test_the_origin_is_given_a_pause_that_doubles_up_to_a_bound() -> None:
@@ -155,6 +157,16 @@ def test_a_check_is_waited_for_for_so_long() -> None:
     assert transfer.checks_before(now + CHECK_TIMEOUT + 1) == [0, 1]
 
 
+def states_of(transfer: Transfer) -> list[int]:
+    return [
+        transfer.missing,
+        transfer.peer,
+        transfer.origin,
+        transfer.checking,
+        transfer.have,
+    ]
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["peer", "origin", "lost", "dropped", "came", "right", "wrong"]),
@@ -171,7 +183,7 @@ def test_never_complete_without_every_chunk_verified(steps: list[tuple[str, int]
     pending: dict[int, int] = {}
     verified: set[int] = set()
     for step, chunk in steps:
-        if step == "peer" and transfer.states[chunk] is ChunkState.MISSING:
+        if step == "peer" and transfer.missing >> chunk & 1:
             transfer.asked_peer(chunk)
         elif step == "origin":
             transfer.asked_origin(Span(0, chunk))
@@ -185,14 +197,18 @@ def test_never_complete_without_every_chunk_verified(steps: list[tuple[str, int]
             number, chunk = pending.popitem()
             transfer.checked(number, ok=step == "right")
             verified |= {chunk} if step == "right" else set()
-        assert set(transfer.chunks_in(ChunkState.HAVE)) == verified
-        assert set(transfer.chunks_in(ChunkState.CHECKING)) == set(pending.values())
+        assert set(numbers_in(transfer.have)) == verified
+        assert set(numbers_in(transfer.checking)) == set(pending.values())
         assert transfer.complete == (verified == {0, 1, 2, 3})
         assert transfer.peer_bytes == sum(transfer.length_of(c) for c in verified)
+        masks = states_of(transfer)
+        assert reduce(or_, masks) == sum(masks) == 0b1111, "each chunk is in exactly one state"
+        on_its_way = transfer.missing | transfer.peer | transfer.origin
+        assert transfer.bytes_missing() == sum(map(transfer.length_of, numbers_in(on_its_way)))
+        assert transfer.busy == bool(transfer.peer | transfer.origin | transfer.checking)
 
 
 def test_which_chunk_is_how_long() -> None:
     transfer = transfer_at(0.0)
     assert [transfer.length_of(c) for c in range(4)] == [CHUNK_SIZE] * 3 + [1000]
-    with pytest.raises(IndexError):
-        transfer.length_of(4)
+    assert transfer.bytes_missing() == PIECE.length
