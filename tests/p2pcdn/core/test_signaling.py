@@ -98,14 +98,34 @@ def test_the_way_in() -> None:
     assert signaling.take_events() == [MakeOffer(1)]
     signaling.upload = False
     signaling.position = Position("v", 1, 2, 3)
+    signaling.uplink = 250_000
     signaling.receive(Described(1, "offer"), NOW)
     (join,) = told(signaling)
     assert isinstance(join, Join)
     assert [(offer.offer, offer.sdp) for offer in join.offers] == [(1, "offer")]
     assert (join.upload, join.position) == (False, Position("v", 1, 2, 3))
+    assert join.uplink == 250_000
     hear(signaling, Joined(ME, 0))
     assert signaling.take_events() == [Entered(ME)]
     assert (signaling.state, signaling.peer) == (State.IN, ME)
+
+
+@pytest.mark.parametrize(
+    "news", [Invite(PAIRING, THEM), Offered(PAIRING, THEM, "offer"), Taken(PAIRING, THEM, 1)]
+)
+def test_who_joined_first_is_alone_until_somebody_comes(news: FromTracker) -> None:
+    signaling = Signaling(IDENTITY, count(1))
+    assert not signaling.alone, "nobody has said so"
+    hear(signaling, WELCOME)
+    signaling.receive(Described(1, "offer"), NOW)
+    hear(signaling, Joined(ME, 0))
+    assert (signaling.alone, signaling.connecting()) == (True, False)
+    hear(signaling, news)
+    assert (signaling.alone, signaling.connecting()) == (False, True)
+
+
+def test_who_finds_others_is_not_alone() -> None:
+    assert not signaling_that_is_in().alone
 
 
 def test_the_join_waits_for_the_offer_but_not_for_long() -> None:

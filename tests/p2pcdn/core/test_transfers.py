@@ -10,6 +10,8 @@ from itertools import count
 import msgspec
 import pytest
 
+from p2pcdn.core.news import Learned
+from p2pcdn.core.offers import Forged
 from p2pcdn.core.ports import (
     AbortRange,
     Check,
@@ -25,17 +27,15 @@ from p2pcdn.core.ports import (
     RangeFailed,
     SegmentFailed,
     SegmentReady,
+    Verify,
 )
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
-from p2pcdn.core.transfer import ChunkState, Transfer
+from p2pcdn.core.transfer import Transfer
 from p2pcdn.core.transfers import (
-    KNOWING,
-    LEAST_MEASURED,
-    LEISURE,
     MOST_FAILURES,
     MOST_WAITING,
-    SMOOTHING,
+    USUAL_BYTES,
     Dropped,
     Kept,
     TransferEvent,
@@ -106,27 +106,33 @@ def figures(transfers: Transfers) -> tuple[int, int, int, int]:
 FAILED = SegmentFailed(ONE, SourceReason.MISSING)
 
 
-@pytest.mark.parametrize(("within", "company"), [(LEISURE, True), (60.0, False)])
-def test_a_segment_that_is_not_known_can_not_be_had(within: float, company: bool) -> None:
+def leisure(transfers: Transfers) -> float:
+    """Seconds that it takes to load a segment past us."""
+    return transfers.http.takes(transfers.usual_bytes("v"))
+
+
+@pytest.mark.parametrize(("spare", "company"), [(0.0, True), (60.0, False)])
+def test_a_segment_that_is_not_known_can_not_be_had(spare: float, company: bool) -> None:
     transfers = transfers_that_know()
-    transfers.demand(Demand(ONE, within), company, NOW)
+    transfers.demand(Demand(ONE, leisure(transfers) + spare), company, NOW)
     assert transfers.take_events() == [FAILED]
     assert transfers.begin(ONE, NOW) is None
     assert transfers.timer_at() is None
 
 
-def test_a_demand_may_wait_to_become_known_but_not_for_long() -> None:
+def test_a_demand_may_wait_to_become_known_as_long_as_it_can_still_be_loaded() -> None:
     transfers = transfers_that_know()
-    transfers.demand(Demand(ONE, LEISURE + 0.4), True, NOW)
-    transfers.demand(Demand(SegmentKey("v", 2), 60.0), True, NOW)
+    needed = leisure(transfers)
+    transfers.demand(Demand(ONE, needed + 0.4), True, NOW)
+    transfers.demand(Demand(SegmentKey("v", 2), needed + 50.0), True, NOW)
     assert transfers.timer_at() == pytest.approx(NOW + 0.4)
     transfers.on_timer(NOW + 0.5)
     assert transfers.take_events() == [FAILED]
-    assert transfers.timer_at() == NOW + KNOWING
+    assert transfers.timer_at() == pytest.approx(NOW + 50.0)
     known(transfers, 2)
     transfer = transfers.transfer(SegmentKey("v", 2))
     assert transfer is not None
-    assert transfer.demanded == NOW + 60.0
+    assert transfer.demanded == pytest.approx(NOW + needed + 50.0)
 
 
 def test_only_the_last_demand_for_a_segment_counts() -> None:
@@ -226,7 +232,7 @@ def test_a_wrong_chunk_of_a_link_is_not_blamed_on_the_origin() -> None:
     transfer.asked_peer(1)
     transfers.from_link(7, ChunkKey("v", 1, 1), inverted(LAST), NOW)
     assert answer(transfers, ok=False) == [ChunkRejected(ONE, 1, 7)]
-    assert transfer.states[1] is ChunkState.MISSING
+    assert transfer.missing == 0b11
     assert (transfer.stale, transfer.origin_failures) == (False, 0)
     assert figures(transfers) == (0, 0, 0, 1000)
     assert transfers.stats.rejected_chunks == 1
@@ -238,7 +244,7 @@ def test_a_wrong_chunk_that_the_origin_is_bringing_too_is_waited_for() -> None:
     fetch = fetched(transfers, transfer)
     transfers.from_link(7, ChunkKey("v", 1, 1), inverted(LAST), NOW)
     assert answer(transfers, ok=False) == [ChunkRejected(ONE, 1, 7)]
-    assert transfer.states[1] is ChunkState.ORIGIN
+    assert transfer.origin == 0b11
     transfers.receive(RangeData(fetch, DATA), NOW)
     assert SegmentReady(ONE, DATA, len(DATA), 0) in answer(transfers)
 
@@ -369,7 +375,7 @@ def test_only_the_newest_wait_for_their_hashes() -> None:
 def test_what_waits_is_needed() -> None:
     transfers = transfers_that_know()
     transfers.receive(Loaded(ONE, DATA), NOW)
-    transfers.need({"w": [5]}, NOW)
+    transfers.need({"w": [5]}, {}, NOW)
     asked = {(e.rendition, e.sequence) for e in transfers.take_events()}  # type: ignore[union-attr]
     assert asked == {("v", 1), ("w", 5)}
 
@@ -421,38 +427,100 @@ def test_a_verifier_that_does_not_answer_has_said_no() -> None:
     assert transfers.timer_at() is None
 
 
+def shown(transfers: Transfers) -> tuple[float, float]:
+    """What the origin has shown: to its first byte, and bytes a second."""
+    return transfers.http.ttfb, transfers.http.rate
+
+
 def test_what_the_origin_has_shown() -> None:
     transfers = transfers_that_know(1)
-    before = transfers.http
+    before = shown(transfers)
     transfer = demanded(transfers)
 
-    def done(brought: int, cached: bool) -> None:
+    def done(cached: bool) -> None:
         fetch = fetched(transfers, transfer)
-        transfers.receive(RangeData(fetch, DATA[:brought]), NOW)
+        transfers.receive(RangeData(fetch, DATA[:-1]), NOW)
         transfers.receive(RangeDone(fetch, 0.5, 1.0, cached), NOW)
         answer(transfers, ok=False)
 
-    done(LEAST_MEASURED, cached=True)
-    assert transfers.http == before, "a cache says nothing about the origin"
-    done(LEAST_MEASURED - 1, cached=False)
-    assert transfers.http.rate == before.rate, "too little to say anything"
-    assert transfers.http.ttfb == pytest.approx(before.ttfb + SMOOTHING * (0.5 - before.ttfb))
-    done(LEAST_MEASURED, cached=False)
-    rate = LEAST_MEASURED / 0.5
-    assert transfers.http.rate == pytest.approx(before.rate + SMOOTHING * (rate - before.rate))
+    done(cached=True)
+    assert shown(transfers) == before, "a cache says nothing about the origin"
+    done(cached=False)
+    assert shown(transfers) == pytest.approx((0.5, (len(DATA) - 1) / 0.5))
 
 
 @pytest.mark.parametrize("loaded", [Loaded(ONE, DATA), Loaded(ONE, DATA, True, 0.1, 0.2)])
 def test_what_was_not_measured_or_came_from_a_cache_says_nothing(loaded: Loaded) -> None:
     transfers = transfers_that_know(1)
-    before = transfers.http
+    before = shown(transfers)
     transfers.receive(loaded, NOW)
-    assert transfers.http == before
+    assert shown(transfers) == before
 
 
 def test_what_was_loaded_past_us_says_how_fast_the_origin_is() -> None:
     transfers = transfers_that_know(1)
-    before = transfers.http
     transfers.receive(Loaded(ONE, DATA, ttfb=0.5, took=1.0), NOW)
-    rate = len(DATA) / 0.5
-    assert transfers.http.rate == pytest.approx(before.rate + SMOOTHING * (rate - before.rate))
+    assert shown(transfers) == pytest.approx((0.5, len(DATA) / 0.5))
+
+
+# What is known
+
+
+def test_what_a_segment_weighs_where_nothing_is_known_of_its_like() -> None:
+    assert transfers_that_know().usual_bytes("v") == USUAL_BYTES
+    assert transfers_that_know(1).usual_bytes("v") == len(DATA)
+
+
+def test_a_segment_is_held_when_every_chunk_is() -> None:
+    transfers = transfers_that_know(1)
+    assert not transfers.holds(ONE)
+    transfers.store.put(ChunkKey("v", 1, 0), FIRST)
+    assert not transfers.holds(ONE)
+    transfers.store.put(ChunkKey("v", 1, 1), LAST)
+    assert transfers.holds(ONE)
+    assert not transfers.holds(SegmentKey("v", 2)), "nobody knows what it is"
+
+
+def test_it_is_remembered_when_a_segment_became_known() -> None:
+    transfers = transfers_that_know(1)
+    transfer = transfers.begin(ONE, NOW + 5)
+    assert transfer is not None
+    assert (transfer.known_at, transfer.since) == (NOW, NOW + 5)
+    assert transfers.known_at(SegmentKey("v", 9), NOW + 7) == NOW + 7
+
+
+def test_offers_for_a_rendition_that_nobody_plays_are_not_looked_at() -> None:
+    transfers = transfers_that_know()
+    transfers.offered(MEDIA.records("v", Span(1, 1), NOW), 7, NOW)
+    assert transfers.take_events() == []
+
+
+def test_what_was_told_over_a_link_is_known_when_it_is_proved() -> None:
+    live = Media.of(MEDIA.pieces.values(), live=True)
+    transfers = transfers_that_know()
+    transfers.receive(ManifestArrived(live.few("v", Span(0, 0), NOW)), NOW)
+    transfers.take_events()
+    transfers.offered(live.records("v", Span(1, 1), NOW), 7, NOW)
+    asked = transfers.take_events()
+    assert [type(event) for event in asked] == [Verify, Check]
+    assert not transfers.knows(ONE)
+    for event in asked:
+        assert isinstance(event, Verify | Check)
+        transfers.receive(Checked(event.check, ok=True), NOW)
+    (learned,) = transfers.take_events()
+    assert isinstance(learned, Learned)
+    assert (learned.link, transfers.knows(ONE)) == (7, True)
+
+
+@pytest.mark.parametrize("who", [7, None])
+def test_who_tells_what_the_origin_never_signed(who: int | None) -> None:
+    live = Media.of(MEDIA.pieces.values(), live=True)
+    transfers = transfers_that_know()
+    transfers.receive(ManifestArrived(live.few("v", Span(0, 0), NOW)), NOW)
+    transfers.take_events()
+    transfers.offered(live.records("v", Span(1, 1), NOW), who, NOW)
+    verify = transfers.take_events()[0]
+    assert isinstance(verify, Verify)
+    transfers.receive(Checked(verify.check, ok=False), NOW)
+    assert transfers.take_events() == [Forged(who)]
+    assert not transfers.knows(ONE)
