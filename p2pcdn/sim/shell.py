@@ -34,6 +34,8 @@ TICK = 1.0
 """Seconds between two looks at the player."""
 LEAST_TIMER = 0.001
 """A browser's timers come no sooner."""
+MOST_WAKES = 500
+"""Timers a second, beyond which something is wrong with a machine."""
 LEAST_PATIENCE = 2.0
 """Seconds that a segment may take without any request to the origin, however late it is."""
 LAST_MOMENT = 0.5
@@ -68,6 +70,8 @@ class Shell:
         self._busy = False
         self._over = False
         self._timer = inf
+        self._wakes = 0
+        """Since the last tick."""
         self._waits: int | None = None
         """The segment that the node is to deliver."""
         self._acts: dict[type, Callable[[Any], None]] = {
@@ -114,6 +118,7 @@ class Shell:
 
     def _tick(self) -> None:
         if not self._over:
+            self._wakes = 0
             self.moved()
             self.conduct.tick()
             self.world.clock.after(TICK, self._tick)
@@ -167,14 +172,14 @@ class Shell:
             return
         self._timer = inf
         due = node.timer_at()
-        if due is not None and due <= now:
-            node.on_timer(now)
-            after = node.timer_at()
-            if after is not None and after <= now:
-                raise RuntimeError(f"a machine spins: woken at {now}, it asks for {after}")
-            self._turn(node)
-        else:
+        if due is None or due > now:
             self._arm(node)
+            return
+        self._wakes += 1
+        if self._wakes > MOST_WAKES:
+            raise RuntimeError(f"the node of viewer {self.viewer.number} spins, at {now}")
+        node.on_timer(now)
+        self._turn(node)
 
     def _send(self, messages: list[ports.Outgoing]) -> None:
         ends = self.links.ends
