@@ -275,4 +275,8 @@ def _assemble(values: Mapping[str, Any]) -> Scene:
     for key, value in values.items():
         table, _, name = key.rpartition(".")
         (tables.setdefault(table, {}) if table else tables)[name] = value
-    return msgspec.convert(tables, Scene)
+    scene = msgspec.convert(tables, Scene)
+    for name, part in (("nat", scene.nat), ("conduct", scene.conduct)):
+        if sum(msgspec.structs.astuple(part)) > 1 + 1e-9:
+            raise ConfigError(f"The shares of {name} are more than one in all.")
+    return scene
