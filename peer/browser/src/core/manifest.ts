@@ -1,124 +1,142 @@
 /**
- * What is known of one rendition: its records, and the chunk hashes behind their roots.
+ * The manifest of one rendition, as a peer comes to know it.
  *
  * The machine is told which segments matter (`need`) and sees to it that they become known:
  *
  *     unknown --FetchManifest--> record --FetchHashes--> unproved hashes --Check--> known
+ *        |  '----FetchRecords----^                                                    ^
+ *        '--offered over a link: records and hashes --Verify, Check-------------------'
  *
- * A hash list may come from anybody, since it must hash to the record's root. What fails is asked
- * for again, after a pause that doubles. Only a *known* segment may be asked of peers. What is older
- * than the rendition's oldest segment will never be known, and is not asked for.
+ * A hash list may come from anybody, since it must hash to the record's root. A record counts if it
+ * came from the origin, or with its signature, by a key that the origin has told us. Only a *known*
+ * segment may be asked of peers. What is older than the rendition's oldest segment will never be
+ * known, and is not asked for.
  */
 
 import type { Bytes, Span } from "../model";
 import {
   PAGE_RECORDS,
+  fromBase64,
   fromHex,
   rootInput,
   splitHashes,
+  type Key,
+  type Records,
   type RenditionManifest,
   type SegmentRecord,
 } from "../wire/manifest";
+import { FEW, News, type Learned } from "./news";
+import { Offers, type Forged, type Offer } from "./offers";
 import type { Event, HashesArrived, ManifestArrived, ManifestFailed } from "./ports";
-
-const FIRST_PAUSE = 0.5;
-const LONGEST_PAUSE = 8;
-/** A fetch that is not answered by then counts as failed; the shell has time-outs of its own. */
-const ANSWER_TIMEOUT = 10;
+import { Question } from "./question";
+import { Segments } from "./segments";
 
 /** Gives out the numbers by which things are known: each is one more than the last. */
 export type Numbers = () => number;
 
-/** Something that the origin is asked for, once at a time and with a pause after a failure. */
-class Question {
-  /** When it was asked, if it is not answered yet. */
-  since: number | null = null;
-  /** When the pause ends, if there is one. */
-  private _until: number | null = null;
-  private _pause = FIRST_PAUSE;
+/** The origin's public keys by their ids, raw, as its own pages tell them. */
+export type Keys = Map<string, Bytes>;
 
-  mayAsk(now: number): boolean {
-    if (this._until !== null && this._until <= now) this._until = null;
-    return this.since === null && this._until === null;
-  }
-
-  answered(): void {
-    this.since = this._until = null;
-    this._pause = FIRST_PAUSE;
-  }
-
-  failed(now: number): void {
-    if (this.since === null) return;
-    this.since = null;
-    this._until = now + this._pause;
-    this._pause = Math.min(this._pause * 2, LONGEST_PAUSE);
-  }
-
-  timerAt(): number | null {
-    return this.since === null ? this._until : this.since + ANSWER_TIMEOUT;
-  }
-
-  onTimer(now: number): void {
-    if (this.since !== null && this.since + ANSWER_TIMEOUT <= now) this.failed(now);
-  }
+/** The segment can be verified from now on. */
+export interface Known {
+  readonly type: "Known";
+  readonly sequence: number;
 }
+
+/** The segment is no longer what its record said. */
+export interface Changed {
+  readonly type: "Changed";
+  readonly sequence: number;
+}
+
+export type ManifestEvent = Event | Known | Changed | Learned | Forged;
 
 /** Hashes that are said to be those of a record, until the check has answered. */
 type Claim = readonly [SegmentRecord, Bytes];
 
-/** The records and hashes of one rendition of `content`. */
+/**
+ * The records and hashes of one rendition of `content`.
+ *
+ * `keys` may be shared by the renditions of a content; without it, each learns its own.
+ */
 export class Manifest {
-  private readonly _records = new Map<number, SegmentRecord>();
-  private readonly _hashes = new Map<number, Bytes>();
+  private readonly _segments = new Segments();
+  private readonly _offers: Offers;
+  private readonly _news = new News(this._segments);
   /** By the number of the check that decides. */
   private readonly _claims = new Map<number, Claim>();
-  private _time = -1;
-  /** Sequence of the oldest segment of the rendition. */
-  private _first = 0;
   private _needed: readonly number[] = [];
+  /** Until when a segment is not asked for. */
+  private _hold: ReadonlyMap<number, number> = new Map();
+  private _heldUntil: number | null = null;
   private readonly _page = new Question();
   /** The segment that the page was asked for. */
   private _pageFor = 0;
   /** Hashes; it is answered when they have been checked. */
   private readonly _proof = new Question();
-  private _events: Event[] = [];
+  private _events: ManifestEvent[] = [];
 
   constructor(
     readonly content: string,
     readonly rendition: string,
     private readonly _numbers: Numbers,
-  ) {}
+    private readonly _keys: Keys = new Map(),
+  ) {
+    this._offers = new Offers(_numbers);
+  }
 
   // What is known
 
   record(sequence: number): SegmentRecord | undefined {
-    return this._records.get(sequence);
+    return this._segments.record(sequence);
   }
 
   /** The proved hashes of a segment's chunks, one after the other; none if they are not known. */
   hashes(sequence: number): Bytes | undefined {
-    return this._hashes.get(sequence);
+    return this._segments.hashes(sequence);
   }
 
   /** Whether every chunk of the segment can be verified. */
   knows(sequence: number): boolean {
-    return this._hashes.has(sequence);
+    return this._segments.knows(sequence);
+  }
+
+  /** What a segment weighs on average; 0 if there is no record of any. */
+  usualBytes(): number {
+    return this._segments.usualBytes();
+  }
+
+  /** How long a segment lasts on average, in milliseconds; 0 if that is not known. */
+  usualDuration(): number {
+    return this._segments.usualDuration();
+  }
+
+  /** The newest segment that could be verified so far; -1 if there was none. */
+  get newestKnown(): number {
+    return this._segments.newestKnown;
   }
 
   // The five verbs
 
-  /** These segments matter now, in this order. */
-  need(sequences: readonly number[], now: number): void {
+  /**
+   * These segments matter now, in this order. Those that `hold` names are not asked for before
+   * then, since others are about to offer them.
+   */
+  need(
+    sequences: readonly number[],
+    now: number,
+    hold: ReadonlyMap<number, number> = new Map(),
+  ): void {
     this._needed = sequences;
+    this._hold = hold;
     this._ask(now);
   }
 
-  /** Take an answer in; returns the segments whose records have changed since. */
-  receive(message: ManifestArrived | ManifestFailed | HashesArrived, now: number): number[] {
-    let changed: number[] = [];
+  /** Take an answer of the origin in. */
+  receive(message: ManifestArrived | ManifestFailed | HashesArrived, now: number): void {
     switch (message.type) {
       case "ManifestArrived":
-        changed = this._takePage(message.page, now);
+        this._takePage(message.page, now);
         break;
       case "ManifestFailed":
         this._page.failed(now);
@@ -128,69 +146,104 @@ export class Manifest {
         break;
     }
     this._ask(now);
-    return changed;
   }
 
-  /** The answer to one of our checks; returns the segment that is known from now on. */
-  checked(check: number, ok: boolean, now: number): number | null {
+  /**
+   * Somebody who need not be believed says what some live segments are: over a link, or (null) over
+   * the tracker's socket.
+   */
+  offered({ page, hashes }: Records, link: number | null, now: number): void {
+    if (!this._mayBelieve(page) || !page.live || !this._segments.lacks(page)) return;
+    for (const signature of page.signatures) {
+      const key = signature.algorithm === "ed25519" && this._keys.get(signature.key);
+      if (!key) continue;
+      const proof = { key, signature: fromBase64(signature.value) ?? new Uint8Array() };
+      // Whatever else stands beside the page is not passed on with it.
+      const bare = { ...page, signatures: [signature], keys: [] };
+      this._offers.take({ type: "records", page: bare, hashes }, proof, link, now);
+      return;
+    }
+  }
+
+  /** The answer to one of our checks. */
+  checked(check: number, ok: boolean, now: number): void {
     const claim = this._claims.get(check);
+    const offer = this._offers.checked(check, ok);
     this._claims.delete(check);
-    if (!claim) return null;
-    const [record, hashes] = claim;
-    if (!ok) this._proof.failed(now);
-    else if (!this._claims.size && this._proof.since !== null) this._proof.answered();
-    if (!ok || !same(this._records.get(record.sequence), record)) return null;
-    this._hashes.set(record.sequence, hashes);
-    return record.sequence;
+    if (claim) this._decide(claim, ok, now);
+    else if (offer) this._takeOffer(offer);
+    this._ask(now);
   }
 
   timerAt(): number | null {
-    return earliest([this._page.timerAt(), this._proof.timerAt()]);
+    const { _page: page, _proof: proof, _offers: offers } = this;
+    return earliest([page.timerAt(), proof.timerAt(), offers.timerAt(), this._heldUntil]);
   }
 
   onTimer(now: number): void {
     this._page.onTimer(now);
     this._proof.onTimer(now);
+    this._offers.onTimer(now);
     this._ask(now);
   }
 
-  takeEvents(): Event[] {
+  takeEvents(): ManifestEvent[] {
     const events = this._events;
     this._events = [];
-    return events;
+    return [...events, ...this._offers.takeEvents()];
   }
 
   // Asking
 
-  /** The first needed segment that has no record and may have one. */
-  private _unknown(): number | undefined {
-    return this._needed.find((needed) => !this._records.has(needed) && needed >= this._first);
-  }
-
   private _ask(now: number): void {
     const { rendition } = this;
-    const sequence = this._unknown();
-    if (this._page.mayAsk(now) && sequence !== undefined) {
+    const unknown = this._run((sequence) => this._hasNoRecord(sequence), now);
+    if (this._page.mayAsk(now) && unknown) {
       this._page.since = now;
-      this._pageFor = sequence;
-      this._events.push({ type: "FetchManifest", rendition, sequence });
+      this._pageFor = unknown[0];
+      this._events.push(this._question(unknown));
     }
-    const sequences = this._unproved();
+    const sequences = this._run((sequence) => this._hasNoHashes(sequence), now);
     if (this._proof.mayAsk(now) && sequences) {
       this._proof.since = now;
       this._claims.clear();
       this._events.push({ type: "FetchHashes", rendition, sequences });
     }
+    const held = this._needed.map((needed) => (this.knows(needed) ? 0 : this._heldTo(needed)));
+    this._heldUntil = earliest(held.filter((at) => at > now));
   }
 
-  /** The first run of needed segments with a record and no hashes, no longer than a page. */
-  private _unproved(): Span | null {
-    const lacks = (sequence: number): boolean =>
-      this._records.has(sequence) && !this._hashes.has(sequence);
-    const first = this._needed.find(lacks);
+  private _question(sequences: Span): Event {
+    const { rendition } = this;
+    const [sequence, last] = sequences;
+    return this._segments.live && last - sequence < FEW
+      ? { type: "FetchRecords", rendition, sequences }
+      : { type: "FetchManifest", rendition, sequence };
+  }
+
+  private _hasNoRecord(sequence: number): boolean {
+    return !this.record(sequence) && sequence >= this._segments.first;
+  }
+
+  private _hasNoHashes(sequence: number): boolean {
+    return this.record(sequence) !== undefined && !this.knows(sequence);
+  }
+
+  private _heldTo(sequence: number): number {
+    return this._hold.get(sequence) ?? -Infinity;
+  }
+
+  /**
+   * The first run of needed segments that lack something, no longer than a page; without those that
+   * others have offered or are about to.
+   */
+  private _run(lacks: (sequence: number) => boolean, now: number): Span | null {
+    const due = (sequence: number): boolean =>
+      lacks(sequence) && this._heldTo(sequence) <= now && !this._offers.covers(sequence);
+    const first = this._needed.find(due);
     if (first === undefined) return null;
     let last = first;
-    while (last - first + 1 < PAGE_RECORDS && this._needed.includes(last + 1) && lacks(last + 1)) {
+    while (last - first + 1 < PAGE_RECORDS && this._needed.includes(last + 1) && due(last + 1)) {
       last += 1;
     }
     return [first, last];
@@ -198,43 +251,60 @@ export class Manifest {
 
   // Taking in
 
-  private _takePage(page: RenditionManifest, now: number): number[] {
+  private _mayBelieve(page: RenditionManifest): boolean {
     const ours = page.content === this.content && page.rendition === this.rendition;
-    if (!ours || page.time < this._time) {
-      // A rolled-back or stale page would bring old segments back.
-      this._page.failed(now);
-      return [];
-    }
-    this._time = page.time;
-    const changed: number[] = [];
-    for (const record of page.segments) {
-      const { sequence } = record;
-      const known = this._records.get(sequence);
-      if (known && !same(known, record)) {
-        changed.push(sequence);
-        this._hashes.delete(sequence);
-      }
-      this._records.set(sequence, record);
-    }
-    this._forgetBefore(page.first);
-    if (this._records.has(this._pageFor)) this._page.answered();
-    else this._page.failed(now); // not there yet, or not any more
-    return changed;
+    return ours && this._segments.fits(page);
   }
 
-  private _forgetBefore(first: number): void {
-    this._first = first;
-    for (const sequence of this._records.keys()) {
-      if (sequence >= first) continue;
-      this._records.delete(sequence);
-      this._hashes.delete(sequence);
+  private _takePage(page: RenditionManifest, now: number): void {
+    if (!this._mayBelieve(page)) {
+      this._page.failed(now);
+      return;
+    }
+    this._learnKeys(page.keys);
+    this._believe(page);
+    this._news.page(page);
+    this._events.push(...this._news.ripe());
+    if (this.record(this._pageFor)) this._page.answered();
+    else this._page.failed(now); // not there yet, or not any more
+  }
+
+  /** The last page says which keys there are. */
+  private _learnKeys(keys: readonly Key[]): void {
+    const ours = keys.filter(({ algorithm }) => algorithm === "ed25519");
+    if (ours.length) this._keys.clear();
+    for (const key of ours) this._keys.set(key.id, fromBase64(key.public) ?? new Uint8Array());
+  }
+
+  /** An offer is proved, and counts unless something newer has come meanwhile. */
+  private _takeOffer({ records, hashes, link }: Offer): void {
+    const { page } = records;
+    if (!this._segments.fits(page)) return;
+    this._believe(page);
+    page.segments.forEach((record, i) => {
+      this._know(record, hashes[i]);
+    });
+    this._events.push(...this._news.proved(records, link));
+  }
+
+  private _believe(page: RenditionManifest): void {
+    for (const sequence of this._segments.believe(page)) {
+      this._news.changed(sequence);
+      this._events.push({ type: "Changed", sequence });
+    }
+  }
+
+  private _know(record: SegmentRecord, hashes: Bytes | undefined): void {
+    const { sequence } = record;
+    if (hashes && this._segments.know(record, hashes)) {
+      this._events.push({ type: "Known", sequence });
     }
   }
 
   private _takeHashes([first, last]: Span, data: Bytes | null, now: number): void {
     const known: SegmentRecord[] = [];
     for (let sequence = first; sequence <= last; sequence++) {
-      const record = this._records.get(sequence);
+      const record = this.record(sequence);
       if (record) known.push(record);
     }
     const lists = data && known.length === last - first + 1 ? splitHashes(data, known) : null;
@@ -256,11 +326,17 @@ export class Manifest {
     const data = rootInput(this.content, this.rendition, sequence, length, [hashes]);
     this._events.push({ type: "Check", check, data, digest: fromHex(root) });
   }
-}
 
-/** Whether two records say the same; the decoder names their fields in one order. */
-function same(a: SegmentRecord | undefined, b: SegmentRecord): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  /** A check has answered. */
+  private _decide([record, hashes]: Claim, ok: boolean, now: number): void {
+    if (!ok) {
+      this._proof.failed(now);
+      return;
+    }
+    if (!this._claims.size && this._proof.since !== null) this._proof.answered();
+    this._know(record, hashes);
+    this._events.push(...this._news.ripe());
+  }
 }
 
 /** The first of some times; null if there is none. */

@@ -32,6 +32,11 @@ export type {
 /** Records a page: about 11 KB of JSON, so that little comes before a peer's first chunk. */
 export const PAGE_RECORDS = 64;
 
+const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** Characters of the hashes in `Records`, at most. */
+export const BASE64_LENGTH = 32_768;
+
 /** The bytes whose SHA-256 is a segment's root. */
 export function rootInput(
   content: string,
@@ -80,15 +85,30 @@ export function splitHashes(data: Bytes, records: Iterable<SegmentRecord>): Byte
 
 /** Base64url without padding, as signatures, keys and the hashes of `Records` are written. */
 export function toBase64(data: Uint8Array): string {
-  const letters = Array.from(data, (byte) => String.fromCharCode(byte)).join("");
-  return btoa(letters).replace(/[+/=]/g, (sign) => ({ "+": "-", "/": "_" })[sign] ?? "");
+  let text = "";
+  let bits = 0;
+  let rest = 0;
+  for (const byte of data) {
+    rest = ((rest & 63) << 8) | byte;
+    for (bits += 8; bits >= 6; bits -= 6) text += DIGITS.charAt((rest >> (bits - 6)) & 63);
+  }
+  return bits ? text + DIGITS.charAt((rest << (6 - bits)) & 63) : text;
 }
 
 /** What `toBase64` was given; null if the text is nothing of the kind. */
 export function fromBase64(text: string): Bytes | null {
-  if (/[^\w-]/.test(text) || text.length % 4 === 1) return null;
-  const letters = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-  return Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  const data = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let bits = 0;
+  let rest = 0;
+  let at = 0;
+  for (const letter of text) {
+    const digit = DIGITS.indexOf(letter);
+    if (digit < 0) return null;
+    rest = ((rest & 63) << 6) | digit;
+    bits += 6;
+    if (bits >= 8) data[at++] = rest >> (bits -= 8);
+  }
+  return bits < 6 ? data : null;
 }
 
 /** A digest out of its hexadecimal form. */
