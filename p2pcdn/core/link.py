@@ -39,6 +39,8 @@ from p2pcdn.wire.manifest import Records
 HELLO_TIMEOUT = 5.0
 MOST_WANTS = 16
 """Wants that the other end may have open with us; ours are far fewer."""
+FIRST_WINDOW = 2
+MOST_IN_FLIGHT = 4
 FIRST_RATE = 250_000.0
 """Bytes a second that a link is taken to bring before it has brought anything."""
 SMOOTHING = 0.25
@@ -143,9 +145,15 @@ class _Upload:
 
 
 class Link:
-    """The core's half of one link. ``number`` is how the node calls it."""
+    """The core's half of one link.
 
-    def __init__(self, number: int, hello: Hello, now: float) -> None:
+    ``number`` is how the node calls it; what it has to say goes into ``messages``, if somebody
+    collects it there.
+    """
+
+    def __init__(
+        self, number: int, hello: Hello, now: float, messages: list[Outgoing] | None = None
+    ) -> None:
         self.number = number
         self.state = State.GREETING
         self.peer = ""
@@ -166,6 +174,8 @@ class Link:
         self._over: dict[int, int] = {}
         """Wants that we gave up, and the bytes that may still come for them."""
         self._next_want = 0
+        self.window = FIRST_WINDOW
+        """Wants that may be open: more with each chunk that comes, one after a `busy`."""
         self.rate = FIRST_RATE
         """Bytes a second that the other end brings us when we ask."""
         self.alarm = now + HELLO_TIMEOUT
@@ -176,7 +186,7 @@ class Link:
         self._silences = 0
         """How often in a row wants failed without a word from the other end."""
         self._uploads: deque[_Upload] = deque()
-        self._messages: list[Outgoing] = []
+        self._messages: list[Outgoing] = [] if messages is None else messages
         self._events: list[LinkEvent] = []
         self.tell(hello)
 
@@ -314,6 +324,7 @@ class Link:
                 self.owed = sum(upload.left for upload in self._uploads)
             case Busy(want=number, wait=wait):
                 self.busy_until = now + min(wait, MOST_PATIENCE)
+                self.window = 1
                 self._fail(number, SourceReason.BUSY)
             case Missing(want=number):
                 self._fail(number, SourceReason.MISSING)
@@ -367,6 +378,7 @@ class Link:
         took = max(now - max(want.since, self._arrived_at), 0.001)
         self.rate += SMOOTHING * (want.length / took - self.rate)
         self._arrived_at = now
+        self.window = min(self.window + 1, MOST_IN_FLIGHT)
         self._events.append(ChunkCame(want.key, data))
 
     def _take_late(self, frame: Frame) -> None:

@@ -131,7 +131,8 @@ class Neighbours:
         self._messages: list[Outgoing] = []
         self._events: list[NeighbourEvent] = []
         self._wasted = 0
-        self._sent = 0
+        self.sent = 0
+        """Bytes of chunks that went out over links."""
 
     # What is known
 
@@ -153,6 +154,7 @@ class Neighbours:
             LinkView(
                 link.number,
                 link.in_flight,
+                link.window,
                 link.rate,
                 max(link.busy_until, self._rest_until.get(link.number, 0.0)),
                 self._availability.held(link.number),
@@ -178,11 +180,6 @@ class Neighbours:
     def wasted(self) -> int:
         """Bytes that came over links after they were no longer wanted."""
         return self._wasted + sum(link.wasted for link in self._links.values())
-
-    @property
-    def sent(self) -> int:
-        """Bytes of chunks that went out over links."""
-        return self._sent + sum(link.sent for link in self._links.values())
 
     # What is asked and said
 
@@ -252,7 +249,7 @@ class Neighbours:
 
     def opened(self, number: int, hello: Hello, now: float) -> None:
         """Both channels of a link are open."""
-        self._links[number] = link = Link(number, hello, now)
+        self._links[number] = link = Link(number, hello, now, self._messages)
         self._alarm = min(self._alarm, link.alarm)
         self._quiet_until[number] = now + FIRST_WORDS
 
@@ -284,11 +281,16 @@ class Neighbours:
             link.closed(reason)
             self._gather(link, now)
 
-    def timer_at(self) -> float | None:
+    @property
+    def alarm(self) -> float:
+        """When to look at the clock; infinity if there is no need."""
         at = min(self._alarm, self._pump_at)
         if self._news and self._links:
             at = min(at, self._announced_at + ANNOUNCE_EVERY)
-        return None if at == inf else at
+        return at
+
+    def timer_at(self) -> float | None:
+        return None if self.alarm == inf else self.alarm
 
     def on_timer(self, now: float) -> None:
         if self._news and self._announced_at + ANNOUNCE_EVERY <= now:
@@ -313,10 +315,14 @@ class Neighbours:
         self._gather(link, now)
 
     def take_messages(self) -> list[Outgoing]:
-        messages, self._messages = self._messages, []
-        for link in self._links.values():
-            messages += link.take_messages()
+        messages = self._messages[:]
+        self._messages.clear()  # the links go on filling it
         return messages
+
+    @property
+    def has_events(self) -> bool:
+        """Whether `take_events` would bring any."""
+        return bool(self._events)
 
     def take_events(self) -> list[NeighbourEvent]:
         events, self._events = self._events, []
@@ -402,6 +408,7 @@ class Neighbours:
 
     def _send(self, link: Link, frame: Frame, now: float) -> None:
         self._turn = link.number
+        self.sent += len(frame.payload)
         self.uplink.sent(link.number, len(frame.payload), now)
         self._messages.append(SendFrame(link.number, frame))
 
@@ -417,9 +424,7 @@ class Neighbours:
                         link.tell(message)
 
     def _forget(self, link: Link) -> None:
-        self._messages += link.take_messages()
         self._wasted += link.wasted
-        self._sent += link.sent
         self._availability.forget(link.number)
         self.uplink.forget(link.number)
         self._rest_until.pop(link.number, None)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import count
+from math import inf
 
 from p2pcdn.core.leases import Leases
 from p2pcdn.core.neighbours import (
@@ -89,13 +90,13 @@ class Node:
         store_bytes: int = STORE_BYTES,
         store: Store | None = None,
     ) -> None:
-        self.stats = Stats()
+        self._stats = Stats()
         self._identity = identity
         numbers = count(1)
         self._signaling = Signaling(identity, numbers)
         self._neighbours = Neighbours()
         self._transfers = Transfers(
-            identity.content, store or Store(store_bytes), self.stats, numbers
+            identity.content, store or Store(store_bytes), self._stats, numbers
         )
         self._allow = Allow(p2p=True, upload=True)
         self._playhead = Playhead()
@@ -116,7 +117,19 @@ class Node:
         self._dirty = False
         self._decided_at = now - DECIDE_EVERY
         self._wake_at: float | None = None
+        self._settled = True
+        """Whether others than the neighbours may want to be woken at another time than before."""
+        self._others_at = inf
         self._events: list[Event] = []
+
+    @property
+    def stats(self) -> Stats:
+        """What came from where."""
+        stats, neighbours = self._stats, self._neighbours
+        stats.links = len(neighbours.up())
+        stats.uploaded_bytes = neighbours.sent
+        stats.waste_bytes = self._transfers.wasted + neighbours.wasted
+        return stats
 
     @property
     def store(self) -> Store:
@@ -136,15 +149,15 @@ class Node:
 
     def receive(self, message: Input, now: float) -> None:
         """Take in anything that arrived; see `ports` for what there is."""
+        if isinstance(message, LinkSends):
+            self._neighbours.receive(message, now)
+            if self._neighbours.has_events:
+                self._settle(now)
+            return
+        if isinstance(message, LinkDrained):
+            self._neighbours.drained(message.link, message.buffered, now)
+            return
         match message:
-            case LinkSends():
-                self._neighbours.receive(message, now)
-                self._settle(now)
-                return
-            case LinkDrained(link, buffered):
-                self._neighbours.drained(link, buffered, now)
-                self._settle(now)
-                return
             case RangeData():
                 self._transfers.receive(message, now)
                 self._settle(now)
@@ -190,12 +203,15 @@ class Node:
         self._settle(now)
 
     def timer_at(self) -> float | None:
-        machines = (self._signaling, self._neighbours, self._transfers, self._reporter)
-        times = [machine.timer_at() for machine in machines]
-        times.append(self._wake_at)
+        if self._settled:
+            self._settled = False
+            machines = (self._signaling, self._transfers, self._reporter)
+            times = [*(machine.timer_at() for machine in machines), self._wake_at]
+            self._others_at = min((at for at in times if at is not None), default=inf)
+        at = min(self._others_at, self._neighbours.alarm)
         if self._dirty:
-            times.append(self._decided_at + DECIDE_EVERY)
-        return min((at for at in times if at is not None), default=None)
+            at = min(at, self._decided_at + DECIDE_EVERY)
+        return None if at == inf else at
 
     def on_timer(self, now: float) -> None:
         self._signaling.on_timer(now)
@@ -253,6 +269,7 @@ class Node:
 
     def _settle(self, now: float) -> None:
         """Pass events between the machines, and decide anew if anything changed."""
+        self._settled = True
         self._pass_on(now)
         if self._dirty and self._decided_at + DECIDE_EVERY <= now:
             self._dirty = False
@@ -271,13 +288,11 @@ class Node:
                 self._hear(said, now)
             for event in came:
                 self._take(event, now)
-        self.stats.uploaded_bytes = self._neighbours.sent
-        self.stats.waste_bytes = self._transfers.wasted + self._neighbours.wasted
 
     def _signal(self, now: float) -> None:
         for event in self._signaling.take_events():
             if isinstance(event, MakeOffer | MakeAnswer):
-                self.stats.link_attempts += 1
+                self._stats.link_attempts += 1
             elif isinstance(event, CloseLink):
                 self._neighbours.closed(event.link, "closed", now)
             self._dirty = True
@@ -307,7 +322,6 @@ class Node:
 
     def _changed(self) -> None:
         """There are other neighbours than before."""
-        self.stats.links = len(self._neighbours.up())
         self._survey.forget_ranks()
         self._dirty = True
 
@@ -362,8 +376,7 @@ class Node:
                     self._neighbours.end(link, "integrity", now)
             case SegmentReady():
                 self._playhead.started = True
-                if event.peer_bytes and not event.origin_bytes:
-                    self._trust.delivered()
+                self._trust.delivered(event.peer_bytes / max(len(event.data), 1))
         self._events.append(event)
 
     # Deciding
@@ -401,8 +414,9 @@ class Node:
             self._signaling.tell(Fetching(ask.key.rendition, ask.key.sequence, stripe))
         if ask.rescue and not transfer.rescued:
             transfer.rescued = True
+            share = transfer.bytes_missing() / transfer.record.length
             duration = self._survey.duration(ask.key.rendition)
-            self._trust.rescued(duration, self._playhead.target, now)
+            self._trust.rescued(share, duration, self._playhead.target, now)
 
     # The other ends
 

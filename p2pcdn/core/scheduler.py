@@ -47,7 +47,6 @@ SURPLUS = 2.0
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""
 LOOK_AGAIN = 0.25
-PER_LINK = 4
 LEAST_IN_ALL = 4
 IN_ALL = 16
 """Wants open at once; fewer where less than half a second's worth."""
@@ -101,6 +100,8 @@ class LinkView:
     number: int
     in_flight: int
     """Wants that are open."""
+    window: int
+    """Wants that may be open."""
     rate: float
     """Bytes a second that it brings when it is asked."""
     busy_until: float
@@ -121,7 +122,7 @@ class View:
     floor: float
     """Seconds that have to be there for peers to be waited for."""
     patience: float
-    """Seconds from a live segment's publication for which peers are waited for."""
+    """The share of a live segment's time until its latest start in which peers are waited for."""
     guided: bool
     """Whether a tracker gives leases to us and our neighbours."""
     hopeful_until: float
@@ -235,16 +236,16 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
         return max(now, segment.origin_after), False
     latest = latest_start(segment, view.http)
     if view.live:
-        at = min(latest, _patient_until(segment, view, latest, now))
-        return max(at, segment.origin_after), bool(view.links)
-    proved = bool(segment.asked) and view.asking_since + PROOF <= now
-    return max(latest, segment.origin_after), proved
+        until = _patient_until(segment, view, latest, now)
+        rescue = latest <= until and bool(view.links)
+        return max(min(latest, until), segment.origin_after), rescue
+    rescue = bool(segment.asked) and view.asking_since + PROOF <= now
+    return max(latest, segment.origin_after), rescue
 
 
 def _patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:
     """How long a live segment is left to peers."""
-    slack = max(latest - segment.since, 0.0)
-    until = segment.since + min(view.patience, slack / 2 if view.patience <= 1.0 else slack)
+    until = segment.since + view.patience * max(latest - segment.since, 0.0)
     flows = view.goodput * max(latest - now, 0.0) >= MARGIN * segment.missing_bytes
     return now + LOOK_AGAIN if until <= now and flows else until
 
@@ -296,6 +297,7 @@ class _Free:
     rate: float
     held: Held
     open: int
+    window: int
 
 
 @dataclass(slots=True)
@@ -315,8 +317,9 @@ class _Room:
         for link in view.links:
             if link.busy_until > now:
                 self.wakes.append(link.busy_until)
-            elif link.in_flight < PER_LINK:
-                self.free.append(_Free(link.number, link.rate, link.held, link.in_flight))
+            elif link.in_flight < link.window:
+                free = _Free(link.number, link.rate, link.held, link.in_flight, link.window)
+                self.free.append(free)
 
     def ask(self) -> Iterator[AskPeer]:
         """Ask for what is due soon, then for what is rare, then for the rest."""
@@ -357,7 +360,7 @@ class _Room:
             segment.missing &= ~bit
             chunks &= ~bit
             yield AskPeer(link.number, segment.key, chunk, spare)
-            if link.open >= PER_LINK:
+            if link.open >= link.window:
                 self.free.remove(link)
                 chunks &= self._offered(segment.key)
 

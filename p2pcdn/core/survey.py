@@ -188,7 +188,7 @@ class Survey:
             buffer=playhead.buffer(now),
             target=playhead.target,
             floor=floor,
-            patience=self._trust.patience,
+            patience=self._trust.patience(now),
             guided=self._signaling.state is State.IN and bool(links),
             hopeful_until=self._hopeful_until(now),
             bitrate=bitrate,

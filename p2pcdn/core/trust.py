@@ -7,8 +7,11 @@ bring at the last moment what peers had been trusted with) raises it, and a clea
     floor:     0 --rescue--> 4 s or two segments --rescue--> twice that ... up to the player's own
                ^------------- clean minutes --------------'  target: then all is as without peers
 
-Of a live stream there is never much to buffer. There it is *patience* that is earned: how long
-after a segment came out the origin may go unasked.
+Of a live stream there is never much to buffer. There it is *patience* that is earned: for how much
+of the time between a segment's publication and its latest start the origin may go unasked::
+
+    patience:  a half --segments from peers--> all of it    less by each rescue, nothing after a
+               ^-- clean minute ----- less ---------------- stall
 """
 
 from __future__ import annotations
@@ -20,37 +23,45 @@ CLEAN = 60.0
 """Seconds without a rescue that halve the floor, and for which a stall is remembered."""
 LEAST_FLOOR = 2.0
 """A lower floor than this is none."""
-FIRST_PATIENCE = 1.0
-EARNED = 0.5
-"""Seconds of patience for a segment that peers brought whole."""
-MOST_PATIENCE = 30.0
+FIRST_PATIENCE = 0.5
+EARNED = 0.1
+"""Patience for a segment that peers brought whole; for a part of one as much of it."""
+LOST = 0.5
+"""The share of it that is lost if the origin has to bring all of a segment at the last moment."""
 
 
 class Trust:
     """What one viewer thinks of peers."""
 
     def __init__(self) -> None:
-        self.patience = FIRST_PATIENCE
-        """Seconds from a live segment's publication for which peers are waited for."""
+        self._patience = FIRST_PATIENCE
         self._floor = 0.0
         self._clean_since = 0.0
         self._stalled_at = -inf
 
-    def rescued(self, duration: float, target: float, now: float) -> None:
-        """The origin had to bring what peers had been trusted with; ``duration`` is a segment's."""
+    def rescued(self, share: float, duration: float, target: float, now: float) -> None:
+        """The origin had to bring a share of a segment of ``duration`` seconds that peers had been
+        trusted with."""
         floor = self._floor_at(now)
         raised = floor * 2 if floor else max(2 * duration, FIRST_FLOOR)
-        self._floor, self._clean_since = min(raised, target), now
-        self.patience /= 2
+        self._floor = min(raised, target)
+        self._patience *= 1 - LOST * share
+        self._clean_since = now
 
     def stalled(self, now: float) -> None:
         """Playback has stopped for want of media."""
-        self._stalled_at = now
-        self.patience = 0.0
+        self._stalled_at = self._clean_since = now
+        self._patience = 0.0
 
-    def delivered(self) -> None:
-        """Peers have brought a segment whole."""
-        self.patience = min(self.patience + EARNED, MOST_PATIENCE)
+    def delivered(self, share: float) -> None:
+        """Peers have brought a share of a segment."""
+        self._patience = min(self._patience + EARNED * share, 1.0)
+
+    def patience(self, now: float) -> float:
+        """The share of a live segment's time in which peers are waited for."""
+        if self._patience < FIRST_PATIENCE and now - self._clean_since >= CLEAN:
+            self._patience = FIRST_PATIENCE
+        return self._patience
 
     def floor(self, target: float, shaky: bool, now: float) -> float:
         """Seconds of media that have to be in the buffer for peers to be waited for.

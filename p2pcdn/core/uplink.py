@@ -6,8 +6,10 @@
        '--- no: busy, come back in so many seconds
 
 A peer that queues what it cannot send soon keeps its neighbours waiting for what others could have
-sent; so beyond `PATIENCE` seconds of backlog the answer is *busy*. What is in the channels'
-buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it are kept there.
+sent; so beyond `PATIENCE` seconds of backlog the answer is *busy*. Whoever is told so is told to
+come back at a time of his own, one after the other, or they would all be refused again. What is in
+the channels' buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it are
+kept there.
 
 The rate is measured where there is something to measure: while bytes are waiting, how many go.
 Shells tell when half of what is in a channel's buffer after sending has gone: until then that half
@@ -16,6 +18,8 @@ rate that is thought too high is found out, rather than believed more and more.
 """
 
 from __future__ import annotations
+
+from p2pcdn.model import CHUNK_SIZE
 
 FIRST_RATE = 625_000.0
 """Bytes a second, until something has been measured: 5 Mbit/s, a usual uplink of a home."""
@@ -31,6 +35,8 @@ IN_BUFFERS = 0.15
 """Seconds of media in the channels' buffers."""
 LEAST_BUFFERED = 32_768
 MOST_BUFFERED = 262_144
+OVERBOOKED = 0.6
+"""Those who are told when to come back come so many chunks apart: some find another sender."""
 MEASURED = 16_384
 """Bytes that have to go before they say something about the rate."""
 MEASURED_FOR = 0.02
@@ -54,6 +60,8 @@ class Uplink:
         """By link: what is in its channel's buffer, as far as we were told."""
         self._untold: dict[int, float] = {}
         """Links whose channels have told nothing since they were last given something, then."""
+        self._next_turn = 0.0
+        """When the next one who is refused may come back."""
         self._left = 0.0
         """In all buffers, as of ``_as_of``."""
         self._as_of = 0.0
@@ -72,7 +80,11 @@ class Uplink:
             patience /= 4
         if waiting <= patience:
             return None
-        return min(max(waiting, LEAST_WAIT), MOST_WAIT)
+        turn = max(self._next_turn, now + max(waiting - PATIENCE / 2, LEAST_WAIT))
+        if turn >= now + MOST_WAIT:
+            return MOST_WAIT
+        self._next_turn = turn + OVERBOOKED * CHUNK_SIZE / self.rate
+        return turn - now
 
     def has_room(self, link: int, now: float) -> bool:
         """Whether a link's channel may be given a frame: one slow link must not fill it all."""
