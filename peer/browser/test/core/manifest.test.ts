@@ -2,18 +2,17 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { Manifest } from "../../src/core/manifest";
-import type { Event } from "../../src/core/ports";
+import { Manifest, type ManifestEvent } from "../../src/core/manifest";
 import type { Span } from "../../src/model";
-import type { RenditionManifest } from "../../src/wire/manifest";
-import { CONTENT, Media, sha256 } from "./media";
+import type { Records, RenditionManifest, SegmentRecord } from "../../src/wire/manifest";
+import { CONTENT, KEY, Media, genuine, inverted, sha256, signed } from "./media";
+import { withSignature } from "./scenario";
 
-const media = new Media(
-  Array.from({ length: 100 }, (_, sequence) => {
-    return { rendition: "v", sequence, length: 70_000, duration: 2000 };
-  }),
-  false,
-);
+const pieces = Array.from({ length: 100 }, (_, sequence) => {
+  return { rendition: "v", sequence, length: 70_000, duration: 2000 };
+});
+const media = new Media(pieces, false);
+const live = new Media(pieces, true);
 
 const page = (sequence: number, more: Partial<RenditionManifest> = {}): RenditionManifest => ({
   ...media.page("v", sequence, 0),
@@ -27,8 +26,8 @@ beforeEach(() => {
   manifest = new Manifest(CONTENT, "v", () => ++last);
 });
 
-function arrive(more: Partial<RenditionManifest> = {}, now = 0): number[] {
-  return manifest.receive({ type: "ManifestArrived", page: page(0, more) }, now);
+function arrive(more: Partial<RenditionManifest> = {}, now = 0): void {
+  manifest.receive({ type: "ManifestArrived", page: page(0, more) }, now);
 }
 
 function hashes(sequences: Span, now = 0): void {
@@ -37,31 +36,43 @@ function hashes(sequences: Span, now = 0): void {
 }
 
 /** Answers all checks; returns the other events. */
-function check(now = 0, ok?: boolean): Event[] {
-  return manifest.takeEvents().filter((event) => {
-    if (event.type !== "Check") return true;
-    const right = sha256(event.data).every((byte, at) => byte === event.digest[at]);
-    manifest.checked(event.check, ok ?? right, now);
-    return false;
-  });
+function check(now = 0, ok?: boolean): ManifestEvent[] {
+  const told: ManifestEvent[] = [];
+  for (let events = manifest.takeEvents(); events.length; events = manifest.takeEvents()) {
+    for (const event of events) {
+      if (event.type === "Check") {
+        const right = sha256(event.data).every((byte, at) => byte === event.digest[at]);
+        manifest.checked(event.check, ok ?? right, now);
+      } else if (event.type === "Verify") {
+        manifest.checked(event.check, ok ?? genuine(event.data, event.signature), now);
+      } else told.push(event);
+    }
+  }
+  return told;
 }
 
-const fetchPage = (sequence: number): Event => {
+const fetchPage = (sequence: number): ManifestEvent => {
   return { type: "FetchManifest", rendition: "v", sequence };
 };
-const fetchHashes = (...sequences: [number, number]): Event => {
+const fetchRecords = (...sequences: [number, number]): ManifestEvent => {
+  return { type: "FetchRecords", rendition: "v", sequences };
+};
+const fetchHashes = (...sequences: [number, number]): ManifestEvent => {
   return { type: "FetchHashes", rendition: "v", sequences };
 };
+const known = (sequence: number): ManifestEvent => ({ type: "Known", sequence });
+const changed = (sequence: number): ManifestEvent => ({ type: "Changed", sequence });
 
 describe("a segment that is needed", () => {
   it("gets its record, its hashes and their proof, in this order", () => {
     manifest.need([3, 4], 0);
     expect(manifest.takeEvents()).toStrictEqual([fetchPage(3)]);
-    expect(arrive()).toStrictEqual([]);
+    arrive();
     expect(manifest.takeEvents()).toStrictEqual([fetchHashes(3, 4)]);
     expect(manifest.knows(3)).toBe(false);
     hashes([3, 4]);
-    expect([check(), manifest.knows(3), manifest.knows(4)]).toStrictEqual([[], true, true]);
+    expect(check()).toStrictEqual([known(3), known(4)]);
+    expect([manifest.knows(3), manifest.knows(4)]).toStrictEqual([true, true]);
     expect(manifest.hashes(3)).toHaveLength(64);
     expect([manifest.hashes(5), manifest.timerAt()]).toStrictEqual([undefined, null]);
   });
@@ -155,6 +166,216 @@ describe("a segment that changes", () => {
     const segments = page(0).segments.map((record) =>
       record.sequence === 3 ? { ...record, root: "0".repeat(64) } : { ...record },
     );
-    expect([arrive({ time: 2, segments }), manifest.knows(3)]).toStrictEqual([[3], false]);
+    arrive({ time: 2, segments });
+    expect(manifest.takeEvents()[0]).toStrictEqual(changed(3));
+    expect(manifest.knows(3)).toBe(false);
+  });
+});
+
+// Live
+
+/** The page of some segments of a live rendition, of which `last` is the newest. */
+const livePage = (first: number, last: number, more: Partial<RenditionManifest> = {}) =>
+  signed({ ...live.pageOfSpan("v", [first, last], 0, 1, false), last, ...more });
+
+/** What a neighbour tells of some segments. */
+function offer(first: number, last: number, more: Partial<RenditionManifest> = {}): Records {
+  const { hashes } = live.records("v", [first, last], 0);
+  return { type: "records", page: livePage(first, last, { time: 2, keys: [], ...more }), hashes };
+}
+
+/** The segments 0 to 9 of a live rendition are known, by a whole page. */
+function watch(more: Partial<RenditionManifest> = {}): void {
+  manifest.need([...Array(10).keys()], 0);
+  manifest.receive({ type: "ManifestArrived", page: { ...livePage(0, 9), ...more } }, 0);
+  hashes([0, 9]);
+  check();
+}
+
+const wrongRoot = (record: SegmentRecord): SegmentRecord => ({ ...record, root: "0".repeat(64) });
+const forged = (link: number | null): ManifestEvent => ({ type: "Forged", link });
+const learned = (records: Records, link: number | null): ManifestEvent => {
+  return { type: "Learned", records, link };
+};
+
+describe("a live segment", () => {
+  it.each([
+    [[10], fetchRecords(10, 10)],
+    [[10, 11, 12], fetchRecords(10, 12)],
+    [[11, 10, 9, 8], fetchRecords(11, 11)],
+    [[10, 11, 12, 13], fetchPage(10)],
+  ])("is asked for by itself where few are: %j", (needed, question) => {
+    watch();
+    manifest.need(needed, 0);
+    expect(manifest.takeEvents()).toStrictEqual([question]);
+  });
+
+  it("that is held back is not asked for before its time", () => {
+    watch();
+    manifest.need(
+      [10, 11],
+      0,
+      new Map([
+        [10, 2],
+        [11, 1],
+      ]),
+    );
+    expect([manifest.takeEvents(), manifest.timerAt()]).toStrictEqual([[], 1]);
+    manifest.onTimer(1);
+    expect(manifest.takeEvents()).toStrictEqual([fetchRecords(11, 11)]);
+    manifest.receive({ type: "ManifestArrived", page: livePage(11, 11, { time: 2 }) }, 1.5);
+    expect(manifest.takeEvents()).toStrictEqual([fetchHashes(11, 11)]);
+    expect(manifest.timerAt()).toBe(2);
+    manifest.onTimer(2);
+    expect(manifest.takeEvents()).toStrictEqual([fetchRecords(10, 10)]);
+  });
+
+  it("that is known needs no timer", () => {
+    watch();
+    manifest.need([9], 0, new Map([[9, 1]]));
+    expect(manifest.timerAt()).toBeNull();
+  });
+});
+
+describe("what somebody offers", () => {
+  it("is verified by the key that the origin told", () => {
+    watch();
+    manifest.offered(offer(10, 10), 7, 0);
+    const [verify] = manifest.takeEvents();
+    expect(verify).toMatchObject({ type: "Verify", key: new Uint8Array(32) });
+  });
+
+  it("becomes known, and is passed on", () => {
+    watch();
+    manifest.offered(offer(10, 10), 7, 0);
+    manifest.need([10, 11], 0);
+    expect(check()).toStrictEqual([
+      fetchRecords(11, 11),
+      known(10),
+      learned(offer(10, 10), 7),
+    ]);
+    expect(manifest.hashes(10)).toHaveLength(64);
+  });
+
+  it.each([7, null])("is blamed on its sender if the signature is wrong (%j)", (link) => {
+    watch();
+    const { page, hashes } = offer(10, 10);
+    manifest.offered({ type: "records", page: withSignature(page, inverted), hashes }, link, 0);
+    expect(check()).toStrictEqual([forged(link)]);
+    expect(manifest.record(10)).toBeUndefined();
+    manifest.offered(offer(10, 10), 8, 0);
+    expect(check()).toStrictEqual([known(10), learned(offer(10, 10), 8)]);
+  });
+
+  it("is blamed on its sender if the page was tampered with", () => {
+    watch();
+    const { page, hashes } = offer(10, 10);
+    const segments = page.segments.map((record) => ({ ...record, uri: "elsewhere.ts" }));
+    manifest.offered({ type: "records", page: { ...page, segments }, hashes }, 7, 0);
+    expect(check()).toStrictEqual([forged(7)]);
+  });
+
+  it("is blamed on its sender if the hashes are others", () => {
+    watch();
+    const { page } = offer(10, 10);
+    manifest.offered({ type: "records", page, hashes: offer(11, 11).hashes }, 7, 0);
+    expect(check()).toStrictEqual([forged(7)]);
+    expect(manifest.record(10)).toBeUndefined();
+  });
+
+  it.each(["", "A", "AAAA", offer(5, 6).hashes])("is refused with hashes that don't fit", (hashes) => {
+    watch();
+    manifest.offered({ ...offer(10, 10), hashes }, 7, 0);
+    expect(manifest.takeEvents()).toStrictEqual([forged(7)]);
+  });
+
+  it.each([
+    ["of another content", offer(10, 10, { content: "f".repeat(32) })],
+    ["of another rendition", offer(10, 10, { rendition: "w" })],
+    ["not live", offer(10, 10, { live: false })],
+    ["nothing new", offer(9, 9)],
+    ["empty", offer(10, 9)],
+    ["as old as what is known, which ends before it", offer(10, 10, { time: 1 })],
+    ["older, and beyond the newest segment", offer(10, 10, { time: 0 })],
+  ])("is not looked at if it is %s", (_, records) => {
+    watch();
+    manifest.offered(records, 7, 0);
+    expect([manifest.takeEvents(), manifest.timerAt()]).toStrictEqual([[], null]);
+  });
+
+  it("is not looked at without a signature, or without a key for it", () => {
+    const { page, hashes } = offer(10, 10);
+    watch();
+    manifest.offered({ type: "records", page: { ...page, signatures: [] }, hashes }, 7, 0);
+    watch({ time: 2, keys: [{ ...KEY, id: "next" }] });
+    manifest.offered(offer(10, 10, { time: 3, keys: [KEY] }), 7, 0);
+    expect(manifest.takeEvents()).toStrictEqual([]);
+  });
+
+  it("is forgotten without blame if nobody answers", () => {
+    watch();
+    manifest.offered(offer(10, 10), 7, 0);
+    manifest.takeEvents();
+    expect(manifest.timerAt()).toBe(5);
+    manifest.need([10], 5);
+    expect(manifest.takeEvents()).toStrictEqual([]);
+    manifest.onTimer(5);
+    expect(manifest.takeEvents()).toStrictEqual([fetchRecords(10, 10)]);
+  });
+
+  it("is looked at once, and eight at a time", () => {
+    watch();
+    manifest.offered(offer(10, 10), 7, 0);
+    manifest.offered(offer(10, 10), 8, 0);
+    for (let more = 11; more < 30; more++) manifest.offered(offer(more, more), 7, 0);
+    const verifies = manifest.takeEvents().filter(({ type }) => type === "Verify");
+    expect(verifies).toHaveLength(8);
+  });
+
+  it("changes no record if it is older, but may fill a gap", () => {
+    watch();
+    const newer = livePage(9, 9, { time: 5, last: 11 });
+    const segments = newer.segments.map(wrongRoot);
+    manifest.receive({ type: "ManifestArrived", page: { ...newer, segments } }, 0);
+    expect(check()).toStrictEqual([changed(9), fetchHashes(9, 9)]);
+    manifest.offered(offer(9, 9, { time: 4 }), 7, 0);
+    expect(manifest.takeEvents()).toStrictEqual([]);
+    manifest.offered(offer(10, 10, { time: 4 }), 7, 0);
+    expect(check()).toStrictEqual([known(10), learned(offer(10, 10, { time: 4 }), 7)]);
+    manifest.offered(offer(9, 9, { time: 6 }), 7, 0);
+    expect(check()).toStrictEqual([changed(9), known(9), learned(offer(9, 9, { time: 6 }), 7)]);
+  });
+
+  it("is not believed if something newer has come before the proof", () => {
+    watch();
+    manifest.offered(offer(9, 10), 7, 0);
+    const newer = livePage(9, 9, { time: 5 });
+    const segments = newer.segments.map(wrongRoot);
+    manifest.receive({ type: "ManifestArrived", page: { ...newer, segments } }, 0);
+    expect(check()).not.toContainEqual(known(10));
+    expect(manifest.record(10)).toBeUndefined();
+  });
+
+  it("is passed on with the signature that was verified, and nothing else", () => {
+    watch();
+    const records = offer(10, 10);
+    const junk = { key: "junk", algorithm: "ed25519", value: "AAAA" } as const;
+    const signatures = [junk, ...records.page.signatures];
+    manifest.offered({ ...records, page: { ...records.page, signatures, keys: [KEY] } }, 7, 0);
+    expect(check()).toStrictEqual([known(10), learned(records, 7)]);
+  });
+});
+
+describe("what others are told", () => {
+  it("is a short page from the origin, once all its segments are known", () => {
+    watch();
+    const page = livePage(10, 11, { time: 2 });
+    manifest.receive({ type: "ManifestArrived", page }, 0);
+    hashes([10, 10]);
+    expect(check()).toStrictEqual([known(10)]);
+    hashes([11, 11]);
+    expect(check()).toStrictEqual([known(11), learned(offer(10, 11), null)]);
+    manifest.offered(offer(10, 10), 7, 0);
+    expect(manifest.takeEvents()).toStrictEqual([]);
   });
 });

@@ -6,12 +6,34 @@ import { CHUNK_SIZE, joined, segmentId, type Bytes, type SegmentKey, type Span }
 import {
   PAGE_RECORDS,
   rootInput,
+  signedBytes,
+  toBase64,
+  type Key,
+  type Records,
   type RenditionManifest,
   type SegmentRecord,
 } from "../../src/wire/manifest";
 
 export const SITE = "pk_demo";
 export const CONTENT = "00112233445566778899aabbccddeeff";
+
+/** The origin's, so to speak: what it signs is *genuine* if the signature is a plain SHA-256. */
+export const KEY: Key = {
+  id: "media",
+  algorithm: "ed25519",
+  public: toBase64(new Uint8Array(32)),
+};
+
+/** The truth about a `Verify`, as the scenarios' README says. */
+export function genuine(data: Bytes, signature: Bytes): boolean {
+  return toBase64(sha256(data)) === toBase64(signature);
+}
+
+/** The page with the only signature that is genuine. */
+export function signed(page: RenditionManifest): RenditionManifest {
+  const value = toBase64(sha256(signedBytes(page)));
+  return { ...page, signatures: [{ key: KEY.id, algorithm: "ed25519", value }] };
+}
 
 /** One segment of the media. */
 export interface Piece {
@@ -64,6 +86,20 @@ export class Media {
     return this.pageOf(rendition, records, now, time, false);
   }
 
+  /** The page of just these segments, as an origin would answer now. */
+  few(rendition: string, sequences: Span, now: number): RenditionManifest {
+    const there = this.published(rendition, now);
+    const time = 1 + there.filter(({ published = 0 }) => published > 0).length;
+    return this.pageOfSpan(rendition, sequences, now, time, false);
+  }
+
+  /** What a peer that knows these segments would tell another one. */
+  records(rendition: string, sequences: Span, now: number): Records {
+    const page = { ...this.few(rendition, sequences, now), keys: [] };
+    const hashes = this.hashes(rendition, sequences, now) ?? new Uint8Array();
+    return { type: "records", page, hashes: toBase64(hashes) };
+  }
+
   /** A page with the records of the segments of a span. */
   pageOfSpan(
     rendition: string,
@@ -100,7 +136,7 @@ export class Media {
     wrong: boolean,
   ): RenditionManifest {
     const there = this.published(rendition, now);
-    return {
+    return signed({
       type: "rendition",
       version: 1,
       site: SITE,
@@ -113,8 +149,8 @@ export class Media {
       last: there.at(-1)?.sequence ?? -1,
       segments: pieces.map((piece) => this.record(piece, wrong)),
       signatures: [],
-      keys: [],
-    };
+      keys: [KEY],
+    });
   }
 
   private record(piece: Piece, wrong: boolean): SegmentRecord {

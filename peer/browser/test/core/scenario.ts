@@ -5,8 +5,18 @@ import type { Event, Input, Outgoing } from "../../src/core/ports";
 import type { Bytes, SegmentKey, Span } from "../../src/model";
 import { framesOf } from "../../src/wire/chunk";
 import { decodeFromTracker, decodeLink } from "../../src/wire/codec";
-import type { RenditionManifest } from "../../src/wire/manifest";
-import { CONTENT, Media, SITE, inverted, sha256, synthetic, type Piece } from "./media";
+import { fromBase64, toBase64, type Records, type RenditionManifest } from "../../src/wire/manifest";
+import {
+  CONTENT,
+  Media,
+  SITE,
+  genuine,
+  inverted,
+  sha256,
+  signed,
+  synthetic,
+  type Piece,
+} from "./media";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -50,6 +60,11 @@ interface GivenAnswer {
   readonly last?: number;
   readonly failed?: boolean;
   readonly wrong?: boolean;
+}
+
+interface GivenRecords extends GivenAnswer {
+  readonly link?: number;
+  readonly forged?: boolean;
 }
 
 interface GivenChecked {
@@ -150,6 +165,8 @@ export class Player {
         return [{ type: "ManifestArrived", page: this.page(given as unknown as GivenAnswer) }];
       case "HashesArrived":
         return [this.hashes(given as unknown as GivenAnswer)];
+      case "Records":
+        return [this.records(given as unknown as GivenRecords)];
       case "Checked": {
         const { check, ok = this.checks.get(check) ?? false } = given as unknown as GivenChecked;
         return [{ type: "Checked", check, ok }];
@@ -179,7 +196,20 @@ export class Player {
   private page(given: GivenAnswer): RenditionManifest {
     const { rendition, sequences, time = 1, wrong = false } = given;
     const page = this.media.pageOfSpan(rendition, sequences, this.now, time, wrong);
-    return { ...page, first: given.first ?? page.first, last: given.last ?? page.last };
+    return signed({ ...page, first: given.first ?? page.first, last: given.last ?? page.last });
+  }
+
+  /** What somebody says who knows these segments. */
+  private records({ link, forged, wrong, ...given }: GivenRecords): Input {
+    const { rendition, sequences } = given;
+    const right = { ...this.page(given), keys: [] };
+    const page = forged ? withSignature(right, inverted) : right;
+    const hashes = this.media.hashes(rendition, sequences, this.now) ?? new Uint8Array();
+    const told = toBase64(wrong ? inverted(hashes) : hashes);
+    const message: Records = { type: "records", page, hashes: told };
+    return link === undefined
+      ? { type: "TrackerSays", message }
+      : { type: "LinkSays", link, message };
   }
 
   private hashes({ rendition, sequences, failed, wrong }: GivenAnswer): Input {
@@ -210,6 +240,9 @@ export class Player {
     if (event.type === "Check") {
       this.checks.set(event.check, isEqual(sha256(event.data), event.digest));
     }
+    if (event.type === "Verify") {
+      this.checks.set(event.check, genuine(event.data, event.signature));
+    }
     const answer = this.manual.has(event.type) ? undefined : this.answer(event);
     if (answer) this.answers.push(answer);
     else this.outcome.events.push(this.numbers.forth(plain(event)));
@@ -222,12 +255,17 @@ export class Player {
           type: "ManifestArrived",
           page: this.media.page(event.rendition, event.sequence, this.now),
         };
+      case "FetchRecords": {
+        const { rendition, sequences } = event;
+        return { type: "ManifestArrived", page: this.media.few(rendition, sequences, this.now) };
+      }
       case "FetchHashes": {
         const { rendition, sequences } = event;
         const data = this.media.hashes(rendition, sequences, this.now);
         return { type: "HashesArrived", rendition, sequences, data };
       }
-      case "Check": {
+      case "Check":
+      case "Verify": {
         const { check } = event;
         return { type: "Checked", check, ok: this.checks.get(check) ?? false };
       }
@@ -235,6 +273,18 @@ export class Player {
         return undefined;
     }
   }
+}
+
+/** The page with another value for its only signature. */
+export function withSignature(
+  page: RenditionManifest,
+  change: (value: Bytes) => Bytes,
+): RenditionManifest {
+  const signatures = page.signatures.map((signature) => {
+    const value = fromBase64(signature.value) ?? new Uint8Array();
+    return { ...signature, value: toBase64(change(value)) };
+  });
+  return { ...page, signatures };
 }
 
 /** The scenario's numbers for links, fetches and checks, and the node's. */
