@@ -115,7 +115,7 @@ class Reporter:
             origin_bytes=stats.origin_bytes,
             peer_bytes=stats.peer_bytes,
             cache_bytes=stats.cache_bytes,
-            waste_bytes=stats.waste_bytes,
+            waste_bytes=self._transfers.wasted + self._neighbours.wasted,
             rejected_chunks=stats.rejected_chunks,
             pairs=tuple(pairs[-MOST_PAIRS:]),
         )

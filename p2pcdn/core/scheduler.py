@@ -223,7 +223,7 @@ def _ask_origin(
         else:
             wakes.append(at)
     if not view.live and not segment.fetching and segment.missing | segment.asked:
-        joins_at = view.asking_since + PROOF
+        joins_at = max(view.asking_since + PROOF, segment.origin_after)
         if joins_at <= now and view.goodput < SURPLUS * view.bitrate:
             yield from _join_in(segment, view)
         else:

@@ -37,6 +37,9 @@ class Trust:
         self._patience = FIRST_PATIENCE
         self._floor = 0.0
         self._clean_since = 0.0
+        """Since when there was no rescue, or when the floor was last lowered."""
+        self._lost_at = -inf
+        """When patience was last lost."""
         self._stalled_at = -inf
 
     def rescued(self, share: float, duration: float, target: float, now: float) -> None:
@@ -46,11 +49,11 @@ class Trust:
         raised = floor * 2 if floor else max(2 * duration, FIRST_FLOOR)
         self._floor = min(raised, target)
         self._patience *= 1 - LOST * share
-        self._clean_since = now
+        self._clean_since = self._lost_at = now
 
     def stalled(self, now: float) -> None:
         """Playback has stopped for want of media."""
-        self._stalled_at = self._clean_since = now
+        self._stalled_at = self._clean_since = self._lost_at = now
         self._patience = 0.0
 
     def delivered(self, share: float) -> None:
@@ -59,7 +62,7 @@ class Trust:
 
     def patience(self, now: float) -> float:
         """The share of a live segment's time in which peers are waited for."""
-        if self._patience < FIRST_PATIENCE and now - self._clean_since >= CLEAN:
+        if self._patience < FIRST_PATIENCE and now - self._lost_at >= CLEAN:
             self._patience = FIRST_PATIENCE
         return self._patience
 

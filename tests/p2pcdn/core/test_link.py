@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from p2pcdn.core.link import (
     FIRST_RATE,
+    FIRST_WINDOW,
     HELLO_TIMEOUT,
     LEAST_PATIENCE,
     LONGEST,
+    MOST_IN_FLIGHT,
     MOST_PATIENCE,
     MOST_SILENCES,
     MOST_WANTS,
@@ -429,6 +431,18 @@ def test_a_link_is_taken_to_be_as_fast_as_it_was() -> None:
     assert link.rate == pytest.approx(first)
     link.receive(Frame(1, 0, bytes(1000)), now + 0.25)  # it was sent after the other one
     assert link.rate == pytest.approx(first + SMOOTHING * (1000 / 0.05 - first))
+
+
+def test_who_delivers_is_asked_for_more_and_who_is_busy_for_one() -> None:
+    link, windows = link_at(0.0), []
+    for number in range(MOST_IN_FLIGHT):
+        windows.append(link.window)
+        link.want(KEY, 1, False, 0.0)
+        link.receive(Frame(number, 0, b"x"), 0.1)
+    assert windows == [FIRST_WINDOW, FIRST_WINDOW + 1, MOST_IN_FLIGHT, MOST_IN_FLIGHT]
+    link.want(KEY, 1, False, 0.0)
+    link.receive(Busy(MOST_IN_FLIGHT, 0.1), 0.1)
+    assert link.window == 1
 
 
 def test_what_failed_makes_it_slower() -> None:

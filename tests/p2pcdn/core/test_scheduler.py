@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pcdn.core.bits import mask_of, numbers_in, run
+from p2pcdn.core.http import Http
 from p2pcdn.core.scheduler import (
-    GUARD,
     IN_ALL,
     LATEST_TURN,
-    LOW_BUFFER,
-    PER_LINK,
-    RATE_SHARE,
+    LEAST_IN_ALL,
+    LOOK_AGAIN,
+    MARGIN,
+    ORPHAN_LEAD,
+    PROOF,
+    SOON,
+    SURPLUS,
     TURN,
     AskOrigin,
     AskPeer,
-    ChunkView,
-    Http,
+    LeaseView,
     LinkView,
     Plan,
     SegmentView,
@@ -29,39 +35,53 @@ from p2pcdn.core.scheduler import (
     latest_start,
     plan,
 )
-from p2pcdn.model import SegmentKey, Span
+from p2pcdn.model import CHUNK_SIZE, SegmentKey, Span
 
 KEY = SegmentKey("v", 7)
 NOW = 0.0
-HTTP = Http(ttfb=0.2, rate=1_000_000.0)
+HTTP = Http()
+BITRATE = 100_000.0
+FAST = SURPLUS * BITRATE
+WINDOW = 4
 
 
-def chunk(number: int, *holders: int, until: float | None = None, asked: bool = False) -> ChunkView:
-    return ChunkView(number, holders, until, asked)
-
-
-def segment(*chunks: ChunkView, **others: object) -> SegmentView:
-    """A segment that the player needs in 20 s; it is our turn to fetch it."""
+def segment(chunks: int = 8, **others: object) -> SegmentView:
+    """A segment that the player needs in 30 s, and of which everything is missing."""
     usual = SegmentView(
         key=KEY,
         demanded=True,
-        deadline=NOW + 20.0,
+        deadline=NOW + 30.0,
         since=NOW,
-        rank=0,
-        origin_after=0.0,
-        missing_bytes=800_000,
         chunks=chunks,
+        missing=run(0, chunks - 1),
+        asked=0,
+        missing_bytes=chunks * CHUNK_SIZE,
     )
     return replace(usual, **others)  # type: ignore[arg-type]
 
 
+def link(number: int = 1, *held: int, **others: object) -> LinkView:
+    """A link that can be asked; it holds these chunks of the segment, or all."""
+    mask = mask_of(held) if held else run(0, 63)
+    usual = LinkView(number, 0, WINDOW, rate=1e6, busy_until=0.0, held={KEY: mask})
+    return replace(usual, **others)  # type: ignore[arg-type]
+
+
 def view(*segments: SegmentView, links: tuple[LinkView, ...] = (), **others: object) -> View:
-    """A player on demand, that plays with enough in its buffer, and no hope for more links."""
+    """A player on demand in the middle of a film, with a tracker that gives leases, and peers that
+    have shown that they are fast."""
     usual = View(
         started=True,
         live=False,
-        buffer=30.0,
+        buffer=20.0,
+        target=30.0,
+        floor=0.0,
+        patience=0.5,
+        guided=bool(links),
         hopeful_until=NOW,
+        bitrate=BITRATE,
+        goodput=FAST,
+        asking_since=inf,
         http=HTTP,
         segments=segments,
         links=links,
@@ -69,150 +89,343 @@ def view(*segments: SegmentView, links: tuple[LinkView, ...] = (), **others: obj
     return replace(usual, **others)  # type: ignore[arg-type]
 
 
-FREE = LinkView(1, in_flight=0, busy_until=0.0)
-OTHER = LinkView(2, in_flight=0, busy_until=0.0)
+def decide(given: View, now: float = NOW) -> Plan:
+    """The plan for a view, which stays as it is."""
+    return plan(deepcopy(given), now)
+
+
+def of_origin(decision: Plan) -> set[int]:
+    """The chunks that are asked of the origin."""
+    return {n for a in decision.asks if isinstance(a, AskOrigin) for n in a.chunks.numbers()}
+
+
+def of_peers(decision: Plan) -> list[tuple[int, int]]:
+    """The links that are asked, and for which chunks."""
+    return [(a.link, a.chunk) for a in decision.asks if isinstance(a, AskPeer)]
 
 
 def test_nothing_to_do() -> None:
-    assert plan(view(), NOW) == Plan((), None)
+    assert decide(view()) == Plan((), None)
 
 
-# The origin at once
+# START and URGENT: the origin, at once
 
 
 @pytest.mark.parametrize("live", [False, True])
 def test_before_anything_was_played_the_origin_is_asked_for_everything(live: bool) -> None:
-    wanted = segment(chunk(0, 1), chunk(1), chunk(3, asked=True))
-    decision = plan(view(wanted, links=(FREE,), started=False, live=live), NOW)
+    wanted = segment(missing=0b11, asked=0b1000)
+    decision = decide(view(wanted, links=(link(),), started=False, live=live))
     assert decision == Plan((AskOrigin(KEY, Span(0, 1)), AskOrigin(KEY, Span(3, 3))), None)
 
 
-def test_with_little_in_the_buffer_the_origin_is_asked_for_everything() -> None:
-    wanted = segment(chunk(0, 1))
-    low = view(wanted, links=(FREE,), buffer=LOW_BUFFER - 0.1)
-    assert plan(low, NOW).asks == (AskOrigin(KEY, Span(0, 0)),)
-    enough = replace(low, buffer=LOW_BUFFER)
-    assert plan(enough, NOW).asks == (AskPeer(1, KEY, 0),)
+def test_below_the_floor_the_origin_is_asked_for_everything() -> None:
+    low = view(segment(), links=(link(),), buffer=3.9, floor=4.0)
+    assert decide(low).asks == (AskOrigin(KEY, Span(0, 7)),)
+    assert of_origin(decide(replace(low, buffer=4.0))) == set()
 
 
 def test_live_has_little_in_the_buffer_by_nature() -> None:
-    low = view(segment(chunk(0, 1)), links=(FREE,), buffer=0.5, live=True)
-    assert plan(low, NOW).asks == (AskPeer(1, KEY, 0),)
+    low = view(segment(), links=(link(),), buffer=0.5, floor=4.0, live=True)
+    assert of_origin(decide(low)) == set()
 
 
-def test_at_the_latest_start_the_origin_is_asked_for_everything() -> None:
-    wanted = segment(chunk(0, 1), chunk(1, asked=True))
+@pytest.mark.parametrize("live", [False, True])
+def test_at_the_latest_start_the_origin_is_asked_for_everything(live: bool) -> None:
+    wanted = segment(missing=0b11, asked=0b100, since=NOW)
     at = latest_start(wanted, HTTP)
-    assert at == pytest.approx(20.0 - 0.2 - 800_000 / (RATE_SHARE * 1_000_000) - GUARD)
-    before = plan(view(wanted, links=(FREE,)), at - 0.001)
-    assert before == Plan((AskPeer(1, KEY, 0),), at)
-    assert plan(view(wanted, links=(FREE,)), at) == Plan((AskOrigin(KEY, Span(0, 1)),), None)
+    assert at == pytest.approx(30.0 - HTTP.takes(8 * CHUNK_SIZE))
+    given = view(wanted, links=(link(),), live=live, patience=1.0)
+    assert of_origin(decide(given, at - 0.01)) == set()
+    assert decide(given, at - 0.01).wake_at == pytest.approx(at)
+    assert of_origin(decide(given, at)) == {0, 1, 2}
 
 
 def test_an_origin_that_failed_is_left_alone_even_in_need() -> None:
-    wanted = segment(chunk(0, 1), chunk(1), origin_after=NOW + 0.5)
-    need = view(wanted, links=(FREE,), started=False)
-    assert plan(need, NOW) == Plan((AskPeer(1, KEY, 0),), NOW + 0.5)
-    assert plan(need, NOW + 0.5).asks == (AskOrigin(KEY, Span(0, 1)),)
+    need = view(segment(2, origin_after=NOW + 0.5), links=(link(),), started=False)
+    assert decide(need).wake_at == NOW + 0.5
+    assert sorted(of_peers(decide(need))) == [(1, 0), (1, 1)]
+    assert of_origin(decide(need, NOW + 0.5)) == {0, 1}
+
+
+def test_it_is_a_rescue_if_peers_had_their_chance() -> None:
+    late = segment(asked=0b1, missing=0, deadline=NOW + 0.1)
+    tried = view(late, links=(link(),), asking_since=NOW - PROOF)
+    assert decide(tried).asks == (AskOrigin(KEY, Span(0, 0), rescue=True),)
+    just_asked = replace(tried, asking_since=NOW - PROOF / 2)
+    assert decide(just_asked).asks == (AskOrigin(KEY, Span(0, 0)),)
+    start = replace(tried, started=False)
+    assert decide(start).asks == (AskOrigin(KEY, Span(0, 0)),)
+
+
+# FILLING: peers, while they prove themselves
+
+
+def test_peers_that_are_too_slow_are_joined_for_the_first_half() -> None:
+    wanted = segment(missing=0b1111_0000, asked=0b0000_0110)
+    slow = view(wanted, links=(link(),), goodput=FAST - 1, asking_since=NOW - PROOF)
+    decision = decide(slow)
+    assert of_origin(decision) == {1, 2, 4}
+    assert {chunk for _, chunk in of_peers(decision)} <= {5, 6, 7}
+
+
+def test_they_have_a_second_to_show_what_they_can_do() -> None:
+    wanted = segment(asked=0b1, missing=0)
+    slow = view(wanted, links=(link(),), goodput=0.0, asking_since=NOW)
+    assert decide(slow) == Plan((), NOW + PROOF)
+    assert of_origin(decide(slow, NOW + PROOF)) == {0}
+
+
+def test_fast_ones_are_looked_at_again() -> None:
+    given = view(segment(asked=1, missing=0), links=(link(),), asking_since=NOW - PROOF)
+    assert decide(given) == Plan((), NOW + LOOK_AGAIN)
+
+
+def test_the_origin_joins_once_at_a_time() -> None:
+    wanted = segment(asked=0b10, missing=0, fetching=True)
+    slow = view(wanted, links=(link(),), goodput=0.0, asking_since=NOW - PROOF)
+    assert decide(slow).asks == ()
+
+
+def test_an_origin_that_failed_does_not_join_before_its_pause_is_over() -> None:
+    wanted = segment(1, asked=1, missing=0, origin_after=NOW + 0.5)
+    slow = view(wanted, links=(link(),), goodput=0.0, asking_since=NOW - PROOF)
+    assert decide(slow) == Plan((), NOW + 0.5)
+    assert of_origin(decide(slow, NOW + 0.5)) == {0}
+
+
+# LIVE: patience
+
+
+def live(*segments: SegmentView, **others: object) -> View:
+    return view(*segments, links=(link(),), live=True, **{"goodput": 0.0, **others})
+
+
+def test_a_live_segment_is_left_to_peers_for_a_share_of_its_time() -> None:
+    wanted = segment(missing=0, asked=0b11)
+    at = latest_start(wanted, HTTP)
+    given = live(wanted, patience=0.25)
+    assert decide(given).wake_at == pytest.approx(at / 4)
+    assert decide(given, at / 4 - 0.01).asks == ()
+    assert of_origin(decide(given, at / 4 + 0.01)) == {0, 1}
+
+
+def test_without_patience_it_is_left_to_nobody() -> None:
+    assert of_origin(decide(live(segment(), patience=0.0))) == set(range(8))
+
+
+def test_patience_begins_when_the_segment_came_out() -> None:
+    wanted = segment(missing=0, asked=0b11, since=NOW - 5.0)
+    at = latest_start(wanted, HTTP)
+    assert decide(live(wanted)).wake_at == pytest.approx((at - 5.0) / 2)
+
+
+def test_what_flows_fast_enough_is_waited_for() -> None:
+    wanted = segment(missing=0, asked=0b1111_1111)
+    at = latest_start(wanted, HTTP)
+    over = at / 2 + 0.1
+    enough = MARGIN * wanted.missing_bytes / (at - over)
+    assert decide(live(wanted, goodput=enough * 1.01), over) == Plan((), over + LOOK_AGAIN)
+    assert of_origin(decide(live(wanted, goodput=enough * 0.99), over)) == set(range(8))
+
+
+def test_it_flows_only_until_the_latest_start() -> None:
+    wanted = segment(missing=0, asked=0b1)
+    assert of_origin(decide(live(wanted, goodput=1e12), latest_start(wanted, HTTP))) == {0}
 
 
 # What nobody holds
 
 
-def test_what_nobody_holds_is_fetched_when_it_is_our_turn() -> None:
-    wanted = segment(chunk(0, 1), chunk(1), chunk(2), rank=2)
-    waits = plan(view(wanted, links=(FREE,)), NOW)
-    assert waits == Plan((AskPeer(1, KEY, 0),), NOW + 2 * TURN)
-    mine = plan(view(wanted, links=(FREE,)), NOW + 2 * TURN)
-    assert mine.asks == (AskOrigin(KEY, Span(1, 2)), AskPeer(1, KEY, 0))
+def test_an_orphan_is_fetched_shortly_before_its_latest_start_in_turn() -> None:
+    orphan = segment(2, rank=2)
+    given = view(orphan, links=(link(1, 0),))
+    at = latest_start(orphan, HTTP) - ORPHAN_LEAD + 2 * TURN
+    assert decide(given) == Plan((AskPeer(1, KEY, 0),), at)
+    assert of_origin(decide(given, at + 0.001)) == {1}
+
+
+def test_where_no_tracker_gives_leases_orphans_are_fetched_from_the_beginning() -> None:
+    given = view(segment(2, rank=2), links=(link(1, 0),), guided=False)
+    assert decide(given).wake_at == NOW + 2 * TURN
+    assert of_origin(decide(given, NOW + 2 * TURN)) == {1}
 
 
 def test_nobody_waits_longer_than_the_last_rank() -> None:
-    wanted = segment(chunk(0), rank=1000)
-    assert plan(view(wanted, links=(FREE,)), NOW).wake_at == NOW + LATEST_TURN * TURN
+    given = view(segment(rank=1000), links=(link(1, 9),), guided=False)
+    assert decide(given).wake_at == NOW + LATEST_TURN * TURN
 
 
 def test_who_loads_it_is_waited_for_but_not_beyond_the_latest_start() -> None:
-    wanted = segment(chunk(0, until=NOW + 6.0), chunk(1))
-    assert plan(view(wanted, links=(FREE,)), NOW) == Plan((), NOW + 6.0)
-    late = replace(wanted, deadline=NOW + 4.0)
-    assert plan(view(late, links=(FREE,)), NOW).wake_at == latest_start(late, HTTP) < NOW + 6.0
+    orphan = segment(2, loading=0b01, loading_until=NOW + 6.0)
+    given = view(orphan, links=(link(1, 9),), guided=False)
+    assert of_origin(decide(given)) == {1}
+    all_loaded = replace(orphan, loading=0b11)
+    assert decide(replace(given, segments=[all_loaded])) == Plan((), NOW + 6.0)
+    late = replace(all_loaded, deadline=NOW + 4.0)
+    assert decide(replace(given, segments=[late])).wake_at == latest_start(late, HTTP) < NOW + 6.0
+
+
+def test_who_is_busy_holds_it_all_the_same() -> None:
+    given = view(segment(2), links=(link(busy_until=NOW + 0.5),), guided=False)
+    assert decide(given) == Plan((), NOW + 0.5)
 
 
 def test_a_first_link_is_waited_for_as_long_as_there_is_hope() -> None:
-    hopeful = view(segment(chunk(0)), hopeful_until=NOW + 2.0)
-    assert plan(hopeful, NOW) == Plan((), NOW + 2.0)
-    assert plan(hopeful, NOW + 2.0).asks == (AskOrigin(KEY, Span(0, 0)),)
+    hopeful = view(segment(2), hopeful_until=NOW + 2.0)
+    assert decide(hopeful) == Plan((), NOW + 2.0)
+    assert of_origin(decide(hopeful, NOW + 2.0)) == {0, 1}
 
 
-def test_what_lies_ahead_is_never_asked_of_the_origin() -> None:
-    ahead = segment(chunk(0), chunk(1, 1), demanded=False, deadline=float("inf"))
-    for started in (True, False):
-        decision = plan(view(ahead, links=(FREE,), started=started, buffer=0.0), NOW + 1000)
-        assert decision == Plan((AskPeer(1, KEY, 1),), None)
+def test_alone_there_is_no_waiting() -> None:
+    assert of_origin(decide(view(segment(2)))) == {0, 1}
+
+
+# What lies ahead, and leases
+
+
+def ahead(**others: object) -> SegmentView:
+    return segment(**{"demanded": False, **others})  # type: ignore[arg-type]
+
+
+def test_what_lies_ahead_is_asked_of_peers_alone() -> None:
+    for others in ({"started": False}, {"buffer": 0.0, "floor": 4.0}, {"live": True}, {}):
+        decision = decide(view(ahead(), links=(link(1, 1),), **others), NOW + 1000)
+        assert of_origin(decision) == set()
+        assert of_peers(decision) == [(1, 1)]
+
+
+def test_what_the_plain_player_would_not_ask_for_yet_is_worth_spare_upload_only() -> None:
+    near, far = ahead(deadline=NOW + 30.0), ahead(deadline=NOW + 30.1)
+    for wanted, spare in ((near, False), (far, True)):
+        (ask,) = decide(view(wanted, links=(link(1, 1),))).asks
+        assert ask == AskPeer(1, KEY, 1, spare)
+    (ask,) = decide(view(far, links=(link(1, 1),), live=True)).asks
+    assert ask == AskPeer(1, KEY, 1, spare=False)
+
+
+@pytest.mark.parametrize("demanded", [False, True])
+def test_a_lease_is_acted_upon_when_it_is_due(demanded: bool) -> None:
+    leased = segment(demanded=demanded, leases=(LeaseView(0b0011, NOW + 0.4),))
+    given = view(leased, links=(link(1, 9),))
+    assert decide(given) == Plan((), NOW + 0.4)
+    assert decide(given, NOW + 0.4).asks == (AskOrigin(KEY, Span(0, 1)),)
+
+
+def test_a_lease_is_not_used_for_what_a_neighbour_holds_or_loads() -> None:
+    leased = ahead(
+        leases=(LeaseView(0b1111, NOW),), loading=0b0100, loading_until=NOW + 1.0, chunks=4
+    )
+    given = view(leased, links=(link(1, 0, 1),))
+    assert of_origin(decide(given)) == {3}
+    assert of_origin(decide(given, NOW + 1.0)) == {2, 3}
+
+
+def test_a_lease_waits_for_an_origin_that_failed() -> None:
+    leased = ahead(leases=(LeaseView(0b1, NOW),), origin_after=NOW + 0.5)
+    assert decide(view(leased, links=(link(1, 9),))) == Plan((), NOW + 0.5)
 
 
 # Peers
 
 
-def test_the_least_busy_holder_is_asked() -> None:
-    busy = replace(FREE, in_flight=2)
-    wanted = segment(*(chunk(number, 1, 2) for number in range(5)))
-    asks = plan(view(wanted, links=(busy, OTHER)), NOW).asks
-    assert [ask.link for ask in asks if isinstance(ask, AskPeer)] == [2, 2, 1, 2, 1]
+def test_who_will_have_sent_it_the_soonest_is_asked() -> None:
+    slow, fast = link(1, rate=1e5), link(2, rate=3e5)
+    asked = Counter(number for number, _ in of_peers(decide(view(segment(), links=(slow, fast)))))
+    assert asked == {1: 1, 2: 4}
 
 
 def test_who_rests_is_asked_when_he_has_rested() -> None:
-    rests = replace(FREE, busy_until=NOW + 0.3)
-    wanted = segment(chunk(0, 1))
-    assert plan(view(wanted, links=(rests,)), NOW) == Plan((), NOW + 0.3)
-    assert plan(view(wanted, links=(rests,)), NOW + 0.3).asks == (AskPeer(1, KEY, 0),)
+    given = view(segment(1), links=(link(busy_until=NOW + 0.3),))
+    assert of_peers(decide(given)) == []
+    assert decide(given).wake_at == NOW + 0.3
+    assert of_peers(decide(given, NOW + 0.3)) == [(1, 0)]
 
 
 def test_what_has_been_asked_for_is_not_asked_again() -> None:
-    wanted = segment(chunk(0, 1, asked=True))
-    assert plan(view(wanted, links=(FREE,)), NOW).asks == ()
+    assert decide(view(segment(asked=0b11, missing=0), links=(link(),))).asks == ()
+
+
+def test_what_is_due_soon_comes_in_order() -> None:
+    soon = segment(deadline=NOW + HTTP.takes(8 * CHUNK_SIZE) + SOON / 2)
+    given = view(soon, links=(link(),), salt=5)
+    assert of_peers(decide(given)) == [(1, 0), (1, 1), (1, 2), (1, 3)]
+
+
+def test_what_is_rare_comes_first() -> None:
+    given = view(segment(), links=(link(), link(2, 0, 1, 2, 3, 5, 7)), salt=0)
+    assert [chunk for _, chunk in of_peers(decide(given))][:2] == [4, 6]
+
+
+def test_among_equals_chance_decides_where_to_begin() -> None:
+    given = view(segment(), links=(link(),), salt=6)
+    assert of_peers(decide(given)) == [(1, 6), (1, 7), (1, 0), (1, 1)]
+
+
+def test_no_link_has_more_open_than_it_has_earned() -> None:
+    given = view(segment(), links=(link(window=2), link(2, window=1, in_flight=1)))
+    assert of_peers(decide(given)) == [(1, 0), (1, 1)]
 
 
 def test_earlier_segments_come_first() -> None:
-    link = replace(FREE, in_flight=PER_LINK - 1)
-    later = segment(chunk(0, 1), key=SegmentKey("v", 8))
-    first, second = segment(chunk(0, 1)), later
-    assert plan(view(first, second, links=(link,)), NOW).asks == (AskPeer(1, KEY, 0),)
+    second = segment(key=SegmentKey("v", 8))
+    both = link(in_flight=WINDOW - 1, held={KEY: 1, second.key: 1})
+    assert decide(view(segment(), second, links=(both,))).asks == (AskPeer(1, KEY, 0),)
+
+
+def test_wants_in_flight_grow_with_what_peers_bring() -> None:
+    links = tuple(link(number) for number in range(1, 9))
+    few = view(segment(32), links=links, goodput=0.0)
+    assert len(decide(few).asks) == LEAST_IN_ALL
+    more = replace(few, goodput=8.0 * CHUNK_SIZE)
+    assert len(decide(more).asks) == LEAST_IN_ALL + 4
+    assert len(decide(replace(few, goodput=1e9)).asks) == IN_ALL
 
 
 # What it never does
 
-CHUNKS = st.lists(
-    st.builds(
-        ChunkView,
-        st.integers(0, 30),
-        st.sets(st.integers(1, 6), max_size=6).map(lambda holders: tuple(sorted(holders))),
-        st.none() | st.floats(-5, 20),
-        st.booleans(),
-    ),
-    max_size=12,
-    unique_by=lambda chunk: chunk.number,
-).map(lambda chunks: tuple(sorted(chunks, key=lambda chunk: chunk.number)))
+NUMBERS = range(1, 7)
+KEYS = [SegmentKey("v", number) for number in range(5)]
+MASKS = st.integers(0, 2**10 - 1)
+TIMES = st.floats(-5, 20)
 
-SEGMENTS = st.lists(
-    st.builds(
-        SegmentView,
-        key=st.builds(SegmentKey, st.just("v"), st.integers(0, 50)),
-        demanded=st.booleans(),
-        deadline=st.floats(-5, 60),
-        since=st.floats(-20, 0),
-        rank=st.integers(0, 10),
-        origin_after=st.floats(-5, 5),
-        missing_bytes=st.integers(0, 10_000_000),
-        chunks=CHUNKS,
-    ),
-    max_size=6,
-    unique_by=lambda segment: segment.key,
-)
+
+@st.composite
+def segments_of(draw: st.DrawFn) -> list[SegmentView]:
+    found = []
+    for key in draw(st.lists(st.sampled_from(KEYS), unique=True)):
+        missing = draw(MASKS)
+        asked = draw(MASKS) & ~missing
+        found.append(
+            SegmentView(
+                key=key,
+                demanded=draw(st.booleans()),
+                deadline=draw(st.floats(-5, 60) | st.just(inf)),
+                since=draw(st.floats(-20, 0)),
+                chunks=10,
+                missing=missing,
+                asked=asked,
+                missing_bytes=(missing | asked).bit_count() * CHUNK_SIZE,
+                rank=draw(st.integers(0, 10)),
+                loading=draw(MASKS),
+                loading_until=draw(TIMES),
+                fetching=draw(st.booleans()),
+                origin_after=draw(st.floats(-5, 5)),
+                leases=draw(st.lists(st.builds(LeaseView, MASKS, TIMES), max_size=3)),
+            )
+        )
+    return found
+
 
 LINKS = st.lists(
-    st.builds(LinkView, st.integers(1, 6), st.integers(0, PER_LINK), st.floats(-2, 2)),
+    st.builds(
+        LinkView,
+        st.sampled_from(NUMBERS),
+        st.integers(0, 4),
+        st.integers(1, 4),
+        st.floats(1, 1e7) | st.just(250_000.0),
+        st.floats(-2, 2),
+        st.dictionaries(st.sampled_from(KEYS), MASKS),
+    ),
     max_size=6,
     unique_by=lambda link: link.number,
 )
@@ -222,68 +435,96 @@ VIEWS = st.builds(
     started=st.booleans(),
     live=st.booleans(),
     buffer=st.floats(0, 60),
+    target=st.floats(1, 60),
+    floor=st.floats(0, 60),
+    patience=st.floats(0, 1),
+    guided=st.booleans(),
     hopeful_until=st.floats(-5, 5),
-    http=st.builds(Http, st.floats(0, 5), st.floats(1_000, 10_000_000)),
-    segments=SEGMENTS,
+    bitrate=st.floats(1_000, 1e7),
+    goodput=st.floats(0, 1e7),
+    asking_since=st.floats(-5, 0) | st.just(inf),
+    http=st.just(HTTP),
+    segments=segments_of(),
     links=LINKS,
+    salt=st.integers(0, 2**24),
 )
 
 
 @given(VIEWS)
 def test_a_plan_is_made_of_nothing_but_the_view(given_view: View) -> None:
-    before = deepcopy(given_view)
-    assert plan(given_view, NOW) == plan(given_view, NOW)
-    assert given_view == before
+    assert decide(given_view) == decide(given_view)
+
+
+@given(VIEWS, st.randoms(use_true_random=False))
+def test_the_order_of_links_does_not_matter(given_view: View, chance: random.Random) -> None:
+    links = list(given_view.links)
+    chance.shuffle(links)
+    assert decide(replace(given_view, links=links)) == decide(given_view)
 
 
 @given(VIEWS)
 def test_no_chunk_is_asked_for_twice(given_view: View) -> None:
     asked: Counter[tuple[SegmentKey, int]] = Counter()
-    for ask in plan(given_view, NOW).asks:
-        if isinstance(ask, AskPeer):
-            asked[ask.key, ask.chunk] += 1
-        else:
-            asked.update((ask.key, number) for number in ask.chunks.numbers())
+    for ask in decide(given_view).asks:
+        numbers = [ask.chunk] if isinstance(ask, AskPeer) else ask.chunks.numbers()
+        asked.update((ask.key, number) for number in numbers)
     assert set(asked.values()) <= {1}
-    there = {(s.key, c.number) for s in given_view.segments for c in s.chunks}
+    there = {(s.key, n) for s in given_view.segments for n in numbers_in(s.missing | s.asked)}
     assert set(asked) <= there
 
 
 @given(VIEWS)
 def test_peers_are_asked_only_for_what_they_hold_and_have_room_for(given_view: View) -> None:
-    in_flight = {link.number: link.in_flight for link in given_view.links}
-    chunks = {(s.key, c.number): c for s in given_view.segments for c in s.chunks}
-    rested = {link.number for link in given_view.links if link.busy_until <= NOW}
-    total = sum(in_flight.values())
-    for ask in plan(given_view, NOW).asks:
+    links = {link.number: link for link in given_view.links}
+    missing = {s.key: s.missing for s in given_view.segments}
+    in_flight = Counter({link.number: link.in_flight for link in given_view.links})
+    before = in_flight.total()
+    for ask in decide(given_view).asks:
         if isinstance(ask, AskPeer):
-            assert ask.link in chunks[ask.key, ask.chunk].holders
-            assert not chunks[ask.key, ask.chunk].asked
-            assert ask.link in rested
+            assert links[ask.link].held[ask.key] >> ask.chunk & 1
+            assert missing[ask.key] >> ask.chunk & 1, "it was asked of somebody else already"
+            assert links[ask.link].busy_until <= NOW
             in_flight[ask.link] += 1
-            total += 1
-    assert all(open_ <= PER_LINK for open_ in in_flight.values())
-    assert total <= max(IN_ALL, sum(link.in_flight for link in given_view.links))
+    for number, open_ in in_flight.items():
+        assert open_ <= max(links[number].window, links[number].in_flight)
+    assert in_flight.total() <= max(IN_ALL, before)
 
 
 @given(VIEWS)
-def test_the_origin_is_asked_only_for_what_is_demanded_and_may_be_fetched(given_view: View) -> None:
+def test_the_origin_is_asked_only_for_what_is_demanded_or_leased(given_view: View) -> None:
     segments = {s.key: s for s in given_view.segments}
-    for ask in plan(given_view, NOW).asks:
+    for ask in decide(given_view).asks:
         if isinstance(ask, AskOrigin):
-            assert segments[ask.key].demanded
-            assert segments[ask.key].origin_after <= NOW
+            wanted = segments[ask.key]
+            assert wanted.origin_after <= NOW
+            leased = 0
+            for lease in wanted.leases:
+                leased |= lease.chunks if lease.at <= NOW else 0
+            assert wanted.demanded or not run(*ask.chunks) & ~leased
+
+
+@given(VIEWS)
+def test_at_the_latest_start_everything_is_on_its_way_from_the_origin(given_view: View) -> None:
+    asks = decide(given_view).asks
+    for wanted in given_view.segments:
+        due = wanted.demanded and latest_start(wanted, HTTP) <= NOW
+        if due and wanted.origin_after <= NOW:
+            asked = 0
+            for ask in asks:
+                if isinstance(ask, AskOrigin) and ask.key == wanted.key:
+                    asked |= run(*ask.chunks)
+            assert asked == wanted.missing | wanted.asked
 
 
 @given(VIEWS)
 def test_whoever_waits_wakes(given_view: View) -> None:
-    """What is demanded and asked of nobody is thought about again, in the future."""
-    decision = plan(given_view, NOW)
-    assert decision.wake_at is None or decision.wake_at > NOW
-    asked = {ask.key for ask in decision.asks}
-    left = [s for s in given_view.segments if s.demanded and s.chunks and s.key not in asked]
-    if left:
-        assert decision.wake_at is not None
-        assert decision.wake_at <= max(latest_start(s, given_view.http) for s in left) or (
-            decision.wake_at <= max(s.origin_after for s in left)
-        )
+    """What is demanded and not on its way from the origin is thought about again, in time."""
+    decision = decide(given_view)
+    assert decision.wake_at is None or NOW < decision.wake_at < inf
+    asked = {ask.key for ask in decision.asks if isinstance(ask, AskOrigin)}
+    for wanted in given_view.segments:
+        left = wanted.missing | wanted.asked
+        if wanted.demanded and left and wanted.key not in asked and wanted.deadline < inf:
+            due = max(latest_start(wanted, HTTP), wanted.origin_after)
+            assert decision.wake_at is not None
+            assert decision.wake_at <= due

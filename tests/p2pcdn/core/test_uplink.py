@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -17,11 +18,13 @@ from p2pcdn.core.uplink import (
     MOST_BUFFERED,
     MOST_RATE,
     MOST_WAIT,
+    OVERBOOKED,
     PATIENCE,
     SPARE_PATIENCE,
     STUCK,
     Uplink,
 )
+from p2pcdn.model import CHUNK_SIZE
 
 NOW = 0.0
 FRAME = 16_384
@@ -241,8 +244,17 @@ def test_who_would_wait_too_long_is_told_how_long() -> None:
     uplink = Uplink()
     enough = int(PATIENCE * FIRST_RATE)
     assert uplink.busy(enough, False, NOW) is None
-    assert uplink.busy(2 * enough, False, NOW) == pytest.approx(2 * PATIENCE, rel=0.01)
+    assert uplink.busy(3 * enough, False, NOW) == pytest.approx(2.5 * PATIENCE, rel=0.01)
     assert uplink.busy(100 * enough, False, NOW) == MOST_WAIT
+
+
+def test_those_who_are_refused_come_back_one_after_the_other() -> None:
+    uplink = Uplink()
+    queued = int(2 * PATIENCE * FIRST_RATE)
+    turns = [uplink.busy(queued, False, NOW + 0.01 * n) for n in range(4)]
+    at = [NOW + 0.01 * n + (turn or 0.0) for n, turn in enumerate(turns)]
+    apart = OVERBOOKED * CHUNK_SIZE / FIRST_RATE
+    assert [b - a for a, b in pairwise(at)] == pytest.approx([apart] * 3)
 
 
 def test_what_is_in_the_buffers_counts_as_well_and_goes_by_itself() -> None:
