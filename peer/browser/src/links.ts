@@ -57,11 +57,7 @@ export class Links {
         sent.add(link);
       }
     }
-    for (const link of sent) {
-      // The channel only tells when it falls below its mark: of what never rose above it, we tell.
-      const buffered = link.room();
-      if (buffered !== undefined) this._tell({ type: "LinkDrained", link: link.number, buffered });
-    }
+    for (const link of sent) link.flush();
   }
 
   /** Ends all of them at once: the page goes. */

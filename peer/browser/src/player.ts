@@ -19,6 +19,8 @@ export interface Whereabouts {
   readonly last: number;
   readonly buffer: number;
   readonly live: boolean;
+  /** Seconds of media that the player wants to have in its buffer, if it says so. */
+  readonly target: number | undefined;
 }
 
 export interface Player {

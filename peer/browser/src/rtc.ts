@@ -15,9 +15,6 @@ import { decodeFrame, encodeFrame, type Frame } from "./wire/chunk";
 import { decodeLink, encode } from "./wire/codec";
 import type { LinkMessage } from "./wire/link";
 
-/** Half of what the core keeps in the channel's buffer at most. */
-export const LOW_WATER = 65_536;
-
 /** Milliseconds that a description waits for candidates to go with it: the host's come at once. */
 const GATHER = 50;
 
@@ -107,10 +104,11 @@ export class RtcLink {
     });
   }
 
-  /** Bytes waiting to be sent, if they are few enough for more; otherwise an event will tell. */
-  room(): number | undefined {
-    const { bufferedAmount } = this._data;
-    return bufferedAmount <= LOW_WATER ? bufferedAmount : undefined;
+  /** Some frames have been sent: tells when half of what is now in the buffer has gone. */
+  flush(): void {
+    const { _data: data } = this;
+    if (data.bufferedAmount === 0) this._drained();
+    else data.bufferedAmountLowThreshold = Math.floor(data.bufferedAmount / 2);
   }
 
   /** Ends the link without a word to the core; what was sent has a moment to leave. */
@@ -177,10 +175,14 @@ export class RtcLink {
         return { type: "LinkSends", link, frame: decodeFrame(bytes) };
       });
     };
-    data.bufferedAmountLowThreshold = LOW_WATER;
     data.onbufferedamountlow = () => {
-      this._tell({ type: "LinkDrained", link, buffered: data.bufferedAmount });
+      this._drained();
     };
+  }
+
+  private _drained(): void {
+    const { bufferedAmount: buffered } = this._data;
+    if (!this._over) this._tell({ type: "LinkDrained", link: this.number, buffered });
   }
 
   /** Both channels are open: which, in Firefox, the other end may have made use of already. */

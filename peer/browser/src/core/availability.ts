@@ -7,6 +7,7 @@
 
 import { segmentId, spansOf, type SegmentKey, type Span } from "../model";
 import type { Holding } from "../wire/link";
+import { maskOfSpans, type Mask } from "./bits";
 
 /** Segments remembered a link: four hours of 2 s segments. */
 const MOST_SEGMENTS = 8_192;
@@ -20,15 +21,14 @@ const MOST_SPANS = 128;
 /** How long somebody's `loading` is believed; by then it has become a `have`, or it failed. */
 export const LOADING_LASTS = 6;
 
+/** Masks of chunks by segment. */
+export type Held = ReadonlyMap<string, Mask>;
+
+const NOTHING: Held = new Map();
+
 /** The bit mask of these chunk numbers. */
-export function maskOf(spans: Iterable<Span>): bigint {
-  let mask = 0n;
-  for (const span of spans) {
-    const first = Math.max(span[0], 0);
-    const last = Math.min(span[1], MOST_CHUNKS - 1);
-    if (first <= last) mask |= ((1n << BigInt(last - first + 1)) - 1n) << BigInt(first);
-  }
-  return mask;
+export function maskOf(spans: Iterable<Span>): Mask {
+  return maskOfSpans(spans, MOST_CHUNKS);
 }
 
 /** The announcement of these chunks. */
@@ -36,18 +36,19 @@ export function holdingOf({ rendition, sequence }: SegmentKey, chunks: Iterable<
   return { rendition, sequence, chunks: spansOf(chunks).slice(0, MOST_SPANS) };
 }
 
-interface Load {
-  readonly mask: bigint;
+/** What is being loaded, and until when that is to be believed. */
+export interface Load {
+  readonly mask: Mask;
   readonly until: number;
 }
 
 /** What each link has announced. */
 export class Availability {
-  private readonly _held = new Map<number, Map<string, bigint>>();
+  private readonly _held = new Map<number, Map<string, Mask>>();
   private readonly _loading = new Map<number, Map<string, Load>>();
 
   have(link: number, holdings: readonly Holding[]): void {
-    const held = this._held.get(link) ?? new Map<string, bigint>();
+    const held = this._held.get(link) ?? new Map<string, Mask>();
     this._held.set(link, held);
     for (const holding of holdings) {
       const id = segmentId(holding);
@@ -94,23 +95,29 @@ export class Availability {
     this._loading.delete(link);
   }
 
-  /** The links that hold this chunk, in the order in which they came up. */
-  holders(segment: SegmentKey, chunk: number): number[] {
-    const id = segmentId(segment);
-    const bit = 1n << BigInt(chunk);
-    return [...this._held].flatMap(([link, held]) => ((held.get(id) ?? 0n) & bit ? [link] : []));
+  /** What a link holds; it goes on to tell the truth as announcements come. */
+  held(link: number): Held {
+    return this._held.get(link) ?? NOTHING;
   }
 
-  /** Until when somebody's `loading` of this chunk is to be believed, if anybody's. */
-  loadedUntil(segment: SegmentKey, chunk: number, now: number): number | null {
+  /** Whether any link holds any chunk of a segment. */
+  offers(segment: SegmentKey): boolean {
     const id = segmentId(segment);
-    const bit = 1n << BigInt(chunk);
-    let latest: number | null = null;
+    return [...this._held.values()].some((held) => held.has(id));
+  }
+
+  /** Which chunks of a segment somebody is loading, and until when that is to be believed. */
+  loading(segment: SegmentKey, now: number): Load {
+    const id = segmentId(segment);
+    let mask = 0n;
+    let until = 0;
     for (const loading of this._loading.values()) {
-      const { mask, until } = loading.get(id) ?? { mask: 0n, until: 0 };
-      if (mask & bit && until > now) latest = Math.max(until, latest ?? until);
+      const theirs = loading.get(id);
+      if (!theirs || theirs.until <= now) continue;
+      mask |= theirs.mask;
+      until = Math.max(until, theirs.until);
     }
-    return latest;
+    return { mask, until };
   }
 
   /** What the link has, or has given up, it is no longer loading. */

@@ -5,41 +5,30 @@
  *         '----- no hello in 5 s, wrong content ------^
  *
  * What comes in is a want's frames, in any order; a whole chunk leaves as `ChunkCame`, still
- * unproved. What goes out is paced by the data channel: at most `HIGH_WATER` bytes are buffered
- * there, so that a `cancel` still finds something to drop, and control messages never wait behind
- * media.
+ * unproved. What goes out waits here until its owner, who knows how fast all links together can
+ * send, takes it frame by frame (`nextFrame`); so a `cancel` still finds something to drop.
  */
 
 import { RemoteError, type ErrorCode, type SourceReason } from "../errors";
-import {
-  PROTOCOL,
-  chunkId,
-  segmentId,
-  type Bytes,
-  type ChunkKey,
-  type SegmentKey,
-} from "../model";
+import { PROTOCOL, chunkId, joined, type Bytes, type ChunkKey } from "../model";
 import { framesOf, type Frame } from "../wire/chunk";
 import type { Gone, Have, Hello, LinkMessage, Loading, Want } from "../wire/link";
-import { holdingOf } from "./availability";
-import { earliest } from "./manifest";
+import type { Records } from "../wire/manifest";
 import type { LinkReason, Outgoing } from "./ports";
 
 const HELLO_TIMEOUT = 5;
-/** Bytes in the data channel's buffer above which nothing is added. */
-const HIGH_WATER = 131_072;
-/** Bytes of media promised to the other end above which the answer is `busy`. */
-const QUEUE = 524_288;
-const BUSY_WAIT = 0.3;
 /** Wants that the other end may have open with us; ours are far fewer. */
 const MOST_WANTS = 16;
-/** Announcements are gathered for so long: ten a second at most. */
-const ANNOUNCE_EVERY = 0.1;
-/** Holdings a message: however ragged they are, it stays below the limit of a control message. */
-const HOLDINGS = 32;
+const FIRST_WINDOW = 2;
+const MOST_IN_FLIGHT = 4;
+/** Bytes a second that a link is taken to bring before it has brought anything. */
+const FIRST_RATE = 250_000;
+const SMOOTHING = 0.25;
 const LEAST_PATIENCE = 0.4;
 /** No byte for so long, whatever was usual, and a want has failed. */
 const MOST_PATIENCE = 2;
+/** Nor may a want take longer, however steadily it drips. */
+const LONGEST = 4;
 /**
  * So often in a row wants may fail without a word in between. ICE needs half a minute to notice that
  * the other end is gone; whoever is only slow says something now and then.
@@ -60,6 +49,12 @@ export interface Announced {
   readonly message: Announcement;
 }
 
+/** The other end passes on what has just come out, or what it was told of it. */
+export interface Told {
+  readonly type: "Told";
+  readonly records: Records;
+}
+
 /** Every byte of a chunk that we wanted. */
 export interface ChunkCame {
   readonly type: "ChunkCame";
@@ -74,11 +69,12 @@ export interface WantFailed {
   readonly reason: SourceReason;
 }
 
-/** The other end wants a chunk: answer with `Link.supply` or `Link.lack`. */
+/** The other end wants a chunk: answer with `Link.supply`, `Link.refuse` or `Link.lack`. */
 export interface Wanted {
   readonly type: "Wanted";
   readonly want: number;
   readonly key: ChunkKey;
+  readonly spare: boolean;
 }
 
 /** The link is over; nothing more is sent. */
@@ -87,33 +83,36 @@ export interface Ended {
   readonly reason: LinkReason;
 }
 
-export type LinkEvent = Greeted | Announced | ChunkCame | WantFailed | Wanted | Ended;
+export type LinkEvent = Greeted | Announced | Told | ChunkCame | WantFailed | Wanted | Ended;
 
 /** A chunk that we asked for. */
 interface OwnWant {
   readonly key: ChunkKey;
-  readonly data: Bytes;
-  readonly since: number;
+  readonly length: number;
+  since: number;
   /**
    * When we asked, or when the last frame came of it or of what we asked for before it: the other
    * end sends one chunk after the other.
    */
   heard: number;
   received: number;
-  readonly offsets: Set<number>;
+  /** By their offsets. */
+  readonly frames: Map<number, Bytes>;
 }
 
 /** A chunk that the other end asked for. */
 interface Upload {
   readonly want: number;
   left: number;
-  readonly frames: Iterator<Frame>;
+  readonly frames: Iterator<Frame, undefined>;
 }
 
-/** Some chunks of some segments. */
-export type Chunks = Iterable<readonly [SegmentKey, readonly number[]]>;
-
-/** The core's half of one link. `number` is how the node calls it. */
+/**
+ * The core's half of one link.
+ *
+ * `number` is how the node calls it; what it has to say goes into `messages`, if somebody collects
+ * it there.
+ */
 export class Link {
   state: "greeting" | "up" | "over" = "greeting";
   peer = "";
@@ -124,30 +123,39 @@ export class Link {
   uploads = true;
   busyUntil = 0;
   received = 0;
-  /** Bytes of whole chunks handed to the data channel. */
+  /** Bytes of chunks handed to the data channel. */
   sent = 0;
+  /** Bytes that we have promised to the other end and not sent. */
+  owed = 0;
   /** Bytes received that were no longer wanted. */
   wasted = 0;
+  /** Bytes a second that the other end brings us when we ask. */
+  rate = FIRST_RATE;
+  /** Wants that may be open: more with each chunk that comes, one after a `busy`. */
+  window = FIRST_WINDOW;
+  /** When to look at the clock, at the latest; infinity if there is no need. */
+  alarm: number;
   private readonly _own = new Map<number, OwnWant>();
   /** Wants that we gave up, and the bytes that may still come for them. */
   private readonly _over = new Map<number, number>();
   private _nextWant = 0;
+  private _response = LEAST_PATIENCE / 3;
+  /** When the last chunk was complete. */
+  private _arrivedAt: number;
   /** How often in a row wants failed without a word from the other end. */
   private _silences = 0;
-  private _response = LEAST_PATIENCE / 3;
-  private _queue: Upload[] = [];
-  private _buffered = 0;
-  private _announcedAt = -ANNOUNCE_EVERY;
-  private readonly _news = new Map<Announcement["type"], Map<string, [SegmentKey, Set<number>]>>();
-  private _messages: Outgoing[] = [];
+  private _uploads: Upload[] = [];
   private _events: LinkEvent[] = [];
 
   constructor(
     readonly number: number,
     private readonly _hello: Hello,
     private readonly _opened: number,
+    private readonly _messages: Outgoing[] = [],
   ) {
-    this._tell(_hello);
+    this.alarm = _opened + HELLO_TIMEOUT;
+    this._arrivedAt = _opened;
+    this.tell(_hello);
   }
 
   // What we want
@@ -158,12 +166,13 @@ export class Link {
   }
 
   /** Ask for a chunk of `length` bytes. */
-  want(key: ChunkKey, length: number, now: number): void {
+  want(key: ChunkKey, length: number, spare: boolean, now: number): void {
     const want = this._nextWant++;
-    const data = new Uint8Array(length);
-    this._own.set(want, { key, data, since: now, heard: now, received: 0, offsets: new Set() });
+    const frames = new Map<number, Bytes>();
+    this._own.set(want, { key, length, since: now, heard: now, received: 0, frames });
+    this.alarm = Math.min(this.alarm, now + this._patience());
     const { rendition, sequence, chunk } = key;
-    this._tell({ type: "want", want, rendition, sequence, chunk });
+    this.tell({ type: "want", want, rendition, sequence, chunk, spare });
   }
 
   /** We no longer want the chunk. */
@@ -171,40 +180,44 @@ export class Link {
     for (const [number, want] of this._own) {
       if (chunkId(want.key) !== chunkId(key)) continue;
       this._giveUp(number, want);
-      this._tell({ type: "cancel", want: number });
+      this.tell({ type: "cancel", want: number });
     }
   }
 
   // What they want
 
-  /** Send a chunk that `Wanted` asked for, when its turn comes; or say that we are busy. */
+  /** Send a chunk that `Wanted` asked for, when its turn comes. */
   supply(want: number, chunk: Bytes): void {
-    if (this._promised() > QUEUE) {
-      this._tell({ type: "busy", want, wait: BUSY_WAIT });
-      return;
-    }
-    this._queue.push({ want, left: chunk.length, frames: framesOf(want, chunk) });
-    this._pump();
+    this._uploads.push({ want, left: chunk.length, frames: framesOf(want, chunk) });
+    this.owed += chunk.length;
+  }
+
+  /** Say that we are busy for so many seconds. */
+  refuse(want: number, wait: number): void {
+    this.tell({ type: "busy", want, wait: Math.floor(wait * 1_000 + 0.5) / 1_000 });
   }
 
   /** Say that we don't have (or don't give) what `Wanted` asked for. */
   lack(want: number): void {
-    this._tell({ type: "missing", want });
+    this.tell({ type: "missing", want });
   }
 
-  /** Tell the other end, soon. What is gone is no longer announced as held or loading. */
-  announce(kind: Announcement["type"], holdings: Chunks, now: number): void {
-    const news = this._news.get(kind) ?? new Map<string, [SegmentKey, Set<number>]>();
-    for (const [segment, chunks] of holdings) {
-      const id = segmentId(segment);
-      this._news.set(kind, news);
-      news.set(id, [segment, new Set([...(news.get(id)?.[1] ?? []), ...chunks])]);
-      if (kind !== "gone") continue;
-      for (const other of ["have", "loading"] as const) {
-        for (const chunk of chunks) this._news.get(other)?.get(id)?.[1].delete(chunk);
-      }
-    }
-    this._tellNews(now);
+  /** The next frame that we owe; none if there is none. */
+  nextFrame(): Frame | undefined {
+    const upload = this._uploads[0];
+    const frame = upload?.frames.next().value;
+    if (!upload || !frame) return undefined;
+    const size = frame.payload.length;
+    upload.left -= size;
+    this.sent += size;
+    this.owed -= size;
+    if (!upload.left) this._uploads.shift();
+    return frame;
+  }
+
+  /** Say something to the other end. */
+  tell(message: LinkMessage): void {
+    this._messages.push({ type: "TellLink", link: this.number, message });
   }
 
   // The five verbs
@@ -222,16 +235,10 @@ export class Link {
     }
   }
 
-  /** So many bytes are left in the data channel's buffer. */
-  drained(buffered: number): void {
-    this._buffered = buffered;
-    this._pump();
-  }
-
   /** End the link, saying why. */
   end(reason: LinkReason, code: ErrorCode | null = null, detail = ""): void {
     if (this.state === "over") return;
-    this._tell({ type: "bye", code, detail });
+    this.tell({ type: "bye", code, detail });
     this._finish(reason);
   }
 
@@ -241,12 +248,7 @@ export class Link {
   }
 
   timerAt(): number | null {
-    if (this.state === "over") return null;
-    const patience = this._patience();
-    const times = Array.from(this._own.values(), (want) => want.heard + patience);
-    if (this.state === "greeting") times.push(this._opened + HELLO_TIMEOUT);
-    else if (this._news.size) times.push(this._announcedAt + ANNOUNCE_EVERY);
-    return earliest(times);
+    return this.alarm === Infinity ? null : this.alarm;
   }
 
   onTimer(now: number): void {
@@ -254,23 +256,30 @@ export class Link {
       this.end("timeout", "timeout");
       return;
     }
-    this._tellNews(now);
-    const patience = this._patience();
-    const late = [...this._own].filter(([, want]) => want.heard + patience <= now);
-    if (!late.length) return;
-    // Slower than ever, or gone: a patience that only followed successes would never learn.
-    this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
-    for (const [number] of late) {
-      this._tell({ type: "cancel", want: number });
-      this._fail(number, "timeout");
+    const late = this.late(now);
+    if (late.length) this._complain(late);
+    this._rearm();
+  }
+
+  /** Give what is late another while. */
+  bearWith(now: number): void {
+    for (const number of this.late(now)) {
+      const want = this._own.get(number);
+      if (want) want.since = want.heard = now;
     }
-    if (++this._silences >= MOST_SILENCES) this.end("timeout", "timeout");
+    this._rearm();
+  }
+
+  /** The wants of which nothing, or not enough, has come for too long. */
+  late(now: number): number[] {
+    const patience = this._patience();
+    return [...this._own].flatMap(([number, want]) =>
+      givesUpAt(want, patience) <= now ? [number] : [],
+    );
   }
 
   takeMessages(): Outgoing[] {
-    const messages = this._messages;
-    this._messages = [];
-    return messages;
+    return this._messages.splice(0);
   }
 
   takeEvents(): LinkEvent[] {
@@ -288,6 +297,7 @@ export class Link {
     }
     if (message.type === "hello") {
       this._greet(message);
+      this._rearm();
       return;
     }
     if (this.state === "greeting") throw new RemoteError("unexpected", "something before hello");
@@ -297,14 +307,19 @@ export class Link {
       case "loading":
         this._events.push({ type: "Announced", message });
         break;
+      case "records":
+        this._events.push({ type: "Told", records: message });
+        break;
       case "want":
         this._takeWant(message);
         break;
       case "cancel":
-        this._queue = this._queue.filter(({ want }) => want !== message.want);
+        this._uploads = this._uploads.filter(({ want }) => want !== message.want);
+        this.owed = this._uploads.reduce((sum, { left }) => sum + left, 0);
         break;
       case "busy":
         this.busyUntil = now + Math.min(message.wait, MOST_PATIENCE);
+        this.window = 1;
         this._fail(message.want, "busy");
         break;
       case "missing":
@@ -327,14 +342,14 @@ export class Link {
     this._events.push({ type: "Greeted", hello });
   }
 
-  private _takeWant({ want, rendition, sequence, chunk }: Want): void {
-    if (this._queue.length >= MOST_WANTS) {
+  private _takeWant({ want, rendition, sequence, chunk, spare }: Want): void {
+    if (this._uploads.length >= MOST_WANTS) {
       throw new RemoteError("too_many", `more than ${MOST_WANTS} wants at once`);
     }
-    if (this._queue.some((upload) => upload.want === want)) {
+    if (this._uploads.some((upload) => upload.want === want)) {
       throw new RemoteError("unexpected", `want ${want} twice`);
     }
-    this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk } });
+    this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk }, spare });
   }
 
   private _takeFrame(frame: Frame, now: number): void {
@@ -343,23 +358,27 @@ export class Link {
       this._takeLate(frame);
       return;
     }
-    const { key, data, offsets } = want;
+    const { length, frames } = want;
     const { offset, payload } = frame;
-    if (offset + payload.length > data.length || offsets.has(offset)) {
+    want.received += payload.length;
+    if (offset + payload.length > length || frames.has(offset) || want.received > length) {
       throw new RemoteError("bad_frame", `offset ${offset} of want ${frame.want}`);
     }
-    offsets.add(offset);
-    want.received += payload.length;
-    if (want.received > data.length) {
-      throw new RemoteError("bad_frame", `more than the chunk of want ${frame.want}`);
-    }
-    data.set(payload, offset);
+    frames.set(offset, payload);
     for (const [number, waiting] of this._own) if (number >= frame.want) waiting.heard = now;
-    if (want.received === data.length) {
-      this._own.delete(frame.want);
-      this._response += (now - want.since - this._response) / 4;
-      this._events.push({ type: "ChunkCame", key, data });
-    }
+    if (want.received === length) this._complete(frame.want, want, now);
+  }
+
+  private _complete(number: number, { key, length, since, frames }: OwnWant, now: number): void {
+    const data = whole(frames);
+    if (!data) throw new RemoteError("bad_frame", `holes in the chunk of want ${number}`);
+    this._own.delete(number);
+    this._response += (now - since - this._response) / 4;
+    const took = Math.max(now - Math.max(since, this._arrivedAt), 0.001);
+    this.rate += SMOOTHING * (length / took - this.rate);
+    this._arrivedAt = now;
+    this.window = Math.min(this.window + 1, MOST_IN_FLIGHT);
+    this._events.push({ type: "ChunkCame", key, data });
   }
 
   /** A frame of a want that we gave up may still come, as far as its chunk goes. */
@@ -375,10 +394,10 @@ export class Link {
     return Math.min(Math.max(3 * this._response, LEAST_PATIENCE), MOST_PATIENCE);
   }
 
-  private _giveUp(number: number, { data, received }: OwnWant): void {
+  private _giveUp(number: number, { length, received }: OwnWant): void {
     this._own.delete(number);
     this.wasted += received;
-    this._over.set(number, data.length - received);
+    this._over.set(number, length - received);
     for (const oldest of this._over.keys()) {
       if (this._over.size <= 4 * MOST_WANTS) break;
       this._over.delete(oldest);
@@ -394,49 +413,49 @@ export class Link {
 
   // Outgoing
 
-  private _tell(message: LinkMessage): void {
-    this._messages.push({ type: "TellLink", link: this.number, message });
-  }
-
-  private _promised(): number {
-    return this._queue.reduce((sum, { left }) => sum + left, this._buffered);
-  }
-
-  private _pump(): void {
-    for (;;) {
-      const upload = this._queue[0];
-      if (!upload || this._buffered >= HIGH_WATER || this.state === "over") return;
-      const next = upload.frames.next();
-      if (!next.done) {
-        const size = next.value.payload.length;
-        this._messages.push({ type: "SendFrame", link: this.number, frame: next.value });
-        this._buffered += size;
-        this.sent += size;
-        upload.left -= size;
-      }
-      if (next.done || !upload.left) this._queue.shift();
+  /**
+   * Give up what is late. Slower than ever, or gone: a patience that only followed successes would
+   * never learn.
+   */
+  private _complain(late: readonly number[]): void {
+    this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
+    this.rate /= 2;
+    for (const number of late) {
+      this.tell({ type: "cancel", want: number });
+      this._fail(number, "timeout");
     }
+    if (++this._silences >= MOST_SILENCES) this.end("timeout", "timeout");
   }
 
-  private _tellNews(now: number): void {
-    if (this.state !== "up" || !this._news.size) return;
-    if (now < this._announcedAt + ANNOUNCE_EVERY) return;
-    this._announcedAt = now;
-    // What is gone first: a segment that was dropped and came back is held.
-    for (const type of ["gone", "loading", "have"] as const) {
-      const news = [...(this._news.get(type)?.values() ?? [])].filter(([, chunks]) => chunks.size);
-      this._news.delete(type);
-      for (let at = 0; at < news.length; at += HOLDINGS) {
-        const some = news.slice(at, at + HOLDINGS);
-        this._tell({ type, holdings: some.map(([segment, chunks]) => holdingOf(segment, chunks)) });
-      }
-    }
+  private _rearm(): void {
+    const patience = this._patience();
+    this.alarm =
+      this.state === "greeting"
+        ? this._opened + HELLO_TIMEOUT
+        : Math.min(...Array.from(this._own.values(), (want) => givesUpAt(want, patience)));
   }
 
   private _finish(reason: LinkReason): void {
     this.state = "over";
-    this._queue = [];
+    this.alarm = Infinity;
+    this._uploads = [];
+    this.owed = 0;
     for (const number of this._own.keys()) this._fail(number, "closed");
     this._events.push({ type: "Ended", reason });
   }
+}
+
+function givesUpAt({ heard, since }: OwnWant, patience: number): number {
+  return Math.min(heard + patience, since + LONGEST);
+}
+
+/** The frames one after the other; null if one does not begin where the one before it ends. */
+function whole(frames: ReadonlyMap<number, Bytes>): Bytes | null {
+  const sorted = [...frames].sort(([a], [b]) => a - b);
+  let end = 0;
+  for (const [offset, payload] of sorted) {
+    if (offset !== end) return null;
+    end += payload.length;
+  }
+  return joined(sorted.map(([, payload]) => payload));
 }

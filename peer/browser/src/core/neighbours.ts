@@ -1,18 +1,28 @@
 /**
  * The links that are open, what they announced, and what they are asked for.
  *
- * Each link is a machine of its own; this one feeds them, gathers what they say, and knows whom a
- * chunk may be asked of.
+ * Each link is a machine of its own; this one feeds them, gathers what they say, knows whom a chunk
+ * may be asked of, and shares our uplink among those who ask us: one frame a link, in turn. What we
+ * announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
  */
 
 import type { ErrorCode } from "../errors";
-import type { Bytes, ChunkKey, SegmentKey } from "../model";
+import {
+  CHUNK_SIZE,
+  chunkId,
+  segmentId,
+  type Bytes,
+  type ChunkKey,
+  type SegmentKey,
+} from "../model";
 import type { Hello } from "../wire/link";
-import { Availability } from "./availability";
-import { Link, type Announcement, type Chunks, type LinkEvent } from "./link";
-import { earliest } from "./manifest";
+import type { Records } from "../wire/manifest";
+import { Availability, holdingOf, type Load } from "./availability";
+import { Goodput } from "./goodput";
+import { Link, type Announcement, type LinkEvent } from "./link";
 import type { LinkReason, LinkSays, LinkSends, Outgoing } from "./ports";
 import type { LinkView } from "./scheduler";
+import { Uplink } from "./uplink";
 
 /** Seconds for which a link that let a want time out is not asked for anything. */
 const REST = 2;
@@ -21,6 +31,14 @@ const REST = 2;
  * way before it, which takes 0.3 s around the world.
  */
 const FIRST_WORDS = 0.5;
+/** Announcements are gathered for so long: ten a second at most. */
+const ANNOUNCE_EVERY = 0.1;
+/** Holdings a message: however ragged they are, it stays below the limit of a control message. */
+const HOLDINGS = 32;
+/** The share of what peers bring that may be asked for a second time, elsewhere. */
+const DUPLICATES = 0.05;
+/** Bytes that may be asked for twice before anything has come. */
+const FIRST_DUPLICATES = 524_288;
 
 /** A link has been greeted by its other end. */
 export interface Up {
@@ -60,21 +78,48 @@ export interface Asked {
   readonly link: number;
   readonly want: number;
   readonly key: ChunkKey;
+  readonly spare: boolean;
 }
 
-export type NeighbourEvent = Up | Down | Delivered | Undelivered | Asked;
+/** A link passes records on. */
+export interface Heard {
+  readonly type: "Heard";
+  readonly link: number;
+  readonly records: Records;
+}
+
+export type NeighbourEvent = Up | Down | Delivered | Undelivered | Asked | Heard;
+
+type Kind = Announcement["type"];
+
+/** Some chunks of some segments. */
+export type Chunks = Iterable<readonly [SegmentKey, Iterable<number>]>;
 
 /** All open links of a node. */
 export class Neighbours {
+  readonly uplink = new Uplink();
+  readonly goodput = new Goodput();
   private readonly _links = new Map<number, Link>();
   private readonly _availability = new Availability();
   private readonly _restUntil = new Map<number, number>();
   /** Links that have announced nothing yet. */
   private readonly _quietUntil = new Map<number, number>();
-  private _messages: Outgoing[] = [];
+  /** The link that each chunk is asked of. */
+  private readonly _asked = new Map<string, number>();
+  /** Bytes that may still be asked for a second time. */
+  private _duplicates = FIRST_DUPLICATES;
+  private _news = new Map<Kind, Map<string, readonly [SegmentKey, Set<number>]>>();
+  private _announcedAt = -ANNOUNCE_EVERY;
+  /** When a link has to look at the clock, or earlier. */
+  private _alarm = Infinity;
+  /** The link that was the last to send a frame. */
+  private _turn = 0;
+  private _pumpAt = Infinity;
+  /** Bytes of chunks that went out over links. */
+  sent = 0;
+  private readonly _messages: Outgoing[] = [];
   private _events: NeighbourEvent[] = [];
   private _wastedBefore = 0;
-  private _sentBefore = 0;
 
   // What is known
 
@@ -94,12 +139,20 @@ export class Neighbours {
   }
 
   /** The links that may be asked for something. */
-  views(): LinkView[] {
-    return this.up().map(({ number, inFlight, busyUntil }) => ({
-      number,
-      inFlight,
-      busyUntil: Math.max(busyUntil, this._restUntil.get(number) ?? 0),
-    }));
+  views(now: number): LinkView[] {
+    const quiet = this.quiet(now);
+    return this.up().flatMap(({ number, inFlight, window, rate, busyUntil }) =>
+      quiet.has(number)
+        ? []
+        : {
+            number,
+            inFlight,
+            window,
+            rate,
+            busyUntil: Math.max(busyUntil, this._restUntil.get(number) ?? 0),
+            held: this._availability.held(number),
+          },
+    );
   }
 
   /**
@@ -109,14 +162,14 @@ export class Neighbours {
     return new Map([...this._quietUntil].filter(([, until]) => until > now));
   }
 
-  /** Which of these links hold the chunk. */
-  holders(segment: SegmentKey, chunk: number, among: readonly number[]): number[] {
-    const held = this._availability.holders(segment, chunk);
-    return among.filter((number) => held.includes(number));
+  /** Whether a neighbour holds any of a segment. */
+  offers(segment: SegmentKey): boolean {
+    return this._availability.offers(segment);
   }
 
-  loadedUntil(segment: SegmentKey, chunk: number, now: number): number | null {
-    return this._availability.loadedUntil(segment, chunk, now);
+  /** Which chunks of a segment a neighbour is loading, and until when that is believed. */
+  loading(segment: SegmentKey, now: number): Load {
+    return this._availability.loading(segment, now);
   }
 
   /** Bytes that came over links after they were no longer wanted. */
@@ -124,36 +177,67 @@ export class Neighbours {
     return [...this._links.values()].reduce((sum, link) => sum + link.wasted, this._wastedBefore);
   }
 
-  /** Bytes of chunks that went out over links. */
-  get sent(): number {
-    return [...this._links.values()].reduce((sum, link) => sum + link.sent, this._sentBefore);
-  }
-
   // What is asked and said
 
-  want(number: number, key: ChunkKey, length: number, now: number): void {
-    this._links.get(number)?.want(key, length, now);
+  want(number: number, key: ChunkKey, length: number, spare: boolean, now: number): void {
+    const link = this._links.get(number);
+    if (!link) return;
+    link.want(key, length, spare, now);
+    this._asked.set(chunkId(key), number);
+    this._alarm = Math.min(this._alarm, link.alarm);
+    this.goodput.asking(now);
   }
 
   /** Nobody need send this chunk any more. */
   cancel(key: ChunkKey): void {
-    for (const link of this._links.values()) link.cancel(key);
+    this._links.get(this._asked.get(chunkId(key)) ?? -1)?.cancel(key);
+    this._settled(key);
   }
 
-  /** Give a link what it wants, or say that we can't. */
-  answer({ link, want }: Asked, chunk: Bytes | undefined): void {
-    if (chunk) this._links.get(link)?.supply(want, chunk);
-    else this._links.get(link)?.lack(want);
+  /** Give a link what it wants, or say that we can't, or not now. */
+  answer({ link: number, want, spare }: Asked, chunk: Bytes | undefined, now: number): void {
+    const link = this._links.get(number);
+    if (!link || link.state === "over") return;
+    const wait = chunk && this.uplink.busy(this._owed(), spare, now);
+    if (!chunk) {
+      link.lack(want);
+    } else if (typeof wait === "number") {
+      link.refuse(want, wait);
+    } else {
+      link.supply(want, chunk);
+      this._pump(now);
+    }
   }
 
-  /** Tell every link. */
-  announce(kind: Announcement["type"], holdings: Chunks, now: number): void {
-    for (const link of this.up()) link.announce(kind, holdings, now);
+  /** Tell every link, soon. What is gone is no longer announced as held or loading. */
+  announce(kind: Kind, holdings: Chunks, now: number): void {
+    for (const [segment, chunks] of holdings) {
+      const id = segmentId(segment);
+      const news = this._news.get(kind) ?? new Map<string, readonly [SegmentKey, Set<number>]>();
+      const [, told] = news.get(id) ?? [segment, new Set<number>()];
+      this._news.set(kind, news.set(id, [segment, told]));
+      for (const chunk of chunks) {
+        told.add(chunk);
+        if (kind !== "gone") continue;
+        for (const other of ["have", "loading"] as const) {
+          this._news.get(other)?.get(id)?.[1].delete(chunk);
+        }
+      }
+    }
+    // That somebody loads something is news to act upon at once.
+    if (kind === "loading" || now >= this._announcedAt + ANNOUNCE_EVERY) this._tellNews(now);
   }
 
   /** Tell one link, which is new, all that we hold. */
-  introduce(number: number, holdings: Chunks, now: number): void {
-    this._links.get(number)?.announce("have", holdings, now);
+  introduce(number: number, holdings: Chunks): void {
+    for (const message of said("have", holdings)) this._links.get(number)?.tell(message);
+  }
+
+  /** Tell records to every link but the one that told us. */
+  passOn(records: Records, but: number | null): void {
+    for (const link of this.up()) {
+      if (link.number !== but) link.tell(records);
+    }
   }
 
   /** A chunk that this link delivered was verified. */
@@ -166,7 +250,9 @@ export class Neighbours {
 
   /** Both channels of a link are open. */
   opened(number: number, hello: Hello, now: number): void {
-    this._links.set(number, new Link(number, hello, now));
+    const link = new Link(number, hello, now, this._messages);
+    this._links.set(number, link);
+    this._alarm = Math.min(this._alarm, link.alarm);
     this._quietUntil.set(number, now + FIRST_WORDS);
   }
 
@@ -176,8 +262,11 @@ export class Neighbours {
     this._gather(link, now);
   }
 
-  drained(number: number, buffered: number): void {
-    this._links.get(number)?.drained(buffered);
+  /** So many bytes are left in the buffer of a link's data channel. */
+  drained(number: number, buffered: number, now: number): void {
+    if (!this._links.has(number)) return;
+    this.uplink.drained(number, buffered, now);
+    this._pump(now);
   }
 
   /** End a link, telling the other end why. */
@@ -194,24 +283,47 @@ export class Neighbours {
     this._gather(link, now);
   }
 
+  /** When to look at the clock; infinity if there is no need. */
+  get alarm(): number {
+    const news = this._news.size && this._links.size;
+    const newsAt = news ? this._announcedAt + ANNOUNCE_EVERY : Infinity;
+    return Math.min(this._alarm, this._pumpAt, newsAt);
+  }
+
   timerAt(): number | null {
-    return earliest(Array.from(this._links.values(), (link) => link.timerAt()));
+    return this.alarm === Infinity ? null : this.alarm;
   }
 
   onTimer(now: number): void {
-    for (const link of this._links.values()) {
-      const at = link.timerAt();
-      if (at === null || at > now) continue;
-      link.onTimer(now);
-      this._gather(link, now);
+    if (this._news.size && this._announcedAt + ANNOUNCE_EVERY <= now) this._tellNews(now);
+    if (this._pumpAt <= now) this._pump(now);
+    if (this._alarm > now) return;
+    for (const link of this._links.values()) if (link.alarm <= now) this._lookAt(link, now);
+    this._alarm = Math.min(...Array.from(this._links.values(), ({ alarm }) => alarm));
+  }
+
+  /**
+   * A link may have been silent for too long. What it is given up for is asked elsewhere and may
+   * still arrive: that is not to happen too often.
+   */
+  private _lookAt(link: Link, now: number): void {
+    const late = link.late(now).length;
+    if (late && this._duplicates <= 0) {
+      link.bearWith(now);
+      return;
     }
+    this._duplicates -= late * CHUNK_SIZE;
+    link.onTimer(now);
+    this._gather(link, now);
   }
 
   takeMessages(): Outgoing[] {
-    const links = [...this._links.values()];
-    const messages = [...this._messages, ...links.flatMap((link) => link.takeMessages())];
-    this._messages = [];
-    return messages;
+    return this._messages.splice(0); // the links go on filling it
+  }
+
+  /** Whether `takeEvents` would bring any. */
+  get hasEvents(): boolean {
+    return this._events.length > 0;
   }
 
   takeEvents(): NeighbourEvent[] {
@@ -235,18 +347,23 @@ export class Neighbours {
       case "Announced":
         this._note(number, event.message, now);
         break;
+      case "Told":
+        this._events.push({ type: "Heard", link: number, records: event.records });
+        break;
       case "ChunkCame":
+        this._came(event.key, event.data.length, now);
         this._events.push({ type: "Delivered", link: number, key: event.key, data: event.data });
         break;
       case "WantFailed": {
         const { key, reason } = event;
+        this._settled(key);
         if (reason === "missing") this._availability.lacks(number, key, key.chunk);
         else if (reason === "timeout") this._restUntil.set(number, now + REST);
         this._events.push({ type: "Undelivered", key });
         break;
       }
       case "Wanted":
-        this._events.push({ type: "Asked", link: number, want: event.want, key: event.key });
+        this._events.push({ ...event, type: "Asked", link: number });
         break;
       case "Ended": {
         this._forget(link);
@@ -265,13 +382,78 @@ export class Neighbours {
     else this._availability.loads(number, holdings, now);
   }
 
+  private _came(key: ChunkKey, size: number, now: number): void {
+    this._duplicates = Math.min(this._duplicates + DUPLICATES * size, FIRST_DUPLICATES);
+    this.goodput.brought(size, now);
+    this._settled(key);
+  }
+
+  /** The chunk is asked of nobody any more. */
+  private _settled(key: ChunkKey): void {
+    this._asked.delete(chunkId(key));
+    if (!this._asked.size) this.goodput.rests();
+  }
+
+  // What we send
+
+  /** Bytes promised over all links. */
+  private _owed(): number {
+    return [...this._links.values()].reduce((sum, { owed }) => sum + owed, 0);
+  }
+
+  /** Fill the channels' buffers, one frame a link after the other. */
+  private _pump(now: number): void {
+    this._pumpAt = Infinity;
+    const isNext = ({ number }: Link): number => Number(number <= this._turn);
+    let owing = [...this._links.values()]
+      .filter(({ owed }) => owed)
+      .sort((a, b) => isNext(a) - isNext(b) || a.number - b.number);
+    while (owing.length) owing = owing.filter((link) => this._sendFrame(link, now));
+    if (this._owed()) this._pumpAt = this.uplink.roomAt(now);
+  }
+
+  /** Whether there was room for a frame, and a frame for the room. */
+  private _sendFrame(link: Link, now: number): boolean {
+    const { number } = link;
+    const frame = this.uplink.hasRoom(number, now) ? link.nextFrame() : undefined;
+    if (!frame) return false;
+    this._turn = number;
+    this.uplink.sent(number, frame.payload.length, now);
+    this.sent += frame.payload.length;
+    this._messages.push({ type: "SendFrame", link: number, frame });
+    return true;
+  }
+
+  /** Say what is new to all who listen. */
+  private _tellNews(now: number): void {
+    this._announcedAt = now;
+    const news = this._news;
+    this._news = new Map();
+    // What is gone first: a segment that was dropped and came back is held.
+    for (const kind of ["gone", "loading", "have"] as const) {
+      for (const message of said(kind, news.get(kind)?.values() ?? [])) {
+        for (const link of this.up()) link.tell(message);
+      }
+    }
+  }
+
   private _forget(link: Link): void {
-    this._messages.push(...link.takeMessages());
     this._wastedBefore += link.wasted;
-    this._sentBefore += link.sent;
     this._availability.forget(link.number);
+    this.uplink.forget(link.number);
     this._restUntil.delete(link.number);
     this._quietUntil.delete(link.number);
     this._links.delete(link.number);
   }
+}
+
+/** The messages that announce these chunks. */
+function said(type: Kind, holdings: Chunks): Announcement[] {
+  const all = Array.from(holdings, ([segment, chunks]) => holdingOf(segment, chunks));
+  const some = all.filter(({ chunks }) => chunks.length);
+  const messages = [];
+  for (let at = 0; at < some.length; at += HOLDINGS) {
+    messages.push({ type, holdings: some.slice(at, at + HOLDINGS) });
+  }
+  return messages;
 }

@@ -43,7 +43,7 @@ export interface Playing {
   readonly buffer: number;
   readonly live: boolean;
   /** Seconds of media that the player wants to have there; 30 if it does not say. */
-  readonly target?: number;
+  readonly target?: number | undefined;
 }
 
 /** A whole segment that the shell got past the node, by plain HTTP, offered for sharing. */

@@ -1,77 +1,101 @@
 /**
  * Who is asked for which chunk, and when: a pure function of what is known now.
  *
- * The first, simple rules. The promise is that playback is never worse than plain HTTP, so the
- * origin comes first and peers work where there is time for them:
+ * The promise is that playback is never worse than plain HTTP, and that the origin sends close to
+ * one copy. What the player has asked for is in one of these modes:
  *
- *     START     nothing played yet: the origin, at once
- *     URGENT    VOD with less than `LOW_BUFFER` seconds in the buffer, or any segment whose latest
- *               start has come: the origin, at once
- *     otherwise peers that hold the chunk; what nobody holds or loads is fetched by the neighbours
- *               in turn, by their rank for the segment, so that one fetches and the others take it
- *               from him; and nobody waits when nobody is there to wait for
+ *     START     nothing played yet: the origin, at once, exactly like the plain player
+ *     URGENT    VOD with less in the buffer than the floor that trust asks for, or any segment whose
+ *               *latest start* has come: the origin, at once, for all that is missing
+ *     FILLING   VOD otherwise: peers, as long as what they bring is twice what is played; else the
+ *               origin joins for the first half of what is missing
+ *     LIVE      peers, for as long as patience lasts or chunks come fast enough to be in time
  *
- * The *latest start* of a segment is when the origin has to be asked so that the segment still
- * comes in time, with the throughput that the origin has shown.
+ * The latest start of a segment is when the origin has to be asked so that the segment still comes
+ * in time. What the player has not asked for lies ahead and is asked of peers alone, except for what
+ * we hold a *lease* for: the tracker chose us to fetch that for everybody, so we do unless a
+ * neighbour holds or loads it. What nobody holds or loads (an *orphan*) is fetched shortly before
+ * its latest start by the neighbours in turn, by their rank for the segment; where no tracker gives
+ * leases, in turn from the beginning.
+ *
+ * Of peers, what is due soon is asked for in order, everything else rarest first: a chunk that a
+ * single neighbour holds before those that several do, and at random among equals, so that no two
+ * neighbours want the same.
  */
 
-import { spansOf, type ChunkKey, type SegmentKey, type Span } from "../model";
+import { CHUNK_SIZE, segmentId, type SegmentKey, type Span } from "../model";
+import type { Held } from "./availability";
+import { bitOf, firstOf, numbersIn, pick, spansIn, type Mask } from "./bits";
+import type { Http } from "./http";
 import { earliest } from "./manifest";
 
-/** Seconds. Two usual segments: enough to notice that peers fail and still ask the origin. */
-const LOW_BUFFER = 4;
-/** Seconds kept in hand, whatever the estimates say. */
-const GUARD = 0.8;
-/** The part of the measured throughput that is counted on. */
-const RATE_SHARE = 0.8;
 /** Seconds that each rank waits for the one before it. */
 const TURN = 0.4;
 /** Ranks beyond this one wait no longer than it. */
 const LATEST_TURN = 4;
-const PER_LINK = 4;
-/** Wants open at once. */
+/** Seconds before its latest start when an orphan is fetched by whoever is first in rank. */
+const ORPHAN_LEAD = 1.5;
+/** Seconds before their latest start chunks are asked for in order. */
+const SOON = 2;
+/** Seconds that peers have for showing what they can do. */
+const PROOF = 1;
+/** Peers that fill the buffer bring so many times what is played, or the origin joins. */
+const SURPLUS = 2;
+/** What flows is fast enough if it would bring so many times what is missing. */
+const MARGIN = 1.2;
+const LOOK_AGAIN = 0.25;
+const LEAST_IN_ALL = 4;
+/** Wants open at once; fewer where less than half a second's worth. */
 const IN_ALL = 16;
 
-/** What the origin has shown so far: seconds to the first byte, and bytes a second. */
-export interface Http {
-  readonly ttfb: number;
-  readonly rate: number;
+/** Chunks that we are to fetch for everybody. */
+export interface LeaseView {
+  readonly chunks: Mask;
+  /** When, unless somebody holds or loads them by then. */
+  readonly at: number;
 }
 
-/** A chunk that has not arrived. */
-export interface ChunkView {
-  readonly number: number;
-  /** Links that announced it, and have not said since that they lack it. */
-  readonly holders: readonly number[];
-  /** Until when a neighbour may be believed to be loading it from the origin. */
-  readonly loadingUntil: number | null;
-  /** Whether a link has been asked for it. */
-  readonly asked: boolean;
-}
-
-/** A segment that is wanted and not whole. */
+/** A segment that is wanted and not whole. Chunks are masks, as in `bits`. */
 export interface SegmentView {
   readonly key: SegmentKey;
-  /** The player asked for it; otherwise it lies ahead, and only peers are asked. */
+  /** The player asked for it; otherwise it lies ahead. */
   readonly demanded: boolean;
   /** When the play head gets there. */
   readonly deadline: number;
-  /** When it was first wanted. */
+  /** When it was first wanted; of a live segment, when we first knew its record. */
   readonly since: number;
+  /** How many it has. */
+  readonly chunks: number;
+  /** Those that have not arrived and are asked of nobody. */
+  missing: Mask;
+  /** Those that a link has been asked for. */
+  asked: Mask;
+  /** Of what has not arrived, whoever was asked for it. */
+  readonly missingBytes: number;
   /** Our rank among ourselves and the neighbours for it. */
   readonly rank: number;
+  /** What neighbours are loading from the origin. */
+  readonly loading: Mask;
+  /** Until when that is to be believed. */
+  readonly loadingUntil: number;
+  /** Whether we are fetching some of it from the origin. */
+  readonly fetching: boolean;
   /** Before this the origin is not asked again: it has just failed us. */
   readonly originAfter: number;
-  readonly missingBytes: number;
-  /** Those that neither arrived nor are asked of the origin. */
-  readonly chunks: readonly ChunkView[];
+  readonly leases: readonly LeaseView[];
 }
 
 /** A link that can be asked. */
 export interface LinkView {
   readonly number: number;
+  /** Wants that are open. */
   readonly inFlight: number;
+  /** Wants that may be open. */
+  readonly window: number;
+  /** Bytes a second that it brings when it is asked. */
+  readonly rate: number;
   readonly busyUntil: number;
+  readonly held: Held;
 }
 
 /** All that the decision depends on. */
@@ -81,18 +105,37 @@ export interface View {
   readonly live: boolean;
   /** Seconds of media in the player's buffer, ahead of the play head. */
   readonly buffer: number;
+  /** Seconds that the player wants to have there. */
+  readonly target: number;
+  /** Seconds that have to be there for peers to be waited for. */
+  readonly floor: number;
+  /** The share of a live segment's time until its latest start in which peers are waited for. */
+  readonly patience: number;
+  /** Whether a tracker gives leases to us and our neighbours. */
+  readonly guided: boolean;
   /** Until when it is worth waiting for a first link. */
   readonly hopefulUntil: number;
+  /** Bytes a second of the media. */
+  readonly bitrate: number;
+  /** Bytes a second that peers have brought in the last second. */
+  readonly goodput: number;
+  /** Since when a want has been open without a pause; infinity if none is. */
+  readonly askingSince: number;
   readonly http: Http;
+  /** The earlier deadline first. */
   readonly segments: readonly SegmentView[];
   readonly links: readonly LinkView[];
+  /** Where to begin among equals. */
+  readonly salt: number;
 }
 
 /** Ask a link for a chunk. */
 export interface AskPeer {
   readonly type: "AskPeer";
   readonly link: number;
-  readonly key: ChunkKey;
+  readonly key: SegmentKey;
+  readonly chunk: number;
+  readonly spare: boolean;
 }
 
 /** Ask the origin for a run of chunks. */
@@ -100,6 +143,8 @@ export interface AskOrigin {
   readonly type: "AskOrigin";
   readonly key: SegmentKey;
   readonly chunks: Span;
+  /** Peers had been trusted with it. */
+  readonly rescue: boolean;
 }
 
 /** What to do now, and when to think again if nothing happens before. */
@@ -110,85 +155,239 @@ export interface Plan {
 
 /** When the origin has to be asked at the latest. */
 export function latestStart({ deadline, missingBytes }: SegmentView, http: Http): number {
-  return deadline - (http.ttfb + missingBytes / (RATE_SHARE * http.rate) + GUARD);
+  return deadline - http.takes(missingBytes);
 }
 
-/** Decide. Earlier segments of the view come first. */
+/** Decide. */
 export function plan(view: View, now: number): Plan {
-  const asks: (AskPeer | AskOrigin)[] = [];
-  const wakes: (number | null)[] = [];
-  const room = new Room(view.links, now);
-  for (const segment of view.segments) {
-    const allAt = everythingAt(segment, view, now);
-    if (allAt !== null && allAt <= now) {
-      asks.push(...askOrigin(segment.key, segment.chunks));
-      continue;
-    }
-    const orphans = segment.chunks.filter(({ holders, asked }) => !holders.length && !asked);
-    let orphansAt = allAt === null ? null : Math.min(allAt, turnAt(segment, orphans, view));
-    if (orphans.length && orphansAt !== null && orphansAt <= now) {
-      asks.push(...askOrigin(segment.key, orphans));
-      orphansAt = null;
-    }
-    wakes.push(allAt, orphansAt);
-    asks.push(...room.ask(segment));
-  }
-  wakes.push(...room.wakes);
-  return { asks, wakeAt: earliest(wakes.filter((at) => at !== null && at > now)) };
+  const wakes: number[] = [];
+  const asks: (AskPeer | AskOrigin)[] = view.segments.flatMap((segment) =>
+    askOrigin(segment, view, wakes, now),
+  );
+  const room = new Room(view, now, wakes);
+  asks.push(...room.ask());
+  return { asks, wakeAt: earliest(wakes.filter((at) => at > now)) };
 }
 
-/** When the origin is to be asked for all that is missing; null: never. */
-export function everythingAt(segment: SegmentView, view: View, now: number): number | null {
-  if (!segment.demanded) return null;
-  const urgent = !view.started || (!view.live && view.buffer < LOW_BUFFER);
-  return Math.max(urgent ? now : latestStart(segment, view.http), segment.originAfter);
+// The origin
+
+/**
+ * What is to come from the origin now, which is then missing no more; and in `wakes` when more may
+ * have to.
+ */
+function askOrigin(segment: SegmentView, view: View, wakes: number[], now: number): AskOrigin[] {
+  if (segment.demanded) {
+    const [allAt, rescue] = everythingAt(segment, view, now);
+    if (allAt <= now) return runs(segment, segment.missing | segment.asked, rescue);
+    wakes.push(allAt);
+  }
+  const asks: AskOrigin[] = [];
+  let orphans = segment.missing & ~heldByAny(segment, view);
+  if (orphans && segment.loading && segment.loadingUntil > now) {
+    orphans &= ~segment.loading;
+    wakes.push(segment.loadingUntil);
+  }
+  if (orphans) {
+    asks.push(...fetchLeased(segment, orphans, wakes, now));
+    orphans &= segment.missing;
+  }
+  if (!segment.demanded) return asks;
+  if (orphans) {
+    const at = Math.max(turnAt(segment, view), segment.originAfter);
+    if (at <= now) asks.push(...runs(segment, orphans));
+    else wakes.push(at);
+  }
+  if (!view.live && !segment.fetching && segment.missing | segment.asked) {
+    const joinsAt = Math.max(view.askingSince + PROOF, segment.originAfter);
+    if (joinsAt <= now && view.goodput < SURPLUS * view.bitrate) {
+      asks.push(...joinIn(segment, view));
+    } else {
+      wakes.push(joinsAt > now ? joinsAt : now + LOOK_AGAIN);
+    }
+  }
+  return asks;
+}
+
+/** When the origin is to be asked for all that is missing, and whether that is a rescue. */
+export function everythingAt(
+  segment: SegmentView,
+  view: View,
+  now: number,
+): readonly [at: number, rescue: boolean] {
+  const { originAfter } = segment;
+  if (!view.started || (!view.live && view.buffer < view.floor)) {
+    return [Math.max(now, originAfter), false];
+  }
+  const latest = latestStart(segment, view.http);
+  if (view.live) {
+    const until = patientUntil(segment, view, latest, now);
+    const rescue = latest <= until && view.links.length > 0;
+    return [Math.max(Math.min(latest, until), originAfter), rescue];
+  }
+  const rescue = segment.asked !== 0n && view.askingSince + PROOF <= now;
+  return [Math.max(latest, originAfter), rescue];
+}
+
+/** How long a live segment is left to peers. */
+function patientUntil(segment: SegmentView, view: View, latest: number, now: number): number {
+  const { since, missingBytes } = segment;
+  const until = since + view.patience * Math.max(latest - since, 0);
+  const flows = view.goodput * Math.max(latest - now, 0) >= MARGIN * missingBytes;
+  return until <= now && flows ? now + LOOK_AGAIN : until;
 }
 
 /** When it is our turn to ask the origin for chunks that no neighbour holds. */
-export function turnAt(segment: SegmentView, orphans: readonly ChunkView[], view: View): number {
-  const { since, rank, originAfter } = segment;
-  if (!view.links.length) return Math.max(view.hopefulUntil, originAfter);
-  const turn = since + Math.min(rank, LATEST_TURN) * TURN;
-  return Math.max(turn, originAfter, ...orphans.map(({ loadingUntil }) => loadingUntil ?? 0));
+export function turnAt(segment: SegmentView, view: View): number {
+  if (!view.links.length) return view.hopefulUntil;
+  const turn = Math.min(segment.rank, LATEST_TURN) * TURN;
+  if (view.guided) return latestStart(segment, view.http) - ORPHAN_LEAD + turn;
+  return segment.since + turn;
 }
 
-function askOrigin(key: SegmentKey, chunks: readonly ChunkView[]): AskOrigin[] {
-  const spans = spansOf(chunks.map(({ number }) => number));
-  return spans.map((span) => ({ type: "AskOrigin", key, chunks: span }));
+function fetchLeased(
+  segment: SegmentView,
+  orphans: Mask,
+  wakes: number[],
+  now: number,
+): AskOrigin[] {
+  return segment.leases.flatMap((lease) => {
+    const chunks = lease.chunks & orphans;
+    const at = Math.max(lease.at, segment.originAfter);
+    if (chunks && at <= now) return runs(segment, chunks);
+    if (chunks) wakes.push(at);
+    return [];
+  });
+}
+
+/** Peers are too slow: the origin brings the first half, and they go on from the other end. */
+function joinIn(segment: SegmentView, view: View): AskOrigin[] {
+  const left = segment.missing | segment.asked;
+  const half = Math.floor((numbersIn(left).length + 1) / 2);
+  return runs(segment, firstOf(left, half), view.links.length > 0);
+}
+
+function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {
+  segment.missing &= ~chunks;
+  segment.asked &= ~chunks;
+  const { key } = segment;
+  return spansIn(chunks).map((span) => ({ type: "AskOrigin", key, chunks: span, rescue }));
+}
+
+// Peers
+
+/** A link that may be asked for more. */
+interface Free {
+  readonly number: number;
+  readonly rate: number;
+  readonly held: Held;
+  readonly window: number;
+  open: number;
 }
 
 /** What may still be asked of whom. */
 class Room {
-  readonly wakes: readonly number[];
-  private readonly _open: Map<number, number>;
+  private _free: Free[] = [];
   private _left: number;
 
-  constructor(links: readonly LinkView[], now: number) {
-    this.wakes = links.map(({ busyUntil }) => busyUntil);
-    const free = links.filter(({ busyUntil }) => busyUntil <= now);
-    this._open = new Map(free.map(({ number, inFlight }) => [number, inFlight]));
-    this._left = links.reduce((left, { inFlight }) => left - inFlight, IN_ALL);
+  constructor(
+    private readonly _view: View,
+    private readonly _now: number,
+    wakes: number[],
+  ) {
+    const { goodput, links } = _view;
+    const most = Math.floor(LEAST_IN_ALL + goodput / 2 / CHUNK_SIZE);
+    this._left = Math.min(most, IN_ALL);
+    for (const { number, inFlight, window, rate, busyUntil, held } of links) {
+      this._left -= inFlight;
+      if (busyUntil > _now) wakes.push(busyUntil);
+      else if (inFlight < window) this._free.push({ number, rate, held, window, open: inFlight });
+    }
   }
 
-  /** Ask the least busy holder of each chunk, as far as there is room. */
-  ask({ key, chunks }: SegmentView): AskPeer[] {
+  /** Ask for what is due soon, then for what is rare, then for the rest. */
+  ask(): AskPeer[] {
     const asks: AskPeer[] = [];
-    for (const { number, holders, asked } of chunks) {
-      const link = asked || this._left <= 0 ? undefined : this._freest(holders);
-      if (link === undefined) continue;
-      this._open.set(link, this._inFlight(link) + 1);
+    const later: SegmentView[] = [];
+    for (const segment of this._view.segments) {
+      if (this._left <= 0 || !this._free.length) return asks;
+      if (segment.demanded && latestStart(segment, this._view.http) - SOON <= this._now) {
+        asks.push(...this._take(segment, segment.missing, true));
+      } else {
+        later.push(segment);
+      }
+    }
+    for (const segment of later) {
+      asks.push(...this._take(segment, segment.missing & this._rare(segment.key)));
+    }
+    for (const segment of later) asks.push(...this._take(segment, segment.missing));
+    return asks;
+  }
+
+  /** The chunks that exactly one neighbour holds, busy or not. */
+  private _rare(key: SegmentKey): Mask {
+    const id = segmentId(key);
+    let once = 0n;
+    let twice = 0n;
+    for (const { held } of this._view.links) {
+      const theirs = held.get(id) ?? 0n;
+      twice |= once & theirs;
+      once |= theirs;
+    }
+    return once & ~twice;
+  }
+
+  private _take(segment: SegmentView, some: Mask, inOrder = false): AskPeer[] {
+    const { key } = segment;
+    const id = segmentId(key);
+    const spare = !segment.demanded && this._isSpare(segment);
+    const start = inOrder ? 0 : this._view.salt % Math.max(segment.chunks, 1);
+    const asks: AskPeer[] = [];
+    let chunks = some & this._offered(id);
+    while (chunks && this._left > 0) {
+      const chunk = pick(chunks, start);
+      const bit = bitOf(chunk);
+      const link = this._best(id, bit);
+      if (!link) break;
+      link.open += 1;
       this._left -= 1;
-      asks.push({ type: "AskPeer", link, key: { ...key, chunk: number } });
+      segment.missing &= ~bit;
+      chunks &= ~bit;
+      asks.push({ type: "AskPeer", link: link.number, key, chunk, spare });
+      if (link.open >= link.window) {
+        this._free = this._free.filter((other) => other !== link);
+        chunks &= this._offered(id);
+      }
     }
     return asks;
   }
 
-  private _inFlight(link: number): number {
-    return this._open.get(link) ?? PER_LINK;
+  /** Whether it can wait: the plain player would not ask for it yet. */
+  private _isSpare({ deadline }: SegmentView): boolean {
+    return !this._view.live && deadline - this._now > this._view.target;
   }
 
-  private _freest(holders: readonly number[]): number | undefined {
-    const free = holders.filter((link) => this._inFlight(link) < PER_LINK);
-    return free.sort((a, b) => this._inFlight(a) - this._inFlight(b) || a - b)[0];
+  /** The chunks that a free link holds. */
+  private _offered(id: string): Mask {
+    return this._free.reduce((offered, { held }) => offered | (held.get(id) ?? 0n), 0n);
   }
+
+  /** The free holder that will have sent a chunk the soonest. */
+  private _best(id: string, bit: Mask): Free | undefined {
+    let best: Free | undefined;
+    for (const link of this._free) {
+      if ((link.held.get(id) ?? 0n) & bit && (!best || isSooner(link, best))) best = link;
+    }
+    return best;
+  }
+}
+
+function isSooner(a: Free, b: Free): boolean {
+  const [first, second] = [(a.open + 1) / a.rate, (b.open + 1) / b.rate];
+  return first < second || (first === second && a.number < b.number);
+}
+
+/** What some neighbour holds of a segment. */
+function heldByAny({ key }: SegmentView, { links }: View): Mask {
+  const id = segmentId(key);
+  return links.reduce((all, { held }) => all | (held.get(id) ?? 0n), 0n);
 }

@@ -69,6 +69,10 @@ export class Signaling {
   welcome: Welcome | null = null;
   upload = true;
   position: Position | null = null;
+  /** Bytes a second that we have been seen to send; 0 if that is not known. */
+  uplink = 0;
+  /** Whether there was nobody else when we joined, and nobody has come since. */
+  alone = false;
   private readonly _links = new Map<number, Pending>();
   private _joinAt: number | null = null;
   private _messages: Outgoing[] = [];
@@ -178,6 +182,7 @@ export class Signaling {
       case "joined":
         this.state = "in";
         this.peer = message.peer;
+        this.alone = message.peers === 0;
         this._events.push({ type: "Entered", peer: message.peer });
         break;
       case "error":
@@ -213,6 +218,10 @@ export class Signaling {
         if (paired && paired.stage !== "open") this._close(paired);
         break;
       }
+      case "leases":
+      case "fetching":
+      case "records":
+        break; // are the node's business
     }
   }
 
@@ -226,6 +235,7 @@ export class Signaling {
     link.stage = "connecting";
     link.pairing = pairing;
     link.since = now;
+    this.alone = false;
     this._offer(null, now);
   }
 
@@ -273,8 +283,8 @@ export class Signaling {
   private _join(offers: readonly PreparedOffer[]): void {
     this._joinAt = null;
     this.state = "joining";
-    const { _identity: identity, upload, position } = this;
-    this._send({ type: "join", protocol: PROTOCOL, ...identity, upload, offers, position });
+    const { _identity: identity, upload, position, uplink } = this;
+    this._send({ type: "join", protocol: PROTOCOL, ...identity, upload, offers, position, uplink });
   }
 
   // Book-keeping
@@ -285,6 +295,7 @@ export class Signaling {
 
   private _begin(stage: Stage, pairing: string | null, since: number): Pending {
     const link: Pending = { number: this._numbers(), stage, since, pairing, candidates: [] };
+    this.alone &&= pairing === null;
     this._links.set(link.number, link);
     return link;
   }

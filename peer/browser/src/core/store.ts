@@ -7,17 +7,19 @@
  */
 
 import { joined, segmentId, type Bytes, type ChunkKey, type SegmentKey } from "../model";
+import { bitOf, type Mask } from "./bits";
 
 /** A segment, and the chunks that are held of it. */
-export interface Held {
+interface Held {
   readonly segment: SegmentKey;
-  readonly chunks: ReadonlyMap<number, Bytes>;
+  readonly chunks: Map<number, Bytes>;
+  mask: Mask;
 }
 
 /** Holds at most `limit` bytes of chunks, once `evict` has been called. */
 export class Store {
   size = 0;
-  private readonly _held = new Map<string, Held & { readonly chunks: Map<number, Bytes> }>();
+  private readonly _held = new Map<string, Held>();
 
   constructor(readonly limit: number) {}
 
@@ -25,10 +27,12 @@ export class Store {
   put(key: ChunkKey, data: Bytes): void {
     const { rendition, sequence, chunk } = key;
     const id = segmentId(key);
-    const held = this._held.get(id) ?? { segment: { rendition, sequence }, chunks: new Map() };
+    const segment = { rendition, sequence };
+    const held = this._held.get(id) ?? { segment, chunks: new Map<number, Bytes>(), mask: 0n };
     this._held.set(id, held);
     if (held.chunks.has(chunk)) return;
     held.chunks.set(chunk, data);
+    held.mask |= bitOf(chunk);
     this.size += data.length;
   }
 
@@ -39,6 +43,11 @@ export class Store {
   /** The numbers of the chunks held of a segment. */
   chunks(segment: SegmentKey): number[] {
     return [...(this._held.get(segmentId(segment))?.chunks.keys() ?? [])];
+  }
+
+  /** The same as a mask (see `bits`). */
+  mask(segment: SegmentKey): Mask {
+    return this._held.get(segmentId(segment))?.mask ?? 0n;
   }
 
   /** The bytes held of a segment. */

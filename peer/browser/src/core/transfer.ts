@@ -13,6 +13,7 @@
  */
 
 import {
+  CHUNK_SIZE,
   HASH_SIZE,
   bytesOf,
   chunkCount,
@@ -23,6 +24,7 @@ import {
   type Span,
 } from "../model";
 import type { SegmentRecord } from "../wire/manifest";
+import { bitOf, numbersIn, run, type Mask } from "./bits";
 import { earliest, type Numbers } from "./manifest";
 import type { Check } from "./ports";
 
@@ -30,9 +32,6 @@ import type { Check } from "./ports";
 const FIRST_PAUSE = 0.25;
 /** A verifier that does not answer by then has said no. */
 const CHECK_TIMEOUT = 5;
-
-/** Where a chunk of a transfer stands. */
-export type ChunkState = "missing" | "peer" | "origin" | "checking" | "have";
 
 /** A byte range on its way from the origin, cut into the chunks of one segment. */
 export class Fetch {
@@ -93,11 +92,18 @@ export interface Copy {
   readonly fetch?: Fetch;
 }
 
-/** The chunks of `record` that are not held yet. */
+/** The chunks of `record` that are not held yet: each is in exactly one of the five masks. */
 export class Transfer {
-  readonly states: ChunkState[];
+  /** How many chunks it has. */
+  readonly chunks: number;
+  missing: Mask;
+  peer: Mask = 0n;
+  origin: Mask = 0n;
+  checking: Mask = 0n;
   /** When the play head gets there, if the player asked for the segment. */
   demanded: number | null = null;
+  /** Whether the origin had to bring what peers had been trusted with. */
+  rescued = false;
   originBytes = 0;
   peerBytes = 0;
   /** How often the origin failed to deliver, or delivered something wrong. */
@@ -109,64 +115,77 @@ export class Transfer {
   private readonly _checks = new Map<number, readonly [Copy, since: number]>();
 
   /**
-   * A transfer of what `held` leaves; `since` is when it was first wanted. The manifest may forget
-   * the segment while it is on its way, so its hashes are here: one a chunk.
+   * A transfer of what the mask `have` leaves to be had. The manifest may forget the segment while
+   * it is on its way, so its hashes are here: one a chunk.
+   *
+   * `since` is when the player asked for it, or else when it came to lie ahead; `knownAt` is when
+   * its hashes became known: of a live segment, its publication as far as we are concerned.
    */
   constructor(
     readonly key: SegmentKey,
     readonly record: SegmentRecord,
     readonly hashes: Bytes,
-    held: readonly number[],
+    public have: Mask,
     public since: number,
+    readonly knownAt: number,
   ) {
-    this.states = Array.from({ length: chunkCount(record.length) }, (_, chunk) =>
-      held.includes(chunk) ? "have" : "missing",
-    );
+    this.chunks = chunkCount(record.length);
+    this.missing = run(0, this.chunks - 1) & ~have;
   }
 
   get complete(): boolean {
-    return this.states.every((state) => state === "have");
+    return !this.missing && !this.busy;
+  }
+
+  /** Whether anything is on its way. */
+  get busy(): boolean {
+    return (this.peer | this.origin | this.checking) !== 0n;
   }
 
   lengthOf(chunk: number): number {
     return chunkLength(this.record.length, chunk);
   }
 
-  /** The chunks that are in one of these states, ascending. */
-  chunksIn(...states: ChunkState[]): number[] {
-    return this.states.flatMap((state, chunk) => (states.includes(state) ? [chunk] : []));
-  }
-
   /** What has not arrived yet, asked for or not. */
   bytesMissing(): number {
-    const missing = this.chunksIn("missing", "peer", "origin");
-    return missing.reduce((sum, chunk) => sum + this.lengthOf(chunk), 0);
+    const left = this.missing | this.peer | this.origin;
+    const last = this.chunks - 1;
+    const short = left & bitOf(last) ? CHUNK_SIZE - this.lengthOf(last) : 0;
+    return numbersIn(left).length * CHUNK_SIZE - short;
   }
 
   // What is asked
 
   askedPeer(chunk: number): void {
-    this.states[chunk] = "peer";
+    const bit = bitOf(chunk);
+    this.missing &= ~bit;
+    this.peer |= bit;
   }
 
-  askedOrigin([first, last]: Span): void {
-    for (const chunk of this.chunksIn("missing", "peer")) {
-      if (chunk >= first && chunk <= last) this.states[chunk] = "origin";
-    }
+  askedOrigin(chunks: Span): void {
+    const asked = run(...chunks) & (this.missing | this.peer);
+    this.missing &= ~asked;
+    this.peer &= ~asked;
+    this.origin |= asked;
   }
 
   // What comes of it
 
   /** A source will not deliver the chunk; the other kind of source may still. */
   lost(chunk: number, source: "peer" | "origin"): void {
-    if (this.states[chunk] === source) this.states[chunk] = "missing";
+    const bit = bitOf(chunk) & this[source];
+    this[source] &= ~bit;
+    this.missing |= bit;
   }
 
   /** A whole chunk; the check that decides about it, or null if it is not needed. */
   arrived(copy: Copy, numbers: Numbers, now: number): Check | null {
-    const state = this.states[copy.chunk];
-    if (state === "checking" || state === "have") return null;
-    this.states[copy.chunk] = "checking";
+    const bit = bitOf(copy.chunk);
+    if ((this.checking | this.have) & bit) return null;
+    this.missing &= ~bit;
+    this.peer &= ~bit;
+    this.origin &= ~bit;
+    this.checking |= bit;
     const check = numbers();
     this._checks.set(check, [copy, now]);
     const digest = this.hashes.slice(copy.chunk * HASH_SIZE, (copy.chunk + 1) * HASH_SIZE);
@@ -184,9 +203,10 @@ export class Transfer {
     const copy = this._checks.get(check)?.[0];
     this._checks.delete(check);
     if (!copy) return null;
-    this.states[copy.chunk] = ok ? "have" : "missing";
-    if (ok && copy.link !== undefined) this.peerBytes += copy.data.length;
-    else if (ok) this.originBytes += copy.data.length;
+    const bit = bitOf(copy.chunk);
+    this.checking &= ~bit;
+    this[ok ? "have" : "missing"] |= bit;
+    if (ok) this[copy.link === undefined ? "originBytes" : "peerBytes"] += copy.data.length;
     return copy;
   }
 

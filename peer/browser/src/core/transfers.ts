@@ -16,7 +16,12 @@ import {
   type SegmentKey,
   type Span,
 } from "../model";
-import { Manifest, earliest, type Numbers } from "./manifest";
+import type { Records } from "../wire/manifest";
+import { maskOf, run } from "./bits";
+import { Http } from "./http";
+import { Manifest, earliest, type Keys, type Numbers } from "./manifest";
+import type { Learned } from "./news";
+import type { Forged } from "./offers";
 import type {
   Checked,
   Demand,
@@ -29,22 +34,18 @@ import type {
   RangeDone,
   RangeFailed,
 } from "./ports";
-import type { Http } from "./scheduler";
 import type { Stats } from "./stats";
 import type { Store } from "./store";
 import { Fetch, Transfer, type Copy } from "./transfer";
 
-/** Seconds for which a demand may wait for the segment's record and hashes. */
-const KNOWING = 1;
-/** Seconds before its play time when it no longer may: the origin has to have time as well. */
-const LEISURE = 2.5;
 /** So often the origin may fail a segment before the player is told to try by itself. */
 const MOST_FAILURES = 3;
+/** Of a segment, where nothing is known of its like. */
+const USUAL_BYTES = 1_000_000;
 /** Segments loaded past us that may wait for their hashes. */
 const MOST_WAITING = 8;
-const SMOOTHING = 0.3;
-/** Bytes below which a fetch says nothing about throughput. */
-const LEAST_MEASURED = 32_768;
+/** Segments of which it is remembered when they became known. */
+const MOST_KNOWN = 256;
 
 /** A chunk was verified and is held now. `link` is who brought it, if a link did. */
 export interface Kept {
@@ -70,7 +71,7 @@ interface Awaited {
   readonly until: number;
 }
 
-export type TransferEvent = Event | Kept | Dropped;
+export type TransferEvent = Event | Kept | Dropped | Learned | Forged;
 
 type Input =
   | ManifestArrived
@@ -84,22 +85,24 @@ type Input =
 
 /** The incoming half of a node for one content. */
 export class Transfers {
-  http: Http = { ttfb: 0.2, rate: 250_000 };
+  readonly http = new Http();
   /** Bytes that arrived and were not kept. */
   wasted = 0;
   private readonly _manifests = new Map<string, Manifest>();
+  private readonly _keys: Keys = new Map();
   private readonly _transfers = new Map<string, Transfer>();
   private readonly _fetches = new Map<number, Fetch>();
   private readonly _checks = new Map<number, Manifest | Transfer>();
   /** Demanded, and not known yet. */
   private readonly _awaited = new Map<string, Awaited>();
   private readonly _waiting = new Map<string, Loaded>();
+  private readonly _knownAt = new Map<string, number>();
   private _events: TransferEvent[] = [];
 
   constructor(
     private readonly _content: string,
     readonly store: Store,
-    private readonly _stats: Stats,
+    readonly stats: Stats,
     private readonly _numbers: Numbers,
   ) {}
 
@@ -109,7 +112,7 @@ export class Transfers {
   manifest(rendition: string): Manifest {
     let manifest = this._manifests.get(rendition);
     if (!manifest) {
-      manifest = new Manifest(this._content, rendition, this._numbers);
+      manifest = new Manifest(this._content, rendition, this._numbers, this._keys);
       this._manifests.set(rendition, manifest);
     }
     return manifest;
@@ -118,6 +121,23 @@ export class Transfers {
   /** Whether the segment can be verified, and so be had from anybody. */
   knows({ rendition, sequence }: SegmentKey): boolean {
     return this._manifests.get(rendition)?.knows(sequence) ?? false;
+  }
+
+  /** When a segment became known. */
+  knownAt(key: SegmentKey, now: number): number {
+    return this._knownAt.get(segmentId(key)) ?? now;
+  }
+
+  /** Whether all of a segment is held. */
+  holds(key: SegmentKey): boolean {
+    const record = this.manifest(key.rendition).record(key.sequence);
+    if (!record) return false;
+    return this.store.mask(key) === run(0, chunkCount(record.length) - 1);
+  }
+
+  /** What a segment of a rendition weighs, as far as we know. */
+  usualBytes(rendition: string): number {
+    return this.manifest(rendition).usualBytes() || USUAL_BYTES;
   }
 
   /** The transfers that are not complete. */
@@ -133,15 +153,15 @@ export class Transfers {
 
   /**
    * The player asks for a segment. One that is not known yet may become so, if there is time and
-   * somebody who could bring it: a live playlist names its newest segment before we have asked for
-   * its record.
+   * somebody who could bring it: records of a live stream come from neighbours, a moment after the
+   * playlist that names their segment.
    */
   demand({ key, within }: Demand, company: boolean, now: number): void {
     this._awaited.delete(segmentId(key));
     const deadline = now + within;
-    const patience = company ? Math.min(KNOWING, within - LEISURE) : 0;
     if (this._demand(key, deadline, now)) return;
-    if (patience > 0) this._awaited.set(segmentId(key), { key, deadline, until: now + patience });
+    const until = deadline - this.http.takes(this.usualBytes(key.rendition));
+    if (company && until > now) this._awaited.set(segmentId(key), { key, deadline, until });
     else this._events.push({ type: "SegmentFailed", key, reason: "missing" });
   }
 
@@ -174,7 +194,8 @@ export class Transfers {
     const record = manifest.record(key.sequence);
     const hashes = manifest.hashes(key.sequence);
     if (!record || !hashes) return undefined;
-    const transfer = new Transfer(key, record, hashes, this.store.chunks(key), now);
+    const held = this.store.mask(key);
+    const transfer = new Transfer(key, record, hashes, held, now, this.knownAt(key, now));
     this._transfers.set(segmentId(key), transfer);
     return transfer;
   }
@@ -182,13 +203,16 @@ export class Transfers {
   /** End the transfers that are neither demanded nor wanted ahead. */
   keepOnly(wanted: ReadonlySet<string>): void {
     for (const [id, transfer] of this._transfers) {
-      const idle = !transfer.chunksIn("peer", "origin", "checking").length;
-      if (transfer.demanded === null && !wanted.has(id) && idle) this._transfers.delete(id);
+      const { demanded, busy } = transfer;
+      if (demanded === null && !wanted.has(id) && !busy) this._transfers.delete(id);
     }
   }
 
-  /** These segments' records and hashes are needed, in this order. */
-  need(wanted: Map<string, number[]>, now: number): void {
+  /**
+   * These segments' records and hashes are needed, in this order; those that `hold` names not
+   * before then, since neighbours are about to tell them.
+   */
+  need(wanted: Map<string, number[]>, hold: ReadonlyMap<number, number>, now: number): void {
     for (const { key } of [...this._awaited.values(), ...this._waiting.values()]) {
       const sequences = wanted.get(key.rendition) ?? [];
       wanted.set(key.rendition, sequences);
@@ -196,9 +220,17 @@ export class Transfers {
     }
     for (const [rendition, sequences] of wanted) {
       const manifest = this.manifest(rendition);
-      manifest.need(sequences, now);
-      this._gather(manifest);
+      manifest.need(sequences, now, hold);
+      this._gather(manifest, now);
     }
+  }
+
+  /** Somebody says what some live segments are, over a link or over the tracker's socket. */
+  offered(records: Records, link: number | null, now: number): void {
+    const manifest = this._manifests.get(records.page.rendition);
+    if (!manifest) return;
+    manifest.offered(records, link, now);
+    this._gather(manifest, now);
   }
 
   /** Ask the origin for a run of chunks. */
@@ -277,7 +309,7 @@ export class Transfers {
     }
     for (const manifest of this._manifests.values()) {
       manifest.onTimer(now);
-      this._gather(manifest);
+      this._gather(manifest, now);
     }
     for (const transfer of this.open()) {
       for (const check of transfer.checksBefore(now)) this._checked(check, false, now);
@@ -298,14 +330,21 @@ export class Transfers {
     now: number,
   ): void {
     const manifest = this.manifest(rendition);
-    for (const sequence of manifest.receive(message, now)) this._forget({ rendition, sequence });
-    this._gather(manifest);
+    manifest.receive(message, now);
+    this._gather(manifest, now);
   }
 
-  private _gather(manifest: Manifest): void {
+  private _gather(manifest: Manifest, now: number): void {
+    const { rendition } = manifest;
     for (const event of manifest.takeEvents()) {
-      if (event.type === "Check") this._checks.set(event.check, manifest);
-      this._events.push(event);
+      if (event.type === "Known") {
+        this._known({ rendition, sequence: event.sequence }, now);
+      } else if (event.type === "Changed") {
+        this._forget({ rendition, sequence: event.sequence });
+      } else {
+        if ("check" in event) this._checks.set(event.check, manifest);
+        this._events.push(event);
+      }
     }
   }
 
@@ -328,8 +367,8 @@ export class Transfers {
     const { key, data, cached, ttfb = 0, took = 0 } = loaded;
     const held = Math.min(this.store.sizeOf(key), data.length);
     this.wasted += held;
-    this._stats[cached ? "cacheBytes" : "originBytes"] += data.length - held;
-    if (took && !cached) this._measure(data.length, ttfb, took);
+    this.stats[cached ? "cacheBytes" : "originBytes"] += data.length - held;
+    if (took && !cached) this.http.answered(data.length, ttfb, took);
     if (this.knows(key)) {
       this._adopt(loaded, now);
       return;
@@ -370,9 +409,8 @@ export class Transfers {
     const owner = this._checks.get(check);
     this._checks.delete(check);
     if (owner instanceof Manifest) {
-      const sequence = owner.checked(check, ok, now);
-      this._gather(owner);
-      if (sequence !== null) this._known({ rendition: owner.rendition, sequence }, now);
+      owner.checked(check, ok, now);
+      this._gather(owner, now);
     } else if (owner) {
       const copy = owner.checked(check, ok);
       if (!copy) return;
@@ -386,6 +424,10 @@ export class Transfers {
   /** The segment can be verified from now on. */
   private _known(key: SegmentKey, now: number): void {
     const id = segmentId(key);
+    this._knownAt.set(id, now);
+    for (const oldest of this._knownAt.keys()) {
+      if (this._knownAt.size > MOST_KNOWN) this._knownAt.delete(oldest);
+    }
     const loaded = this._waiting.get(id);
     this._waiting.delete(id);
     if (loaded) this._adopt(loaded, now);
@@ -407,7 +449,7 @@ export class Transfers {
   private _reject(transfer: Transfer, copy: Copy, now: number): void {
     const { key } = transfer;
     const { chunk, fetch, link = null } = copy;
-    this._stats.rejectedChunks += 1;
+    this.stats.rejectedChunks += 1;
     this._waste(copy);
     this._events.push({ type: "ChunkRejected", key, chunk, link });
     if (this._fetchesOf(key).some((other) => other.left().includes(chunk))) {
@@ -420,7 +462,7 @@ export class Transfers {
   }
 
   private _count({ link, fetch, data }: Copy): void {
-    if (link !== undefined) this._stats.peerBytes += data.length;
+    if (link !== undefined) this.stats.peerBytes += data.length;
     else if (fetch) {
       fetch.kept += data.length;
       if (!this._fetches.has(fetch.number)) this._settle(fetch);
@@ -429,7 +471,7 @@ export class Transfers {
 
   /** Enter what a fetch has brought, which is over, into the figures. */
   private _settle(fetch: Fetch): void {
-    this._stats[fetch.cached ? "cacheBytes" : "originBytes"] += fetch.kept;
+    this.stats[fetch.cached ? "cacheBytes" : "originBytes"] += fetch.kept;
     fetch.kept = 0;
   }
 
@@ -473,7 +515,7 @@ export class Transfers {
     if (!fetch) return;
     fetch.cached = done.cached;
     this._close(fetch);
-    if (!done.cached) this._measure(fetch.received, done.ttfb, done.took);
+    if (!done.cached) this.http.answered(fetch.received, done.ttfb, done.took);
     if (fetch.left().length) this._failed(fetch, "length", now);
   }
 
@@ -511,21 +553,12 @@ export class Transfers {
     this._events.push({ type: "SegmentFailed", key, reason });
   }
 
-  /** Learn from an answer of the origin how fast it is. */
-  private _measure(received: number, ttfb: number, took: number): void {
-    let { rate } = this.http;
-    if (received >= LEAST_MEASURED) {
-      rate += SMOOTHING * (received / Math.max(took - ttfb, 0.001) - rate);
-    }
-    this.http = { ttfb: this.http.ttfb + SMOOTHING * (ttfb - this.http.ttfb), rate };
-  }
-
   /** Abort the fetches of a transfer that have nothing left to bring. */
   private _spare(transfer: Transfer): void {
-    const needed = transfer.chunksIn("missing", "peer", "origin");
+    const needed = transfer.missing | transfer.peer | transfer.origin;
     for (const fetch of this._fetchesOf(transfer.key)) {
-      const left = fetch.left();
-      if (left.length && !left.some((chunk) => needed.includes(chunk))) this._abort(fetch);
+      const left = maskOf(fetch.left());
+      if (left && !(left & needed)) this._abort(fetch);
     }
   }
 

@@ -123,6 +123,8 @@ export interface HlsConfig {
   fLoader?: LoaderClass | undefined;
   readonly xhrSetup?: unknown;
   readonly fetchSetup?: unknown;
+  /** Seconds of media that it loads ahead. */
+  readonly maxBufferLength?: number;
   readonly fragLoadPolicy?: { readonly default: LoadPolicy };
 }
 

@@ -83,7 +83,7 @@ export class HlsPlayer implements Player {
   // For the session
 
   whereabouts(): Whereabouts | undefined {
-    const { levels, loadLevel, liveSyncPosition } = this._hls;
+    const { config, levels, loadLevel, liveSyncPosition } = this._hls;
     const details = levels?.[loadLevel]?.details;
     const rendition = details && this._session?.rendition(details.url);
     if (!details || rendition === undefined) return undefined;
@@ -95,6 +95,7 @@ export class HlsPlayer implements Player {
       last: Math.max(details.endSN, details.startSN),
       buffer: media ? bufferedAfter(media) : 0,
       live: details.live,
+      target: config.maxBufferLength,
     };
   }
 

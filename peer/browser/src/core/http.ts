@@ -1,0 +1,59 @@
+/**
+ * What the origin has shown so far: how long it takes to begin, and how fast it goes on.
+ *
+ * Decisions rest on its bad moments rather than on its average: on the slow end of the last
+ * `SAMPLES` answers.
+ */
+
+const SAMPLES = 20;
+/** Bytes below which an answer says nothing about throughput. */
+const LEAST_MEASURED = 32_768;
+const FIRST_TTFB = 0.2;
+/** Bytes a second, before there was any answer. */
+const FIRST_RATE = 250_000;
+/** Answers that it takes to call the origin shaky. */
+const ENOUGH = 3;
+/** Seconds kept in hand, whatever the figures say. */
+const GUARD = 0.8;
+/** The part of the slow answers' throughput that is counted on. */
+const RATE_SHARE = 0.8;
+
+/** The record of one origin. */
+export class Http {
+  /** Seconds to the first byte: 19 of 20 answers begin sooner. */
+  ttfb = FIRST_TTFB;
+  /** Bytes a second: four of five answers are faster. */
+  rate = FIRST_RATE;
+  private readonly _ttfbs: number[] = [];
+  private readonly _rates: number[] = [];
+
+  /** An answer of `received` bytes came whole, `took` seconds after it was asked for. */
+  answered(received: number, ttfb: number, took: number): void {
+    note(this._ttfbs, ttfb);
+    this.ttfb = percentile(this._ttfbs, 0.95);
+    if (received < LEAST_MEASURED) return;
+    note(this._rates, received / Math.max(took - ttfb, 0.001));
+    this.rate = percentile(this._rates, 0.2);
+  }
+
+  /** Seconds in which `size` bytes are there for certain, as far as one can tell. */
+  takes(size: number): number {
+    return this.ttfb + size / (RATE_SHARE * this.rate) + GUARD;
+  }
+
+  /** Whether it may soon be too slow for media of `bitrate` bytes a second. */
+  isShaky(bitrate: number): boolean {
+    return this._rates.length >= ENOUGH && percentile(this._rates, 0.1) < 1.5 * bitrate;
+  }
+}
+
+/** The value that `share` of them do not exceed (nearest rank, rounded). */
+export function percentile(values: readonly number[], share: number): number {
+  const ranked = [...values].sort((a, b) => a - b);
+  return ranked[Math.floor(share * (ranked.length - 1) + 0.5)] ?? NaN;
+}
+
+/** Remembers the newest of them. */
+function note(values: number[], value: number): void {
+  if (values.push(value) > SAMPLES) values.shift();
+}

@@ -1,0 +1,171 @@
+/**
+ * What we can send: measured, and shared fairly between those who ask.
+ *
+ *     wanted --admitted?--> queued at its link --pumped, in turn--> channel's buffer --drains--> gone
+ *        '--- no: busy, come back in so many seconds
+ *
+ * A peer that queues what it cannot send soon keeps its neighbours waiting for what others could
+ * have sent; so beyond `PATIENCE` seconds of backlog the answer is *busy*. Whoever is told so is told
+ * to come back at a time of his own, one after the other, or they would all be refused again. What is
+ * in the channels' buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it
+ * are kept there.
+ *
+ * The rate is measured where there is something to measure: while bytes are waiting, how many go.
+ * Shells tell when half of what is in a channel's buffer after sending has gone: until then that
+ * half is there, whatever the rate says, and for the rest the measured rate says how much is left. So
+ * a rate that is thought too high is found out, rather than believed more and more.
+ */
+
+import { CHUNK_SIZE } from "../model";
+
+/** Bytes a second, until something has been measured: 5 Mbit/s, a usual uplink of a home. */
+const FIRST_RATE = 625_000;
+const LEAST_RATE = 8_000;
+const MOST_RATE = 125_000_000;
+/** Seconds of backlog above which the answer is busy. */
+const PATIENCE = 0.2;
+/** The same for what is only worth upload that nobody else has a use for. */
+const SPARE_PATIENCE = 0.05;
+const LEAST_WAIT = 0.1;
+const MOST_WAIT = 2;
+/** Those who are told when to come back come so many chunks apart: some find another sender. */
+const OVERBOOKED = 0.6;
+/** Seconds of media in the channels' buffers. */
+const IN_BUFFERS = 0.15;
+const LEAST_BUFFERED = 32_768;
+const MOST_BUFFERED = 262_144;
+/** Bytes that have to go before they say something about the rate. */
+const MEASURED = 16_384;
+/** Seconds below which no rate is taken: what goes is told in lumps. */
+const MEASURED_FOR = 0.02;
+/** Seconds after which a channel that tells nothing no longer counts: its other end may be gone. */
+const STUCK = 2;
+const SMOOTHING = 0.25;
+
+/** The one way out of this machine, over all links. */
+export class Uplink {
+  /** Bytes a second. */
+  rate = FIRST_RATE;
+  measured = false;
+  /**
+   * Whether our own player needs the line: then nobody is kept waiting but those who already are.
+   */
+  yielding = false;
+  /** By link: what is in its channel's buffer, as far as we were told. */
+  private readonly _buffered = new Map<number, number>();
+  /** Links whose channels have told nothing since they were last given something, then. */
+  private readonly _untold = new Map<number, number>();
+  /** In all buffers, as of `_asOf`. */
+  private _left = 0;
+  private _asOf = 0;
+  /**
+   * Since when bytes have been waiting without a pause, how many have gone since, and which links
+   * told us.
+   */
+  private _since = 0;
+  private _gone = 0;
+  private readonly _told = new Set<number>();
+  /** When the next one who is refused may come back. */
+  private _nextTurn = 0;
+
+  /**
+   * How long somebody who asks for a chunk should wait before asking again, with `queued` bytes
+   * promised already; null if the chunk will be sent.
+   */
+  busy(queued: number, spare: boolean, now: number): number | null {
+    const waiting = (queued + this._inBuffers(now)) / this.rate;
+    const patience = (spare ? SPARE_PATIENCE : PATIENCE) / (this.yielding ? 4 : 1);
+    if (waiting <= patience) return null;
+    const turn = Math.max(this._nextTurn, now + Math.max(waiting - PATIENCE / 2, LEAST_WAIT));
+    if (turn >= now + MOST_WAIT) return MOST_WAIT;
+    this._nextTurn = turn + (OVERBOOKED * CHUNK_SIZE) / this.rate;
+    return turn - now;
+  }
+
+  /** Whether a link's channel may be given a frame: one slow link must not fill it all. */
+  hasRoom(link: number, now: number): boolean {
+    const left = this._inBuffers(now);
+    const high = this._high();
+    const there = this._buffered.get(link) ?? 0;
+    return left < high && (this._untold.has(link) ? there : Math.min(there, left)) < high / 2;
+  }
+
+  /** When there will be room, if no channel tells us earlier. */
+  roomAt(now: number): number {
+    return now + Math.max(this._inBuffers(now) - this._high() / 2, 0) / this.rate + 0.01;
+  }
+
+  /** A frame of a queued chunk has been given to a link's channel. */
+  sent(link: number, size: number, now: number): void {
+    const left = this._inBuffers(now);
+    if (left <= 0) {
+      this._begin(now);
+      this._buffered.clear();
+    }
+    this._buffered.set(link, (this._buffered.get(link) ?? 0) + size);
+    this._untold.set(link, now);
+    this._left = left + size;
+    this._asOf = now;
+  }
+
+  /** So many bytes are left in a link's channel. */
+  drained(link: number, buffered: number, now: number): void {
+    this._gone += Math.max((this._buffered.get(link) ?? 0) - buffered, 0);
+    this._buffered.set(link, buffered);
+    this._untold.delete(link);
+    this._told.add(link);
+    // Each tells of its own bytes, and late: so a rate is taken when all have told.
+    const took = now - this._since;
+    const all = this._open(now).every((other) => this._told.has(other));
+    if (took >= MEASURED_FOR && this._gone >= MEASURED && all) {
+      this._measure(this._gone / took);
+      this._begin(now);
+    }
+    const left = Math.min(this._inBuffers(now), this._bufferedIn(this._buffered.keys()));
+    this._left = Math.max(left, buffered);
+    this._asOf = now;
+  }
+
+  /** The link is over. */
+  forget(link: number): void {
+    this._buffered.delete(link);
+    this._untold.delete(link);
+  }
+
+  /** Measure anew from now on. */
+  private _begin(now: number): void {
+    this._since = now;
+    this._gone = 0;
+    this._told.clear();
+  }
+
+  private _measure(measured: number): void {
+    const rate = clamp(measured, LEAST_RATE, MOST_RATE);
+    this.rate += (this.measured ? SMOOTHING : 1) * (rate - this.rate);
+    this.measured = true;
+  }
+
+  private _high(): number {
+    return clamp(IN_BUFFERS * this.rate, LEAST_BUFFERED, MOST_BUFFERED);
+  }
+
+  private _inBuffers(now: number): number {
+    const expected = this._left - this.rate * (now - this._asOf);
+    return Math.max(expected, this._bufferedIn(this._open(now)) / 2, 0);
+  }
+
+  private _bufferedIn(links: Iterable<number>): number {
+    let sum = 0;
+    for (const link of links) sum += this._buffered.get(link) ?? 0;
+    return sum;
+  }
+
+  /** The links whose channels have something left to tell. */
+  private _open(now: number): number[] {
+    return [...this._untold].flatMap(([link, since]) => (now - since < STUCK ? [link] : []));
+  }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
+}

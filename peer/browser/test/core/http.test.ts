@@ -1,0 +1,64 @@
+/** What is thought of the origin: its bad moments count, and small answers say little. */
+
+import { describe, expect, it } from "vitest";
+
+import { Http, percentile } from "../../src/core/http";
+
+const SIZE = 1_000_000;
+
+/** An origin that has shown these rates, one answer each. */
+function httpOf(...rates: number[]): Http {
+  const http = new Http();
+  for (const rate of rates) http.answered(SIZE, 0.2, 0.2 + SIZE / rate);
+  return http;
+}
+
+const times = (count: number, rate: number): number[] => Array<number>(count).fill(rate);
+
+describe("an origin", () => {
+  it("is taken for a usual one before it has answered", () => {
+    const { ttfb, rate } = new Http();
+    expect([ttfb, rate]).toStrictEqual([0.2, 250_000]);
+    expect(new Http().takes(200_000)).toBeCloseTo(2, 9);
+    expect(new Http().isShaky(1e9)).toBe(false);
+  });
+
+  it("shows by an answer how long it takes to begin, and how fast it goes on", () => {
+    const http = new Http();
+    http.answered(32_767, 0.5, 10);
+    expect([http.ttfb, http.rate]).toStrictEqual([0.5, 250_000]);
+    http.answered(32_768, 0.5, 1.5);
+    expect(http.rate).toBeCloseTo(32_768, 6);
+  });
+
+  it("is judged by its bad moments", () => {
+    expect(httpOf(...times(7, 1e6), ...times(3, 1e5)).rate).toBeCloseTo(1e5, 3);
+    expect(httpOf(...times(18, 1e6), ...times(2, 1e5)).rate).toBeCloseTo(1e6, 3);
+  });
+
+  it("is forgiven what was twenty answers ago", () => {
+    expect(httpOf(...times(5, 1e4), ...times(20, 1e6)).rate).toBeCloseTo(1e6, 3);
+  });
+
+  it("takes its time, with something in hand", () => {
+    expect(httpOf(1e6).takes(400_000)).toBeCloseTo(0.2 + 0.5 + 0.8, 9);
+  });
+
+  it("is shaky if it is sometimes hardly fast enough", () => {
+    expect(httpOf(1e6, 1e6, 1.2e5).isShaky(1e5)).toBe(true);
+    expect(httpOf(1e6, 1e6, 1.2e5).isShaky(5e4)).toBe(false);
+    expect(httpOf(1.2e5, 1.2e5).isShaky(1e5)).toBe(false); // too early to say
+  });
+});
+
+describe("a percentile", () => {
+  it.each([
+    [0, 1],
+    [0.1, 1],
+    [0.2, 2],
+    [0.5, 3],
+    [1, 4],
+  ])("%d of four values is one of them", (share, value) => {
+    expect(percentile([4, 2, 1, 3], share)).toBe(value);
+  });
+});

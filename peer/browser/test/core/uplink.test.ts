@@ -1,0 +1,158 @@
+/** What we can send: measured on channels that drain as real ones do, and never overdrawn. */
+
+import { describe, expect, it } from "vitest";
+
+import { Uplink } from "../../src/core/uplink";
+
+const FIRST_RATE = 625_000;
+const FRAME = 16_384;
+const STEP = 0.001;
+
+/**
+ * A line of so many bytes a second, shared by channels; it tells as shells do: when half of what was
+ * in a channel's buffer after sending has gone.
+ */
+class Line {
+  now = 0;
+  /** Bytes that were in all buffers at once. */
+  most = 0;
+  sent = 0;
+  private readonly buffers = new Map<number, number>();
+  private readonly tellAt = new Map<number, number>();
+
+  constructor(
+    readonly uplink: Uplink,
+    public rate: number,
+  ) {}
+
+  /** So many seconds in which each link has always more to send. */
+  keepBusy(seconds: number, ...links: number[]): void {
+    for (let step = 0; step < Math.round(seconds / STEP); step++) {
+      this.fill(links);
+      this.drain();
+    }
+  }
+
+  rest(seconds: number): void {
+    for (let step = 0; step < Math.round(seconds / STEP); step++) this.drain();
+  }
+
+  private fill(links: readonly number[]): void {
+    for (let free = [...links]; free.length; ) {
+      free = free.filter((link) => this.uplink.hasRoom(link, this.now));
+      for (const link of free) {
+        const left = (this.buffers.get(link) ?? 0) + FRAME;
+        this.uplink.sent(link, FRAME, this.now);
+        this.buffers.set(link, left);
+        this.tellAt.set(link, left / 2);
+        this.sent += FRAME;
+      }
+    }
+    this.most = Math.max(this.most, [...this.buffers.values()].reduce((a, b) => a + b, 0));
+  }
+
+  private drain(): void {
+    this.now += STEP;
+    const waiting = [...this.buffers].filter(([, left]) => left > 0);
+    for (const [link, before] of waiting) {
+      const left = Math.max(before - (this.rate * STEP) / waiting.length, 0);
+      this.buffers.set(link, left);
+      if (left > (this.tellAt.get(link) ?? -1)) continue;
+      this.tellAt.delete(link);
+      this.uplink.drained(link, Math.floor(left), this.now);
+    }
+  }
+}
+
+describe("what it measures", () => {
+  it("is nothing at first", () => {
+    const { rate, measured } = new Uplink();
+    expect([rate, measured]).toStrictEqual([FIRST_RATE, false]);
+  });
+
+  it.each([
+    [40_000, 1],
+    [125_000, 3],
+    [625_000, 1],
+    [2_500_000, 3],
+  ])("is how fast a busy line is: %i bytes a second over %i links", (rate, links) => {
+    const line = new Line(new Uplink(), rate);
+    line.keepBusy(12, ...Array(links).keys());
+    expect(line.uplink.measured).toBe(true);
+    expect(line.uplink.rate / rate).toBeGreaterThan(0.75);
+    expect(line.uplink.rate / rate).toBeLessThan(1.25);
+  });
+
+  it("is nothing where too few bytes go, or pauses are between them", () => {
+    const uplink = new Uplink();
+    uplink.sent(1, 16_383, 0);
+    uplink.drained(1, 0, 10);
+    expect(uplink.measured).toBe(false);
+  });
+});
+
+describe("what it keeps in the buffers", () => {
+  it("keeps a line busy, and holds little of a slow one", () => {
+    const line = new Line(new Uplink(), 40_000);
+    line.keepBusy(10, 1);
+    line.most = 0;
+    const before = line.sent;
+    line.keepBusy(5, 1);
+    expect(line.most).toBeLessThanOrEqual(32_768 + FRAME);
+    expect(line.sent - before).toBeGreaterThan(0.9 * 5 * 40_000);
+  });
+
+  it("leaves room for other links", () => {
+    const uplink = new Uplink();
+    while (uplink.hasRoom(1, 0)) uplink.sent(1, FRAME, 0);
+    expect(uplink.hasRoom(2, 0)).toBe(true);
+  });
+
+  it("has room again when it says so", () => {
+    const uplink = new Uplink();
+    let link = 0;
+    for (; uplink.hasRoom(link, 0); link++) uplink.sent(link, FRAME, 0);
+    expect(uplink.hasRoom(link, uplink.roomAt(0))).toBe(true);
+  });
+
+  it("does not wait for channels that never tell", () => {
+    const line = new Line(new Uplink(), 40_000);
+    line.keepBusy(5, 1);
+    line.uplink.sent(2, FRAME, line.now);
+    line.rest(2);
+    expect(line.uplink.busy(0, false, line.now)).toBeNull();
+  });
+
+  it("forgets links that are over", () => {
+    const uplink = new Uplink();
+    uplink.sent(1, FRAME, 0);
+    uplink.forget(1);
+    uplink.drained(1, 0, 1);
+    expect(uplink.measured).toBe(false);
+  });
+});
+
+describe("who would wait too long", () => {
+  it.each([
+    [0.2, false, false, null],
+    [0.4, false, false, 0.4],
+    [20, false, false, 2],
+    [0.1, true, false, 0.1],
+    [0.06, true, false, 0.1],
+    [0.05, true, false, null],
+    [0.1, false, true, 0.1],
+    [0.05, false, true, null],
+  ])("%d s (spare: %s, our player first: %s) waits %s s", (backlog, spare, yielding, wait) => {
+    const uplink = new Uplink();
+    uplink.yielding = yielding;
+    expect(uplink.busy(backlog * FIRST_RATE, spare, 0)).toBe(wait);
+  });
+
+  it("waits for what is in the buffers as well, which goes by itself", () => {
+    const uplink = new Uplink();
+    uplink.sent(1, 0.4 * FIRST_RATE, 0);
+    expect(uplink.busy(0, false, 0)).toBeCloseTo(0.4, 9);
+    uplink.drained(1, 0.2 * FIRST_RATE, 0.2);
+    expect(uplink.busy(0, false, 0.3)).toBeNull();
+  });
+});
