@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 BROWSER := peer/browser
+BENCH := bench/browsers
 BUNDLE := origin/static/manifest.json
 SOURCES := $(filter-out %.test.ts,$(shell find $(BROWSER)/src -name '*.ts')) \
 	$(BROWSER)/build.mjs $(BROWSER)/tsconfig.json p2pcdn/__init__.py
@@ -49,8 +50,10 @@ check: $(BROWSER)/node_modules/.installed $(VENV)/.installed-dev
 	@$(BIN)/python -m p2pcdn.cli.reference --check
 
 .PHONY: bench
-bench: $(VENV)/.installed-dev
+bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
+	@$(BIN)/python -m tests.prepare
 	@$(BIN)/python -m bench.loops --rounds 5
+	@$(BIN)/python -m bench.browsers $(ARGS)
 
 .PHONY: bundle
 bundle: $(BUNDLE)
@@ -58,6 +61,7 @@ bundle: $(BUNDLE)
 .PHONY: clean
 clean:
 	rm -rf $(VENV) $(BROWSER)/node_modules origin/static dist .p2pcdn/demo \
+		$(BENCH)/node_modules $(BENCH)/dist .p2pcdn/bench \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Set-up. A stamp is newer than all it was made from.
@@ -92,6 +96,16 @@ $(BROWSER)/node_modules/.installed: $(BROWSER)/package.json $(BROWSER)/package-l
 			"(https://nodejs.org); there is $$(node --version 2>/dev/null || echo none)." >&2; exit 1; }
 	@echo "Installing the npm packages."
 	@cd $(BROWSER) && npm ci --silent
+	@touch $@
+
+# Whom we are measured against. Scripts of packages are not run: none is needed.
+$(BENCH)/node_modules/.installed: $(BENCH)/package.json $(BENCH)/package-lock.json
+	@echo "Installing p2p-media-loader, to be measured beside it."
+	@cd $(BENCH) && npm ci --ignore-scripts --silent
+	@touch $@
+
+$(BENCH)/dist/p2pml.js: $(BENCH)/p2pml.mjs $(BENCH)/node_modules/.installed
+	@cd $(BENCH) && npm run --silent build
 	@touch $@
 
 $(BUNDLE): $(SOURCES) $(BROWSER)/node_modules/.installed
