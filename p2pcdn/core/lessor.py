@@ -2,33 +2,31 @@
 
 ::
 
-    a segment that will be needed --cut--> stripes, each with holders by rank (`lots`)
+    a segment that will be needed --cut--> stripes, each with holders by rank (`lots`, `desk`)
 
         first holder     0.0 s after the segment is out      fetching --> told to the other holders
         second           0.4 s                               only if nobody said so
         third            0.8 s ...
 
 What is needed is looked for every second or so (`audience`), and sooner after many came or went.
-Messages go to holders alone: at most eight a stripe, however large the swarm is. A lease is never
-taken back; if a first or second holder leaves, those behind it are told their new, shorter delay.
+Messages go to holders alone: at most eight a stripe, however large the swarm is.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 from random import Random
 
 from p2pcdn.core.audience import MOST_AHEAD, Audience, Outlook
-from p2pcdn.core.lots import Lots, eligible, stripes_of
+from p2pcdn.core.desk import FRONT, Desk, Given, Stripe
+from p2pcdn.core.lots import drawn, eligible, stripes_of
 from p2pcdn.core.member import Member, Swarm
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Outbox, Rules
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.manifest import Records
-from p2pcdn.wire.tracker import BeingFetched, Fetching, Lease, Leases, Refused
+from p2pcdn.wire.tracker import BeingFetched, Fetching, Leases, Refused
 
 EVERY = 1.5
 """Seconds between two looks at what an audience needs."""
@@ -37,79 +35,8 @@ SOON = 0.25
 MANY = 0.05
 """What share of an audience that is."""
 
-HOLDERS = 8
-"""Of a stripe: if all of them fail, the peers see to it themselves."""
-DELAY = 0.4
-"""Seconds by which each holder waits longer than the one before it: two round trips and a half."""
-FRONT = 2
-"""Holders that matter from the start: they get the records, and are replaced when they leave."""
-
-KEPT = 60.0
-"""Seconds after which a lease is forgotten, once its segment is out."""
-MOST_KEPT = 512
-"""Segments of one rendition whose leases are kept, whatever its peers claim."""
 MOST_TOLD = 256
 """Leases in a message (`Leases`)."""
-
-
-@dataclass(slots=True)
-class Stripe:
-    """A part of a segment, and who is to fetch it."""
-
-    holders: list[Member] = field(default_factory=list)
-    """By rank."""
-    fetching: set[Member] = field(default_factory=set)
-    """Those who say that they do."""
-    missed: bool = False
-    """Somebody else had to do it for the first."""
-
-
-@dataclass(slots=True)
-class Parts:
-    """A leased segment."""
-
-    since: float
-    stripes: list[Stripe]
-
-
-@dataclass(slots=True, eq=False)
-class Desk:
-    """The leases of one rendition of a swarm."""
-
-    audience: Audience
-    parts: dict[int, Parts] = field(default_factory=dict)
-    """By sequence, the oldest first."""
-    held: dict[Member, set[int]] = field(default_factory=dict)
-    """In which segments a member holds something."""
-    edge: int | None = None
-    """The newest segment that was out at the last look; None for what is not live."""
-    looked: float = -inf
-    due: float = inf
-    """When the next look is."""
-    changes: int = 0
-    """Comings and goings since the last look."""
-
-    def is_out(self, sequence: int) -> bool:
-        return self.edge is not None and sequence <= self.edge
-
-    def forget(self, now: float) -> None:
-        """Drop what is of no use any more."""
-        for sequence, parts in list(self.parts.items()):
-            if len(self.parts) > MOST_KEPT or self._is_past(sequence, parts, now):
-                del self.parts[sequence]
-                for member in {member for stripe in parts.stripes for member in stripe.holders}:
-                    self._note_end(member, sequence)
-
-    def _note_end(self, member: Member, sequence: int) -> None:
-        self.held[member].discard(sequence)
-        if not self.held[member]:
-            del self.held[member]
-
-    def _is_past(self, sequence: int, parts: Parts, now: float) -> bool:
-        # Where a stream pauses the edge only seems to move on, until somebody says where it is; what
-        # comes out after the pause must not be leased to others once more.
-        is_near = self.edge is not None and -MOST_AHEAD < sequence - self.edge <= 2 * MOST_AHEAD
-        return now - parts.since > KEPT and not is_near
 
 
 class Lessor:
@@ -120,6 +47,7 @@ class Lessor:
         self._rng = rng
         self._outbox = outbox
         self._desks: dict[tuple[tuple[str, str], str], Desk] = {}
+        """By the swarm's key and the rendition."""
         self._desk_of: dict[Member, Desk] = {}
         self._timers: list[tuple[float, int, Desk]] = []
         self._serials = count()
@@ -136,7 +64,7 @@ class Lessor:
         if desk is None and rendition is not None and self._rules.lease_ahead:
             self._enter(member, rendition, now)
         elif desk is not None and not member.upload:
-            self._release(desk, member)
+            self._tell(desk.release(member))
 
     def remove(self, member: Member, now: float) -> None:
         """The member has left, its rendition or the swarm."""
@@ -145,7 +73,7 @@ class Lessor:
             return
         audience = desk.audience
         audience.members.discard(member)
-        self._release(desk, member)
+        self._tell(desk.release(member))
         if not audience.members:
             del self._desks[audience.swarm.key, audience.rendition]
         self._stir(desk, now)
@@ -173,34 +101,14 @@ class Lessor:
         outlook = desk.audience.outlook(self._rules.lease_ahead, now, self._rng)
         desk.edge = outlook.edge
         desk.forget(now)
-        round_ = _Round(desk, outlook, now)
-        for sequence in outlook.takers:
-            round_.fill(sequence)
-        self._tell(round_.given)
+        self._tell(_Round(desk, outlook, now).given)
 
-    def _tell(self, given: dict[Member, list[Lease]]) -> None:
+    def _tell(self, given: Given) -> None:
         for member, leases in given.items():
             for at in range(0, len(leases), MOST_TOLD):
                 self._outbox.tell(member.socket, Leases(tuple(leases[at : at + MOST_TOLD])))
         if given:
             self._outbox.happened(LeasesGiven(sum(map(len, given.values()))))
-
-    def _release(self, desk: Desk, member: Member) -> None:
-        """The member fetches nothing here any more: those behind it move up."""
-        moved: dict[Member, list[Lease]] = {}
-        for sequence in sorted(desk.held.pop(member, ())):
-            stripes = desk.parts[sequence].stripes
-            for number, stripe in enumerate(stripes):
-                if member not in stripe.holders:
-                    continue
-                rank = stripe.holders.index(member)
-                stripe.holders.remove(member)
-                stripe.fetching.discard(member)
-                if not desk.is_out(sequence):
-                    for place in range(rank, min(FRONT, len(stripe.holders))):
-                        lease = _lease(desk, sequence, number, place)
-                        moved.setdefault(stripe.holders[place], []).append(lease)
-        self._tell(moved)
 
     # Taking up
 
@@ -225,11 +133,10 @@ class Lessor:
         desk = self._desk_of.get(member)
         if desk is None or desk.audience.rendition != message.rendition:
             return None
-        parts = desk.parts.get(message.sequence)
-        if parts is None or message.stripe >= len(parts.stripes):
-            return None
-        stripe = parts.stripes[message.stripe]
-        return stripe if member in stripe.holders else None
+        for stripe in desk.stripes(message.sequence)[message.stripe : message.stripe + 1]:
+            if member in stripe.holders:
+                return stripe
+        return None
 
     def _note_miss(self, stripe: Stripe, sequence: int, now: float) -> None:
         first = stripe.holders[0]
@@ -247,9 +154,9 @@ class Lessor:
         desk = self._desks.get((swarm.key, records.page.rendition))
         if desk is None:
             return
-        holders: dict[Member, None] = {}  # a set in the order of ranks
+        holders: dict[Member, None] = {}  # a set, but in order
         for record in records.page.segments:
-            for stripe in _stripes(desk, record.sequence):
+            for stripe in desk.stripes(record.sequence):
                 holders |= dict.fromkeys(stripe.holders[:FRONT])
         for member in holders:
             self._outbox.tell(member.socket, records)
@@ -285,58 +192,40 @@ class Lessor:
 
 
 class _Round:
-    """One look's leases, by who is to hear of them."""
+    """What one look gives, and to whom."""
 
     def __init__(self, desk: Desk, outlook: Outlook, now: float) -> None:
+        self.given: Given = {}
         self._desk = desk
         self._outlook = outlook
         self._now = now
         self._new = 0
-        self.given: dict[Member, list[Lease]] = {}
+        fit: list[Member] = []
+        before: list[Member] = []
+        for sequence, takers in outlook.takers.items():
+            if desk.is_full(sequence):
+                continue
+            if takers is not before:  # of live, they are the same for all segments
+                fit, before = self._fit(takers), takers
+            self._fill(sequence, fit)
 
-    def fill(self, sequence: int) -> None:
-        """Find the segment the holders that it lacks."""
-        parts = self._desk.parts.get(sequence)
-        if parts is not None and not any(map(_has_room, parts.stripes)):
-            return
-        others = len(self._desk.audience.swarm.members) - 1
-        fit = eligible(self._outlook.takers[sequence], others, self._now)
-        if parts is None and fit and self._new < MOST_AHEAD:
-            parts = self._cut(sequence, fit)
-        if parts is not None:
-            lots = Lots(fit, self._now)
-            for number, stripe in enumerate(parts.stripes):
-                if _has_room(stripe):
-                    self._draw(lots, sequence, number, stripe)
+    def _fit(self, takers: list[Member]) -> list[Member]:
+        return eligible(takers, len(self._desk.audience.swarm.members) - 1, self._now)
 
-    def _cut(self, sequence: int, fit: list[Member]) -> Parts:
-        self._new += 1
-        stripes = [Stripe() for _ in range(stripes_of(self._outlook.size, fit))]
-        parts = self._desk.parts[sequence] = Parts(self._now, stripes)
-        return parts
+    def _fill(self, sequence: int, fit: list[Member]) -> None:
+        """Find a segment the holders that it lacks."""
+        if fit and sequence not in self._desk.parts and self._new < MOST_AHEAD:
+            self._desk.cut(sequence, stripes_of(self._outlook.size, fit), self._now)
+            self._new += 1
+        for number, stripe in enumerate(self._desk.stripes(sequence)):
+            if stripe.lacks(fit):
+                self._draw(sequence, number, stripe, fit)
 
-    def _draw(self, lots: Lots, sequence: int, number: int, stripe: Stripe) -> None:
+    def _draw(self, sequence: int, number: int, stripe: Stripe, fit: list[Member]) -> None:
         name = f"{self._desk.audience.rendition}\n{sequence}\n{number}"
-        for member in lots.draw(name, HOLDERS - len(stripe.holders), stripe.holders):
-            rank = len(stripe.holders)
-            if rank == 0:
+        others = [member for member in fit if member not in stripe.holders]
+        for member in drawn(others, name, stripe.room, self._now):
+            if not stripe.holders:
                 member.given.add(self._now)
-            stripe.holders.append(member)
-            self._desk.held.setdefault(member, set()).add(sequence)
-            lease = _lease(self._desk, sequence, number, rank)
+            lease = self._desk.add(sequence, number, member)
             self.given.setdefault(member, []).append(lease)
-
-
-def _has_room(stripe: Stripe) -> bool:
-    return len(stripe.holders) < HOLDERS and not stripe.fetching
-
-
-def _stripes(desk: Desk, sequence: int) -> Iterator[Stripe]:
-    parts = desk.parts.get(sequence)
-    yield from () if parts is None else parts.stripes
-
-
-def _lease(desk: Desk, sequence: int, number: int, rank: int) -> Lease:
-    stripes = len(desk.parts[sequence].stripes)
-    delay = round(rank * DELAY, 1)
-    return Lease(desk.audience.rendition, sequence, number, stripes, delay)

@@ -11,9 +11,9 @@ after it did not fetch what it should have, and less if it was given more than i
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from math import ceil, exp, log
-from typing import NamedTuple
+from operator import itemgetter
 
 from p2pcdn.core.member import Member
 from p2pcdn.core.rank import hash32
@@ -72,36 +72,21 @@ def eligible(members: Iterable[Member], others: int, now: float) -> list[Member]
     return both or well or settled
 
 
-class _Entrant(NamedTuple):
-    """A member and what it has to spare."""
-
-    member: Member
-    number: int
-    """Of its id: well mixed, since ids are random."""
-    spare: float
-
-
-class Lots:
-    """Lots of these members at this moment."""
-
-    def __init__(self, members: Iterable[Member], now: float) -> None:
-        self._now = now
-        self._entrants = [
-            _Entrant(member, int(member.id[:8], 16), _spare(member, now)) for member in members
-        ]
-
-    def draw(self, name: str, most: int, besides: Collection[Member] = ()) -> list[Member]:
-        """The first ``most`` for the stripe of this name, of those not there already."""
-        given = [entrant.member.given.at(self._now) for entrant in self._entrants]
-        share = sum(given) / (sum(entrant.spare for entrant in self._entrants) or 1.0)
-        seed = hash32(name)
-        lots = [
-            (_weight(entrant.spare, had, share) / -log(_fraction(seed ^ entrant.number)), entrant)
-            for entrant, had in zip(self._entrants, given, strict=True)
-            if entrant.member not in besides
-        ]
-        best = heapq.nlargest(most, lots, key=lambda lot: (lot[0], lot[1].number))
-        return [entrant.member for _, entrant in best]
+def drawn(members: Sequence[Member], name: str, most: int, now: float) -> list[Member]:
+    """The first ``most`` of these for the stripe of this name."""
+    spare = [_spare(member, now) for member in members]
+    given = [member.given.at(now) for member in members]
+    share = sum(given) / (sum(spare) or 1.0)
+    seed = hash32(name)
+    lots = [
+        (
+            _weight(has, had, share) / -log(_fraction(seed ^ int(member.id[:8], 16))),
+            member.id,
+            member,
+        )
+        for member, has, had in zip(members, spare, given, strict=True)
+    ]
+    return [member for *_, member in heapq.nlargest(most, lots, key=itemgetter(0, 1))]
 
 
 def _spare(member: Member, now: float) -> float:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from p2pcdn.core.audience import MOST_AHEAD
-from p2pcdn.core.lessor import DELAY, EVERY, FRONT, HOLDERS, KEPT, MOST_KEPT, SOON
+from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, KEPT, MOST_KEPT
+from p2pcdn.core.lessor import EVERY, SOON
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Rules
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (

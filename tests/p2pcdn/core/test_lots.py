@@ -16,7 +16,7 @@ from p2pcdn.core.lots import (
     MOST_UPLINK,
     UNKNOWN_STRIPES,
     UNKNOWN_UPLINK,
-    Lots,
+    drawn,
     eligible,
     stripes_of,
     uplink_of,
@@ -49,7 +49,7 @@ def turns(those: list[Member], rounds: int, every: float = 0.5, since: float = 0
     firsts: Counter[int] = Counter()
     for number in range(rounds):
         now = since + number * every
-        first = Lots(those, now).draw(f"v\n{number}\n0", 8)[0]
+        first = drawn(those, f"v\n{number}\n0", 8, now)[0]
         first.given.add(now)
         firsts[first.socket] += 1
     return firsts
@@ -121,23 +121,22 @@ def test_who_does_not_upload_or_has_no_link_is_never_taken() -> None:
 
 def test_the_same_stripe_has_the_same_order() -> None:
     those = members(*[0] * 20)
-    order = Lots(those, 0.0).draw("v\n7\n0", 8)
+    order = drawn(those, "v\n7\n0", 8, 0.0)
     assert len(set(order)) == 8
-    assert Lots(those[::-1], 0.0).draw("v\n7\n0", 8) == order
-    assert Lots(those, 0.0).draw("v\n7\n1", 8) != order
+    assert drawn(those[::-1], "v\n7\n0", 8, 0.0) == order
+    assert drawn(those, "v\n7\n1", 8, 0.0) != order
 
 
 def test_whoever_leaves_changes_nobody_elses_order() -> None:
     those = members(*[0] * 20)
-    order = Lots(those, 0.0).draw("v\n7\n0", 20)
+    order = drawn(those, "v\n7\n0", 20, 0.0)
     those.remove(order[2])
-    assert Lots(those, 0.0).draw("v\n7\n0", 20) == order[:2] + order[3:]
+    assert drawn(those, "v\n7\n0", 20, 0.0) == order[:2] + order[3:]
 
 
-def test_who_is_there_already_is_not_drawn_again() -> None:
-    those = members(*[0] * 4)
-    order = Lots(those, 0.0).draw("v\n7\n0", 4)
-    assert Lots(those, 0.0).draw("v\n7\n0", 4, order[:2]) == order[2:]
+def test_nobody_and_more_than_there_are() -> None:
+    assert drawn([], "v\n7\n0", 8, 0.0) == []
+    assert len(drawn(members(0, 0), "v\n7\n0", 8, 0.0)) == 2
 
 
 @settings(max_examples=25, deadline=None)
@@ -170,8 +169,7 @@ def test_who_misses_is_named_first_less_often_for_a_minute() -> None:
         lazy, *others = members(*[0] * 4)
         lazy.missed.extend(missed)
         names = [f"v\n{number}\n0" for number in range(2000)]
-        lots = Lots([lazy, *others], now)
-        return sum(lots.draw(name, 1) == [lazy] for name in names) / len(names)
+        return sum(drawn([lazy, *others], name, 1, now) == [lazy] for name in names) / len(names)
 
     assert share(0.0) == pytest.approx(1 / 4, rel=0.2)
     assert share(1.0, 0.0) == pytest.approx(1 / 25, rel=0.4), "an eighth of the weight"

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from p2pcdn.core.lessor import HOLDERS
+from p2pcdn.core.desk import HOLDERS
 from p2pcdn.core.swarm_ports import (
     Arrived,
     Dismissed,
