@@ -42,6 +42,11 @@ export class Endpoint {
     return this._manifestWith(rendition, "at", `${sequence}`);
   }
 
+  /** The page of just some segments. */
+  records(rendition: string, first: number, last: number): URL {
+    return this._manifestWith(rendition, "records", `${first}-${last}`);
+  }
+
   /** The chunk hashes of some segments. */
   hashes(rendition: string, first: number, last: number): URL {
     return this._manifestWith(rendition, "hashes", `${first}-${last}`);

@@ -1,7 +1,7 @@
 /** Manifests and hash lists from the end point: small, bounded, and never waited for too long. */
 
-import type { Endpoint } from "./endpoint";
-import type { Bytes, Span } from "./model";
+import type { Bytes } from "./model";
+import { usableKeys } from "./verify";
 import { decodeManifest } from "./wire/codec";
 import type { RenditionManifest } from "./wire/manifest";
 
@@ -12,29 +12,25 @@ const LONGEST_LIST = 2_097_152;
 /** Milliseconds. */
 const TIMEOUT = 8_000;
 
-/** The page that holds this sequence; nothing if there is none, whatever the reason. */
-export async function fetchPage(
-  endpoint: Endpoint,
-  rendition: string,
-  sequence: number,
-): Promise<RenditionManifest | undefined> {
-  const data = await fetchBytes(endpoint.manifest(rendition, sequence), LONGEST_PAGE);
+/**
+ * A page of a rendition's manifest, with those of its keys that this browser can verify by; nothing
+ * if there is none, whatever the reason.
+ */
+export async function fetchPage(url: URL): Promise<RenditionManifest | undefined> {
+  const data = await fetchBytes(url, LONGEST_PAGE);
   if (!data) return undefined;
   try {
     const manifest = decodeManifest(new TextDecoder().decode(data));
-    return manifest.type === "rendition" ? manifest : undefined;
+    if (manifest.type !== "rendition") return undefined;
+    return { ...manifest, keys: await usableKeys(manifest.keys) };
   } catch {
     return undefined;
   }
 }
 
-/** The chunk hashes of these segments, one after the other. */
-export function fetchHashes(
-  endpoint: Endpoint,
-  rendition: string,
-  [first, last]: Span,
-): Promise<Bytes | undefined> {
-  return fetchBytes(endpoint.hashes(rendition, first, last), LONGEST_LIST);
+/** The chunk hashes of some segments, one after the other. */
+export function fetchHashes(url: URL): Promise<Bytes | undefined> {
+  return fetchBytes(url, LONGEST_LIST);
 }
 
 async function fetchBytes(url: URL, limit: number): Promise<Bytes | undefined> {

@@ -11,6 +11,9 @@ import type {
   ChunkRejected,
   Entered,
   Event,
+  FetchHashes,
+  FetchManifest,
+  FetchRecords,
   Input,
   LinkDown,
   LinkUp,
@@ -29,6 +32,7 @@ import { Ranges } from "./ranges";
 import type { RtcOptions } from "./rtc";
 import { noFigures, type Figures, type Stopwatch } from "./stats";
 import { TrackerSocket } from "./tracker-socket";
+import { verifies } from "./verify";
 import type { RenditionManifest } from "./wire/manifest";
 
 /** Milliseconds before each new attempt to learn what the content is. */
@@ -109,7 +113,7 @@ export class Runner {
   async introduce(rendition: string, sequence: number): Promise<void> {
     if (this._node || this._introducing || this._over || !this._permit.p2p) return;
     this._introducing = true;
-    const page = await fetchPage(this._options.endpoint, rendition, sequence);
+    const page = await fetchPage(this._options.endpoint.manifest(rendition, sequence));
     this._introducing = false;
     try {
       if (page?.rendition === rendition) this._begin(page);
@@ -341,15 +345,9 @@ export class Runner {
         this._take(event.key)?.failed(event.reason);
         break;
       case "FetchManifest":
-        void fetchPage(this._options.endpoint, event.rendition, event.sequence).then((page) => {
-          this._page(event.rendition, page);
-        });
-        break;
+      case "FetchRecords":
       case "FetchHashes":
-        void fetchHashes(this._options.endpoint, event.rendition, event.sequences).then((data) => {
-          const { rendition, sequences } = event;
-          this._receive({ type: "HashesArrived", rendition, sequences, data: data ?? null });
-        });
+        void this._ask(event);
         break;
       case "FetchRange":
         this._ranges.fetch(event);
@@ -360,6 +358,11 @@ export class Runner {
       case "Check":
         void matches(event.data, event.digest).then((ok) => {
           this._receive({ type: "Checked", check: event.check, ok });
+        });
+        break;
+      case "Verify":
+        void verifies(event.data, event.key, event.signature).then((ok) => {
+          if (ok !== undefined) this._receive({ type: "Checked", check: event.check, ok });
         });
         break;
       case "MakeOffer":
@@ -392,7 +395,21 @@ export class Runner {
     return asker;
   }
 
-  /** An answer to `FetchManifest`: only a page of what was asked for counts as one. */
+  /** Asks the origin for records or hashes. */
+  private async _ask(event: FetchManifest | FetchRecords | FetchHashes): Promise<void> {
+    const { endpoint } = this._options;
+    const { rendition } = event;
+    if (event.type === "FetchHashes") {
+      const data = (await fetchHashes(endpoint.hashes(rendition, ...event.sequences))) ?? null;
+      this._receive({ type: "HashesArrived", rendition, sequences: event.sequences, data });
+    } else if (event.type === "FetchRecords") {
+      this._page(rendition, await fetchPage(endpoint.records(rendition, ...event.sequences)));
+    } else {
+      this._page(rendition, await fetchPage(endpoint.manifest(rendition, event.sequence)));
+    }
+  }
+
+  /** A page from the origin: only one of what was asked for counts. */
   private _page(rendition: string, page: RenditionManifest | undefined): void {
     const fits = page?.rendition === rendition;
     this._receive(fits ? { type: "ManifestArrived", page } : { type: "ManifestFailed", rendition });

@@ -34,10 +34,17 @@ afterEach(() => {
 describe("a page", () => {
   it("is asked for by the sequence that it is to hold", async () => {
     fetched.mockResolvedValueOnce(Response.json({ ...PAGE, last: 0 }));
-    expect(await fetchPage(endpoint, "x.m3u8", 7)).toMatchObject({ rendition: "x.m3u8" });
+    expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toMatchObject({ rendition: "x.m3u8" });
     const asked = fetched.mock.lastCall?.[0] as URL;
     expect(asked.href).toBe("https://cdn.example/manifest/x.m3u8?at=7");
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("has the keys that can be used here, and no others", async () => {
+    const key = { id: "x", algorithm: "ed25519", public: "A".repeat(43) };
+    const keys = [{ ...key, algorithm: "ecdsa-p256" }, key, { ...key, public: "AAAA" }];
+    fetched.mockResolvedValueOnce(Response.json({ ...PAGE, keys }));
+    expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toMatchObject({ keys: [key] });
   });
 
   it.each([
@@ -48,12 +55,12 @@ describe("a page", () => {
     ["too long", () => Response.json({ ...PAGE, more: "x".repeat(300_000) })],
   ])("is nothing if the answer is %s", async (_, answer) => {
     fetched.mockResolvedValueOnce(answer());
-    expect(await fetchPage(endpoint, "x.m3u8", 7)).toBeUndefined();
+    expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toBeUndefined();
   });
 
   it("is nothing if the origin can't be reached", async () => {
     fetched.mockRejectedValueOnce(new TypeError("Failed to fetch"));
-    expect(await fetchPage(endpoint, "x.m3u8", 7)).toBeUndefined();
+    expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toBeUndefined();
   });
 
   it("is nothing after eight seconds", async () => {
@@ -65,7 +72,7 @@ describe("a page", () => {
           });
         }),
     );
-    const page = fetchPage(endpoint, "x.m3u8", 7);
+    const page = fetchPage(endpoint.manifest("x.m3u8", 7));
     vi.advanceTimersByTime(8_000);
     expect(await page).toBeUndefined();
   });
@@ -74,7 +81,7 @@ describe("a page", () => {
 describe("hashes", () => {
   it("are bytes, as they are", async () => {
     fetched.mockResolvedValueOnce(new Response(new Uint8Array([1, 2, 3])));
-    const hashes = await fetchHashes(endpoint, "x.m3u8", [3, 9]);
+    const hashes = await fetchHashes(endpoint.hashes("x.m3u8", 3, 9));
     expect(hashes).toStrictEqual(new Uint8Array([1, 2, 3]));
     const asked = fetched.mock.lastCall?.[0] as URL;
     expect(asked.href).toBe("https://cdn.example/manifest/x.m3u8?hashes=3-9");
@@ -82,6 +89,6 @@ describe("hashes", () => {
 
   it("are nothing beyond their bound", async () => {
     fetched.mockResolvedValueOnce(new Response(new Uint8Array(2_097_153)));
-    expect(await fetchHashes(endpoint, "x.m3u8", [3, 9])).toBeUndefined();
+    expect(await fetchHashes(endpoint.hashes("x.m3u8", 3, 9))).toBeUndefined();
   });
 });
