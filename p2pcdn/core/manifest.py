@@ -121,14 +121,24 @@ class Manifest:
         """What a segment weighs on average; 0 if there is no record of any."""
         return self._segments.usual_bytes()
 
+    def usual_duration(self) -> int:
+        """How long a segment lasts on average, in milliseconds; 0 if that is not known."""
+        return self._segments.usual_duration()
+
+    @property
+    def newest_known(self) -> int:
+        """The newest segment that could be verified so far; -1 if there was none."""
+        return self._segments.newest_known
+
     # The five verbs
 
     def need(
         self, sequences: Sequence[int], now: float, hold: Mapping[int, float] | None = None
     ) -> None:
         """These segments matter now, in this order. Those that ``hold`` names are not asked for
-        before then, since others are about to offer them."""
-        self._need, self._hold = sequences, hold or {}
+        before then, since others are about to offer them, unless we could not verify that."""
+        self._need = sequences
+        self._hold = hold if hold and self._keys else {}
         self._ask(now)
 
     def receive(

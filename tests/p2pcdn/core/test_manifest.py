@@ -367,6 +367,13 @@ def test_hashes_are_held_back_as_well() -> None:
     assert asked(manifest) == [FetchHashes("v", Span(10, 10))]
 
 
+def test_nothing_is_held_back_where_no_offer_could_be_verified() -> None:
+    manifest = manifest_that_needs()
+    manifest.receive(ManifestArrived(msgspec.structs.replace(live(0, 9).page, keys=())), NOW)
+    manifest.need([10], NOW, {10: NOW + 1})
+    assert asked(manifest) == [FetchRecords("v", Span(10, 10))]
+
+
 def test_what_is_known_needs_no_timer() -> None:
     manifest = watching(9)
     manifest.need([9], NOW, {9: NOW + 1})

@@ -120,7 +120,7 @@ export class Manifest {
 
   /**
    * These segments matter now, in this order. Those that `hold` names are not asked for before
-   * then, since others are about to offer them.
+   * then, since others are about to offer them, unless we could not verify that.
    */
   need(
     sequences: readonly number[],
@@ -128,7 +128,7 @@ export class Manifest {
     hold: ReadonlyMap<number, number> = new Map(),
   ): void {
     this._needed = sequences;
-    this._hold = hold;
+    this._hold = this._keys.size ? hold : new Map<number, number>();
     this._ask(now);
   }
 

@@ -230,6 +230,12 @@ describe("a live segment", () => {
     expect(manifest.takeEvents()).toStrictEqual([fetchRecords(10, 10)]);
   });
 
+  it("is not held back where no offer could be verified", () => {
+    watch({ keys: [] });
+    manifest.need([10], 0, new Map([[10, 1]]));
+    expect(manifest.takeEvents()).toStrictEqual([fetchRecords(10, 10)]);
+  });
+
   it("that is known needs no timer", () => {
     watch();
     manifest.need([9], 0, new Map([[9, 1]]));
