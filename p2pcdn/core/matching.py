@@ -53,8 +53,9 @@ def use_of(supplier: Standing, taker: Standing) -> Use:
     has, needs = supplier.position, taker.position
     if has is None or needs is None:
         return Use.UNKNOWN
-    # Of what is live, a peer at the same place will hold the next segment as soon as it is out.
-    reach = has.last + (AHEAD if has.live else 0)
+    # Of what is live, a peer at the same place will hold the next segment as soon as it is out. And
+    # in a flash crowd nobody holds anything yet, but whoever is no further behind soon will.
+    reach = has.last + (AHEAD if has.live or has.head >= needs.head else 0)
     overlaps = has.first <= needs.head + AHEAD and reach > needs.head
     if has.rendition != needs.rendition:
         return Use.ALIKE if overlaps else Use.UNKNOWN

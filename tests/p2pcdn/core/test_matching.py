@@ -26,6 +26,7 @@ class Someone:
         pytest.param(at(100), at(100), Use.COVERS, id="at the same place"),
         pytest.param(at(0, 0, 999), at(500), Use.COVERS, id="a seeder"),
         pytest.param(at(105), at(100), Use.COVERS, id="a little ahead"),
+        pytest.param(at(0, 0, 0), at(0, 0, 0), Use.COVERS, id="both have just begun"),
         pytest.param(at(150), at(100), Use.AHEAD, id="ahead, within reach"),
         pytest.param(at(110 + AHEAD), at(100), Use.AHEAD, id="as far ahead as helps"),
         pytest.param(at(111 + AHEAD), at(100), Use.NONE, id="one further"),
