@@ -43,7 +43,7 @@ describe("a page", () => {
   it("has the keys that can be used here, and no others", async () => {
     const key = { id: "x", algorithm: "ed25519", public: "A".repeat(43) };
     const keys = [{ ...key, algorithm: "ecdsa-p256" }, key, { ...key, public: "AAAA" }];
-    fetched.mockResolvedValueOnce(Response.json({ ...PAGE, keys }));
+    fetched.mockResolvedValueOnce(Response.json({ ...PAGE, last: 0, keys }));
     expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toMatchObject({ keys: [key] });
   });
 
