@@ -320,8 +320,9 @@ def test_links_between_documents_lead_somewhere() -> None:
 # Packages
 
 
-def test_the_lock_file_names_no_registry() -> None:
-    lock = (ROOT / "peer/browser/package-lock.json").read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", ["peer/browser", "bench/browsers"])
+def test_the_lock_file_names_no_registry(folder: str) -> None:
+    lock = (ROOT / folder / "package-lock.json").read_text(encoding="utf-8")
     assert '"resolved": "http' not in lock
 
 

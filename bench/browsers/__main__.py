@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import shlex
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
+
+from playwright.async_api import Error as PlaywrightError
 
 from bench.browsers import machine, picture, report, startup
 from bench.browsers.contestants import CONTESTANTS, Contestant
@@ -25,6 +26,7 @@ from bench.browsers.scenes import SCENES, Scene, play
 from bench.browsers.servers import ROOT, BenchError, require_built, site
 
 WORK = ROOT / ".p2pcdn" / "bench"
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
 START = "start"
 """The name of the scenes of start-up."""
 STARTERS = ("plain", "ours", "p2pml")
@@ -76,12 +78,15 @@ class Run:
                 await self._play(scene, each, turn, port)
 
     async def _play(self, scene: Scene, contestant: Contestant, turn: int, port: int) -> None:
-        record, fetches = await play(scene, contestant, self._film, port)
+        try:
+            record, fetches = await play(scene, contestant, self._film, port)
+        except (BenchError, PlaywrightError, TimeoutError) as error:
+            # One browser that crashes within the hour must not take the others' figures with it.
+            print(f"{scene.name} {contestant.name} round {turn + 1} failed: {error}", flush=True)
+            return
         self.results["runs"].append({"round": turn + 1, **record})
         self._note(record, turn, fetches)
-        hls = record["viewers"][0]["hlsVersion"]
-        self.results["facts"]["versions"] = machine.versions(record["browser"], hls)
-        self._save()
+        self._save(record["viewers"][0])
         print(
             f"{scene.name} {contestant.name} round {turn + 1}: {record['copies']:.2f} copies"
             f" (limit {record['limit']:.2f}), offload {record['offload']:.0%},"
@@ -92,7 +97,7 @@ class Run:
 
     def _keep_start(self, sample: dict[str, Any]) -> None:
         self.results["starts"].append(sample)
-        self._save()
+        self._save(sample)
         print(
             f"start {sample['kind']} {sample['who']} pair {sample['pair'] + 1}:"
             f" {sample['startupMs'] or 0:.0f} ms",
@@ -110,8 +115,10 @@ class Run:
             )
         self._log.flush()
 
-    def _save(self) -> None:
-        self.results["facts"]["minutes"] = (time.monotonic() - self._began) / 60
+    def _save(self, viewer: dict[str, Any]) -> None:
+        facts = self.results["facts"]
+        facts["versions"] = machine.versions(viewer["browserVersion"], viewer["hlsVersion"])
+        facts["minutes"] = (time.monotonic() - self._began) / 60
         path: Path = self._options.out
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}")
@@ -119,12 +126,16 @@ class Run:
         draft.replace(path)
 
 
-def show(results: report.Results, path: Path) -> None:
-    """Print the table, and write it and the picture beside the JSON file."""
+def show(results: report.Results, path: Path, *, publish: bool) -> None:
+    """Print the tables; write them and the picture beside the JSON file, or into docs/."""
     text = report.markdown(results)
-    path.with_suffix(".md").write_text(text)
-    picture.draw(results, path.with_suffix(".png"))
     print(f"\n{text}")
+    if publish:
+        report.insert(text, DOCUMENT)
+        picture.draw(results, DOCUMENT.parent / "images" / "bench-browsers.png")
+    else:
+        path.with_suffix(".md").write_text(text)
+        picture.draw(results, path.with_suffix(".png"))
 
 
 def names(known: Sequence[str]) -> Any:
@@ -155,6 +166,8 @@ def arguments() -> argparse.Namespace:
                         " bytes, range, request")  # fmt: skip
     parser.add_argument("--show", action="store_true",
                         help="only make table and picture again of what is in --out")  # fmt: skip
+    parser.add_argument("--publish", action="store_true",
+                        help="put table and picture into docs/")  # fmt: skip
     return parser.parse_args()
 
 
@@ -163,13 +176,12 @@ def main() -> int:
     options = arguments()
     try:
         if options.show:
-            show(json.loads(options.out.read_text()), options.out)
+            show(json.loads(options.out.read_text()), options.out, publish=options.publish)
             return 0
         require_built()
-        os.environ.setdefault("PYTHONUNBUFFERED", "1")
         run = Run(options, Film(WORK / "content"), options.log)
         asyncio.run(run.all())
-        show(run.results, options.out)
+        show(run.results, options.out, publish=options.publish)
     except BenchError as error:
         print(error, file=sys.stderr)
         return 1

@@ -53,7 +53,7 @@ def _draw_copies(axes: Axes, results: Results) -> None:
         if found:
             _bars(axes, who, found)
     for at, scene in enumerate(scenes):
-        label = "the least that is possible" if at == 0 else ""
+        label = "limit: one segment each by HTTP" if at == 0 else ""
         axes.hlines(
             SCENES[scene].limit, at - 0.45, at + 0.45, color="#222", linestyle="--", label=label
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from bench.browsers import startup
@@ -64,9 +65,20 @@ def markdown(results: Results) -> str:
     return "\n".join(lines)
 
 
+BEGIN, END = "<!-- figures of bench.browsers -->", "<!-- end of figures -->"
+
+
+def insert(text: str, document: Path) -> None:
+    """Put the results between the two marks of a document, in place of earlier ones."""
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    document.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+
+
 def _facts(results: Results) -> Iterator[str]:
     facts = results["facts"]
     yield f"`{facts['command']}`, {facts['date']}, {facts['minutes']:.0f} minutes."
+    yield ""
     yield (
         f"{facts['machine']}. {facts['versions']}. The film: 480p, 90 s, segments of 2 s, "
         f"{facts['bits_per_second'] / 1e6:.2f} Mbit/s as encoded."

@@ -134,7 +134,6 @@ async def play(
             "who": contestant.name,
             "limit": scene.limit,
             "load": os.getloadavg()[0],
-            "browser": browser.version,
             **figures.of_run(fetches, outcomes, film.size),
             "announcements": standing.announcements.bytes,
             "viewers": outcomes,

@@ -118,7 +118,13 @@ class Viewer:
     async def outcome(self) -> dict[str, Any]:
         """All that the page has to say, and what it logged."""
         outcome = cast("dict[str, Any]", await self._page.evaluate("outcome()"))
-        return {"viewer": self.name, **outcome, "console": self._console[-20:]}
+        browser = self._context.browser
+        return {
+            "viewer": self.name,
+            **outcome,
+            "console": self._console[-20:],
+            "browserVersion": browser.version if browser else "",
+        }
 
     async def close(self) -> None:
         await self._context.close()

@@ -45,6 +45,14 @@ def test_the_table_has_medians_with_extremes_beside_the_limit() -> None:
     assert "A machine. Chromium 1." in text
 
 
+def test_results_take_the_place_of_earlier_ones(tmp_path: Path) -> None:
+    document = tmp_path / "benchmarks.md"
+    document.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    for text in ("first\n", "second\n"):
+        report.insert(text, document)
+    assert document.read_text() == (f"before\n{report.BEGIN}\n\nsecond\n\n{report.END}\nafter\n")
+
+
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     picture.draw(RESULTS, tmp_path / "bench.png")
