@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from p2pcdn.core.availability import Held
 from p2pcdn.core.bits import first_of, pick, spans_in
@@ -36,6 +37,8 @@ TURN = 0.4
 """Seconds that each rank waits for the one before it."""
 LATEST_TURN = 4
 """Ranks beyond this one wait no longer than it."""
+LEISURE = 3.0
+"""Seconds in which others may bring what a peer without a screen wants."""
 ORPHAN_LEAD = 1.5
 """Seconds before its latest start when an orphan is fetched by whoever is first in rank."""
 SOON = 2.0
@@ -91,6 +94,11 @@ class SegmentView:
     origin_after: float = 0.0
     """Before this the origin is not asked again: it has just failed us."""
     leases: Sequence[LeaseView] = ()
+
+    @property
+    def at_leisure(self) -> bool:
+        """Whether nobody watches: a peer without a screen wants what there is, at any time."""
+        return self.deadline == inf
 
 
 @dataclass(slots=True)
@@ -187,7 +195,7 @@ def plan(view: View, now: float) -> Plan:
     room = _Room(view, now)
     asks += room.ask()
     wakes += room.wakes
-    return Plan(tuple(asks), min((at for at in wakes if at > now), default=None))
+    return Plan(tuple(asks), min((at for at in wakes if now < at < inf), default=None))
 
 
 # The origin
@@ -222,7 +230,9 @@ def _ask_origin(
             yield from _runs(segment, orphans)
         else:
             wakes.append(at)
-    if not view.live and not segment.fetching and segment.missing | segment.asked:
+    if view.live or segment.at_leisure:
+        return
+    if not segment.fetching and segment.missing | segment.asked:
         joins_at = max(view.asking_since + PROOF, segment.origin_after)
         if joins_at <= now and view.goodput < SURPLUS * view.bitrate:
             yield from _join_in(segment, view)
@@ -232,6 +242,8 @@ def _ask_origin(
 
 def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, bool]:
     """When the origin is to be asked for all that is missing, and whether that is a rescue."""
+    if segment.at_leisure:
+        return inf, False
     if not view.started or (not view.live and view.buffer < view.floor):
         return max(now, segment.origin_after), False
     latest = latest_start(segment, view.http)
@@ -255,9 +267,11 @@ def turn_at(segment: SegmentView, view: View, now: float) -> float:
     if not view.links:
         return view.hopeful_until
     turn = min(segment.rank, LATEST_TURN) * TURN
-    if view.guided:
-        return latest_start(segment, view.http) - ORPHAN_LEAD + turn
-    return segment.since + turn
+    if not view.guided:
+        return segment.since + turn
+    if segment.at_leisure:
+        return segment.since + LEISURE + turn
+    return latest_start(segment, view.http) - ORPHAN_LEAD + turn
 
 
 def _fetch_leased(
@@ -265,10 +279,11 @@ def _fetch_leased(
 ) -> Iterator[AskOrigin]:
     for lease in segment.leases:
         at = max(lease.at, segment.origin_after)
-        if not lease.chunks & orphans:
+        chunks = lease.chunks & orphans & segment.missing
+        if not chunks:
             continue
         if at <= now:
-            yield from _runs(segment, lease.chunks & orphans)
+            yield from _runs(segment, chunks)
         else:
             wakes.append(at)
 
@@ -348,7 +363,7 @@ class _Room:
         return once & ~twice
 
     def _take(self, segment: SegmentView, chunks: int, in_order: bool = False) -> Iterator[AskPeer]:
-        spare = not segment.demanded and self._is_spare(segment)
+        spare = self._is_spare(segment)
         start = 0 if in_order else self.view.salt % max(segment.chunks, 1)
         chunks &= self._offered(segment.key)
         while chunks and self.left > 0:
@@ -366,7 +381,9 @@ class _Room:
 
     def _is_spare(self, segment: SegmentView) -> bool:
         """Whether it can wait: the plain player would not ask for it yet."""
-        return not self.view.live and segment.deadline - self.now > self.view.target
+        if self.view.live or (segment.demanded and not segment.at_leisure):
+            return False
+        return segment.deadline - self.now > self.view.target
 
     def _offered(self, key: SegmentKey) -> int:
         """The chunks that a free link holds."""

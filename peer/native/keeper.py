@@ -1,8 +1,9 @@
 """What a peer without a screen wants: all that exists, as far as its store goes.
 
-The keeper stands where a browser has its player. It has no play head that could run dry, so its
-demands are patient, and peers get the chance to serve them; it asks the origin as a viewer with a
-full buffer would. Renditions are walked side by side, each from its oldest missing segment on::
+The keeper stands where a browser has its player. It has no play head that could run dry, so nothing
+that it demands is ever urgent: peers serve it with what they have to spare, and the origin is asked
+only for what nobody holds. Renditions are walked side by side, each from its oldest missing segment
+on::
 
     kept kept kept [demanded demanded demanded] known known unknown ...
                     ^ cursor                          ^ no hashes yet
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from p2pcdn.core.ports import Demand, Playing, Release
 from p2pcdn.model import SegmentKey
@@ -22,10 +24,8 @@ from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord
 
 WINDOW = 6
 """Segments demanded at once."""
-WITHIN = 30.0
-"""Seconds that peers have for a segment before the origin is asked for it."""
-BUFFER = 60.0
-"""Seconds that the node is told are in the player's buffer: nothing ever runs dry."""
+WITHIN = BUFFER = inf
+"""Seconds until a segment is needed, and in the buffer of a player that there is not."""
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 30.0
 """Seconds until a segment that nobody could deliver is demanded again."""
@@ -95,7 +95,6 @@ class Keeper:
         self._demanded: set[SegmentKey] = set()
         self._released: list[SegmentKey] = []
         self._pauses: dict[SegmentKey, _Pause] = {}
-        self._started = False
 
     def is_complete(self) -> bool:
         """Whether everything that exists now, and fits, is kept."""
@@ -130,7 +129,6 @@ class Keeper:
 
     def kept(self, key: SegmentKey) -> None:
         """A segment is whole, and in the store."""
-        self._started = True
         self._demanded.discard(key)
         self._pauses.pop(key, None)
         rendition = self._renditions[key.rendition]
@@ -169,11 +167,9 @@ class Keeper:
         return min((p.until for p in self._pauses.values() if not p.over), default=None)
 
     def _next(self, knows: Callable[[SegmentKey], bool]) -> Iterator[SegmentKey]:
-        # The node takes the first segment from the origin, whoever has it: a player could not wait.
-        window = WINDOW if self._started else 1
         for rendition in self._renditions.values():
             for sequence in range(rendition.cursor, rendition.end + 1):
-                if len(self._demanded) >= window:
+                if len(self._demanded) >= WINDOW:
                     return
                 key = SegmentKey(rendition.name, sequence)
                 if sequence in rendition.kept or key in self._demanded:

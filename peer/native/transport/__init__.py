@@ -32,9 +32,6 @@ Feed = Callable[[Input], None]
 CONTROL, DATA = 0, 1
 """The ids of the two negotiated channels."""
 
-LOW_WATER = 65_536
-"""Bytes waiting to be sent at which more are asked for: half of what the core hands over."""
-
 
 class TransportLink(Protocol):
     """One WebRTC peer connection with its two channels."""
@@ -55,7 +52,8 @@ class TransportLink(Protocol):
         """Send over the control channel, before any media that is still waiting."""
 
     def send(self, frame: Frame) -> None:
-        """Send over the data channel."""
+        """Send over the data channel. When half of what then waits has gone, and nothing more was
+        sent meanwhile, that is told."""
 
     async def close(self) -> None:
         """Close, after what was told; nothing is fed any more. May be called at any time."""

@@ -27,7 +27,7 @@ from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
-from peer.native.transport import CONTROL, DATA, LOW_WATER, Feed, Inbox, LinkError, ice
+from peer.native.transport import CONTROL, DATA, Feed, Inbox, LinkError, ice
 from peer.native.transport.description import put_together, take_apart, usable
 from peer.native.transport.guard import guard
 from peer.native.transport.mdns import Resolver, is_local_name
@@ -86,6 +86,9 @@ class AiortcLink:
         self._frames: deque[bytes] = deque()
         self._waiting = 0
         """Bytes of these frames."""
+        self._half = -1
+        """Bytes that are left when half of what waited after sending has gone; -1 once that was
+        told."""
         self._described = asyncio.Event()
         """Set once the other end is described; its candidates wait for that."""
         self._candidates = 0
@@ -182,6 +185,11 @@ class AiortcLink:
         self._frames.append(data)
         self._waiting += len(data)
         self._pump()
+        self._half = self._left() // 2
+
+    def _left(self) -> int:
+        """Bytes that wait, here and in aiortc."""
+        return self._waiting + self._data.bufferedAmount
 
     def _pump(self) -> None:
         while self._frames and self._data.bufferedAmount < AHEAD:
@@ -190,12 +198,15 @@ class AiortcLink:
             data = self._frames.popleft()
             self._waiting -= len(data)
             self._data.send(data)
+        # It tells when it falls to this from above, so never of a frame that is alone at its mark.
+        self._data.bufferedAmountLowThreshold = self._data.bufferedAmount // 2
 
     def _drained(self) -> None:
-        """aiortc has put the last frame that it was given into packets."""
+        """aiortc has put half of what it was given into packets."""
         self._pump()
-        left = self._waiting + self._data.bufferedAmount
-        if left <= LOW_WATER:
+        left = self._left()
+        if left <= self._half:
+            self._half = -1
             self._inbox.feed(LinkDrained(self._number, left))
 
     # Its end

@@ -18,6 +18,7 @@ from p2pcdn.core.scheduler import (
     IN_ALL,
     LATEST_TURN,
     LEAST_IN_ALL,
+    LEISURE,
     LOOK_AGAIN,
     MARGIN,
     ORPHAN_LEAD,
@@ -278,6 +279,40 @@ def test_a_first_link_is_waited_for_as_long_as_there_is_hope() -> None:
 
 def test_alone_there_is_no_waiting() -> None:
     assert of_origin(decide(view(segment(2)))) == {0, 1}
+
+
+# At leisure: a peer without a screen
+
+
+def at_leisure(**others: object) -> SegmentView:
+    return segment(**{"deadline": inf, **others})  # type: ignore[arg-type]
+
+
+def test_where_nobody_watches_nothing_is_urgent() -> None:
+    for others in ({"started": False}, {"buffer": 0.0, "floor": 4.0}, {"live": True}):
+        given = view(at_leisure(), links=(link(1, 1),), patience=0.0, **others)
+        assert of_origin(decide(given)) == set()
+        assert of_peers(decide(given)) == [(1, 1)]
+
+
+def test_where_nobody_watches_slow_peers_will_do() -> None:
+    wanted = at_leisure(missing=0, asked=0b1)
+    slow = view(wanted, links=(link(),), goodput=0.0, asking_since=NOW - PROOF)
+    assert decide(slow) == Plan((), None)
+
+
+def test_where_nobody_watches_spare_upload_will_do() -> None:
+    (ask,) = decide(view(at_leisure(), links=(link(1, 1),))).asks
+    assert ask == AskPeer(1, KEY, 1, spare=True)
+
+
+@pytest.mark.parametrize(("guided", "wait"), [(True, LEISURE), (False, 0.0)])
+def test_where_nobody_watches_orphans_are_fetched_in_turn_all_the_same(
+    guided: bool, wait: float
+) -> None:
+    given = view(at_leisure(chunks=2, missing=0b11, rank=1), links=(link(1, 9),), guided=guided)
+    assert decide(given) == Plan((), NOW + wait + TURN)
+    assert of_origin(decide(given, NOW + wait + TURN)) == {0, 1}
 
 
 # What lies ahead, and leases

@@ -1,4 +1,4 @@
-"""Whole scenes, small ones: that they run to their end, and twice the same."""
+"""Runs: the same twice, in pairs with the plain player, and told of as they go."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import pytest
 
 from p2pcdn.sim.run import run
 from p2pcdn.sim.scene import load
-
-LIVE = {"viewers": "8", "seconds": "40", "warmup": "16", "tail": "8"}
-VOD = {"viewers": "6", "seconds": "60", "warmup": "0", "media.length": "24", "pair": "true"}
+from tests.p2pcdn.sim.small import LIVE, VOD
 
 
 @pytest.mark.parametrize(("name", "changes"), [("live-steady", LIVE), ("flash-crowd", VOD)])
@@ -23,3 +21,21 @@ def test_the_same_scene_and_seed_give_the_same_trace_to_the_byte(
     assert traces[0].getvalue() == traces[1].getvalue()
     assert first.results.summary == second.results.summary
     assert run(scene, name, 8).results.summary.digest != first.results.summary.digest
+
+
+def test_a_pair_is_the_same_viewers_without_peers() -> None:
+    outcome = run(load("flash-crowd", VOD), "flash-crowd", 1)
+    assert outcome.plain is not None
+    assert outcome.comparison is not None
+    assert [v.arrived for v in outcome.plain.viewers] == [
+        v.arrived for v in outcome.results.viewers
+    ]
+    assert outcome.plain.summary.offload == pytest.approx(0.0, abs=1e-9)
+    assert outcome.results.summary.offload > 0.3
+
+
+def test_progress_is_told_up_to_the_end() -> None:
+    shares: list[float] = []
+    run(load("flash-crowd", VOD), "flash-crowd", 1, progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)

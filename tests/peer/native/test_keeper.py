@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from p2pcdn.core.ports import Demand, Playing, Release
 from p2pcdn.model import SegmentKey
 from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord
@@ -66,18 +68,20 @@ def test_it_says_where_it_is_and_demands_what_can_be_verified() -> None:
     keeper.page(page(5, 6, 7))
     assert list(keeper.wishes(nothing, 0.0)) == [Playing("v", 5, 7, BUFFER, live=False)]
     assert list(keeper.wishes(nothing, 0.0)) == [], "it does not repeat itself"
-    assert list(keeper.wishes(everything, 0.0)) == [Demand(v(5), WITHIN)]
+    assert list(keeper.wishes(everything, 0.0)) == [Demand(v(n), WITHIN) for n in (5, 6, 7)]
 
 
-def test_one_segment_first_then_several_at_once() -> None:
+def test_nothing_that_it_wants_is_urgent() -> None:
+    assert WITHIN == BUFFER == inf
+
+
+def test_several_segments_at_once() -> None:
     keeper = Keeper(["v"], PLENTY)
     keeper.page(page(*range(20)))
-    assert demanded(keeper) == [v(0)]
+    assert demanded(keeper) == [v(n) for n in range(WINDOW)]
     assert demanded(keeper) == []
-    keeper.kept(v(0))
-    assert demanded(keeper) == [v(n) for n in range(1, 1 + WINDOW)]
     keeper.kept(v(3))
-    assert demanded(keeper) == [v(1 + WINDOW)]
+    assert demanded(keeper) == [v(WINDOW)]
 
 
 def test_the_cursor_stays_at_what_is_missing() -> None:
@@ -139,8 +143,8 @@ def test_a_store_too_small_for_anything_is_complete_at_once() -> None:
 def test_a_live_rendition_grows() -> None:
     keeper = Keeper(["v"], 250)
     keeper.page(page(7, 8, live=True))
+    assert demanded(keeper) == [v(7), v(8)]
     for sequence in (7, 8):
-        assert demanded(keeper) == [v(sequence)]
         keeper.kept(v(sequence))
     assert keeper.is_complete()
     keeper.page(page(7, 8, 9, live=True, time=2))
@@ -154,13 +158,13 @@ def test_a_live_rendition_grows() -> None:
 def test_what_leaves_a_live_window_is_released() -> None:
     keeper = Keeper(["v"], PLENTY)
     keeper.page(page(0, 1, 2, live=True))
-    assert demanded(keeper) == [v(0)]
+    assert demanded(keeper) == [v(0), v(1), v(2)]
     keeper.failed(v(1), 0.0)
     keeper.page(page(2, 3, live=True, time=2))
     assert list(keeper.wishes(everything, 0.0)) == [
         Release(v(0)),
         Playing("v", 2, 3, BUFFER, live=True),
-        Demand(v(2), WITHIN),
+        Demand(v(3), WITHIN),
     ]
     assert keeper.timer_at() is None
     keeper.kept(v(0))  # it came all the same
@@ -178,12 +182,10 @@ def test_an_old_page_changes_nothing() -> None:
 def test_what_failed_is_demanded_again_after_a_pause_that_grows() -> None:
     keeper = Keeper(["v"], PLENTY)
     keeper.page(page(0, 1))
-    assert demanded(keeper, 0.0) == [v(0)]
+    assert demanded(keeper, 0.0) == [v(0), v(1)]
     keeper.failed(v(0), 0.0)
     assert keeper.timer_at() == FIRST_PAUSE
-    assert demanded(keeper, 0.0) == [v(1)], "the next one need not wait"
-    assert demanded(keeper, FIRST_PAUSE) == []
-    keeper.kept(v(1))
+    assert demanded(keeper, 0.0) == []
     assert demanded(keeper, FIRST_PAUSE) == [v(0)]
     assert keeper.timer_at() is None
     keeper.failed(v(0), 10.0)

@@ -19,7 +19,7 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.model import CHUNK_SIZE, FRAME_PAYLOAD
 from p2pcdn.wire.chunk import Frame, encode_frame, frames_of
 from p2pcdn.wire.link import Bye, Cancel
-from peer.native.transport import LOW_WATER, LinkError, ice
+from peer.native.transport import LinkError, ice
 from peer.native.transport.aiortc import AHEAD, AiortcTransport
 from peer.native.transport.description import take_apart
 from tests.peer.native.transport.ends import End, linked
@@ -48,20 +48,34 @@ async def test_large_transfers_arrive_whole_while_little_is_buffered() -> None:
         for frame in frames_of(want, data[want * CHUNK_SIZE : (want + 1) * CHUNK_SIZE])
     ]
     async with linked() as (caller, called):
-        buffered, drained = 0, 0
+        buffered, told = 0, 0
         for frame in frames:
-            if buffered > 2 * LOW_WATER:
-                drained += 1
-                await caller.until(LinkDrained, drained)
-                drained = len(caller.all(LinkDrained))
-                buffered = caller.all(LinkDrained)[-1].buffered
-                assert buffered <= LOW_WATER
+            if buffered > 2 * CHUNK_SIZE:
+                *_, drained = await caller.until(LinkDrained, told + 1)
+                told = len(caller.all(LinkDrained))
+                assert drained.buffered <= buffered / 2
+                buffered = drained.buffered
             caller.link.send(frame)
             buffered += len(encode_frame(frame))
         arrived = await called.until(LinkSends, len(frames))
     pieces = {(s.frame.want, s.frame.offset): s.frame.payload for s in arrived}
     joined = b"".join(pieces[key] for key in sorted(pieces))
     assert hashlib.sha256(joined).digest() == hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 16])
+async def test_it_is_told_once_when_half_of_what_was_sent_has_gone(count: int) -> None:
+    async with linked() as (caller, called):
+        frame = Frame(0, 0, bytes(FRAME_PAYLOAD))
+        for want in range(count):
+            caller.link.send(frame._replace(want=want))
+        (drained,) = await caller.until(LinkDrained)
+        size = len(encode_frame(frame))
+        assert drained == LinkDrained(1, count // 2 * size)
+        await called.until(LinkSends, count)
+        assert caller.all(LinkDrained) == [drained]
+        caller.link.send(frame._replace(want=count))
+        await caller.until(LinkDrained, 2)
 
 
 async def test_drained_is_told_after_the_smallest_frame() -> None:
@@ -189,4 +203,4 @@ async def test_advertised_addresses_are_offered_with_the_ports_that_are_open() -
 
 
 def test_what_is_handed_to_aiortc_is_little() -> None:
-    assert AHEAD <= LOW_WATER
+    assert AHEAD <= CHUNK_SIZE
