@@ -34,7 +34,7 @@ TIMEOUT = 0.2
 class Request:
     """A request under way. ``piece`` is told of each piece's size, ``done`` of the end."""
 
-    __slots__ = ("at", "done", "last", "over", "piece", "start", "ttfb")
+    __slots__ = ("at", "comes", "done", "last", "over", "piece", "start", "ttfb")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Request:
         self.done = done
         self.start = now
         self.ttfb = 0.0
+        self.comes = False
         self.over = False
 
 
@@ -61,7 +62,9 @@ class Http:
         weather: Weather, dice: Random,
     ) -> None:  # fmt: skip
         self._clock = clock
-        self._down = line.down
+        self._line = line
+        self._open = 0
+        """Requests whose answers are coming."""
         self._rtt = line.place.rtt(origin)
         self._rate = rate
         self._loss = loss
@@ -87,7 +90,7 @@ class Http:
 
     def abort(self, request: Request) -> None:
         """Nothing more of it is wanted."""
-        request.over = True
+        self._end(request)
 
     def close(self) -> None:
         """The viewer has gone."""
@@ -109,13 +112,17 @@ class Http:
         if clears > now:
             self._clock.at(clears, self._send, request)
             return
+        if not request.comes:
+            request.comes = True
+            request.ttfb = now - request.start
+            self._open += 1
         to_chunk = CHUNK_SIZE - request.at % CHUNK_SIZE
         size = min(request.last + 1 - request.at, to_chunk, self._window)
         rate = min(self._rate * self._weather.factor(now), self._window / self._rtt)
-        done = max(self._down.take(size, now), now + size / rate)
+        others = self._line.coming + self._open - 1
+        done = max(self._line.down.take_turn(size, others, now), now + size / rate)
         if self._loss and self._dice.random() < self._loss:
             done += TIMEOUT + 2 * self._rtt
-        request.ttfb = request.ttfb or now - request.start
         self._clock.at(done, self._arrived, request, size)
 
     def _arrived(self, request: Request, size: int) -> None:
@@ -130,8 +137,12 @@ class Http:
         if request.at <= request.last:
             self._send(request)
         else:
-            request.over = True
+            self._end(request)
             request.done(request)
+
+    def _end(self, request: Request) -> None:
+        self._open -= request.comes and not request.over
+        request.over = True
 
     def _grow(self, size: int) -> None:
         self._acknowledged += size

@@ -1,7 +1,7 @@
 """Lines and links: how long bytes take, and which of two peers can reach each other.
 
 A viewer has one line with an uplink and a downlink, each a queue that serves first come, first
-served; since everybody sends small pieces in turn, that shares it fairly. A link carries frames in
+served; since the core sends small pieces in turn, that shares it fairly. A link carries frames in
 groups: the frames of one chunk that are given to it at once arrive together, unless they take long.
 """
 
@@ -81,6 +81,13 @@ class Queue:
         self.free_at = start + size / self.rate
         return self.free_at
 
+    def take_turn(self, size: float, others: int, now: float) -> float:
+        """The same for a flow that takes turns with so many others, however much each of them has
+        put in: that is what congestion control comes to."""
+        turn = size / self.rate
+        self.take(size, now)
+        return min(self.free_at, now + (others + 1) * turn)
+
     def backlog(self, now: float) -> float:
         """Seconds that what waits will take."""
         return max(self.free_at - now, 0.0)
@@ -89,12 +96,14 @@ class Queue:
 class Line:
     """How a viewer is connected."""
 
-    __slots__ = ("down", "place", "up")
+    __slots__ = ("coming", "down", "place", "up")
 
     def __init__(self, up: float, down: float, place: Place) -> None:
         self.up = Queue(up)
         self.down = Queue(down)
         self.place = place
+        self.coming = 0
+        """Links of which something waits in the downlink."""
 
 
 class End:
@@ -102,7 +111,7 @@ class End:
 
     __slots__ = (
         "_buffer", "_buffered", "_clock", "_delay", "_dice", "_loss", "_mark", "_said_at",
-        "_watching",
+        "_waiting", "_watching",
         "carried", "closed", "line", "number", "on_drained", "on_frames", "on_message", "opened",
         "other", "viewer",
     )  # fmt: skip
@@ -129,6 +138,8 @@ class End:
         self._buffered = 0
         self._mark = 0
         self._watching = False
+        self._waiting = 0
+        """Groups of frames that wait in our downlink."""
 
     def join(self, other: End, loss: float) -> None:
         """These two are the ends of one link from now on."""
@@ -201,7 +212,7 @@ class End:
         left = self._buffered
         for done, size in self._buffer:
             left -= size
-            if left < self._mark:
+            if left <= self._mark:
                 return done - (self._mark - left) / self.line.up.rate + MOMENT
         return self._clock.now
 
@@ -227,8 +238,17 @@ class End:
         done = self.line.down.take(size, now)
         if done - now <= AT_ONCE:
             self._catch(frames)
-        else:
-            self._clock.at(done, self._catch, frames)
+            return
+        self._waiting += 1
+        if self._waiting == 1:
+            self.line.coming += 1
+        self._clock.at(done, self._passed, frames)
+
+    def _passed(self, frames: list[Frame]) -> None:
+        self._waiting -= 1
+        if not self._waiting:
+            self.line.coming -= 1
+        self._catch(frames)
 
     def _catch(self, frames: list[Frame]) -> None:
         if not self.closed and self.on_frames is not None:

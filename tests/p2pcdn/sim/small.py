@@ -15,25 +15,34 @@ LIVE = MEDIA | {
 VOD = MEDIA | {"viewers": "4", "seconds": "50", "media.length": "40", "arrivals.over": "2"}
 
 
-def live(trace: io.StringIO | None = None, *, plain: bool = False, **changes: str) -> World:
-    """A live scene; a key's dot is written as two underscores."""
-    return _world("live-steady", LIVE, changes, trace, plain)
-
-
-def vod(trace: io.StringIO | None = None, *, plain: bool = False, **changes: str) -> World:
-    """A VOD scene to which everybody comes at once."""
-    return _world("flash-crowd", VOD, changes, trace, plain)
-
-
-def _world(
-    name: str,
-    usual: dict[str, str],
-    changes: dict[str, str],
-    trace: io.StringIO | None,
-    plain: bool,
+def live(
+    trace: io.StringIO | None = None,
+    changes: dict[str, str] | None = None,
+    *,
+    plain: bool = False,
+    **more: str,
 ) -> World:
-    changed = {key.replace("__", "."): value for key, value in changes.items()}
-    return World(load(name, usual | changed), 1, plain=plain, trace=trace)
+    """A live scene. Changes may be keywords, where two underscores stand for a key's dot."""
+    return _world("live-steady", LIVE | (changes or {}) | _dotted(more), trace, plain)
+
+
+def vod(
+    trace: io.StringIO | None = None,
+    changes: dict[str, str] | None = None,
+    *,
+    plain: bool = False,
+    **more: str,
+) -> World:
+    """A VOD scene to which everybody comes at once."""
+    return _world("flash-crowd", VOD | (changes or {}) | _dotted(more), trace, plain)
+
+
+def _dotted(more: dict[str, str]) -> dict[str, str]:
+    return {key.replace("__", "."): value for key, value in more.items()}
+
+
+def _world(name: str, keys: dict[str, str], trace: io.StringIO | None, plain: bool) -> World:
+    return World(load(name, keys), 1, plain=plain, trace=trace)
 
 
 def lines(trace: io.StringIO, what: str) -> list[list[str]]:

@@ -8,7 +8,8 @@ from p2pcdn.sim.clock import Clock, chance
 
 
 def test_what_is_planned_happens_in_order_and_equal_times_keep_theirs() -> None:
-    clock, seen = Clock(), []
+    clock = Clock()
+    seen: list[str] = []
     clock.at(2.0, seen.append, "c")
     clock.at(1.0, seen.append, "a")
     clock.at(1.0, seen.append, "b")
@@ -20,7 +21,8 @@ def test_what_is_planned_happens_in_order_and_equal_times_keep_theirs() -> None:
 
 
 def test_what_happens_may_plan_more_and_the_past_is_now() -> None:
-    clock, times = Clock(), []
+    clock = Clock()
+    times: list[float] = []
 
     def happen() -> None:
         times.append(clock.now)

@@ -62,9 +62,9 @@ def test_who_stalled_more_than_plain_is_counted() -> None:
 
 
 def test_vod_limits_depend_on_how_viewers_come() -> None:
-    changes = {"arrivals__kind": "poisson", "viewers": "2"}
-    world = vod(**changes)
+    changes = {"arrivals.kind": "poisson", "viewers": "2"}
+    world = vod(None, changes)
     world.run()
-    sequential = vod(**changes, peers__prefetch="false")
+    sequential = vod(None, changes, peers__prefetch="false")
     sequential.run()
     assert metrics.vod_share(sequential) > metrics.vod_share(world)

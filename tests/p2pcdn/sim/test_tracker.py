@@ -17,7 +17,12 @@ def test_a_viewer_is_welcomed_and_let_in() -> None:
     world.clock.run(0.0)
     [shell] = world.shells.values()
     rtt = shell.line.place.rtt(PLACE)
-    shell.conduct.hears = lambda message: heard.append((world.clock.now, message)) or True  # type: ignore[method-assign, func-returns-value]
+
+    def hears(message: FromTracker) -> bool:
+        heard.append((world.clock.now, message))
+        return True
+
+    shell.conduct.hears = hears  # type: ignore[method-assign]
     world.clock.run(5.0)
     (first, welcome), (second, joined) = heard[:2]
     assert isinstance(welcome, Welcome)

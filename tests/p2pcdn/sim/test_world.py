@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from tests.p2pcdn.sim.small import LIVE, lines, live, vod
+from tests.p2pcdn.sim.small import lines, live, vod
 
 
 def test_everybody_watches_and_hardly_anything_comes_twice() -> None:
@@ -33,9 +33,8 @@ def test_who_leaves_is_gone() -> None:
     world = live(trace, wave__at="15", wave__share="0.5")
     world.run()
     assert len(lines(trace, "leave")) == 3
-    assert sorted(round(at) for at in world.stayed.values()) == [15, 15, 15, 30, 30, 30] or (
-        sum(at < 17 for at in world.stayed.values()) == 3
-    )
+    assert sum(15 <= at <= 16 for at in world.stayed.values()) == 3
+    assert sum(at == 30 for at in world.stayed.values()) == 3
 
 
 def test_hash_seeds_do_not_matter() -> None:
@@ -54,4 +53,3 @@ def test_hash_seeds_do_not_matter() -> None:
         for seed in ("1", "2")
     }
     assert len(digests) == 1
-    assert LIVE
