@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from aiohttp import web
@@ -19,6 +19,7 @@ from aiohttp import web
 from origin import manifests, media
 from origin.catalog.catalog import Catalog
 from origin.catalog.hash_store import HashStore
+from origin.catalog.news import News
 from origin.catalog.pages import Pages
 from origin.http import cross_origin
 from origin.http.meter import Ledger, Meter
@@ -32,6 +33,7 @@ from origin.snippet import Snippet
 from origin.sources.directory import Directory
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError, SourceError
+from p2pcdn.wire.manifest import Records
 
 
 class Origin:
@@ -43,7 +45,9 @@ class Origin:
         ledger: Ledger,
         *,
         extra_routes: Iterable[web.AbstractRouteDef] = (),
+        pass_on: Callable[[Records], None] | None = None,
     ) -> None:
+        """``pass_on`` is told what has just come out of live renditions."""
         if config.content is None:
             raise ConfigError("Say what to serve: content has to be the directory of the media.")
         self.cut = False
@@ -61,6 +65,9 @@ class Origin:
         signer = Signer(config.data)
         pages = Pages(config.site, self._catalog.hasher, signer)
         self._manifests = Manifests(self._catalog, pages, config.site, signer.keys)
+        self._news = None if pass_on is None else News(pages, pass_on)
+        if self._news is not None:
+            self._catalog.listen(self._news.take)
         self._snippet = Snippet()
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -87,6 +94,8 @@ class Origin:
 
     async def close(self) -> None:
         """Stop, with everything counted that is known to have arrived."""
+        if self._news is not None:
+            await self._news.close()
         await self._catalog.close()
         self._meter.close()
         self._store.close()

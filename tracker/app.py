@@ -135,9 +135,9 @@ class Tracker:
     def problems(self) -> list[str]:
         return []
 
-    def publish(self, site: str, content: str, records: Records) -> None:
+    def publish(self, records: Records) -> None:
         """The origin has something new: whoever is to fetch it hears of it at once."""
-        self._think(Published(site, content, records))
+        self._think(Published(records.page.site, records.page.content, records))
 
     def _start_stun(self) -> None:
         host, port = self._address

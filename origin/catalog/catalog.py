@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 import structlog
 
@@ -45,6 +46,11 @@ class Catalog:
         self._watcher = Watcher(source, self._forget)
         self._backlog = Backlog(self._studio, self.edition)
         self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: list[Callable[[Edition, Edition], None]] = []
+
+    def listen(self, listener: Callable[[Edition, Edition], None]) -> None:
+        """Be told of each live edition and of the one whose place it takes, which comes first."""
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Begin to watch and to hash."""
@@ -123,6 +129,9 @@ class Catalog:
             files = (piece.stretch.path for piece in edition.pieces.values())
             self._live_files[rendition.path] = frozenset(files)
             self._watcher.add(rendition)
+            if rendition.before is not None:
+                for listener in self._listeners:
+                    listener(rendition.before, edition)
         else:
             self._live_files.pop(rendition.path, None)
             self._evict(rendition)

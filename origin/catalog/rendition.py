@@ -84,6 +84,8 @@ class Rendition:
     ) -> None:
         self.path = path
         self.edition: Edition | None = None
+        self.before: Edition | None = None
+        """The edition before it."""
         self._studio = studio
         self._on_published = on_published
         self._run: asyncio.Task[None] | None = None
@@ -234,7 +236,7 @@ class Rendition:
         return replace(draft, time=self._studio.store.date(self.path, draft.fingerprint(), now))
 
     def _publish(self, edition: Edition) -> None:
-        self.edition = edition
+        self.before, self.edition = self.edition, edition
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
         self._on_published(self)

@@ -163,8 +163,9 @@ def _services(config: Config) -> list[Service]:
     from tracker.app import Tracker
 
     ledger = Ledger()
-    origin = Origin(config, ledger)
-    return [origin, Tracker(config, ledger), Demo(origin)]
+    tracker = Tracker(config, ledger)
+    origin = Origin(config, ledger, pass_on=tracker.publish)
+    return [origin, tracker, Demo(origin)]
 
 
 @contextlib.asynccontextmanager

@@ -23,9 +23,10 @@ def command(settings: Settings) -> int:
     config = settings.config
     content = serving.content_of(config)
     ledger = Ledger()
+    tracker = Tracker(config, ledger)
     return serving.serve(
         config,
-        [Origin(config, ledger), Tracker(config, ledger)],
+        [Origin(config, ledger, pass_on=tracker.publish), tracker],
         lambda server: [
             ("Media", f"{server.url}/media/ from {content}"),
             ("Dashboard", f"{server.url}/dashboard/"),

@@ -6,15 +6,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from origin.app import Origin
 from p2pcdn.config import Config, OriginConfig
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.errors import ConfigError
-from p2pcdn.service import Service
+from p2pcdn.service import Server, Service
+from p2pcdn.wire.manifest import Records
 from tests.origin.conftest import Site, StartSite, Totals
-from tests.origin.media_files import write, write_vod
+from tests.origin.media_files import media_playlist, write, write_vod
 from tests.origin.waiting import until
 
 
@@ -35,6 +36,24 @@ async def test_cut_off(site: Site, content: Path) -> None:
     assert (await site.get("/livez")).status == 200
     site.origin.cut = False
     assert (await site.get("/media/480p_0.ts")).status == 200
+
+
+async def test_what_comes_out_live_is_passed_on(content: Path, tmp_path: Path) -> None:
+    def publish(last: int) -> None:
+        write(content / f"{last}.ts", f"segment {last}")
+        names = [f"{number}.ts" for number in range(last + 1)]
+        write(content / "live.m3u8", media_playlist(names, live=True))
+
+    told: list[Records] = []
+    config = Config(content=content, data=tmp_path / "data")
+    origin = Origin(config, Totals(), pass_on=told.append)
+    publish(0)
+    server = Server([origin], host="127.0.0.1", port=0)
+    async with server, ClientSession() as session:
+        await session.get(f"{server.url}/manifest/live.m3u8")
+        publish(1)
+        await until(lambda: told)
+    assert [record.sequence for record in told[0].page.segments] == [1]
 
 
 async def test_more_routes(start_site: StartSite) -> None:

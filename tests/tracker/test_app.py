@@ -92,9 +92,9 @@ async def test_two_who_watch_live_are_told_what_to_fetch_and_hear_of_it_when_it_
         assert {lease.sequence for lease in told[0]} >= {101, 110}
         assert len(told[0]) == len(told[1])
         assert metrics.LEASES.labels("given")._value.get() - given == 2 * len(told[0])
-        news = published(CONTENT, 101)
-        tracker.tracker.publish(news.site, news.content, news.records)
-        assert await early.expect(Records) == await late.expect(Records) == news.records
+        news = published(CONTENT, 101).records
+        tracker.tracker.publish(news)
+        assert await early.expect(Records) == await late.expect(Records) == news
         await early.send(Fetching("v", 101, 0))
         assert await late.expect(BeingFetched) == BeingFetched("v", 101, 0)
 

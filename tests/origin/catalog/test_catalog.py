@@ -89,6 +89,19 @@ async def test_segments_of_live_playlists_are_known(catalog: Catalog, content: P
     assert not catalog.is_live_segment("0.ts")
 
 
+async def test_whoever_listens_hears_of_each_live_edition_that_follows_another(
+    catalog: Catalog, content: Path
+) -> None:
+    heard: list[tuple[int, int]] = []
+    catalog.listen(lambda before, edition: heard.append((before.last, edition.last)))
+    write_vod(content)
+    await catalog.edition("480p.m3u8")
+    for last in range(3):
+        publish(content, last)
+        await catalog.edition("live.m3u8")
+    assert heard == [(0, 1), (1, 2)]
+
+
 async def test_what_does_not_exist_leaves_no_trace(catalog: Catalog, content: Path) -> None:
     write(content / "all.m3u8", multivariant_playlist(["480p.m3u8"]))
     for path in ("none.m3u8", "none.mp4"):

@@ -7,9 +7,16 @@ import socket
 import urllib.request
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from p2pcdn.wire.codec import decode_manifest
+from p2pcdn.wire.manifest import Records
+from p2pcdn.wire.tracker import Invite, Leases, SendOffer
+from tests.origin.media_files import media_playlist, write
 from tests.p2pcdn.cli.calling import call, serving
+from tests.p2pcdn.core.swarming import live, sdp
+from tests.tracker.rig import Client, link
 
 
 def get(url: str) -> bytes:
@@ -31,6 +38,37 @@ def test_it_serves_and_says_where(tmp_path: Path) -> None:
         assert get(f"{url}/p2pcdn.js").startswith(b"/*! p2pcdn ")
         assert get(f"{url}/readyz?verbose") == b"ok\n"
         assert command.stop() == 0
+
+
+async def test_what_comes_out_live_reaches_those_who_are_to_fetch_it(tmp_path: Path) -> None:
+    content = tmp_path / "content"
+
+    def publish(last: int) -> None:
+        write(content / f"{last}.ts", f"segment {last}")
+        names = [f"{number}.ts" for number in range(last + 1)]
+        write(content / "live.m3u8", media_playlist(names, live=True))
+
+    publish(3)
+    with serving("serve", "--content", str(content), "--data", str(tmp_path / "data")) as command:
+        command.read("Snippet")
+        url = command.lines[next(iter(command.lines))]
+        page = decode_manifest(get(f"{url}/manifest/live.m3u8"))
+        where = live(3, of="live.m3u8")
+        async with aiohttp.ClientSession() as session:
+            early, late = [
+                await Client(await session.ws_connect(f"{url}/tracker/v1")).join(
+                    content=page.content, position=where
+                )
+                for _ in range(2)
+            ]
+            invite = await late.expect(Invite)
+            await late.send(SendOffer(invite.pairing, sdp()))
+            await link(late, early, invite.pairing)
+            await early.expect(Leases)
+            publish(4)
+            told = await early.expect(Records)
+            assert [record.sequence for record in told.page.segments] == [4]
+            assert told == await late.expect(Records)
 
 
 @pytest.mark.parametrize(

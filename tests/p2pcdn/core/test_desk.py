@@ -80,9 +80,11 @@ def test_of_what_is_out_nobody_is_told() -> None:
     those = members(3)
     made = desk(those, 7, 8)
     made.edge = 7
+    made.stripes(7)[0].fetching.update(those[:2])
     assert {lease.sequence for lease in made.release(those[0])[those[1]]} == {8}
     assert those[0] not in made.held
     assert made.stripes(7)[0].holders == those[1:]
+    assert made.stripes(7)[0].fetching == {those[1]}
 
 
 def test_of_a_segment_that_is_not_leased_there_are_no_stripes() -> None:
