@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec.structs import replace
 
+from origin import signing
 from origin.signing import FILE, Signer
 from p2pcdn.errors import ConfigError
 from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord, from_base64, signed_bytes
@@ -76,6 +77,13 @@ def test_origins_that_start_together_have_one_key(tmp_path: Path) -> None:
         keys = list(pool.map(lambda _: Signer(tmp_path).keys, range(32)))
     assert len(set(keys)) == 1
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_whoever_is_too_late_leaves_the_key_as_it_is(tmp_path: Path) -> None:
+    Signer(tmp_path)
+    before = (tmp_path / FILE).read_bytes()
+    signing._make(tmp_path / FILE)
+    assert (tmp_path / FILE).read_bytes() == before
 
 
 def pem(key: object, encryption: KeySerializationEncryption) -> bytes:

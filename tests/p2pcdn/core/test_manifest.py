@@ -467,6 +467,13 @@ def test_after_a_forgery_the_origin_is_asked_once_it_is_time() -> None:
     assert manifest.take_events() == [FetchRecords("v", Span(10, 10)), Forged(7)]
 
 
+def signed_by(records: Records, **changes: object) -> Records:
+    """The same offer with something else said about its signature."""
+    [signature] = records.page.signatures
+    other = msgspec.structs.replace(signature, **changes)
+    return Records(msgspec.structs.replace(records.page, signatures=(other,)), records.hashes)
+
+
 def without_signature(records: Records) -> Records:
     return Records(msgspec.structs.replace(records.page, signatures=()), records.hashes)
 
@@ -480,6 +487,8 @@ IGNORED = {
     "as old as what is known, which ends before it": offer_of(10, 10, time=1),
     "older, and beyond the newest segment": offer_of(10, 10, time=0),
     "without a signature": without_signature(offer_of(10, 10)),
+    "signed by a key that nobody knows": signed_by(offer_of(10, 10), key="other"),
+    "signed in a way that nobody knows": signed_by(offer_of(10, 10), algorithm="ecdsa-p256"),
 }
 
 
