@@ -306,6 +306,7 @@ def _rules(config: Config) -> Rules:
         candidates=limits.candidates,
         sdp_bytes=limits.sdp_bytes,
         lease_ahead=limits.lease_ahead,
+        position_lasts=max(30.0, 3 * limits.report_every),  # peers tell theirs with their reports
     )
 
 

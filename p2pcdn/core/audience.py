@@ -19,13 +19,11 @@ from typing import NamedTuple
 
 from p2pcdn.core.matching import Crowd
 from p2pcdn.core.member import Member, Swarm
+from p2pcdn.core.swarm_ports import Rules
 from p2pcdn.wire.tracker import Position
 
 SAMPLE = 64
 """Peers looked at: enough for eight stripes of eight holders each."""
-
-STALE = 30.0
-"""A position that was told longer ago says nothing about now: its tab may be asleep."""
 
 MOST_AHEAD = 32
 """Segments looked ahead: with eight stripes each, as many leases as one message carries."""
@@ -62,19 +60,19 @@ class Audience:
         self.rendition = rendition
         self.members: Crowd[Member] = Crowd()
 
-    def outlook(self, ahead: float, now: float, rng: Random) -> Outlook:
-        """What is needed in the next ``ahead`` seconds, as far as can be told now."""
+    def outlook(self, rules: Rules, now: float, rng: Random) -> Outlook:
+        """What is needed in the next seconds, as far as can be told now."""
         sample = [
             Place(member, member.position)
             for member in self.members.sample(SAMPLE, rng)
             if member.position is not None
         ]
-        fresh = [place for place in sample if now - place.member.told <= STALE]
+        fresh = [place for place in sample if now - place.member.told <= rules.position_lasts]
         duration = _median([place.position.duration for place in fresh]) / 1000
         if not duration:
             return Outlook()
         size = _median([place.position.size for place in fresh])
-        reach = max(1, min(MOST_AHEAD, int(ahead / duration)))
+        reach = max(1, min(MOST_AHEAD, int(rules.lease_ahead / duration)))
         live = [place for place in fresh if place.position.live]
         if 2 * len(live) > len(fresh):
             return _live(live, duration, size, reach, now)

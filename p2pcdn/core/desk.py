@@ -108,7 +108,7 @@ class Desk:
             for number, stripe in enumerate(self.stripes(sequence)):
                 if member in stripe.holders:
                     rank = _take_out(stripe, member)
-                    if self.edge is None or sequence > self.edge:
+                    if not stripe.fetching and not self._is_out(sequence):
                         self._move_up(sequence, number, rank, given)
         return given
 
@@ -135,6 +135,9 @@ class Desk:
         self.held[member].discard(sequence)
         if not self.held[member]:
             del self.held[member]
+
+    def _is_out(self, sequence: int) -> bool:
+        return self.edge is not None and sequence <= self.edge
 
     def _is_past(self, sequence: int, parts: Parts, now: float) -> bool:
         # Where a stream pauses the edge only seems to move on until somebody says where it is. What

@@ -98,7 +98,7 @@ class Lessor:
     def _look(self, desk: Desk, now: float) -> None:
         """See what is needed, and lease it."""
         desk.looked, desk.changes = now, 0
-        outlook = desk.audience.outlook(self._rules.lease_ahead, now, self._rng)
+        outlook = desk.audience.outlook(self._rules, now, self._rng)
         desk.edge = outlook.edge
         desk.forget(now)
         self._tell(_Round(desk, outlook, now).given)

@@ -29,6 +29,8 @@ class Rules:
     sdp_bytes: int = 8192
     lease_ahead: float = 30.0
     """So many seconds ahead it is named who fetches what; 0: not at all."""
+    position_lasts: float = 30.0
+    """A position that was told longer ago says nothing about now: its tab may be asleep."""
 
     @property
     def few(self) -> int:

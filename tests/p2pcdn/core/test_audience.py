@@ -7,14 +7,15 @@ from random import Random
 
 import pytest
 
-from p2pcdn.core.audience import MOST_AHEAD, SAMPLE, STALE, Audience, Outlook
+from p2pcdn.core.audience import MOST_AHEAD, SAMPLE, Audience, Outlook
 from p2pcdn.core.member import Member, Swarm
+from p2pcdn.core.swarm_ports import Rules
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.tracker import Position
 from tests.p2pcdn.core.swarming import live, vod
 
 VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
-AHEAD = 30.0
+RULES = Rules()
 
 
 def audience(*positions: Position | None, upload: bool = True) -> Audience:
@@ -27,7 +28,7 @@ def audience(*positions: Position | None, upload: bool = True) -> Audience:
 
 
 def look(made: Audience, now: float = 0.0) -> Outlook:
-    return made.outlook(AHEAD, now, Random(1))
+    return made.outlook(RULES, now, Random(1))
 
 
 # Live
@@ -45,8 +46,8 @@ def test_the_edge_moves_on_by_itself_until_nobody_has_said_anything_for_long() -
     made = audience(live(100), live(100))
     assert look(made, 1.9).edge == 100
     assert look(made, 9.0).edge == 104
-    assert look(made, STALE).edge == 115
-    assert look(made, STALE + 0.1) == Outlook()
+    assert look(made, RULES.position_lasts).edge == 115
+    assert look(made, RULES.position_lasts + 0.1) == Outlook()
 
 
 def test_one_peers_word_about_the_edge_counts_little() -> None:

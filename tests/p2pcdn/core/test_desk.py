@@ -87,6 +87,16 @@ def test_of_what_is_out_nobody_is_told() -> None:
     assert made.stripes(7)[0].fetching == {those[1]}
 
 
+def test_of_what_another_fetches_nobody_is_told() -> None:
+    those = members(4)
+    made = desk(those)
+    one, two = made.stripes(7)
+    one.fetching.update(those[:2])
+    two.fetching.add(those[0])
+    told = [lease.stripe for leases in made.release(those[0]).values() for lease in leases]
+    assert told == [1, 1], "nobody fetches the second stripe any more"
+
+
 def test_of_a_segment_that_is_not_leased_there_are_no_stripes() -> None:
     assert list(desk([]).stripes(99)) == []
 
