@@ -9,7 +9,7 @@ import pytest
 
 from p2pcdn.core.audience import MOST_AHEAD
 from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, KEPT, MOST_KEPT
-from p2pcdn.core.lessor import EVERY, SOON
+from p2pcdn.core.lessor import EVERY, MOST_TOLD, SOON
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Rules
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (
@@ -424,6 +424,18 @@ def test_a_swarm_that_changes_much_is_looked_at_soon() -> None:
     assert looked < desk.looked <= looked + SOON
 
 
+def test_when_there_are_links_there_are_leases_soon() -> None:
+    world = World()
+    for _ in range(3):
+        world.join(position=live(100))
+    desk = next(iter(world.swarms._lessor._desks.values()))
+    world.wait(SOON + EVERY)
+    assert desk.due - world.now > SOON
+    world.settle()
+    world.wait(SOON)
+    assert holders(world)
+
+
 def test_a_large_one_is_not_for_one_more() -> None:
     world = crowd(60, live(100))
     world.wait(10 * EVERY)
@@ -476,6 +488,21 @@ def test_whatever_peers_claim_it_stays_small() -> None:
         for socket in world.heard
         for message in world.all(socket, Leases)
     )
+
+
+def test_a_message_has_so_many_leases_and_what_is_more_follows() -> None:
+    world = crowd(2, vod(0))
+    for head in range(0, 200, 10):
+        for socket in world.open:
+            world.say(socket, Move(True, vod(head, 0)))
+        world.wait(EVERY)
+    first, second = sorted(world.open)
+    before = len(world.all(second, Leases))
+    world.close(first)
+    *full, rest = [len(told.leases) for told in world.all(second, Leases)[before:]]
+    assert full == [MOST_TOLD] * len(full)
+    assert full
+    assert 0 < rest <= MOST_TOLD
 
 
 # Publication
