@@ -101,7 +101,7 @@ class Availability:
 
     def held(self, link: int) -> Held:
         """What a link holds; it goes on to tell the truth as announcements come."""
-        return self._held.get(link, NOTHING)
+        return self._held.setdefault(link, {})
 
     def offers(self, segment: SegmentKey) -> bool:
         """Whether any link holds any chunk of a segment."""

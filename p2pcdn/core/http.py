@@ -12,6 +12,9 @@ from collections.abc import Iterable
 SAMPLES = 20
 LEAST_MEASURED = 32_768
 """Bytes below which an answer says nothing about throughput."""
+COMPARABLE = 0.5
+"""Nor does one that is smaller than so much of the largest: it was over before it was up to
+speed (TCP's slow start, RFC 5681)."""
 FIRST_TTFB = 0.2
 FIRST_RATE = 250_000.0
 """Bytes a second, before there was any answer."""
@@ -31,16 +34,21 @@ class Http:
         """Seconds to the first byte: 19 of 20 answers begin sooner."""
         self.rate = FIRST_RATE
         """Bytes a second: four of five answers are faster."""
+        self._slow: float | None = None
+        """Bytes a second that nine of ten answers exceed; None before there were `ENOUGH`."""
         self._ttfbs: deque[float] = deque(maxlen=SAMPLES)
-        self._rates: deque[float] = deque(maxlen=SAMPLES)
+        self._sizes: deque[tuple[int, float]] = deque(maxlen=SAMPLES)
+        """Bytes, and the seconds that they took from the first to the last."""
 
     def answered(self, received: int, ttfb: float, took: float) -> None:
         """An answer of ``received`` bytes came whole, ``took`` seconds after it was asked for."""
         self._ttfbs.append(ttfb)
         self.ttfb = percentile(self._ttfbs, 0.95)
         if received >= LEAST_MEASURED:
-            self._rates.append(received / max(took - ttfb, 0.001))
-            self.rate = percentile(self._rates, 0.2)
+            self._sizes.append((received, max(took - ttfb, 0.001)))
+            rates = self._rates()
+            self.rate = percentile(rates, 0.2)
+            self._slow = percentile(rates, 0.1) if len(rates) >= ENOUGH else None
 
     def takes(self, size: int) -> float:
         """Seconds in which ``size`` bytes are there for certain, as far as one can tell."""
@@ -48,7 +56,12 @@ class Http:
 
     def is_shaky(self, bitrate: float) -> bool:
         """Whether it may soon be too slow for media of ``bitrate`` bytes a second."""
-        return len(self._rates) >= ENOUGH and percentile(self._rates, 0.1) < 1.5 * bitrate
+        return self._slow is not None and self._slow < 1.5 * bitrate
+
+    def _rates(self) -> list[float]:
+        """Bytes a second of the answers that are large enough to tell."""
+        least = COMPARABLE * max((size for size, _ in self._sizes), default=0)
+        return [size / seconds for size, seconds in self._sizes if size >= least]
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -22,7 +22,7 @@ from p2pcdn.wire.tracker import Lease
 
 MOST_SEGMENTS = 128
 """Segments that leases are kept for; the oldest grants go first."""
-STEP_IN = 1.5
+STEP_IN = 3.0
 """Seconds that another holder has for bringing a stripe into the swarm once it has begun."""
 
 

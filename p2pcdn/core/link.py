@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
+from p2pcdn.core.availability import NOTHING, Held
 from p2pcdn.core.ports import LinkReason, Outgoing, TellLink
 from p2pcdn.errors import ErrorCode, RemoteError, SourceReason
 from p2pcdn.model import PROTOCOL, ChunkKey
@@ -160,7 +161,10 @@ class Link:
         self.uploads = True
         """Whether the other end said in its hello that it uploads. If it changes its mind, its
         announcements show it."""
+        self.held: Held = NOTHING
+        """What the other end has announced, as whoever keeps that knows it."""
         self.busy_until = 0.0
+        """Before this it is not asked for anything."""
         self.received = 0
         self.sent = 0
         """Bytes of chunks handed to the data channel."""

@@ -26,7 +26,6 @@ from p2pcdn.core.link import (
     WantFailed,
 )
 from p2pcdn.core.ports import LinkReason, LinkSays, LinkSends, Outgoing, SendFrame
-from p2pcdn.core.scheduler import LinkView
 from p2pcdn.core.uplink import Uplink
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey
@@ -96,6 +95,13 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """A link has announced something about these segments."""
+
+    segments: list[SegmentKey]
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """A link passes records on."""
 
@@ -103,7 +109,7 @@ class Heard:
     records: Records
 
 
-NeighbourEvent = Up | Down | Delivered | Undelivered | Asked | Heard
+NeighbourEvent = Up | Down | Delivered | Undelivered | Asked | Noted | Heard
 
 
 class Neighbours:
@@ -114,7 +120,6 @@ class Neighbours:
         self.goodput = Goodput()
         self._links: dict[int, Link] = {}
         self._availability = Availability()
-        self._rest_until: dict[int, float] = {}
         self._quiet_until: dict[int, float] = {}
         """Links that have announced nothing yet."""
         self._asked: dict[ChunkKey, int] = {}
@@ -148,19 +153,13 @@ class Neighbours:
         """The ids of the peers at the other ends, but for those that said they don't upload."""
         return [link.peer for link in self.up() if link.uploads]
 
-    def views(self, now: float) -> list[LinkView]:
+    def views(self, now: float) -> list[Link]:
         """The links that may be asked for something."""
+        quiet = self._quiet_until
         return [
-            LinkView(
-                link.number,
-                link.in_flight,
-                link.window,
-                link.rate,
-                max(link.busy_until, self._rest_until.get(link.number, 0.0)),
-                self._availability.held(link.number),
-            )
+            link
             for link in self._links.values()
-            if link.state is State.UP and self._quiet_until.get(link.number, 0.0) <= now
+            if link.state is State.UP and quiet.get(link.number, 0.0) <= now
         ]
 
     def quiet(self, now: float) -> dict[int, float]:
@@ -250,6 +249,7 @@ class Neighbours:
     def opened(self, number: int, hello: Hello, now: float) -> None:
         """Both channels of a link are open."""
         self._links[number] = link = Link(number, hello, now, self._messages)
+        link.held = self._availability.held(number)
         self._alarm = min(self._alarm, link.alarm)
         self._quiet_until[number] = now + FIRST_WORDS
 
@@ -351,7 +351,7 @@ class Neighbours:
                 if reason is SourceReason.MISSING:
                     self._availability.lacks(link.number, key.segment, key.chunk)
                 elif reason is SourceReason.TIMEOUT:
-                    self._rest_until[link.number] = now + REST
+                    link.busy_until = max(link.busy_until, now + REST)
                 self._events.append(Undelivered(key))
             case Wanted(want, key, spare):
                 self._events.append(Asked(link.number, want, key, spare))
@@ -369,6 +369,8 @@ class Neighbours:
                 self._availability.gone(number, holdings)
             case Loading(holdings):
                 self._availability.loads(number, holdings, now)
+        keys = [SegmentKey(h.rendition, h.sequence) for h in message.holdings]
+        self._events.append(Noted(keys))
 
     def _came(self, key: ChunkKey, size: int, now: float) -> None:
         self._asked.pop(key, None)
@@ -427,7 +429,6 @@ class Neighbours:
         self._wasted += link.wasted
         self._availability.forget(link.number)
         self.uplink.forget(link.number)
-        self._rest_until.pop(link.number, None)
         self._quiet_until.pop(link.number, None)
         del self._links[link.number]
 

@@ -26,6 +26,7 @@ from p2pcdn.core.neighbours import (
     Heard,
     NeighbourEvent,
     Neighbours,
+    Noted,
     Undelivered,
     Up,
 )
@@ -75,7 +76,7 @@ from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker
 from p2pcdn.wire.tracker import Leases as Granted
 
-DECIDE_EVERY = 0.03
+DECIDE_EVERY = 0.05
 """Seconds between two decisions at least: what arrives in between is decided about together."""
 STORE_BYTES = 128 * 1024 * 1024
 
@@ -117,6 +118,8 @@ class Node:
         self._dirty = False
         self._decided_at = now - DECIDE_EVERY
         self._wake_at: float | None = None
+        self._full = False
+        """Whether no link could be asked for more when that was last decided."""
         self._settled = True
         """Whether others than the neighbours may want to be woken at another time than before."""
         self._others_at = inf
@@ -157,13 +160,15 @@ class Node:
         if isinstance(message, LinkDrained):
             self._neighbours.drained(message.link, message.buffered, now)
             return
+        if isinstance(message, LinkSays):
+            self._neighbours.receive(message, now)
+            self._settle(now)
+            return
         match message:
             case RangeData():
                 self._transfers.receive(message, now)
                 self._settle(now)
                 return
-            case LinkSays():
-                self._neighbours.receive(message, now)
             case TrackerSays() if not self._allow.p2p:
                 return  # the shell closes the socket as soon as it can
             case Demand():
@@ -278,16 +283,13 @@ class Node:
             self._pass_on(now)
 
     def _pass_on(self, now: float) -> None:
-        while True:
-            heard = self._neighbours.take_events()
-            came = self._transfers.take_events()
-            self._signal(now)
-            if not heard and not came:
-                break
-            for said in heard:
+        self._signal(now)
+        while self._neighbours.has_events or self._transfers.has_events:
+            for said in self._neighbours.take_events():
                 self._hear(said, now)
-            for event in came:
+            for event in self._transfers.take_events():
                 self._take(event, now)
+            self._signal(now)
 
     def _signal(self, now: float) -> None:
         for event in self._signaling.take_events():
@@ -310,6 +312,8 @@ class Node:
             case Undelivered(key):
                 self._transfers.lost(key)
                 self._dirty = True
+            case Noted(segments):
+                self._dirty = self._dirty or any(map(self._is_of_use, segments))
             case Heard(link, records):
                 self._transfers.offered(records, link, now)
             case Up(link, peer):
@@ -319,6 +323,13 @@ class Node:
                 self._changed()
             case Down():
                 self._down(event)
+
+    def _is_of_use(self, segment: SegmentKey) -> bool:
+        """Whether it matters to us now what a neighbour says of a segment."""
+        transfer = self._transfers.transfer(segment)
+        if transfer is None:
+            return not self._transfers.holds(segment)
+        return bool(transfer.missing) and not self._full
 
     def _changed(self) -> None:
         """There are other neighbours than before."""
@@ -388,7 +399,7 @@ class Node:
             self._transfers.begin(key, now)
         self._transfers.keep_only(wanted)
         decision = plan(self._survey.view(wanted, now), now)
-        self._wake_at = decision.wake_at
+        self._wake_at, self._full = decision.wake_at, decision.full
         for ask in decision.asks:
             if isinstance(ask, AskPeer):
                 self._ask_peer(ask, now)

@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import Protocol
 
 from p2pcdn.core.availability import Held
 from p2pcdn.core.bits import first_of, pick, spans_in
@@ -101,19 +102,30 @@ class SegmentView:
         return self.deadline == inf
 
 
-@dataclass(slots=True)
-class LinkView:
+class LinkView(Protocol):
     """A link that can be asked."""
 
-    number: int
-    in_flight: int
-    """Wants that are open."""
-    window: int
-    """Wants that may be open."""
-    rate: float
-    """Bytes a second that it brings when it is asked."""
-    busy_until: float
-    held: Held
+    @property
+    def number(self) -> int: ...
+    @property
+    def in_flight(self) -> int:
+        """Wants that are open."""
+
+    @property
+    def window(self) -> int:
+        """Wants that may be open."""
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second that it brings when it is asked."""
+
+    @property
+    def busy_until(self) -> float:
+        """Before this it is not to be asked."""
+
+    @property
+    def held(self) -> Held:
+        """What it holds."""
 
 
 @dataclass(slots=True)
@@ -179,6 +191,8 @@ class Plan:
 
     asks: tuple[AskPeer | AskOrigin, ...]
     wake_at: float | None
+    full: bool = False
+    """Whether no link may be asked for more, whatever it holds."""
 
 
 def latest_start(segment: SegmentView, http: Http) -> float:

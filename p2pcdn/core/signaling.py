@@ -130,6 +130,8 @@ class Signaling:
         self._numbers = numbers
         self._links: dict[int, _Pending] = {}
         self._join_at: float | None = None
+        self._timer: float | None = None
+        self._timer_is_known = False
         self._messages: list[Outgoing] = []
         self._events: list[Event] = []
 
@@ -149,6 +151,7 @@ class Signaling:
 
     def leave(self) -> None:
         """Leave the swarm, and close what was coming about."""
+        self._timer_is_known = False
         self.tell(Leave())
         self._drop_unopened()
         self.state = State.OUT
@@ -160,6 +163,7 @@ class Signaling:
         message: TrackerSays | TrackerDown | Described | CandidateFound | LinkOpened | LinkClosed,
         now: float,
     ) -> None:
+        self._timer_is_known = False
         match message:
             case TrackerSays(message=said):
                 self._hear(said, now)
@@ -178,17 +182,25 @@ class Signaling:
 
     def over(self, number: int, reason: LinkReason) -> None:
         """The link failed or ended: the tracker may have a replacement."""
+        self._timer_is_known = False
         link = self._links.pop(number, None)
         if link is not None and link.pairing is not None:
             self.tell(Unlinked(link.pairing, reason))
 
     def timer_at(self) -> float | None:
-        times = [at for at in map(self._deadline, self._links.values()) if at is not None]
-        if self._join_at is not None:
-            times.append(self._join_at)
-        return min(times, default=None)
+        if not self._timer_is_known:
+            self._timer_is_known = True
+            times = [at for at in map(self._deadline, self._links.values()) if at is not None]
+            if self._join_at is not None:
+                times.append(self._join_at)
+            self._timer = min(times, default=None)
+        return self._timer
 
     def on_timer(self, now: float) -> None:
+        at = self.timer_at()
+        if at is None or at > now:
+            return
+        self._timer_is_known = False
         if self._join_at is not None and self._join_at <= now:
             self._join(())
         for link in list(self._links.values()):

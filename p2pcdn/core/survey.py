@@ -9,7 +9,7 @@ we hold a lease for::
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from math import inf
 
 from p2pcdn.core.leases import Leases
@@ -214,7 +214,7 @@ class Survey:
         return max(until, self._born + HOPE)
 
     def _segments(
-        self, wanted: Collection[SegmentKey], links: list[LinkView], now: float
+        self, wanted: Collection[SegmentKey], links: Sequence[LinkView], now: float
     ) -> list[SegmentView]:
         segments = [
             self._segment(transfer, bool(links), now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 
 from p2pcdn.core.bits import run
 from p2pcdn.core.http import Http
@@ -100,6 +101,8 @@ class Transfers:
         """Demanded, and not known yet."""
         self._waiting: dict[SegmentKey, Loaded] = {}
         self._known_at: dict[SegmentKey, float] = {}
+        self._manifests_at = inf
+        """When a manifest has to look at the clock."""
         self._events: list[TransferEvent] = []
 
     # What is known
@@ -280,21 +283,28 @@ class Transfers:
                 self._checked(check, ok, now)
 
     def timer_at(self) -> float | None:
-        times = [manifest.timer_at() for manifest in self._manifests.values()]
-        times += [transfer.timer_at() for transfer in self._transfers.values()]
+        times = [transfer.timer_at() for transfer in self._transfers.values()]
         times += [awaited.until for awaited in self._awaited.values()]
-        return min((at for at in times if at is not None), default=None)
+        return min(
+            (at for at in (*times, self._manifests_at) if at not in (None, inf)), default=None
+        )
 
     def on_timer(self, now: float) -> None:
         for key in [key for key, awaited in self._awaited.items() if awaited.until <= now]:
             del self._awaited[key]
             self._events.append(SegmentFailed(key, SourceReason.MISSING))
-        for manifest in self._manifests.values():
-            manifest.on_timer(now)
-            self._gather(manifest, now)
+        if self._manifests_at <= now:
+            for manifest in self._manifests.values():
+                manifest.on_timer(now)
+                self._gather(manifest, now)
         for transfer in list(self._transfers.values()):
             for check in transfer.checks_before(now):
                 self._checked(check, False, now)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether `take_events` would bring any."""
+        return bool(self._events)
 
     def take_events(self) -> list[TransferEvent]:
         events, self._events = self._events, []
@@ -324,6 +334,8 @@ class Transfers:
                     self._events.append(event)
                 case _:
                     self._events.append(event)
+        times = [manifest.timer_at() for manifest in self._manifests.values()]
+        self._manifests_at = min((at for at in times if at is not None), default=inf)
 
     def _forget(self, key: SegmentKey) -> None:
         """The segment is no longer what it was."""
