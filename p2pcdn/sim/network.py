@@ -88,6 +88,10 @@ class Queue:
         self.take(size, now)
         return min(self.free_at, now + (others + 1) * turn)
 
+    def give_back(self, size: float, now: float) -> None:
+        """So many of the bytes that wait will not pass."""
+        self.free_at = max(self.free_at - size / self.rate, now)
+
     def backlog(self, now: float) -> float:
         """Seconds that what waits will take."""
         return max(self.free_at - now, 0.0)
@@ -124,7 +128,7 @@ class End:
         self.opened = False
         self.closed = False
         self.carried = 0
-        """Bytes of media that were sent from here."""
+        """Bytes of media that were put in here, but for those that were still there at the end."""
         self.on_frames: Callable[[End, list[Frame]], None] | None = None
         self.on_message: Callable[[End, object], None] | None = None
         self.on_drained: Callable[[End, int], None] | None = None
@@ -183,8 +187,11 @@ class End:
         self._watch()
 
     def close(self) -> None:
-        """Nothing leaves or arrives here any more."""
+        """Nothing leaves or arrives here any more; what is in the buffer never will."""
         self.closed = True
+        left = self._level()
+        self.carried -= left
+        self.line.up.give_back(left, self._clock.now)
         self._buffer.clear()
 
     # The buffer

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from p2pcdn.sim.metrics import quantile
+from p2pcdn.sim.metrics import ViewerRow, quantile
 from p2pcdn.sim.run import Outcome
 
 MISSING = "Pictures need matplotlib: `pip install 'p2pcdn[sim]'`."
@@ -23,6 +23,7 @@ def draw(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
     pictures: dict[str, Callable[[Any, Sequence[Outcome]], None]] = {
         "completion": _completion,
         "upload": _upload,
+        "startup": _startup,
         "stalls": _stalls,
     }
     if len(outcomes) > 1:
@@ -60,6 +61,8 @@ def _copies(axes: Any, outcomes: Sequence[Outcome]) -> None:
     axes.plot(viewers, [run.limit for run in runs], "k--", label="limit")
     axes.plot(viewers, [run.overhead for run in runs], ":", label="overhead")
     axes.set(xscale="log", xlabel="viewers", ylabel="copies", title="Copies that the origin sends")
+    axes.set_xticks(viewers, [f"{count:.0f}" for count in viewers], minor=False)
+    axes.minorticks_off()
 
 
 def _offload(axes: Any, outcomes: Sequence[Outcome]) -> None:
@@ -94,15 +97,26 @@ def _upload(axes: Any, outcomes: Sequence[Outcome]) -> None:
     axes.set(xlabel="peers, the busiest first", ylabel="share of all upload", title="Who uploads")
 
 
+def _startup(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    _both(axes, outcomes, lambda row: row.startup)
+    axes.set(xlabel="seconds to the first picture", title="Start-up")
+
+
 def _stalls(axes: Any, outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        for results, kind in ((outcome.results, "peers"), (outcome.plain, "plain")):
+    _both(axes, outcomes, lambda row: row.stalled)
+    axes.set(xlabel="seconds stalled", title="Stalls")
+
+
+def _both(
+    axes: Any, outcomes: Sequence[Outcome], figure: Callable[[ViewerRow], float | None]
+) -> None:
+    """How a figure is spread over the viewers: with peers, and dashed without."""
+    for number, outcome in enumerate(outcomes):
+        for results, style, kind in ((outcome.results, "-", ""), (outcome.plain, "--", ", plain")):
             if results is None:
                 continue
-            started = sorted(r.startup for r in results.viewers if r.startup is not None)
-            seconds = sorted(row.stalled for row in results.viewers)
-            shares = [(at + 1) / len(started) for at in range(len(started))]
-            axes.plot(started, shares, label=f"start-up, {kind}, {_name(outcome)}")
-            shares = [(at + 1) / len(seconds) for at in range(len(seconds))]
-            axes.plot(seconds, shares, ":", label=f"stalled, {kind}, {_name(outcome)}")
-    axes.set(xlabel="seconds", ylabel="share of viewers", title="Start-up and stalls")
+            values = sorted(v for v in map(figure, results.viewers) if v is not None)
+            shares = [(at + 1) / len(values) for at in range(len(values))]
+            label = f"{_name(outcome)}{kind}"
+            axes.plot(values, shares, style, color=f"C{number}", label=label)
+    axes.set(ylabel="share of viewers", ylim=(0, 1.02))

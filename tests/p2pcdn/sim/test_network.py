@@ -140,6 +140,15 @@ def test_nothing_arrives_at_a_closed_end() -> None:
     assert (pair.came, pair.heard, pair.drained) == ([], [], [])
 
 
+def test_what_is_in_the_buffer_of_a_closed_end_takes_no_time_of_others() -> None:
+    pair = Pair()
+    pair.a.carry(list(frames_of(7, CHUNK)))
+    pair.clock.run(0.03)
+    pair.a.close()
+    assert pair.a.carried == pytest.approx(30_000, abs=100)
+    assert pair.a.line.up.backlog(0.03) < 0.001
+
+
 def test_what_has_no_other_end_goes_nowhere() -> None:
     clock = Clock()
     end = End(clock, 0, 1, Line(RATE, RATE, HERE), Random(1))

@@ -18,10 +18,10 @@ def test_one_picture_for_each_thing_to_see(tmp_path: Path) -> None:
     outcomes = [run(load("flash-crowd", VOD | {"viewers": n}), "x", 1) for n in ("2", "3")]
     drawn = pictures.draw(outcomes, tmp_path / "out")
     assert {file.name for file in drawn} == {
-        "completion.png", "upload.png", "stalls.png", "copies.png", "offload.png"
+        "completion.png", "upload.png", "startup.png", "stalls.png", "copies.png", "offload.png"
     }  # fmt: skip
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in drawn)
-    assert len(pictures.draw(outcomes[:1], tmp_path / "one")) == 3
+    assert len(pictures.draw(outcomes[:1], tmp_path / "one")) == 4
 
 
 def test_without_matplotlib_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
