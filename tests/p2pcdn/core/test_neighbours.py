@@ -14,11 +14,11 @@ from p2pcdn.core.neighbours import (
     Down,
     Heard,
     Neighbours,
+    Noted,
     Undelivered,
     Up,
 )
 from p2pcdn.core.ports import LinkSays, LinkSends, SendFrame, TellLink
-from p2pcdn.core.scheduler import LinkView
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey, Span, numbers_of
 from p2pcdn.wire.chunk import Frame, frames_of
@@ -94,7 +94,9 @@ def test_a_link_is_up_when_it_has_been_greeted() -> None:
     say(neighbours, 1, Hello(PROTOCOL, CONTENT, "a" * 16, upload=True))
     assert neighbours.take_events() == [Up(1, "a" * 16)]
     assert neighbours.peers() == ["a" * 16]
-    assert neighbours.views(LATER) == [LinkView(1, 0, FIRST_WINDOW, FIRST_RATE, 0.0, {})]
+    (link,) = neighbours.views(LATER)
+    assert (link.number, link.in_flight, link.window) == (1, 0, FIRST_WINDOW)
+    assert (link.rate, link.busy_until, link.held) == (FIRST_RATE, 0.0, {})
 
 
 def test_who_does_not_upload_has_no_turn() -> None:
@@ -180,6 +182,7 @@ def test_missing_is_remembered_busy_and_silence_are_rested() -> None:
     for link in (1, 2, 3):
         say(neighbours, link, Have((HOLDING,)))
         neighbours.want(link, KEY, 3, False, NOW)
+    assert neighbours.take_events() == [Noted([SEGMENT])] * 3
     say(neighbours, 1, Missing(0))
     assert neighbours.take_events() == [Undelivered(KEY)]
     assert holders(neighbours, 2) == [2, 3]

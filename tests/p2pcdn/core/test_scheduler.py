@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pcdn.core.availability import Held
 from p2pcdn.core.bits import mask_of, numbers_in, run
 from p2pcdn.core.http import Http
 from p2pcdn.core.scheduler import (
@@ -29,7 +30,6 @@ from p2pcdn.core.scheduler import (
     AskOrigin,
     AskPeer,
     LeaseView,
-    LinkView,
     Plan,
     SegmentView,
     View,
@@ -61,14 +61,26 @@ def segment(chunks: int = 8, **others: object) -> SegmentView:
     return replace(usual, **others)  # type: ignore[arg-type]
 
 
-def link(number: int = 1, *held: int, **others: object) -> LinkView:
+@dataclass(frozen=True)
+class Other:
+    """A link that can be asked."""
+
+    number: int
+    in_flight: int
+    window: int
+    rate: float
+    busy_until: float
+    held: Held
+
+
+def link(number: int = 1, *held: int, **others: object) -> Other:
     """A link that can be asked; it holds these chunks of the segment, or all."""
     mask = mask_of(held) if held else run(0, 63)
-    usual = LinkView(number, 0, WINDOW, rate=1e6, busy_until=0.0, held={KEY: mask})
+    usual = Other(number, 0, WINDOW, rate=1e6, busy_until=0.0, held={KEY: mask})
     return replace(usual, **others)  # type: ignore[arg-type]
 
 
-def view(*segments: SegmentView, links: tuple[LinkView, ...] = (), **others: object) -> View:
+def view(*segments: SegmentView, links: tuple[Other, ...] = (), **others: object) -> View:
     """A player on demand in the middle of a film, with a tracker that gives leases, and peers that
     have shown that they are fast."""
     usual = View(
@@ -453,7 +465,7 @@ def segments_of(draw: st.DrawFn) -> list[SegmentView]:
 
 LINKS = st.lists(
     st.builds(
-        LinkView,
+        Other,
         st.sampled_from(NUMBERS),
         st.integers(0, 4),
         st.integers(1, 4),

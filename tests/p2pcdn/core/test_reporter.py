@@ -1,0 +1,223 @@
+"""What the tracker is told of us: once, when it is news, and nothing twice."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from p2pcdn.core.neighbours import Down, Neighbours
+from p2pcdn.core.playhead import Playhead
+from p2pcdn.core.ports import (
+    Described,
+    LinkOpened,
+    LinkSays,
+    Playing,
+    TellTracker,
+    TrackerDown,
+    TrackerSays,
+)
+from p2pcdn.core.reporter import MOST_PAIRS, Reporter
+from p2pcdn.core.signaling import Signaling
+from p2pcdn.core.stats import Stats
+from p2pcdn.core.store import Store
+from p2pcdn.core.transfers import Transfers
+from p2pcdn.model import PROTOCOL, ChunkKey
+from p2pcdn.wire.fields import Message
+from p2pcdn.wire.link import Hello
+from p2pcdn.wire.tracker import (
+    Join,
+    Joined,
+    Limits,
+    Move,
+    Offered,
+    PairReport,
+    Position,
+    Report,
+    Welcome,
+)
+from tests.p2pcdn.core.media import CONTENT, IDENTITY
+
+NOW = 0.0
+EVERY = 10
+WELCOME = Welcome(1, "0" * 32, Limits(65_536, 20, 16), EVERY)
+PAIRING = "b" * 16
+PLAYING = Playing("v", 5, 9, 10.0, live=False)
+POSITION = Position("v", first=5, head=5, last=5, newest=9, duration=0, size=0, live=False)
+
+
+class Stage:
+    """A reporter, and the machines that it looks at."""
+
+    def __init__(self) -> None:
+        self.signaling = Signaling(IDENTITY, count(1))
+        self.neighbours = Neighbours()
+        self.stats = Stats()
+        self.transfers = Transfers(CONTENT, Store(10**9), self.stats, count(1))
+        self.playhead = Playhead()
+        self.reporter = Reporter(self.signaling, self.neighbours, self.transfers, self.playhead)
+
+    def join(self) -> None:
+        self.signaling.receive(TrackerSays(WELCOME), NOW)
+        self.reporter.begin(NOW)
+        self.signaling.receive(Described(1, "offer"), NOW)
+        self.signaling.receive(TrackerSays(Joined("0" * 16, 3)), NOW)
+        self.reporter.begin(NOW)
+
+    def link(self) -> int:
+        """A link to somebody."""
+        self.signaling.receive(TrackerSays(Offered(PAIRING, "a" * 16, "offer")), NOW)
+        number = 2
+        self.signaling.receive(Described(number, "answer"), NOW)
+        self.signaling.receive(LinkOpened(number), NOW)
+        self.neighbours.opened(number, Hello(PROTOCOL, CONTENT, "0" * 16, upload=True), NOW)
+        greeting = Hello(PROTOCOL, CONTENT, "a" * 16, upload=True)
+        self.neighbours.receive(LinkSays(number, greeting), NOW)
+        return number
+
+    def play(self, playing: Playing = PLAYING) -> None:
+        self.playhead.moved(playing, NOW)
+        self.reporter.moved(upload=True)
+
+    def told(self) -> list[Message]:
+        return [m.message for m in self.signaling.take_messages() if isinstance(m, TellTracker)]
+
+    def pass_until(self, now: float) -> list[Message]:
+        while (at := self.reporter.timer_at()) is not None and at <= now:
+            self.reporter.on_timer(True, at)
+        return self.told()
+
+
+def reports(messages: list[Message]) -> list[Report]:
+    return [message for message in messages if isinstance(message, Report)]
+
+
+def joined() -> Stage:
+    stage = Stage()
+    stage.join()
+    stage.told()
+    return stage
+
+
+def test_nothing_is_told_before_we_are_in() -> None:
+    stage = Stage()
+    stage.play()
+    assert stage.reporter.timer_at() is None
+    stage.reporter.on_timer(True, NOW + 99)
+    stage.reporter.farewell()
+    assert stage.told() == []
+
+
+def test_the_join_says_where_we_are() -> None:
+    stage = Stage()
+    stage.play()
+    stage.join()
+    (join,) = stage.told()
+    assert isinstance(join, Join)
+    assert (join.position, join.uplink) == (POSITION, 0)
+    stage.play()
+    assert stage.told() == [], "that is known already"
+
+
+def test_where_we_are_is_told_at_once_only_if_it_is_news() -> None:
+    stage = joined()
+    stage.play()
+    assert stage.told() == [Move(True, POSITION, 0)]
+    stage.play(Playing("v", 6, 9, 10.0, live=False))
+    assert stage.told() == [], "that can wait"
+    stage.play(Playing("w", 6, 9, 10.0, live=False))
+    (move,) = stage.told()
+    assert isinstance(move, Move)
+    assert move.position is not None
+    assert move.position.rendition == "w"
+
+
+def test_what_has_changed_is_told_regularly() -> None:
+    stage = joined()
+    stage.play()
+    stage.told()
+    assert [type(m) for m in stage.pass_until(NOW + EVERY)] == [Report]
+    assert stage.pass_until(NOW + 2 * EVERY) == []
+    stage.play(Playing("v", 6, 9, 10.0, live=False))
+    assert [type(m) for m in stage.pass_until(NOW + 3 * EVERY)] == [Move]
+    stage.stats.origin_bytes = 7
+    (report,) = reports(stage.pass_until(NOW + 4 * EVERY))
+    assert report.origin_bytes == 7
+
+
+def test_what_we_hold_is_part_of_where_we_are() -> None:
+    stage = joined()
+    for sequence in (3, 4, 8):
+        stage.transfers.store.put(ChunkKey("v", sequence, 0), b"x")
+    stage.transfers.store.put(ChunkKey("w", 99, 0), b"x")
+    stage.play()
+    (move,) = stage.told()
+    assert isinstance(move, Move)
+    assert move.position is not None
+    assert (move.position.first, move.position.last) == (3, 8)
+
+
+def test_the_uplink_is_told_once_it_was_measured_in_steps() -> None:
+    stage = joined()
+    stage.play()
+    stage.pass_until(NOW + EVERY)
+    uplink = stage.neighbours.uplink
+    uplink.measured, uplink.rate = True, 123_456.0
+    assert stage.pass_until(NOW + 2 * EVERY) == [Move(True, POSITION, 120_000)]
+    uplink.rate = 118_000.0
+    assert stage.pass_until(NOW + 3 * EVERY) == [], "hardly a change"
+
+
+def test_links_are_reported_as_long_as_they_moved_something_and_once_when_they_ended() -> None:
+    stage = joined()
+    number = stage.link()
+    stage.told()
+    (report,) = reports(stage.pass_until(NOW + EVERY))
+    assert report.pairs == ()
+    stage.neighbours.credit(number, 100)
+    (report,) = reports(stage.pass_until(NOW + 2 * EVERY))
+    assert report.pairs == (PairReport(PAIRING, 100, 0),)
+    stage.neighbours.closed(number, "closed", NOW)
+    stage.reporter.ended(Down(number, "closed", greeted=True, received=150, sent=7))
+    (report,) = reports(stage.pass_until(NOW + 3 * EVERY))
+    assert report.pairs == (PairReport(PAIRING, 150, 7),)
+    (report,) = reports(stage.pass_until(NOW + 4 * EVERY))
+    assert report.pairs == ()
+
+
+def test_what_the_tracker_knows_nothing_of_is_not_reported() -> None:
+    stage = joined()
+    stage.reporter.ended(Down(9, "closed", greeted=True, received=1, sent=1))
+    (report,) = reports(stage.pass_until(NOW + EVERY))
+    assert report.pairs == ()
+
+
+def test_what_could_not_be_told_is_told_later() -> None:
+    stage = joined()
+    number = stage.link()
+    stage.told()
+    stage.reporter.ended(Down(number, "closed", greeted=True, received=1, sent=2))
+    stage.signaling.receive(TrackerDown(), NOW)
+    assert stage.pass_until(NOW + EVERY) == []
+    stage.join()
+    stage.told()
+    said = stage.pass_until(NOW + 2 * EVERY)
+    assert [report.pairs for report in reports(said)] == [(PairReport(PAIRING, 1, 2),)]
+
+
+def test_a_report_stays_within_the_bounds_of_the_wire() -> None:
+    stage = joined()
+    number = stage.link()
+    stage.told()
+    for received in range(MOST_PAIRS + 5):
+        stage.reporter.ended(Down(number, "closed", greeted=True, received=received, sent=0))
+    (report,) = reports(stage.pass_until(NOW + EVERY))
+    assert len(report.pairs) == MOST_PAIRS
+    assert report.pairs[-1].received == MOST_PAIRS + 4
+
+
+def test_the_last_figures() -> None:
+    stage = joined()
+    stage.stats.peer_bytes = 5
+    stage.transfers.wasted = 3
+    stage.reporter.farewell()
+    (report,) = reports(stage.told())
+    assert (report.peer_bytes, report.waste_bytes) == (5, 3)
