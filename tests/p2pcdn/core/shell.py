@@ -21,8 +21,6 @@ from p2pcdn.wire.link import LinkMessage
 from tests.p2pcdn.core.media import IDENTITY, genuine
 from tests.p2pcdn.core.network import World
 
-LOW_MARK = 65_536
-
 
 @dataclass(slots=True)
 class Wire:
@@ -35,6 +33,8 @@ class Wire:
     """When the uplink has sent what it was given."""
     said_at: float = 0.0
     buffered: int = 0
+    half: int = -1
+    """What is left when half of what was in the buffer after sending has gone; -1 once told."""
     closed: bool = False
 
 
@@ -114,10 +114,8 @@ class Shell:
                 return
             for message in messages:
                 self._send(message)
-            # The channel tells only when it falls to its mark: of what never rose above it, we do.
-            sent = {m.link for m in messages if isinstance(m, ports.SendFrame)}
-            for link in sorted(sent):
-                self._low(self._wires[link])
+            for link in sorted({m.link for m in messages if isinstance(m, ports.SendFrame)}):
+                self._wires[link].half = self._wires[link].buffered // 2
             for event in events:
                 self._do(event)
 
@@ -172,12 +170,9 @@ class Shell:
             self.cut(wire)
 
     def _sent(self, wire: Wire, size: int) -> None:
-        before, wire.buffered = wire.buffered, wire.buffered - size
-        if before > LOW_MARK:
-            self._low(wire)
-
-    def _low(self, wire: Wire) -> None:
-        if wire.buffered <= LOW_MARK and not wire.closed:
+        wire.buffered -= size
+        if wire.buffered <= wire.half and not wire.closed:
+            wire.half = -1
             self.give(ports.LinkDrained(wire.number, wire.buffered))
 
     # Links
