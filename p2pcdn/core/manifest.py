@@ -98,8 +98,10 @@ class Manifest:
         """Until when a segment is not asked for."""
         self._held_until: float | None = None
         self._page = Question()
-        self._page_for = 0
-        """The segment that the page was asked for."""
+        self._page_for = Span(0, 0)
+        """The segments that the page was asked for."""
+        self._page_is_short = False
+        """Whether just their records were asked for."""
         self._proof = Question()
         """Hashes; it is answered when they have been checked."""
         self._events: list[ManifestEvent] = []
@@ -198,8 +200,8 @@ class Manifest:
     def _ask(self, now: float) -> None:
         unknown = self._run(self._has_no_record, now)
         if self._page.may_ask(now) and unknown is not None:
-            self._page.since, self._page_for = now, unknown.first
-            self._events.append(self._question(unknown))
+            self._page.since, self._page_for = now, unknown
+            self._events.append(self._question())
         unproved = self._run(self._has_no_hashes, now)
         if self._proof.may_ask(now) and unproved is not None:
             self._proof.since = now
@@ -208,11 +210,12 @@ class Manifest:
         held = (self._hold.get(s, now) for s in self._need if not self.knows(s))
         self._held_until = min((at for at in held if at > now), default=None)
 
-    def _question(self, unknown: Span) -> FetchManifest | FetchRecords:
-        few = unknown.last - unknown.first < FEW
-        if few and self._segments.live:
-            return FetchRecords(self.rendition, unknown)
-        return FetchManifest(self.rendition, unknown.first)
+    def _question(self) -> FetchManifest | FetchRecords:
+        first, last = self._page_for
+        self._page_is_short = self._segments.live and last - first < FEW
+        if self._page_is_short:
+            return FetchRecords(self.rendition, self._page_for)
+        return FetchManifest(self.rendition, first)
 
     def _has_no_record(self, sequence: int) -> bool:
         return self.record(sequence) is None and sequence >= self._segments.first
@@ -248,9 +251,10 @@ class Manifest:
             return
         self._learn_keys(page.keys)
         self._believe(page)
-        self._news.page(page)
-        self._events += self._news.ripe()
-        if self.record(self._page_for) is not None:
+        if self._page_is_short:
+            self._news.page(page)
+            self._events += self._news.ripe()
+        if self.record(self._page_for.first) is not None:
             self._page.answered()
         else:
             self._page.failed(now)  # not there yet, or not any more

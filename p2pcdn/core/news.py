@@ -1,7 +1,8 @@
 """What others may be told of a live rendition: each segment once, when it has become known.
 
-What came over a link is passed on as it came. What the origin answered is passed on if it is a
-*short* page, which then carries a signature of its own: a whole page is too large for news.
+What came over a link is passed on as it came. What the origin answered is passed on if just these
+records were asked for, as the first to hear of a segment do: whole pages are too large, and are
+what somebody needs who has only just come.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class News:
         self._waiting: list[RenditionManifest] = []
 
     def page(self, page: RenditionManifest) -> None:
-        """The origin has answered a page."""
+        """The origin has answered a short page."""
         if page.live and page.signatures and 0 < len(page.segments) <= FEW:
             self._waiting = [*self._waiting, replace(page, keys=())][-MOST_WAITING:]
 

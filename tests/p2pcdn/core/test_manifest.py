@@ -608,16 +608,26 @@ def test_only_the_signature_that_was_verified_is_passed_on() -> None:
 # What others are told
 
 
-def test_a_short_page_from_the_origin_is_passed_on_once_it_is_known() -> None:
+def test_few_records_from_the_origin_are_passed_on_once_they_are_known() -> None:
     manifest = watching(9)
+    manifest.need([10, 11], NOW)
+    assert asked(manifest) == [FetchRecords("v", Span(10, 11))]
     manifest.receive(live(10, 11, time=2), NOW)
+    assert asked(manifest) == [FetchHashes("v", Span(10, 11))]
     manifest.receive(live_hashes(10, 10), NOW)
-    assert answered(manifest) == [Known(10)]
+    assert answered(manifest) == [Known(10), FetchHashes("v", Span(11, 11))]
     manifest.receive(live_hashes(11, 11), NOW)
     assert answered(manifest) == [Known(11), Learned(offer_of(10, 11), None)]
     manifest.offered(offer_of(10, 10), 7, NOW)
     manifest.receive(live(11, 11, time=2), NOW)
     assert manifest.take_events() == [], "once a segment"
+
+
+def test_a_page_that_happens_to_be_short_is_no_news() -> None:
+    manifest = manifest_that_needs(0, 1)
+    manifest.receive(live(0, 1), NOW)
+    manifest.receive(live_hashes(0, 1), NOW)
+    assert answered(manifest)[-2:] == [Known(0), Known(1)]
 
 
 def test_of_a_segment_that_changed_others_are_told_again() -> None:

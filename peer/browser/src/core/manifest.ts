@@ -70,8 +70,10 @@ export class Manifest {
   private _hold: ReadonlyMap<number, number> = new Map();
   private _heldUntil: number | null = null;
   private readonly _page = new Question();
-  /** The segment that the page was asked for. */
-  private _pageFor = 0;
+  /** The segments that the page was asked for. */
+  private _pageFor: Span = [0, 0];
+  /** Whether just their records were asked for. */
+  private _pageIsShort = false;
   /** Hashes; it is answered when they have been checked. */
   private readonly _proof = new Question();
   private _events: ManifestEvent[] = [];
@@ -200,8 +202,8 @@ export class Manifest {
     const unknown = this._run((sequence) => this._hasNoRecord(sequence), now);
     if (this._page.mayAsk(now) && unknown) {
       this._page.since = now;
-      this._pageFor = unknown[0];
-      this._events.push(this._question(unknown));
+      this._pageFor = unknown;
+      this._events.push(this._question());
     }
     const sequences = this._run((sequence) => this._hasNoHashes(sequence), now);
     if (this._proof.mayAsk(now) && sequences) {
@@ -213,10 +215,11 @@ export class Manifest {
     this._heldUntil = earliest(held.filter((at) => at > now));
   }
 
-  private _question(sequences: Span): Event {
-    const { rendition } = this;
+  private _question(): Event {
+    const { rendition, _pageFor: sequences } = this;
     const [sequence, last] = sequences;
-    return this._segments.live && last - sequence < FEW
+    this._pageIsShort = this._segments.live && last - sequence < FEW;
+    return this._pageIsShort
       ? { type: "FetchRecords", rendition, sequences }
       : { type: "FetchManifest", rendition, sequence };
   }
@@ -263,9 +266,11 @@ export class Manifest {
     }
     this._learnKeys(page.keys);
     this._believe(page);
-    this._news.page(page);
-    this._events.push(...this._news.ripe());
-    if (this.record(this._pageFor)) this._page.answered();
+    if (this._pageIsShort) {
+      this._news.page(page);
+      this._events.push(...this._news.ripe());
+    }
+    if (this.record(this._pageFor[0])) this._page.answered();
     else this._page.failed(now); // not there yet, or not any more
   }
 

@@ -1,8 +1,9 @@
 /**
  * What others may be told of a live rendition: each segment once, when it has become known.
  *
- * What came over a link is passed on as it came. What the origin answered is passed on if it is a
- * *short* page, which then carries a signature of its own: a whole page is too large for news.
+ * What came over a link is passed on as it came. What the origin answered is passed on if just these
+ * records were asked for, as the first to hear of a segment do: whole pages are too large, and are
+ * what somebody needs who has only just come.
  */
 
 import { joined } from "../model";
@@ -32,7 +33,7 @@ export class News {
 
   constructor(private readonly _segments: Segments) {}
 
-  /** The origin has answered a page. */
+  /** The origin has answered a short page. */
   page(page: RenditionManifest): void {
     const { live, signatures, segments } = page;
     if (!live || !signatures.length || !segments.length || segments.length > FEW) return;

@@ -376,12 +376,22 @@ describe("what somebody offers", () => {
 });
 
 describe("what others are told", () => {
-  it("is a short page from the origin, once all its segments are known", () => {
+  it("is no page that happens to be short", () => {
+    manifest.need([0, 1], 0);
+    manifest.receive({ type: "ManifestArrived", page: livePage(0, 1) }, 0);
+    hashes([0, 1]);
+    expect(check().slice(-2)).toStrictEqual([known(0), known(1)]);
+  });
+
+  it("is what few records the origin was asked for, once all are known", () => {
     watch();
+    manifest.need([10, 11], 0);
+    expect(manifest.takeEvents()).toStrictEqual([fetchRecords(10, 11)]);
     const page = livePage(10, 11, { time: 2 });
     manifest.receive({ type: "ManifestArrived", page }, 0);
+    expect(manifest.takeEvents()).toStrictEqual([fetchHashes(10, 11)]);
     hashes([10, 10]);
-    expect(check()).toStrictEqual([known(10)]);
+    expect(check()).toStrictEqual([known(10), fetchHashes(11, 11)]);
     hashes([11, 11]);
     expect(check()).toStrictEqual([known(11), learned(offer(10, 11), null)]);
     manifest.offered(offer(10, 10), 7, 0);
