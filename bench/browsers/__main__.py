@@ -90,7 +90,7 @@ class Run:
         print(
             f"{scene.name} {contestant.name} round {turn + 1}: {record['copies']:.2f} copies"
             f" (limit {record['limit']:.2f}), offload {record['offload']:.0%},"
-            f" {record['stalls']} stalls, {record['errors']} errors,"
+            f" {record['stalls']} stalls, {record['errors']} errors, {record['failed']} failed,"
             f" least played {record['played']:.0f} s, load {record['load']:.1f}",
             flush=True,
         )

@@ -67,6 +67,7 @@ def of_run(
         "latency": _median([viewer["latency"] for viewer in viewers]),
         "largest_share": _ratio(max(uploads), sum(uploads)),
         "waste": _ratio(sum(viewer["wasteBytes"] for viewer in viewers), watched),
+        "failed": sum(viewer["startupMs"] is None for viewer in viewers),
         "played": min(viewer["played"] for viewer in viewers),
         "errors": sum(len(viewer["errors"]) for viewer in viewers),
     }

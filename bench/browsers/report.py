@@ -37,8 +37,15 @@ def runs_of(results: Results, scene: str, who: str) -> list[dict[str, Any]]:
 
 
 def spread_of(results: Results, scene: str, who: str, figure: str) -> Spread | None:
-    """A figure over the rounds."""
-    return spread(run[figure] for run in runs_of(results, scene, who))
+    """A figure over the rounds in which all viewers played: who does not play costs nothing."""
+    return spread(run[figure] for run in runs_of(results, scene, who) if not run["failed"])
+
+
+def rounds(results: Results, scene: str, who: str) -> str:
+    """How many there were, and in how many of them a viewer never began to play."""
+    runs = runs_of(results, scene, who)
+    failed = sum(run["failed"] > 0 for run in runs)
+    return f"{len(runs)}, {failed} failed" if failed else str(len(runs))
 
 
 def cell(found: Spread | None, write: Callable[[float], str]) -> str:
@@ -104,7 +111,7 @@ def _scene_rows(results: Results) -> Iterator[list[str]]:
         yield [
             SCENES[scene].title,
             CONTESTANTS[who].label,
-            str(len(runs_of(results, scene, who))),
+            rounds(results, scene, who),
             *(cell(spread_of(results, scene, who, name), write)
               for name, (_, write) in COLUMNS.items()),
         ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -18,6 +17,9 @@ from playwright.async_api import (
     Page,
     ViewportSize,
     async_playwright,
+)
+from playwright.async_api import (
+    TimeoutError as PlaywrightTimeout,
 )
 
 from bench.browsers.contestants import Contestant
@@ -109,11 +111,12 @@ class Viewer:
 
     async def until(self, condition: str, seconds: float) -> bool:
         """Wait until an expression about ``probe`` is true; whether it came true."""
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(seconds):
-                await self._page.wait_for_function(condition, polling=100, timeout=0)
-                return True
-        return False
+        there = f"window.probe !== undefined && {condition}"  # the page may still be loading
+        try:
+            await self._page.wait_for_function(there, polling=100, timeout=1000 * seconds)
+        except PlaywrightTimeout:
+            return False
+        return True
 
     async def outcome(self) -> dict[str, Any]:
         """All that the page has to say, and what it logged."""

@@ -30,7 +30,7 @@ FACTS = {
     "command": "python -m bench.browsers", "date": "2026-01-01", "minutes": 60.2,
     "machine": "A machine", "versions": "Chromium 1", "bits_per_second": 1.99e6,
 }  # fmt: skip
-RESULTS = {
+RESULTS: dict[str, Any] = {
     "facts": FACTS,
     "runs": [run("plain", 1002), run("ours", 1100), run("ours", 1200), run("ours", 1300)],
     "starts": [start("plain", 100), start("ours", 120)],
@@ -43,6 +43,12 @@ def test_the_table_has_medians_with_extremes_beside_the_limit() -> None:
     assert "| VOD, 4 viewers, 4 s apart | p2pcdn | 3 | 1.20 (1.10 to 1.30) | 1.07 |" in text
     assert "| start-up, a viewer alone | p2pcdn | 120 | 1.20 | 1.20 | 240 | 1.20 |" in text
     assert "A machine. Chromium 1." in text
+
+
+def test_a_round_with_a_viewer_that_never_played_is_told_and_not_counted() -> None:
+    failed = {**run("ours", 0), "failed": 1}
+    text = report.markdown({**RESULTS, "runs": [*RESULTS["runs"], failed]})
+    assert "| p2pcdn | 4, 1 failed | 1.20 (1.10 to 1.30) |" in text
 
 
 def test_results_take_the_place_of_earlier_ones(tmp_path: Path) -> None:
