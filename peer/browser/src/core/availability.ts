@@ -24,7 +24,8 @@ export const LOADING_LASTS = 6;
 /** Masks of chunks by segment. */
 export type Held = ReadonlyMap<string, Mask>;
 
-const NOTHING: Held = new Map();
+/** Nothing is held. */
+export const NOTHING: Held = new Map();
 
 /** The bit mask of these chunk numbers. */
 export function maskOf(spans: Iterable<Span>): Mask {
@@ -48,8 +49,7 @@ export class Availability {
   private readonly _loading = new Map<number, Map<string, Load>>();
 
   have(link: number, holdings: readonly Holding[]): void {
-    const held = this._held.get(link) ?? new Map<string, Mask>();
-    this._held.set(link, held);
+    const held = this.held(link);
     for (const holding of holdings) {
       const id = segmentId(holding);
       if (held.has(id) || held.size < MOST_SEGMENTS) {
@@ -96,8 +96,10 @@ export class Availability {
   }
 
   /** What a link holds; it goes on to tell the truth as announcements come. */
-  held(link: number): Held {
-    return this._held.get(link) ?? NOTHING;
+  held(link: number): Map<string, Mask> {
+    const held = this._held.get(link) ?? new Map<string, Mask>();
+    this._held.set(link, held);
+    return held;
   }
 
   /** Whether any link holds any chunk of a segment. */

@@ -8,6 +8,11 @@
 const SAMPLES = 20;
 /** Bytes below which an answer says nothing about throughput. */
 const LEAST_MEASURED = 32_768;
+/**
+ * Nor does one that is smaller than so much of the largest: it was over before it was up to speed
+ * (TCP's slow start, RFC 5681).
+ */
+const COMPARABLE = 0.5;
 const FIRST_TTFB = 0.2;
 /** Bytes a second, before there was any answer. */
 const FIRST_RATE = 250_000;
@@ -24,16 +29,21 @@ export class Http {
   ttfb = FIRST_TTFB;
   /** Bytes a second: four of five answers are faster. */
   rate = FIRST_RATE;
+  /** Bytes a second that nine of ten answers exceed; infinity before there were `ENOUGH`. */
+  private _slow = Infinity;
   private readonly _ttfbs: number[] = [];
-  private readonly _rates: number[] = [];
+  /** Bytes, and the seconds that they took from the first to the last. */
+  private readonly _sizes: (readonly [size: number, seconds: number])[] = [];
 
   /** An answer of `received` bytes came whole, `took` seconds after it was asked for. */
   answered(received: number, ttfb: number, took: number): void {
     note(this._ttfbs, ttfb);
     this.ttfb = percentile(this._ttfbs, 0.95);
     if (received < LEAST_MEASURED) return;
-    note(this._rates, received / Math.max(took - ttfb, 0.001));
-    this.rate = percentile(this._rates, 0.2);
+    note(this._sizes, [received, Math.max(took - ttfb, 0.001)]);
+    const rates = this._rates();
+    this.rate = percentile(rates, 0.2);
+    this._slow = rates.length >= ENOUGH ? percentile(rates, 0.1) : Infinity;
   }
 
   /** Seconds in which `size` bytes are there for certain, as far as one can tell. */
@@ -43,7 +53,13 @@ export class Http {
 
   /** Whether it may soon be too slow for media of `bitrate` bytes a second. */
   isShaky(bitrate: number): boolean {
-    return this._rates.length >= ENOUGH && percentile(this._rates, 0.1) < 1.5 * bitrate;
+    return this._slow < 1.5 * bitrate;
+  }
+
+  /** Bytes a second of the answers that are large enough to tell. */
+  private _rates(): number[] {
+    const least = COMPARABLE * Math.max(...this._sizes.map(([size]) => size));
+    return this._sizes.flatMap(([size, seconds]) => (size >= least ? [size / seconds] : []));
   }
 }
 
@@ -54,6 +70,6 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /** Remembers the newest of them. */
-function note(values: number[], value: number): void {
+function note<T>(values: T[], value: T): void {
   if (values.push(value) > SAMPLES) values.shift();
 }

@@ -18,7 +18,7 @@ import type { LeaseView } from "./scheduler";
 /** Segments that leases are kept for; the oldest grants go first. */
 const MOST_SEGMENTS = 128;
 /** Seconds that another holder has for bringing a stripe into the swarm once it has begun. */
-const STEP_IN = 1.5;
+const STEP_IN = 3;
 
 interface Held {
   readonly lease: Lease;

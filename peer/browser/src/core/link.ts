@@ -14,6 +14,7 @@ import { PROTOCOL, chunkId, joined, type Bytes, type ChunkKey } from "../model";
 import { framesOf, type Frame } from "../wire/chunk";
 import type { Gone, Have, Hello, LinkMessage, Loading, Want } from "../wire/link";
 import type { Records } from "../wire/manifest";
+import { NOTHING, type Held } from "./availability";
 import type { LinkReason, Outgoing } from "./ports";
 
 const HELLO_TIMEOUT = 5;
@@ -121,6 +122,9 @@ export class Link {
    * announcements show it.
    */
   uploads = true;
+  /** What the other end has announced, as whoever keeps that knows it. */
+  held: Held = NOTHING;
+  /** Before this it is not asked for anything. */
   busyUntil = 0;
   received = 0;
   /** Bytes of chunks handed to the data channel. */

@@ -21,7 +21,6 @@ import { Availability, holdingOf, type Load } from "./availability";
 import { Goodput } from "./goodput";
 import { Link, type Announcement, type LinkEvent } from "./link";
 import type { LinkReason, LinkSays, LinkSends, Outgoing } from "./ports";
-import type { LinkView } from "./scheduler";
 import { Uplink } from "./uplink";
 
 /** Seconds for which a link that let a want time out is not asked for anything. */
@@ -81,6 +80,12 @@ export interface Asked {
   readonly spare: boolean;
 }
 
+/** A link has announced something about these segments. */
+export interface Noted {
+  readonly type: "Noted";
+  readonly segments: readonly SegmentKey[];
+}
+
 /** A link passes records on. */
 export interface Heard {
   readonly type: "Heard";
@@ -88,7 +93,7 @@ export interface Heard {
   readonly records: Records;
 }
 
-export type NeighbourEvent = Up | Down | Delivered | Undelivered | Asked | Heard;
+export type NeighbourEvent = Up | Down | Delivered | Undelivered | Asked | Noted | Heard;
 
 type Kind = Announcement["type"];
 
@@ -101,7 +106,6 @@ export class Neighbours {
   readonly goodput = new Goodput();
   private readonly _links = new Map<number, Link>();
   private readonly _availability = new Availability();
-  private readonly _restUntil = new Map<number, number>();
   /** Links that have announced nothing yet. */
   private readonly _quietUntil = new Map<number, number>();
   /** The link that each chunk is asked of. */
@@ -139,20 +143,9 @@ export class Neighbours {
   }
 
   /** The links that may be asked for something. */
-  views(now: number): LinkView[] {
+  views(now: number): Link[] {
     const quiet = this.quiet(now);
-    return this.up().flatMap(({ number, inFlight, window, rate, busyUntil }) =>
-      quiet.has(number)
-        ? []
-        : {
-            number,
-            inFlight,
-            window,
-            rate,
-            busyUntil: Math.max(busyUntil, this._restUntil.get(number) ?? 0),
-            held: this._availability.held(number),
-          },
-    );
+    return this.up().filter(({ number }) => !quiet.has(number));
   }
 
   /**
@@ -251,6 +244,7 @@ export class Neighbours {
   /** Both channels of a link are open. */
   opened(number: number, hello: Hello, now: number): void {
     const link = new Link(number, hello, now, this._messages);
+    link.held = this._availability.held(number);
     this._links.set(number, link);
     this._alarm = Math.min(this._alarm, link.alarm);
     this._quietUntil.set(number, now + FIRST_WORDS);
@@ -358,7 +352,7 @@ export class Neighbours {
         const { key, reason } = event;
         this._settled(key);
         if (reason === "missing") this._availability.lacks(number, key, key.chunk);
-        else if (reason === "timeout") this._restUntil.set(number, now + REST);
+        else if (reason === "timeout") link.busyUntil = Math.max(link.busyUntil, now + REST);
         this._events.push({ type: "Undelivered", key });
         break;
       }
@@ -380,6 +374,7 @@ export class Neighbours {
     if (type === "have") this._availability.have(number, holdings);
     else if (type === "gone") this._availability.gone(number, holdings);
     else this._availability.loads(number, holdings, now);
+    this._events.push({ type: "Noted", segments: holdings });
   }
 
   private _came(key: ChunkKey, size: number, now: number): void {
@@ -441,7 +436,6 @@ export class Neighbours {
     this._wastedBefore += link.wasted;
     this._availability.forget(link.number);
     this.uplink.forget(link.number);
-    this._restUntil.delete(link.number);
     this._quietUntil.delete(link.number);
     this._links.delete(link.number);
   }

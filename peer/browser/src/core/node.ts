@@ -30,7 +30,7 @@ import { Transfers, type TransferEvent } from "./transfers";
 import { Trust } from "./trust";
 
 /** Seconds between two decisions at least: what arrives in between is decided about together. */
-const DECIDE_EVERY = 0.03;
+const DECIDE_EVERY = 0.05;
 const STORE_BYTES = 128 * 1024 * 1024;
 
 /** One peer in one swarm. */
@@ -112,13 +112,14 @@ export class Node {
       case "LinkDrained":
         this._neighbours.drained(message.link, message.buffered, now);
         return;
+      case "LinkSays":
+        this._neighbours.receive(message, now);
+        this._settle(now);
+        return;
       case "RangeData":
         this._transfers.receive(message, now);
         this._settle(now);
         return;
-      case "LinkSays":
-        this._neighbours.receive(message, now);
-        break;
       case "TrackerSays":
         if (!this._allow.p2p) return; // the shell closes the socket as soon as it can
         this._instructed(message.message, now);
@@ -245,13 +246,11 @@ export class Node {
   }
 
   private _passOn(now: number): void {
-    for (;;) {
-      const heard = this._neighbours.takeEvents();
-      const came = this._transfers.takeEvents();
+    this._signal(now);
+    while (this._neighbours.hasEvents || this._transfers.hasEvents) {
+      for (const event of this._neighbours.takeEvents()) this._hear(event, now);
+      for (const event of this._transfers.takeEvents()) this._take(event, now);
       this._signal(now);
-      if (!heard.length && !came.length) break;
-      for (const event of heard) this._hear(event, now);
-      for (const event of came) this._take(event, now);
     }
   }
 
@@ -280,6 +279,9 @@ export class Node {
         this._transfers.lost(event.key);
         this._dirty = true;
         break;
+      case "Noted":
+        this._dirty ||= event.segments.some((segment) => this._isOfUse(segment));
+        break;
       case "Heard":
         this._transfers.offered(event.records, event.link, now);
         break;
@@ -293,6 +295,12 @@ export class Node {
       case "Down":
         this._down(event);
     }
+  }
+
+  /** Whether it matters to us now what a neighbour says of a segment. */
+  private _isOfUse(segment: SegmentKey): boolean {
+    const transfer = this._transfers.transfer(segment);
+    return transfer ? transfer.missing !== 0n : !this._transfers.holds(segment);
   }
 
   /** There are other neighbours than before. */

@@ -24,9 +24,9 @@
  */
 
 import { CHUNK_SIZE, segmentId, type SegmentKey, type Span } from "../model";
-import type { Held } from "./availability";
 import { bitOf, firstOf, numbersIn, pick, spansIn, type Mask } from "./bits";
 import type { Http } from "./http";
+import type { Link } from "./link";
 import { earliest } from "./manifest";
 
 /** Seconds that each rank waits for the one before it. */
@@ -86,17 +86,9 @@ export interface SegmentView {
 }
 
 /** A link that can be asked. */
-export interface LinkView {
-  readonly number: number;
-  /** Wants that are open. */
-  readonly inFlight: number;
-  /** Wants that may be open. */
-  readonly window: number;
-  /** Bytes a second that it brings when it is asked. */
-  readonly rate: number;
-  readonly busyUntil: number;
-  readonly held: Held;
-}
+export type LinkView = Readonly<
+  Pick<Link, "number" | "inFlight" | "window" | "rate" | "busyUntil" | "held">
+>;
 
 /** All that the decision depends on. */
 export interface View {
@@ -166,7 +158,7 @@ export function plan(view: View, now: number): Plan {
   );
   const room = new Room(view, now, wakes);
   asks.push(...room.ask());
-  return { asks, wakeAt: earliest(wakes.filter((at) => at > now)) };
+  return { asks, wakeAt: earliest(wakes.filter((at) => at > now && at < Infinity)) };
 }
 
 // The origin
@@ -182,7 +174,7 @@ function askOrigin(segment: SegmentView, view: View, wakes: number[], now: numbe
     wakes.push(allAt);
   }
   const asks: AskOrigin[] = [];
-  let orphans = segment.missing & ~heldByAny(segment, view);
+  let orphans = segment.missing & ~heldBy(view.links, segmentId(segment.key));
   if (orphans && segment.loading && segment.loadingUntil > now) {
     orphans &= ~segment.loading;
     wakes.push(segment.loadingUntil);
@@ -251,7 +243,7 @@ function fetchLeased(
   now: number,
 ): AskOrigin[] {
   return segment.leases.flatMap((lease) => {
-    const chunks = lease.chunks & orphans;
+    const chunks = lease.chunks & orphans & segment.missing;
     const at = Math.max(lease.at, segment.originAfter);
     if (chunks && at <= now) return runs(segment, chunks);
     if (chunks) wakes.push(at);
@@ -277,10 +269,7 @@ function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {
 
 /** A link that may be asked for more. */
 interface Free {
-  readonly number: number;
-  readonly rate: number;
-  readonly held: Held;
-  readonly window: number;
+  readonly link: LinkView;
   open: number;
 }
 
@@ -297,10 +286,10 @@ class Room {
     const { goodput, links } = _view;
     const most = Math.floor(LEAST_IN_ALL + goodput / 2 / CHUNK_SIZE);
     this._left = Math.min(most, IN_ALL);
-    for (const { number, inFlight, window, rate, busyUntil, held } of links) {
-      this._left -= inFlight;
-      if (busyUntil > _now) wakes.push(busyUntil);
-      else if (inFlight < window) this._free.push({ number, rate, held, window, open: inFlight });
+    for (const link of links) {
+      this._left -= link.inFlight;
+      if (link.busyUntil > _now) wakes.push(link.busyUntil);
+      else if (link.inFlight < link.window) this._free.push({ link, open: link.inFlight });
     }
   }
 
@@ -339,22 +328,23 @@ class Room {
   private _take(segment: SegmentView, some: Mask, inOrder = false): AskPeer[] {
     const { key } = segment;
     const id = segmentId(key);
-    const spare = !segment.demanded && this._isSpare(segment);
+    const spare = this._isSpare(segment);
     const start = inOrder ? 0 : this._view.salt % Math.max(segment.chunks, 1);
     const asks: AskPeer[] = [];
     let chunks = some & this._offered(id);
     while (chunks && this._left > 0) {
       const chunk = pick(chunks, start);
       const bit = bitOf(chunk);
-      const link = this._best(id, bit);
-      if (!link) break;
-      link.open += 1;
+      const best = this._best(id, bit);
+      if (!best) break;
+      const { link } = best;
+      best.open += 1;
       this._left -= 1;
       segment.missing &= ~bit;
       chunks &= ~bit;
       asks.push({ type: "AskPeer", link: link.number, key, chunk, spare });
-      if (link.open >= link.window) {
-        this._free = this._free.filter((other) => other !== link);
+      if (best.open >= link.window) {
+        this._free = this._free.filter((other) => other !== best);
         chunks &= this._offered(id);
       }
     }
@@ -362,32 +352,31 @@ class Room {
   }
 
   /** Whether it can wait: the plain player would not ask for it yet. */
-  private _isSpare({ deadline }: SegmentView): boolean {
-    return !this._view.live && deadline - this._now > this._view.target;
+  private _isSpare({ demanded, deadline }: SegmentView): boolean {
+    const { live, target } = this._view;
+    return !live && !demanded && deadline - this._now > target;
   }
 
   /** The chunks that a free link holds. */
   private _offered(id: string): Mask {
-    return this._free.reduce((offered, { held }) => offered | (held.get(id) ?? 0n), 0n);
+    return heldBy(
+      this._free.map(({ link }) => link),
+      id,
+    );
   }
 
   /** The free holder that will have sent a chunk the soonest. */
   private _best(id: string, bit: Mask): Free | undefined {
-    let best: Free | undefined;
-    for (const link of this._free) {
-      if ((link.held.get(id) ?? 0n) & bit && (!best || isSooner(link, best))) best = link;
-    }
-    return best;
+    const holders = this._free.filter(({ link }) => (link.held.get(id) ?? 0n) & bit);
+    return holders.sort((a, b) => delayOf(a) - delayOf(b) || a.link.number - b.link.number)[0];
   }
 }
 
-function isSooner(a: Free, b: Free): boolean {
-  const [first, second] = [(a.open + 1) / a.rate, (b.open + 1) / b.rate];
-  return first < second || (first === second && a.number < b.number);
+function delayOf({ link, open }: Free): number {
+  return (open + 1) / link.rate;
 }
 
-/** What some neighbour holds of a segment. */
-function heldByAny({ key }: SegmentView, { links }: View): Mask {
-  const id = segmentId(key);
+/** What any of these links holds of a segment. */
+function heldBy(links: readonly LinkView[], id: string): Mask {
   return links.reduce((all, { held }) => all | (held.get(id) ?? 0n), 0n);
 }

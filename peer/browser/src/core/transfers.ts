@@ -308,12 +308,18 @@ export class Transfers {
       this._events.push({ type: "SegmentFailed", key, reason: "missing" });
     }
     for (const manifest of this._manifests.values()) {
+      if ((manifest.timerAt() ?? Infinity) > now) continue;
       manifest.onTimer(now);
       this._gather(manifest, now);
     }
     for (const transfer of this.open()) {
       for (const check of transfer.checksBefore(now)) this._checked(check, false, now);
     }
+  }
+
+  /** Whether `takeEvents` would bring any. */
+  get hasEvents(): boolean {
+    return this._events.length > 0;
   }
 
   takeEvents(): TransferEvent[] {
