@@ -47,7 +47,7 @@ P2PML = Contestant("p2pml", "p2p-media-loader", BUNDLE, core={})
 TUNED = Contestant("p2pml-tuned", "p2p-media-loader, window of 4 s", BUNDLE, core=SHORT_WINDOW)
 NEAR = Contestant(
     "p2pml-near",
-    "p2p-media-loader, window of 4 s, as near to live as the others",
+    "p2p-media-loader, window of 4 s, 6 s behind live",
     BUNDLE,
     # Unless it is told otherwise, it moves hls.js back to the beginning of a live playlist.
     hls={"liveSyncDurationCount": 3},

@@ -21,7 +21,7 @@ COLOURS = {
     "p2pml-tuned": "#f2b05e",
     "p2pml-near": "#c8a2d8",
 }
-WIDTH = 0.2
+WIDTH = 0.17
 
 
 def draw(results: Results, path: Path) -> None:
@@ -33,12 +33,12 @@ def draw(results: Results, path: Path) -> None:
 
     pyplot.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     figure, (left, right) = pyplot.subplots(
-        1, 2, figsize=(11, 4.2), width_ratios=(2.4, 1), layout="constrained"
+        1, 2, figsize=(11, 4.6), width_ratios=(2.4, 1), layout="constrained"
     )
     _draw_copies(left, results)
     _draw_starts(right, results)
     handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
 
@@ -49,7 +49,7 @@ def _draw_copies(axes: Axes, results: Results) -> None:
         spreads = [
             (at, spread_of(results, scene, who, "copies")) for at, scene in enumerate(scenes)
         ]
-        found = [(at + (column - 1.5) * WIDTH, each) for at, each in spreads if each]
+        found = [(at + (column - 2) * WIDTH, each) for at, each in spreads if each]
         if found:
             _bars(axes, who, found)
     for at, scene in enumerate(scenes):
@@ -72,8 +72,8 @@ def _bars(axes: Axes, who: str, found: list[tuple[float, Spread]]) -> None:
         places, middles, WIDTH * 0.9, yerr=errors, capsize=2, ecolor="#444",
         color=COLOURS[who], label=CONTESTANTS[who].label,
     )  # fmt: skip
-    for place, middle in zip(places, middles, strict=True):
-        axes.annotate(f"{middle:.2f}", (place, middle), (0, 3), textcoords="offset points",
+    for place, middle, most in zip(places, middles, (each[2] for _, each in found), strict=True):
+        axes.annotate(f"{middle:.2f}", (place, most), (0, 3), textcoords="offset points",
                       ha="center", fontsize=7)  # fmt: skip
 
 
@@ -83,11 +83,11 @@ def _draw_starts(axes: Axes, results: Results) -> None:
         for at, kind in enumerate(kinds):
             ratio = startup.ratios(results["starts"], kind).get(who)
             if ratio:
-                place = at + (column - 2) * WIDTH
+                place = at + (column - 1.5) * WIDTH
                 error = [[0], [ratio.upper - ratio.middle]]
                 axes.bar(place, ratio.middle, WIDTH * 0.9, yerr=error, capsize=2, ecolor="#444",
                          color=COLOURS[who])  # fmt: skip
-                axes.annotate(f"{ratio.middle:.2f}", (place, ratio.middle), (0, 3),
+                axes.annotate(f"{ratio.middle:.2f}", (place, ratio.upper), (0, 3),
                               textcoords="offset points", ha="center", fontsize=7)  # fmt: skip
     axes.axhline(1, color="#222", linestyle="--")
     axes.set_xticks(range(len(kinds)), ["a viewer alone", "joining another"])
