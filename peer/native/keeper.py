@@ -2,8 +2,8 @@
 
 The keeper stands where a browser has its player. It has no play head that could run dry, so nothing
 that it demands is ever urgent: peers serve it with what they have to spare, and the origin is asked
-only for what nobody holds. Renditions are walked side by side, each from its oldest missing segment
-on::
+only for what nobody holds. Renditions are walked one after the other, each from its oldest missing
+segment on, since a node knows of one play head only::
 
     kept kept kept [demanded demanded demanded] known known unknown ...
                     ^ cursor                          ^ no hashes yet
@@ -63,7 +63,6 @@ class _Rendition:
     """The oldest segment for which there is no room."""
     records: dict[int, SegmentRecord] = field(default_factory=dict)
     kept: set[int] = field(default_factory=set)
-    told: Playing | None = None
 
     @property
     def end(self) -> int:
@@ -95,6 +94,8 @@ class Keeper:
         self._demanded: set[SegmentKey] = set()
         self._released: list[SegmentKey] = []
         self._pauses: dict[SegmentKey, _Pause] = {}
+        self._told: Playing | None = None
+        """Where the node was told that we are."""
 
     def is_complete(self) -> bool:
         """Whether everything that exists now, and fits, is kept."""
@@ -153,11 +154,10 @@ class Keeper:
             pause.over = pause.until <= now
         while self._released:
             yield Release(self._released.pop())
-        for rendition in self._renditions.values():
-            playing = rendition.playing()
-            if rendition.time >= 0 and playing != rendition.told:
-                rendition.told = playing
-                yield playing
+        here = self._here()
+        if here is not None and here.playing() != self._told:
+            self._told = here.playing()
+            yield self._told
         for key in self._next(knows):
             self._demanded.add(key)
             yield Demand(key, WITHIN)
@@ -165,6 +165,17 @@ class Keeper:
     def timer_at(self) -> float | None:
         """When something that failed is to be demanded again."""
         return min((p.until for p in self._pauses.values() if not p.over), default=None)
+
+    def _here(self) -> _Rendition | None:
+        """The rendition that is walked now: one that lacks something which is not pausing, if there
+        is one."""
+        known = [r for r in self._renditions.values() if r.time >= 0]
+        missing = [r for r in known if not r.complete]
+        going = [r for r in missing if not self._pausing(SegmentKey(r.name, r.cursor))]
+        return next(iter(going or missing or known), None)
+
+    def _pausing(self, key: SegmentKey) -> bool:
+        return key in self._pauses and not self._pauses[key].over
 
     def _next(self, knows: Callable[[SegmentKey], bool]) -> Iterator[SegmentKey]:
         for rendition in self._renditions.values():
@@ -174,7 +185,7 @@ class Keeper:
                 key = SegmentKey(rendition.name, sequence)
                 if sequence in rendition.kept or key in self._demanded:
                     continue
-                if key in self._pauses and not self._pauses[key].over:
+                if self._pausing(key):
                     continue
                 if not knows(key):
                     break

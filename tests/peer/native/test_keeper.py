@@ -98,7 +98,21 @@ def test_the_cursor_stays_at_what_is_missing() -> None:
     assert keeper.progress == Progress(3, 3)
 
 
-def test_renditions_are_walked_side_by_side() -> None:
+def test_it_is_where_something_is_missing() -> None:
+    keeper = Keeper(["v", "w"], PLENTY)
+    keeper.page(page(0))
+    keeper.page(page(0, rendition="w"))
+    in_v, in_w = (Playing(name, 0, 0, BUFFER, live=False) for name in ("v", "w"))
+    assert list(keeper.wishes(nothing, 0.0)) == [in_v]
+    keeper.failed(v(0), 0.0)
+    assert list(keeper.wishes(nothing, 0.0)) == [in_w], "the first one waits"
+    keeper.kept(SegmentKey("w", 0))
+    assert list(keeper.wishes(nothing, 0.0)) == [in_v]
+    keeper.kept(v(0))
+    assert list(keeper.wishes(nothing, 0.0)) == []
+
+
+def test_renditions_are_walked_one_after_the_other() -> None:
     keeper = Keeper(["v", "w"], PLENTY)
     keeper.page(page(0))
     list(keeper.wishes(everything, 0.0))
@@ -121,10 +135,7 @@ def test_what_does_not_fit_is_not_wanted() -> None:
     keeper = Keeper(["v", "w"], 250)
     keeper.page(page(0, 1, 2, 3))
     keeper.page(page(0, rendition="w"))
-    assert list(keeper.wishes(nothing, 0.0)) == [
-        Playing("v", 0, 1, BUFFER, live=False),
-        Playing("w", 0, 0, BUFFER, live=False),
-    ]
+    assert list(keeper.wishes(nothing, 0.0)) == [Playing("v", 0, 1, BUFFER, live=False)]
     for sequence in (0, 1):
         list(keeper.wishes(everything, 0.0))
         keeper.kept(v(sequence))
