@@ -56,6 +56,16 @@ MOST_SILENCES = 3
 that the other end is gone; whoever is only slow says something now and then."""
 
 
+class Need(Enum):
+    """How much a chunk matters to who wants it."""
+
+    SPARE = "spare"
+    """It is for later."""
+    USUAL = "usual"
+    SOON = "soon"
+    """It is due soon."""
+
+
 class State(Enum):
     GREETING = "greeting"
     UP = "up"
@@ -105,7 +115,7 @@ class Wanted:
 
     want: int
     key: ChunkKey
-    spare: bool
+    need: Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +211,22 @@ class Link:
         """How many of our wants are open."""
         return len(self._own)
 
-    def want(self, key: ChunkKey, length: int, spare: bool, now: float) -> None:
+    def want(self, key: ChunkKey, length: int, need: Need, now: float) -> None:
         """Ask for a chunk of ``length`` bytes."""
         number = self._next_want
         self._next_want += 1
         self._own[number] = _OwnWant(key, length, now, now)
         self.alarm = min(self.alarm, now + self._patience())
-        self.tell(Want(number, key.rendition, key.sequence, key.chunk, spare))
+        self.tell(
+            Want(
+                number,
+                key.rendition,
+                key.sequence,
+                key.chunk,
+                spare=need is Need.SPARE,
+                soon=need is Need.SOON,
+            )
+        )
 
     def cancel(self, key: ChunkKey) -> None:
         """We no longer want the chunk."""
@@ -217,9 +236,11 @@ class Link:
 
     # What they want
 
-    def supply(self, want: int, chunk: bytes) -> None:
-        """Send a chunk that `Wanted` asked for, when its turn comes."""
-        self._uploads.append(_Upload(want, len(chunk), frames_of(want, chunk)))
+    def supply(self, want: int, chunk: bytes, soon: bool) -> None:
+        """Send a chunk that `Wanted` asked for, when its turn comes; ``soon`` puts it before those
+        that have not begun."""
+        upload = _Upload(want, len(chunk), frames_of(want, chunk))
+        self._uploads.insert(min(1, len(self._uploads)) if soon else len(self._uploads), upload)
         self.owed += len(chunk)
 
     def refuse(self, want: int, wait: float) -> None:
@@ -351,7 +372,7 @@ class Link:
         if any(upload.want == want.want for upload in self._uploads):
             raise RemoteError(ErrorCode.UNEXPECTED, f"want {want.want} twice")
         key = ChunkKey(want.rendition, want.sequence, want.chunk)
-        self._events.append(Wanted(want.want, key, want.spare))
+        self._events.append(Wanted(want.want, key, _need_of(want)))
 
     def _take_frame(self, frame: Frame, now: float) -> None:
         want = self._own.get(frame.want)
@@ -440,6 +461,12 @@ class Link:
         for number in list(self._own):
             self._fail(number, SourceReason.CLOSED)
         self._events.append(Ended(reason))
+
+
+def _need_of(want: Want) -> Need:
+    if want.soon:
+        return Need.SOON
+    return Need.SPARE if want.spare else Need.USUAL
 
 
 def _is_whole(frames: dict[int, bytes]) -> bool:

@@ -20,6 +20,7 @@ from p2pcdn.core.link import (
     Greeted,
     Link,
     LinkEvent,
+    Need,
     State,
     Told,
     Wanted,
@@ -42,6 +43,8 @@ ANNOUNCE_EVERY = 0.1
 """Announcements are gathered for so long: ten a second at most."""
 HOLDINGS = 32
 """Holdings a message: however ragged they are, it stays below the limit of a control message."""
+PATIENCE = {Need.SPARE: 0.05, Need.USUAL: 0.2, Need.SOON: 0.6}
+"""Seconds of backlog above which the answer to a want is busy."""
 DUPLICATES = 0.05
 """The share of what peers bring that may be asked for a second time, elsewhere."""
 FIRST_DUPLICATES = 524_288.0
@@ -91,7 +94,7 @@ class Asked:
     link: int
     want: int
     key: ChunkKey
-    spare: bool
+    need: Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +185,9 @@ class Neighbours:
 
     # What is asked and said
 
-    def want(self, number: int, key: ChunkKey, length: int, spare: bool, now: float) -> None:
+    def want(self, number: int, key: ChunkKey, length: int, need: Need, now: float) -> None:
         link = self._links[number]
-        link.want(key, length, spare, now)
+        link.want(key, length, need, now)
         self._asked[key] = number
         self._alarm = min(self._alarm, link.alarm)
         self.goodput.asking(now)
@@ -203,10 +206,10 @@ class Neighbours:
             return
         if chunk is None:
             link.lack(asked.want)
-        elif (wait := self.uplink.busy(self._owed(), asked.spare, now)) is not None:
+        elif (wait := self.uplink.busy(self._owed(), PATIENCE[asked.need], now)) is not None:
             link.refuse(asked.want, wait)
         else:
-            link.supply(asked.want, chunk)
+            link.supply(asked.want, chunk, asked.need is Need.SOON)
             self._pump(now)
 
     def announce(
@@ -353,8 +356,8 @@ class Neighbours:
                 elif reason is SourceReason.TIMEOUT:
                     link.busy_until = max(link.busy_until, now + REST)
                 self._events.append(Undelivered(key))
-            case Wanted(want, key, spare):
-                self._events.append(Asked(link.number, want, key, spare))
+            case Wanted(want, key, need):
+                self._events.append(Asked(link.number, want, key, need))
             case Ended(reason):
                 self._forget(link)
                 greeted = bool(link.peer)

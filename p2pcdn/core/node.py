@@ -72,7 +72,7 @@ from p2pcdn.core.trust import Trust
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL, SegmentKey
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
-from p2pcdn.wire.manifest import Records
+from p2pcdn.wire.manifest import Records, SegmentRecord
 from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker
 from p2pcdn.wire.tracker import Leases as Granted
 
@@ -147,6 +147,10 @@ class Node:
     def knows(self, key: SegmentKey) -> bool:
         """Whether the segment can be verified, and so be demanded."""
         return self._transfers.knows(key)
+
+    def record(self, key: SegmentKey) -> SegmentRecord | None:
+        """What the origin says of a segment, as far as that is known."""
+        return self._transfers.manifest(key.rendition).record(key.sequence)
 
     # The five verbs
 
@@ -413,7 +417,7 @@ class Node:
         if transfer is not None:
             transfer.asked_peer(ask.chunk)
             length = transfer.length_of(ask.chunk)
-            self._neighbours.want(ask.link, ask.chunk_key, length, ask.spare, now)
+            self._neighbours.want(ask.link, ask.chunk_key, length, ask.need, now)
 
     def _ask_origin(self, ask: AskOrigin, now: float) -> None:
         transfer = self._transfers.transfer(ask.key)

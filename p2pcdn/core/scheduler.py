@@ -32,6 +32,7 @@ from typing import Protocol
 from p2pcdn.core.availability import Held
 from p2pcdn.core.bits import first_of, pick, spans_in
 from p2pcdn.core.http import Http
+from p2pcdn.core.link import Need
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span
 
 TURN = 0.4
@@ -168,7 +169,7 @@ class AskPeer:
     link: int
     key: SegmentKey
     chunk: int
-    spare: bool = False
+    need: Need = Need.USUAL
 
     @property
     def chunk_key(self) -> ChunkKey:
@@ -357,7 +358,7 @@ class _Room:
             if self.left <= 0 or not self.free:
                 return
             if segment.demanded and latest_start(segment, self.view.http) - SOON <= self.now:
-                yield from self._take(segment, segment.missing, in_order=True)
+                yield from self._take(segment, segment.missing, Need.SOON)
             else:
                 later.append(segment)
         for segment in later:
@@ -376,9 +377,12 @@ class _Room:
             once |= held
         return once & ~twice
 
-    def _take(self, segment: SegmentView, chunks: int, in_order: bool = False) -> Iterator[AskPeer]:
-        spare = self._is_spare(segment)
-        start = 0 if in_order else self.view.salt % max(segment.chunks, 1)
+    def _take(
+        self, segment: SegmentView, chunks: int, need: Need = Need.USUAL
+    ) -> Iterator[AskPeer]:
+        if self._is_spare(segment):
+            need = Need.SPARE
+        start = 0 if need is Need.SOON else self.view.salt % max(segment.chunks, 1)
         chunks &= self._offered(segment.key)
         while chunks and self.left > 0:
             chunk = pick(chunks, start)
@@ -388,7 +392,7 @@ class _Room:
             self.left -= 1
             segment.missing &= ~bit
             chunks &= ~bit
-            yield AskPeer(link.number, segment.key, chunk, spare)
+            yield AskPeer(link.number, segment.key, chunk, need)
             if link.open >= link.window:
                 self.free.remove(link)
                 chunks &= self._offered(segment.key)

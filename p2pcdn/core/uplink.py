@@ -6,7 +6,7 @@
        '--- no: busy, come back in so many seconds
 
 A peer that queues what it cannot send soon keeps its neighbours waiting for what others could have
-sent; so beyond `PATIENCE` seconds of backlog the answer is *busy*. Whoever is told so is told to
+sent; so beyond some tenths of a second of backlog the answer is *busy*. Whoever is told so is told to
 come back at a time of his own, one after the other, or they would all be refused again. What is in
 the channels' buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it are
 kept there.
@@ -25,10 +25,6 @@ FIRST_RATE = 625_000.0
 """Bytes a second, until something has been measured: 5 Mbit/s, a usual uplink of a home."""
 LEAST_RATE = 8_000.0
 MOST_RATE = 125_000_000.0
-PATIENCE = 0.2
-"""Seconds of backlog above which the answer is busy."""
-SPARE_PATIENCE = 0.05
-"""The same for what is only worth upload that nobody else has a use for."""
 LEAST_WAIT = 0.1
 MOST_WAIT = 2.0
 IN_BUFFERS = 0.15
@@ -71,16 +67,16 @@ class Uplink:
         self._gone = 0
         self._told: set[int] = set()
 
-    def busy(self, queued: int, spare: bool, now: float) -> float | None:
-        """How long somebody who asks for a chunk should wait before asking again, with ``queued``
-        bytes promised already; None if the chunk will be sent."""
+    def busy(self, queued: int, patience: float, now: float) -> float | None:
+        """How long somebody who asks for a chunk, and would wait for ``patience`` seconds, should
+        wait before asking again, with ``queued`` bytes promised already; None if the chunk will be
+        sent."""
         waiting = (queued + self._in_buffers(now)) / self.rate
-        patience = SPARE_PATIENCE if spare else PATIENCE
         if self.yielding:
             patience /= 4
         if waiting <= patience:
             return None
-        turn = max(self._next_turn, now + max(waiting - PATIENCE / 2, LEAST_WAIT))
+        turn = max(self._next_turn, now + max(waiting - patience / 2, LEAST_WAIT))
         if turn >= now + MOST_WAIT:
             return MOST_WAIT
         self._next_turn = turn + OVERBOOKED * CHUNK_SIZE / self.rate

@@ -88,6 +88,8 @@ class Want(Message, frozen=True, tag="want"):
     chunk: ChunkNumber
     spare: bool = False
     """It is for later, and only worth upload that nobody else has a use for now."""
+    soon: bool = False
+    """It is due soon, and worth making others wait."""
 
 
 class Cancel(Message, frozen=True, tag="cancel"):
