@@ -3,7 +3,7 @@
 ::
 
     live    ... out already | edge | to be leased ------------------------> 30 s ahead
-    VOD     ... held by somebody   | wanted by many, held by nobody ------> 30 s ahead of a head
+    VOD     ... held by somebody   | wanted by many, held by nobody ------> 30 s ahead, and a bit
 
 Positions are told every ten seconds or so and move on by themselves in between. One peer's word
 counts little: a median decides where the edge is, and of a recording only what many will need is
@@ -27,6 +27,10 @@ SAMPLE = 64
 
 MOST_AHEAD = 32
 """Segments looked ahead: with eight stripes each, as many leases as one message carries."""
+
+EARLY = 2
+"""Segments of a recording that are leased beyond the seconds looked ahead: those are what players
+buffer, and leases have to be there before the first of them asks for a segment."""
 
 MANY = 16
 """What a share of one in so many wants is worth a lease. Of fewer, a sample could not tell whether
@@ -97,7 +101,7 @@ def _uncovered(
     takers: dict[int, list[Member]] = {}
     for member, position in fresh:
         head = position.head + int((now - member.told) / duration)
-        for sequence in range(head + 1, min(head + reach, position.newest) + 1):
+        for sequence in range(head + 1, min(head + reach + EARLY, position.newest) + 1):
             takers.setdefault(sequence, []).append(member)
     many = max(2, len(sample) // MANY)
     shared = [place.position for place in sample if place.member.upload]

@@ -4,7 +4,7 @@ Wanted is what the player has asked for, what lies ahead of that and a neighbour
 we hold a lease for::
 
     held | asked for | ahead: of peers, as far as the store has room ...
-                     |-- leases: as far as the player itself would buffer --|
+                     |-- leases: a little further than the player itself would buffer --|
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ OPEN_AHEAD = 6
 """Of these, how many may be on their way at once."""
 KNOWN_AHEAD = 12
 """And so many are looked at to find them: what they must hash to has to be known as well."""
+EARLY = 2
+"""Segments by which leases reach further than the player's own buffer: what they are for has to be
+on its way before the first of a crowd asks for it by itself."""
 USUAL_DURATION = 4.0
 """Seconds a segment, where no record says otherwise."""
 HOPE = 2.0
@@ -158,9 +161,9 @@ class Survey:
         return end + 1 if known == rendition and begin <= first <= end + 1 else first
 
     def _leased(self, playing: Playing, now: float) -> list[SegmentKey]:
-        """What we hold a lease for, as far as our own player would ask for it."""
-        horizon = now + self._playhead.target
+        """What we hold a lease for, and our own player will ask for soon."""
         duration = self.duration(playing.rendition)
+        horizon = now + self._playhead.target + EARLY * duration
         return [
             key
             for key in self._leases.segments()

@@ -90,25 +90,25 @@ def test_a_live_stream_that_has_ended_is_a_recording() -> None:
 def test_what_a_crowd_will_play_soon_is_needed_if_nobody_holds_it() -> None:
     outlook = look(audience(vod(0, 2), vod(0), vod(0, 1)))
     assert outlook.edge is None
-    assert list(outlook.takers) == list(range(3, 16))
+    assert list(outlook.takers) == list(range(3, 18))
 
 
 def test_what_somebody_shares_is_not() -> None:
     assert look(audience(vod(0), vod(0), vod(300, 310))).takers == {}
-    assert list(look(audience(vod(0), vod(0), vod(300, 10))).takers) == [11, 12, 13, 14, 15]
+    assert list(look(audience(vod(0), vod(0), vod(300, 10))).takers) == [11, 12, 13, 14, 15, 16, 17]
 
 
 def test_what_somebody_holds_and_does_not_share_is() -> None:
-    assert len(look(audience(vod(0, 99), vod(0, 99), upload=False)).takers) == 15
+    assert len(look(audience(vod(0, 99), vod(0, 99), upload=False)).takers) == 17
 
 
 def test_one_who_is_ahead_of_all_fetches_by_itself() -> None:
     assert look(audience(vod(50), vod(0, 20))).takers == {}
-    assert list(look(audience(vod(50), vod(55))).takers) == list(range(56, 66))
+    assert list(look(audience(vod(50), vod(55))).takers) == list(range(56, 68))
 
 
 def test_heads_move_on_by_themselves() -> None:
-    assert list(look(audience(vod(0), vod(0)), 10.0).takers) == list(range(6, 21))
+    assert list(look(audience(vod(0), vod(0)), 10.0).takers) == list(range(6, 23))
 
 
 def test_nothing_is_needed_beyond_the_end() -> None:
@@ -120,7 +120,7 @@ def test_in_a_large_audience_what_only_two_want_is_left_to_them() -> None:
     crowd = [vod(10 + 40 * number, newest=9999) for number in range(SAMPLE - 4)]
     assert look(audience(*crowd, vod(5000, newest=9999), vod(5000, newest=9999))).takers == {}
     assert look(audience(*crowd, *[vod(5000, newest=9999)] * 4)).takers.keys() == set(
-        range(5001, 5016)
+        range(5001, 5018)
     )
 
 

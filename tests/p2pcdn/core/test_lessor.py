@@ -234,7 +234,7 @@ def test_a_crowd_at_the_same_head_shares_what_it_fetches() -> None:
     world = crowd(6, vod(0))
     world.wait(EVERY)
     found = holders(world)
-    assert set(found) == {(s, part) for s in range(1, 16) for part in range(STRIPES)}
+    assert set(found) == {(s, part) for s in range(1, 18) for part in range(STRIPES)}
     assert len({those[0] for those in found.values()}) == 6
 
 
@@ -258,7 +258,7 @@ def test_only_those_who_will_play_it_are_named() -> None:
 def test_what_was_not_fetched_is_leased_again_after_a_minute() -> None:
     world = crowd(4, vod(0))
     world.wait(EVERY)
-    assert len(holders(world)) == 15 * STRIPES
+    assert len(holders(world)) == 17 * STRIPES
     told = count(world, Leases)
     for _ in range(6):
         for socket in world.open:

@@ -5,7 +5,7 @@
  * what we hold a lease for:
  *
  *     held | asked for | ahead: of peers, as far as the store has room ...
- *                      |-- leases: as far as the player itself would buffer --|
+ *                      |-- leases: a little further than the player itself would buffer --|
  */
 
 import { segmentId, type SegmentKey } from "../model";
@@ -26,6 +26,11 @@ const MOST_AHEAD = 512;
 const OPEN_AHEAD = 6;
 /** And so many are looked at to find them: what they must hash to has to be known as well. */
 const KNOWN_AHEAD = 12;
+/**
+ * Segments by which leases reach further than the player's own buffer: what they are for has to be
+ * on its way before the first of a crowd asks for it by itself.
+ */
+const EARLY = 2;
 /** Seconds a segment, where no record says otherwise. */
 const USUAL_DURATION = 4;
 /** Seconds after the start for which a first link is waited for, where there is time to wait. */
@@ -161,10 +166,10 @@ export class Survey {
     return rendition === of && first <= from && from <= last + 1 ? last + 1 : from;
   }
 
-  /** What we hold a lease for, as far as our own player would ask for it. */
+  /** What we hold a lease for, and our own player will ask for soon. */
   private _leased({ rendition, head, last, live }: Playing, now: number): SegmentKey[] {
-    const horizon = now + this._playhead.target;
     const duration = this.duration(rendition);
+    const horizon = now + this._playhead.target + EARLY * duration;
     return this._leases
       .segments()
       .filter(
