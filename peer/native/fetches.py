@@ -49,7 +49,7 @@ class Fetches:
         self._page = page
         """Where the pages of manifests go."""
         self._record = record
-        """What they said of a segment."""
+        """What is known of a segment, whoever told it."""
         self._ranges: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -178,7 +178,7 @@ class NativePeer:
         self._around = Surroundings(
             TrackerClient(session, self.tracker, hear=self._hear, lost=lost),
             Links(self._transport, engine.feed),
-            Fetches(source, engine.feed, engine.page, keeper.record),
+            Fetches(source, engine.feed, engine.page, node.record),
         )
         engine.start(self._around)
         engine.feed(Allow(p2p=True, upload=settings.upload))

@@ -37,6 +37,11 @@ export class Endpoint {
     return decodePath(playlist.pathname.slice(media.pathname.length));
   }
 
+  /** A rendition's playlist, beside which its segments are. */
+  media(rendition: string): URL {
+    return new URL(`media/${encodePath(rendition)}`, this.base);
+  }
+
   /** The page of a rendition's manifest that holds a segment. */
   manifest(rendition: string, sequence: number): URL {
     return this._manifestWith(rendition, "at", `${sequence}`);
@@ -53,8 +58,7 @@ export class Endpoint {
   }
 
   private _manifestWith(rendition: string, name: string, value: string): URL {
-    const path = rendition.split("/").map(encodeURIComponent).join("/");
-    const url = new URL(`manifest/${path}`, this.base);
+    const url = new URL(`manifest/${encodePath(rendition)}`, this.base);
     url.searchParams.set(name, value);
     return url;
   }
@@ -66,6 +70,10 @@ function trackerSocket(address: URL): URL {
   const socket = new URL(`tracker/v${PROTOCOL}`, new URL(".", address));
   socket.protocol = address.protocol === "http:" ? "ws:" : "wss:";
   return socket;
+}
+
+function encodePath(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
 }
 
 /** Nothing for a path that could not be told from another one once it is decoded. */

@@ -13,6 +13,8 @@ interface UnderWay {
 
 export interface RangeOwner {
   tell(input: Input): void;
+  /** Where a segment lies by its record, which may come before the playlist that names it. */
+  locate(key: SegmentKey): Located | undefined;
   /** A request for this segment was made, or brought something. */
   progress(key: SegmentKey, bytes: number): void;
   /** Adds to what HTTP brought in all. */
@@ -30,7 +32,7 @@ export class Ranges {
 
   fetch(event: FetchRange): void {
     const { fetch, key } = event;
-    const located = this._player.locate(key);
+    const located = this._player.locate(key) ?? this._owner.locate(key);
     if (!located) {
       this._owner.tell({ type: "RangeFailed", fetch, reason: "missing" });
       return;

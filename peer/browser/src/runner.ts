@@ -27,7 +27,7 @@ import { Links } from "./links";
 import { fetchHashes, fetchPage } from "./manifests";
 import type { Meters, Outcome } from "./meters";
 import { segmentId, type Bytes, type SegmentKey } from "./model";
-import type { Player } from "./player";
+import type { Located, Player } from "./player";
 import { Ranges } from "./ranges";
 import type { RtcOptions } from "./rtc";
 import { noFigures, type Figures, type Stopwatch } from "./stats";
@@ -102,6 +102,7 @@ export class Runner {
     this._links = new Links(() => this._rtcOptions(), stopwatch, tell);
     this._ranges = new Ranges(player, meters, {
       tell,
+      locate: (key) => this._locate(key),
       progress: (key, bytes) => this._askers.get(segmentId(key))?.progress(bytes),
       count: (bytes) => (this._httpBytes += bytes),
     });
@@ -413,6 +414,14 @@ export class Runner {
   private _page(rendition: string, page: RenditionManifest | undefined): void {
     const fits = page?.rendition === rendition;
     this._receive(fits ? { type: "ManifestArrived", page } : { type: "ManifestFailed", rendition });
+  }
+
+  /** Where a segment lies by its record, of which a playlist that names it may know better. */
+  private _locate(key: SegmentKey): Located | undefined {
+    const record = this._node?.record(key);
+    if (!record) return undefined;
+    const { href: url } = new URL(record.uri, this._options.endpoint.media(key.rendition));
+    return { url, offset: record.offset, whole: false };
   }
 
   private _rtcOptions(): RtcOptions {

@@ -33,6 +33,7 @@ describe("addresses", () => {
   it("of manifests, records and hashes", () => {
     const page = endpoint.manifest("café/a b?.m3u8", 64);
     expect(page.href).toBe("https://cdn.example/manifest/caf%C3%A9/a%20b%3F.m3u8?at=64");
+    expect(endpoint.media("café/a b?.m3u8").pathname).toBe("/media/caf%C3%A9/a%20b%3F.m3u8");
     const records = endpoint.records("x.m3u8", 3, 4);
     expect(records.href).toBe("https://cdn.example/manifest/x.m3u8?records=3-4");
     const hashes = endpoint.hashes("x.m3u8", 3, 9);

@@ -20,6 +20,7 @@ const EVENT: FetchRange = {
 };
 
 let located: Located | undefined;
+let byRecord: Located | undefined;
 let cached: boolean;
 let request: RangeRequest | undefined;
 let sink: RangeSink;
@@ -37,6 +38,7 @@ beforeEach(() => {
   httpBytes = 0;
   cached = false;
   located = { url: URL, offset: 0, whole: true };
+  byRecord = undefined;
   source.mockImplementation((given: RangeRequest, into: RangeSink) => {
     request = given;
     sink = into;
@@ -49,6 +51,7 @@ beforeEach(() => {
   } as unknown as Meters;
   ranges = new Ranges(player, meters, {
     tell: (input) => told.push(input),
+    locate: () => byRecord,
     progress,
     count: (bytes) => (httpBytes += bytes),
   });
@@ -71,6 +74,13 @@ describe("what is asked for", () => {
     ranges.fetch({ ...EVENT, whole });
     expect(request).toStrictEqual({ url: URL, range, fresh: false });
     expect(progress).toHaveBeenCalledExactlyOnceWith(KEY, 0);
+  });
+
+  it("by its record, where no playlist names it yet", () => {
+    located = undefined;
+    byRecord = { url: "https://cdn.example/media/new.ts", offset: 500, whole: false };
+    ranges.fetch(EVENT);
+    expect(request).toMatchObject({ url: byRecord.url, range: [500, 1_499] });
   });
 
   it("and can't be found, or not be asked for, has failed", () => {

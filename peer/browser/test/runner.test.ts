@@ -1,17 +1,18 @@
 /** The loop, with a real node between a make-believe player, origin and tracker. */
 
-import { createHash, webcrypto } from "node:crypto";
+import { createHash, generateKeyPairSync, sign, webcrypto } from "node:crypto";
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import type { Node } from "../src/core/node";
 import { Endpoint } from "../src/endpoint";
 import type { RangeSink, Source } from "../src/http-source";
 import { Meters } from "../src/meters";
-import { CHUNK_SIZE, type Bytes, type SegmentKey } from "../src/model";
+import { CHUNK_SIZE, joined, type Bytes, type SegmentKey } from "../src/model";
 import type { Player, Whereabouts } from "../src/player";
 import { Runner, type Asker, type Notice } from "../src/runner";
 import { Stopwatch } from "../src/stats";
-import { rootInput } from "../src/wire/manifest";
+import { rootInput, signedBytes, toBase64, type Records } from "../src/wire/manifest";
 import type { RenditionManifest } from "../src/wire/manifest";
 
 const CONTENT = "00112233445566778899aabbccddeeff";
@@ -33,8 +34,9 @@ function hashesOf(sequence: number): Bytes[] {
   return chunks.map((chunk) => new Uint8Array(sha256(chunk)));
 }
 
-function page(): RenditionManifest {
-  const segments = Array.from({ length: SEGMENTS }, (_, sequence) => {
+function page(first = 0, last = SEGMENTS - 1): RenditionManifest {
+  const segments = Array.from({ length: last - first + 1 }, (_, at) => {
+    const sequence = first + at;
     const preimage = rootInput(CONTENT, RENDITION, sequence, LENGTH, hashesOf(sequence));
     const root = sha256(preimage).toString("hex");
     const uri = `seg${sequence}.ts`;
@@ -50,7 +52,7 @@ function page(): RenditionManifest {
     live: false,
     time: 1,
     first: 0,
-    last: SEGMENTS - 1,
+    last,
     segments,
     signatures: [],
     keys: [],
@@ -69,11 +71,18 @@ const origin = vi.fn((url: string): Response => {
 });
 
 class FakePlayer implements Player {
-  where: Whereabouts = { rendition: RENDITION, head: 0, last: 3, buffer: 0, live: false };
+  where: Whereabouts = {
+    rendition: RENDITION,
+    head: 0,
+    last: 3,
+    buffer: 0,
+    live: false,
+    target: undefined,
+  };
   readonly asked: { url: string; sink: RangeSink; aborted: boolean }[] = [];
 
   whereabouts = (): Whereabouts => this.where;
-  locate = ({ sequence }: SegmentKey) => ({
+  locate: Player["locate"] = ({ sequence }) => ({
     url: `https://cdn.example/media/demo/seg${sequence}.ts`,
     offset: 0,
     whole: true,
@@ -154,14 +163,19 @@ function permit(p2p: boolean, hostOnly = false): void {
   runner.allow({ p2p, upload: true, hostOnly });
 }
 
+function node(): Node {
+  return (runner as unknown as { _node: Node })._node;
+}
+
+async function known(sequence: number): Promise<void> {
+  await vi.waitFor(() => {
+    expect(node().knows(key(sequence))).toBe(true);
+  });
+}
+
 async function introduced(): Promise<void> {
   await runner.introduce(RENDITION, 0);
-  await vi.waitFor(() => {
-    const probe = { ready: vi.fn(), failed: vi.fn(), progress: vi.fn() };
-    runner.demand(key(3), 0, probe);
-    runner.release(key(3), probe);
-    expect(probe.failed).not.toHaveBeenCalled();
-  });
+  await known(3);
   player.asked.length = 0;
 }
 
@@ -309,6 +323,14 @@ describe("a segment", () => {
     expect(runner.fetching(key(0))).toBe(false);
   });
 
+  it("lies where its record says, if no playlist names it yet", () => {
+    player.locate = () => undefined;
+    runner.demand(key(0), 0, asker);
+    expect(player.asked.map(({ url }) => url)).toStrictEqual([
+      "https://cdn.example/media/demo/seg0.ts",
+    ]);
+  });
+
   it("with a wrong byte is asked for again and then left to plain HTTP", async () => {
     runner.demand(key(0), 0, asker);
     const wrong = media(0);
@@ -355,6 +377,55 @@ describe("a segment", () => {
     expect(asker.failed).toHaveBeenCalledOnce();
     expect(runner.ready).toBe(false);
     expect(FakeSocket.last?.closed).toBe(true);
+  });
+});
+
+describe("a live rendition", () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const keys = [
+    { id: "x", algorithm: "ed25519", public: publicKey.export({ format: "jwk" }).x ?? "" } as const,
+  ];
+
+  function live(first: number, last: number, time: number): RenditionManifest {
+    const unsigned = { ...page(first, last), live: true, time, first: 0, last };
+    const value = toBase64(sign(null, signedBytes(unsigned), privateKey));
+    return { ...unsigned, signatures: [{ key: "x", algorithm: "ed25519", value }], keys };
+  }
+
+  function records(sequence: number, time: number): Records {
+    const hashes = toBase64(joined(hashesOf(sequence)));
+    return { type: "records", page: { ...live(sequence, sequence, time), keys: [] }, hashes };
+  }
+
+  beforeEach(async () => {
+    player.where = { ...player.where, live: true };
+    origin.mockImplementationOnce(() => Response.json(live(0, 3, 1)));
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+  });
+
+  it("is followed by records that carry the origin's signature", async () => {
+    FakeSocket.last?.says(records(4, 2));
+    await known(4);
+    expect(origin.mock.calls.flat().filter((url) => url.includes("records"))).toStrictEqual([]);
+  });
+
+  it("is not followed by others", async () => {
+    const { page: good, hashes } = records(4, 2);
+    FakeSocket.last?.says({ type: "records", page: { ...good, time: 3 }, hashes });
+    FakeSocket.last?.says(records(5, 4));
+    await known(5);
+    expect(node().knows(key(4))).toBe(false);
+  });
+
+  it("is asked about by the records that are new", async () => {
+    player.where = { ...player.where, last: 4 };
+    origin.mockImplementationOnce(() => Response.json(live(4, 4, 2)));
+    runner.moved();
+    await known(4);
+    expect(origin.mock.calls.flat()).toContain(
+      "https://cdn.example/manifest/demo/480p.m3u8?records=4-4",
+    );
   });
 });
 
