@@ -22,7 +22,7 @@ from p2pcdn.wire.tracker import Lease
 
 MOST_SEGMENTS = 128
 """Segments that leases are kept for; the oldest grants go first."""
-STEP_IN = 3.0
+STEP_IN = 4.0
 """Seconds that another holder has for bringing a stripe into the swarm once it has begun."""
 
 
@@ -72,7 +72,12 @@ class Leases:
     def views(self, key: SegmentKey, chunks: int, known_at: float) -> list[LeaseView]:
         """What the scheduler has to know of a segment with so many chunks."""
         return [
-            LeaseView(_stripe(held.lease, chunks), held.at(known_at))
+            LeaseView(
+                _stripe(held.lease, chunks),
+                held.at(known_at),
+                held.begun_at is not None,
+                held.lease.delay,
+            )
             for held in self._held.get(key, {}).values()
         ]
 

@@ -43,6 +43,8 @@ LEISURE = 3.0
 """Seconds in which others may bring what a peer without a screen wants."""
 ORPHAN_LEAD = 1.5
 """Seconds before its latest start when an orphan is fetched by whoever is first in rank."""
+STEP_IN = 1.2
+"""Seconds before that when holders of a lease begin to doubt another one that has begun."""
 SOON = 2.0
 """Seconds before their latest start chunks are asked for in order."""
 PROOF = 1.0
@@ -64,6 +66,10 @@ class LeaseView:
     chunks: int
     at: float
     """When, unless somebody holds or loads them by then."""
+    begun: bool = False
+    """Another holder has begun to fetch them: we step in if that comes to nothing."""
+    delay: float = 0.0
+    """How long those who hold the lease before us go before us."""
 
 
 @dataclass(slots=True)
@@ -235,7 +241,7 @@ def _ask_origin(
         orphans &= ~segment.loading
         wakes.append(segment.loading_until)
     if orphans:
-        yield from _fetch_leased(segment, orphans, wakes, now)
+        yield from _fetch_leased(segment, orphans, view.http, wakes, now)
         orphans &= segment.missing
     if not segment.demanded:
         return
@@ -289,14 +295,22 @@ def turn_at(segment: SegmentView, view: View, now: float) -> float:
     return latest_start(segment, view.http) - ORPHAN_LEAD + turn
 
 
+def lease_at(lease: LeaseView, segment: SegmentView, http: Http) -> float:
+    """When it is our turn to act on a lease: in any case before it is everybody's turn."""
+    if not lease.begun:
+        return lease.at
+    everybodys = latest_start(segment, http) - ORPHAN_LEAD
+    return min(lease.at, everybodys + min(lease.delay - STEP_IN, 0.0))
+
+
 def _fetch_leased(
-    segment: SegmentView, orphans: int, wakes: list[float], now: float
+    segment: SegmentView, orphans: int, http: Http, wakes: list[float], now: float
 ) -> Iterator[AskOrigin]:
     for lease in segment.leases:
-        at = max(lease.at, segment.origin_after)
         chunks = lease.chunks & orphans & segment.missing
         if not chunks:
             continue
+        at = max(lease_at(lease, segment, http), segment.origin_after)
         if at <= now:
             yield from _runs(segment, chunks)
         else:

@@ -24,6 +24,10 @@ class Segments:
         self._hashes: dict[int, list[bytes]] = {}
         self._bytes = 0
         """What the segments with a record weigh."""
+        self._duration = 0
+        """Milliseconds that they last."""
+        self.newest_known = -1
+        """The newest segment that could be verified, so far."""
 
     # What is known
 
@@ -45,6 +49,10 @@ class Segments:
     def usual_bytes(self) -> int:
         """What a segment weighs on average; 0 if there is no record of any."""
         return self._bytes // len(self._records) if self._records else 0
+
+    def usual_duration(self) -> int:
+        """How long a segment lasts on average, in milliseconds; 0 if that is not known."""
+        return self._duration // len(self._records) if self._records else 0
 
     # What a page says
 
@@ -74,6 +82,7 @@ class Segments:
         if self.knows(record.sequence) or not self.has(record):
             return False
         self._hashes[record.sequence] = hashes
+        self.newest_known = max(self.newest_known, record.sequence)
         return True
 
     def _enter(self, record: SegmentRecord) -> bool:
@@ -84,10 +93,13 @@ class Segments:
             self._forget(record.sequence)
         self._records[record.sequence] = record
         self._bytes += record.length
+        self._duration += record.duration
         return known is not None
 
     def _forget(self, sequence: int) -> None:
-        self._bytes -= self._records.pop(sequence).length
+        record = self._records.pop(sequence)
+        self._bytes -= record.length
+        self._duration -= record.duration
         self._hashes.pop(sequence, None)
 
     def _forget_before(self, first: int) -> None:
