@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Input } from "../src/core/ports";
 import { Links } from "../src/links";
-import { LOW_WATER } from "../src/rtc";
 import { Stopwatch } from "../src/stats";
 import { encodeFrame } from "../src/wire/chunk";
 
@@ -279,19 +278,27 @@ describe("an open link", () => {
     expect(told).toStrictEqual([{ type: "LinkBroke", link: 7, code: "unexpected" }]);
   });
 
-  it("tells at once of room that is left after sending, and later of more", () => {
+  it("tells when half of what waits after sending has gone, and at once if nothing waits", () => {
     const [, data] = channels();
     const frame = { want: 1, offset: 0, payload: new Uint8Array(4) };
-    data.bufferedAmount = 12;
     links.send([{ type: "SendFrame", link: 7, frame }]);
-    expect(told).toStrictEqual([{ type: "LinkDrained", link: 7, buffered: 12 }]);
-    data.bufferedAmount = LOW_WATER + 1;
-    links.send([{ type: "SendFrame", link: 7, frame }]);
+    expect(told).toStrictEqual([{ type: "LinkDrained", link: 7, buffered: 0 }]);
+    for (const [buffered, half] of [[1001, 500], [600, 300]] as const) {
+      data.bufferedAmount = buffered;
+      links.send([{ type: "SendFrame", link: 7, frame }]);
+      expect(data.bufferedAmountLowThreshold).toBe(half);
+    }
     expect(told).toHaveLength(1);
-    data.bufferedAmount = LOW_WATER;
+    data.bufferedAmount = 290;
     data.onbufferedamountlow?.();
-    expect(told.at(-1)).toStrictEqual({ type: "LinkDrained", link: 7, buffered: LOW_WATER });
-    expect(data.bufferedAmountLowThreshold).toBe(LOW_WATER);
+    expect(told.at(-1)).toStrictEqual({ type: "LinkDrained", link: 7, buffered: 290 });
+  });
+
+  it("tells nothing of a channel that broke as it was sent to", () => {
+    channels()[1].readyState = "closed";
+    const frame = { want: 1, offset: 0, payload: new Uint8Array(4) };
+    links.send([{ type: "SendFrame", link: 7, frame }]);
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "closed" }]);
   });
 
   it("is over when a channel closes or can not be written to, or the connection fails", async () => {

@@ -18,7 +18,7 @@ import type { LeaseView } from "./scheduler";
 /** Segments that leases are kept for; the oldest grants go first. */
 const MOST_SEGMENTS = 128;
 /** Seconds that another holder has for bringing a stripe into the swarm once it has begun. */
-const STEP_IN = 3;
+const STEP_IN = 4;
 
 interface Held {
   readonly lease: Lease;
@@ -74,6 +74,8 @@ export class Leases {
     return Array.from(this._of(key).values(), (held) => ({
       chunks: stripeOf(held.lease, chunks),
       at: turnOf(held, knownAt),
+      begun: held.begunAt !== null,
+      delay: held.lease.delay,
     }));
   }
 

@@ -36,6 +36,9 @@ const LONGEST = 4;
  */
 const MOST_SILENCES = 3;
 
+/** How much a chunk matters to who wants it: it is for later, or it is due soon. */
+export type Need = "spare" | "usual" | "soon";
+
 export type Announcement = Have | Gone | Loading;
 
 /** The other end has said who it is. */
@@ -75,7 +78,7 @@ export interface Wanted {
   readonly type: "Wanted";
   readonly want: number;
   readonly key: ChunkKey;
-  readonly spare: boolean;
+  readonly need: Need;
 }
 
 /** The link is over; nothing more is sent. */
@@ -170,13 +173,14 @@ export class Link {
   }
 
   /** Ask for a chunk of `length` bytes. */
-  want(key: ChunkKey, length: number, spare: boolean, now: number): void {
+  want(key: ChunkKey, length: number, need: Need, now: number): void {
     const want = this._nextWant++;
     const frames = new Map<number, Bytes>();
     this._own.set(want, { key, length, since: now, heard: now, received: 0, frames });
     this.alarm = Math.min(this.alarm, now + this._patience());
     const { rendition, sequence, chunk } = key;
-    this.tell({ type: "want", want, rendition, sequence, chunk, spare });
+    const [spare, soon] = [need === "spare", need === "soon"];
+    this.tell({ type: "want", want, rendition, sequence, chunk, spare, soon });
   }
 
   /** We no longer want the chunk. */
@@ -190,9 +194,13 @@ export class Link {
 
   // What they want
 
-  /** Send a chunk that `Wanted` asked for, when its turn comes. */
-  supply(want: number, chunk: Bytes): void {
-    this._uploads.push({ want, left: chunk.length, frames: framesOf(want, chunk) });
+  /**
+   * Send a chunk that `Wanted` asked for, when its turn comes; `soon` puts it before those that have
+   * not begun.
+   */
+  supply(want: number, chunk: Bytes, soon: boolean): void {
+    const upload = { want, left: chunk.length, frames: framesOf(want, chunk) };
+    this._uploads.splice(soon ? 1 : this._uploads.length, 0, upload);
     this.owed += chunk.length;
   }
 
@@ -346,14 +354,15 @@ export class Link {
     this._events.push({ type: "Greeted", hello });
   }
 
-  private _takeWant({ want, rendition, sequence, chunk, spare }: Want): void {
+  private _takeWant({ want, rendition, sequence, chunk, spare, soon }: Want): void {
     if (this._uploads.length >= MOST_WANTS) {
       throw new RemoteError("too_many", `more than ${MOST_WANTS} wants at once`);
     }
     if (this._uploads.some((upload) => upload.want === want)) {
       throw new RemoteError("unexpected", `want ${want} twice`);
     }
-    this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk }, spare });
+    const need = soon ? "soon" : spare ? "spare" : "usual";
+    this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk }, need });
   }
 
   private _takeFrame(frame: Frame, now: number): void {

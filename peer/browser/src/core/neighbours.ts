@@ -19,7 +19,7 @@ import type { Hello } from "../wire/link";
 import type { Records } from "../wire/manifest";
 import { Availability, holdingOf, type Load } from "./availability";
 import { Goodput } from "./goodput";
-import { Link, type Announcement, type LinkEvent } from "./link";
+import { Link, type Announcement, type LinkEvent, type Need } from "./link";
 import type { LinkReason, LinkSays, LinkSends, Outgoing } from "./ports";
 import { Uplink } from "./uplink";
 
@@ -34,6 +34,8 @@ const FIRST_WORDS = 0.5;
 const ANNOUNCE_EVERY = 0.1;
 /** Holdings a message: however ragged they are, it stays below the limit of a control message. */
 const HOLDINGS = 32;
+/** Seconds of backlog above which the answer to a want is busy. */
+const PATIENCE = { spare: 0.05, usual: 0.2, soon: 0.6 };
 /** The share of what peers bring that may be asked for a second time, elsewhere. */
 const DUPLICATES = 0.05;
 /** Bytes that may be asked for twice before anything has come. */
@@ -77,7 +79,7 @@ export interface Asked {
   readonly link: number;
   readonly want: number;
   readonly key: ChunkKey;
-  readonly spare: boolean;
+  readonly need: Need;
 }
 
 /** A link has announced something about these segments. */
@@ -172,10 +174,10 @@ export class Neighbours {
 
   // What is asked and said
 
-  want(number: number, key: ChunkKey, length: number, spare: boolean, now: number): void {
+  want(number: number, key: ChunkKey, length: number, need: Need, now: number): void {
     const link = this._links.get(number);
     if (!link) return;
-    link.want(key, length, spare, now);
+    link.want(key, length, need, now);
     this._asked.set(chunkId(key), number);
     this._alarm = Math.min(this._alarm, link.alarm);
     this.goodput.asking(now);
@@ -188,16 +190,16 @@ export class Neighbours {
   }
 
   /** Give a link what it wants, or say that we can't, or not now. */
-  answer({ link: number, want, spare }: Asked, chunk: Bytes | undefined, now: number): void {
+  answer({ link: number, want, need }: Asked, chunk: Bytes | undefined, now: number): void {
     const link = this._links.get(number);
     if (!link || link.state === "over") return;
-    const wait = chunk && this.uplink.busy(this._owed(), spare, now);
+    const wait = chunk && this.uplink.busy(this._owed(), PATIENCE[need], now);
     if (!chunk) {
       link.lack(want);
     } else if (typeof wait === "number") {
       link.refuse(want, wait);
     } else {
-      link.supply(want, chunk);
+      link.supply(want, chunk, need === "soon");
       this._pump(now);
     }
   }

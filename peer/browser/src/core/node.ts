@@ -13,6 +13,7 @@
 
 import { PROTOCOL, numbersOf, segmentId, type SegmentKey } from "../model";
 import type { Hello } from "../wire/link";
+import type { SegmentRecord } from "../wire/manifest";
 import type { FromTracker } from "../wire/tracker";
 import { Leases } from "./leases";
 import type { Announcement } from "./link";
@@ -98,6 +99,11 @@ export class Node {
   /** Whether the segment can be verified, and so be demanded. */
   knows(key: SegmentKey): boolean {
     return this._transfers.knows(key);
+  }
+
+  /** What the origin says of a segment, as far as that is known. */
+  record({ rendition, sequence }: SegmentKey): SegmentRecord | undefined {
+    return this._transfers.manifest(rendition).record(sequence);
   }
 
   // The five verbs
@@ -386,11 +392,11 @@ export class Node {
     if (playing) this._transfers.evict(playing.head, ids);
   }
 
-  private _askPeer({ link, key, chunk, spare }: AskPeer, now: number): void {
+  private _askPeer({ link, key, chunk, need }: AskPeer, now: number): void {
     const transfer = this._transfers.transfer(key);
     if (!transfer) return;
     transfer.askedPeer(chunk);
-    this._neighbours.want(link, { ...key, chunk }, transfer.lengthOf(chunk), spare, now);
+    this._neighbours.want(link, { ...key, chunk }, transfer.lengthOf(chunk), need, now);
   }
 
   private _askOrigin({ key, chunks, rescue }: AskOrigin, now: number): void {

@@ -26,7 +26,7 @@
 import { CHUNK_SIZE, segmentId, type SegmentKey, type Span } from "../model";
 import { bitOf, firstOf, numbersIn, pick, spansIn, type Mask } from "./bits";
 import type { Http } from "./http";
-import type { Link } from "./link";
+import type { Link, Need } from "./link";
 import { earliest } from "./manifest";
 
 /** Seconds that each rank waits for the one before it. */
@@ -35,6 +35,8 @@ const TURN = 0.4;
 const LATEST_TURN = 4;
 /** Seconds before its latest start when an orphan is fetched by whoever is first in rank. */
 const ORPHAN_LEAD = 1.5;
+/** Seconds before that when holders of a lease begin to doubt another one that has begun. */
+const STEP_IN = 1.2;
 /** Seconds before their latest start chunks are asked for in order. */
 const SOON = 2;
 /** Seconds that peers have for showing what they can do. */
@@ -53,6 +55,10 @@ export interface LeaseView {
   readonly chunks: Mask;
   /** When, unless somebody holds or loads them by then. */
   readonly at: number;
+  /** Another holder has begun to fetch them: we step in if that comes to nothing. */
+  readonly begun: boolean;
+  /** How long those who hold the lease before us go before us. */
+  readonly delay: number;
 }
 
 /** A segment that is wanted and not whole. Chunks are masks, as in `bits`. */
@@ -127,7 +133,7 @@ export interface AskPeer {
   readonly link: number;
   readonly key: SegmentKey;
   readonly chunk: number;
-  readonly spare: boolean;
+  readonly need: Need;
 }
 
 /** Ask the origin for a run of chunks. */
@@ -180,7 +186,7 @@ function askOrigin(segment: SegmentView, view: View, wakes: number[], now: numbe
     wakes.push(segment.loadingUntil);
   }
   if (orphans) {
-    asks.push(...fetchLeased(segment, orphans, wakes, now));
+    asks.push(...fetchLeased(segment, orphans, view.http, wakes, now));
     orphans &= segment.missing;
   }
   if (!segment.demanded) return asks;
@@ -236,15 +242,23 @@ export function turnAt(segment: SegmentView, view: View): number {
   return segment.since + turn;
 }
 
+/** When it is our turn to act on a lease: in any case before it is everybody's turn. */
+export function leaseAt(lease: LeaseView, segment: SegmentView, http: Http): number {
+  if (!lease.begun) return lease.at;
+  const everybodys = latestStart(segment, http) - ORPHAN_LEAD;
+  return Math.min(lease.at, everybodys + Math.min(lease.delay - STEP_IN, 0));
+}
+
 function fetchLeased(
   segment: SegmentView,
   orphans: Mask,
+  http: Http,
   wakes: number[],
   now: number,
 ): AskOrigin[] {
   return segment.leases.flatMap((lease) => {
     const chunks = lease.chunks & orphans & segment.missing;
-    const at = Math.max(lease.at, segment.originAfter);
+    const at = Math.max(leaseAt(lease, segment, http), segment.originAfter);
     if (chunks && at <= now) return runs(segment, chunks);
     if (chunks) wakes.push(at);
     return [];
@@ -300,7 +314,7 @@ class Room {
     for (const segment of this._view.segments) {
       if (this._left <= 0 || !this._free.length) return asks;
       if (segment.demanded && latestStart(segment, this._view.http) - SOON <= this._now) {
-        asks.push(...this._take(segment, segment.missing, true));
+        asks.push(...this._take(segment, segment.missing, "soon"));
       } else {
         later.push(segment);
       }
@@ -325,11 +339,11 @@ class Room {
     return once & ~twice;
   }
 
-  private _take(segment: SegmentView, some: Mask, inOrder = false): AskPeer[] {
+  private _take(segment: SegmentView, some: Mask, usually: Need = "usual"): AskPeer[] {
     const { key } = segment;
     const id = segmentId(key);
-    const spare = this._isSpare(segment);
-    const start = inOrder ? 0 : this._view.salt % Math.max(segment.chunks, 1);
+    const need = this._isSpare(segment) ? "spare" : usually;
+    const start = need === "soon" ? 0 : this._view.salt % Math.max(segment.chunks, 1);
     const asks: AskPeer[] = [];
     let chunks = some & this._offered(id);
     while (chunks && this._left > 0) {
@@ -342,7 +356,7 @@ class Room {
       this._left -= 1;
       segment.missing &= ~bit;
       chunks &= ~bit;
-      asks.push({ type: "AskPeer", link: link.number, key, chunk, spare });
+      asks.push({ type: "AskPeer", link: link.number, key, chunk, need });
       if (best.open >= link.window) {
         this._free = this._free.filter((other) => other !== best);
         chunks &= this._offered(id);

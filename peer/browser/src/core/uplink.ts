@@ -5,10 +5,10 @@
  *        '--- no: busy, come back in so many seconds
  *
  * A peer that queues what it cannot send soon keeps its neighbours waiting for what others could
- * have sent; so beyond `PATIENCE` seconds of backlog the answer is *busy*. Whoever is told so is told
- * to come back at a time of his own, one after the other, or they would all be refused again. What is
- * in the channels' buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it
- * are kept there.
+ * have sent; so beyond some tenths of a second of backlog the answer is *busy*. Whoever is told so is
+ * told to come back at a time of his own, one after the other, or they would all be refused again.
+ * What is in the channels' buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds
+ * of it are kept there.
  *
  * The rate is measured where there is something to measure: while bytes are waiting, how many go.
  * Shells tell when half of what is in a channel's buffer after sending has gone: until then that
@@ -22,10 +22,6 @@ import { CHUNK_SIZE } from "../model";
 const FIRST_RATE = 625_000;
 const LEAST_RATE = 8_000;
 const MOST_RATE = 125_000_000;
-/** Seconds of backlog above which the answer is busy. */
-const PATIENCE = 0.2;
-/** The same for what is only worth upload that nobody else has a use for. */
-const SPARE_PATIENCE = 0.05;
 const LEAST_WAIT = 0.1;
 const MOST_WAIT = 2;
 /** Those who are told when to come back come so many chunks apart: some find another sender. */
@@ -69,14 +65,14 @@ export class Uplink {
   private _nextTurn = 0;
 
   /**
-   * How long somebody who asks for a chunk should wait before asking again, with `queued` bytes
-   * promised already; null if the chunk will be sent.
+   * How long somebody who asks for a chunk, and would wait for `patience` seconds, should wait
+   * before asking again, with `queued` bytes promised already; null if the chunk will be sent.
    */
-  busy(queued: number, spare: boolean, now: number): number | null {
+  busy(queued: number, patience: number, now: number): number | null {
     const waiting = (queued + this._inBuffers(now)) / this.rate;
-    const patience = (spare ? SPARE_PATIENCE : PATIENCE) / (this.yielding ? 4 : 1);
-    if (waiting <= patience) return null;
-    const turn = Math.max(this._nextTurn, now + Math.max(waiting - PATIENCE / 2, LEAST_WAIT));
+    const most = this.yielding ? patience / 4 : patience;
+    if (waiting <= most) return null;
+    const turn = Math.max(this._nextTurn, now + Math.max(waiting - most / 2, LEAST_WAIT));
     if (turn >= now + MOST_WAIT) return MOST_WAIT;
     this._nextTurn = turn + (OVERBOOKED * CHUNK_SIZE) / this.rate;
     return turn - now;

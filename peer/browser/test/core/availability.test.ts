@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 
 import { Availability, LOADING_LASTS, holdingOf, maskOf } from "../../src/core/availability";
+import { segmentId } from "../../src/model";
 
 const v7 = { rendition: "v", sequence: 7 };
 const holding = (...chunks: [number, number][]) => [{ ...v7, chunks }];
@@ -33,22 +34,25 @@ describe("an announcement", () => {
   });
 });
 
-describe("holders", () => {
-  it("are the links that said so, until they take it back", () => {
+describe("what links hold", () => {
+  const id = segmentId(v7);
+
+  it("is what they said, until they take it back", () => {
     const known = new Availability();
+    const [one, two] = [known.held(1), known.held(2)];
     known.have(2, holding([0, 3]));
     known.have(1, holding([2, 2]));
-    expect(known.holders(v7, 2)).toStrictEqual([2, 1]);
+    expect([one.get(id), two.get(id)]).toStrictEqual([0b100n, 0b1111n]);
     known.gone(2, holding([2, 9]));
-    expect(known.holders(v7, 2)).toStrictEqual([1]);
     known.lacks(1, v7, 2);
-    expect(known.holders(v7, 2)).toStrictEqual([]);
-    expect(known.holders(v7, 1)).toStrictEqual([2]);
+    expect([one.get(id), two.get(id)]).toStrictEqual([undefined, 0b11n]);
+    expect(known.offers(v7)).toBe(true);
     known.forget(2);
-    expect(known.holders(v7, 1)).toStrictEqual([]);
+    expect(known.offers(v7)).toBe(false);
+    expect(known.held(2).get(id)).toBeUndefined();
   });
 
-  it("are not remembered without end", () => {
+  it("is not remembered without end", () => {
     const known = new Availability();
     const holdings = Array.from({ length: 8193 }, (_, sequence) => ({
       rendition: "v",
@@ -56,8 +60,8 @@ describe("holders", () => {
       chunks: [[0, 0]] as const,
     }));
     known.have(1, holdings);
-    expect(known.holders({ rendition: "v", sequence: 8191 }, 0)).toStrictEqual([1]);
-    expect(known.holders({ rendition: "v", sequence: 8192 }, 0)).toStrictEqual([]);
+    expect(known.offers({ rendition: "v", sequence: 8191 })).toBe(true);
+    expect(known.offers({ rendition: "v", sequence: 8192 })).toBe(false);
   });
 });
 
@@ -65,9 +69,8 @@ describe("loading", () => {
   it("is believed for a while", () => {
     const known = new Availability();
     known.loads(1, holding([0, 1]), 0);
-    expect(known.loadedUntil(v7, 1, 0)).toBe(LOADING_LASTS);
-    expect(known.loadedUntil(v7, 2, 0)).toBeNull();
-    expect(known.loadedUntil(v7, 1, LOADING_LASTS)).toBeNull();
+    expect(known.loading(v7, 0)).toStrictEqual({ mask: 0b11n, until: LOADING_LASTS });
+    expect(known.loading(v7, LOADING_LASTS)).toStrictEqual({ mask: 0n, until: 0 });
   });
 
   it("is over for what has come, and for what has been given up", () => {
@@ -75,17 +78,13 @@ describe("loading", () => {
     known.loads(1, holding([0, 2]), 0);
     known.have(1, holding([0, 0]));
     known.gone(1, holding([1, 1]));
-    expect([0, 1, 2].map((chunk) => known.loadedUntil(v7, chunk, 0))).toStrictEqual([
-      null,
-      null,
-      LOADING_LASTS,
-    ]);
+    expect(known.loading(v7, 0).mask).toBe(0b100n);
   });
 
   it("by several lasts as long as the last one's", () => {
     const known = new Availability();
     known.loads(1, holding([0, 0]), 0);
-    known.loads(2, holding([0, 0]), 1);
-    expect(known.loadedUntil(v7, 0, 2)).toBe(1 + LOADING_LASTS);
+    known.loads(2, holding([1, 1]), 1);
+    expect(known.loading(v7, 2)).toStrictEqual({ mask: 0b11n, until: 1 + LOADING_LASTS });
   });
 });

@@ -7,6 +7,7 @@ import type { Outgoing } from "../../src/core/ports";
 import { CHUNK_SIZE, FRAME_PAYLOAD } from "../../src/model";
 import { framesOf, type Frame } from "../../src/wire/chunk";
 import type { Hello, LinkMessage } from "../../src/wire/link";
+import type { Records } from "../../src/wire/manifest";
 
 const hello: Hello = {
   type: "hello",
@@ -24,8 +25,11 @@ function said(link: Link): LinkMessage[] {
   return link.takeMessages().flatMap((out) => (out.type === "TellLink" ? [out.message] : []));
 }
 
-function framesIn(messages: readonly Outgoing[]): Frame[] {
-  return messages.flatMap((out) => (out.type === "SendFrame" ? [out.frame] : []));
+/** All frames that a link owes. */
+function framesOwed(link: Link): Frame[] {
+  const frames = [];
+  for (let frame = link.nextFrame(); frame; frame = link.nextFrame()) frames.push(frame);
+  return frames;
 }
 
 function kinds(events: readonly LinkEvent[]): string[] {
@@ -76,11 +80,56 @@ describe("greetings", () => {
 
 describe("what we want", () => {
   it("comes in frames, in any order", () => {
-    link.want(key, CHUNK_SIZE, 0);
-    expect(said(link)).toStrictEqual([{ type: "want", want: 0, ...key }]);
+    link.want(key, CHUNK_SIZE, "usual", 0);
+    expect(said(link)).toStrictEqual([{ type: "want", want: 0, ...key, spare: false, soon: false }]);
     for (const frame of [...framesOf(0, chunk)].reverse()) link.receive(frame, 0.1);
     expect(link.takeEvents()).toStrictEqual([{ type: "ChunkCame", key, data: chunk }]);
-    expect([link.inFlight, link.timerAt()]).toStrictEqual([0, null]);
+    expect(link.inFlight).toBe(0);
+    link.onTimer(link.alarm);
+    expect(link.timerAt()).toBeNull();
+  });
+
+  it.each([
+    ["spare", true, false],
+    ["usual", false, false],
+    ["soon", false, true],
+  ] as const)("says how much it matters: %s", (need, spare, soon) => {
+    link.want(key, CHUNK_SIZE, need, 0);
+    expect(said(link)).toMatchObject([{ type: "want", spare, soon }]);
+  });
+
+  it("shows how fast the other end is, and may be more the better it goes", () => {
+    expect([link.rate, link.window]).toStrictEqual([250_000, 2]);
+    const fetch = (at: number): void => {
+      link.want(key, CHUNK_SIZE, "usual", at);
+      for (const frame of framesOf(at, chunk)) link.receive(frame, at + 0.1);
+    };
+    fetch(0);
+    expect(link.rate).toBeCloseTo(250_000 + (655_360 - 250_000) / 4, 6);
+    for (const at of [1, 2, 3]) fetch(at);
+    expect(link.window).toBe(4);
+    link.receive({ type: "busy", want: 99, wait: 1 }, 4);
+    expect(link.window).toBe(1);
+  });
+
+  it("is given up when it drips for too long", () => {
+    link.want(key, CHUNK_SIZE, "usual", 0);
+    const payload = chunk.slice(0, 1);
+    for (let at = 0; at < 39; at++) {
+      link.receive({ want: 0, offset: at, payload }, at / 10);
+      link.onTimer(at / 10);
+    }
+    expect([link.inFlight, link.timerAt()]).toStrictEqual([1, 4]);
+    link.onTimer(4);
+    expect(link.takeEvents()).toStrictEqual([{ type: "WantFailed", key, reason: "timeout" }]);
+  });
+
+  it("may be given another while", () => {
+    link.want(key, CHUNK_SIZE, "usual", 0);
+    const at = link.alarm;
+    expect(link.late(at)).toStrictEqual([0]);
+    link.bearWith(at);
+    expect([link.late(at), link.alarm, link.takeEvents()]).toStrictEqual([[], 2 * at, []]);
   });
 
   it.each([
@@ -88,7 +137,7 @@ describe("what we want", () => {
     ["busy", { type: "busy", want: 0, wait: 1000 }, 2],
     ["missing", { type: "missing", want: 0 }, 0],
   ] as const)("may be refused: %s", (reason, message, busyUntil) => {
-    link.want(key, CHUNK_SIZE, 0);
+    link.want(key, CHUNK_SIZE, "usual", 0);
     link.receive(message, 0);
     expect(link.takeEvents()).toStrictEqual([{ type: "WantFailed", key, reason }]);
     expect(link.busyUntil).toBe(busyUntil);
@@ -96,12 +145,13 @@ describe("what we want", () => {
 
   it("is given up when nothing comes, ever later", () => {
     const patience = [1, 2, 3, 4, 5].map(() => {
-      link.want(key, CHUNK_SIZE, 0);
+      link.want(key, CHUNK_SIZE, "usual", 0);
       const at = link.timerAt() ?? NaN;
       link.onTimer(at);
       link.receive({ type: "have", holdings: [] }, at); // slow, but there
       return at;
     });
+    expect(link.rate).toBe(250_000 / 2 ** 5);
     expect(patience.map((at) => Math.round(at * 10))).toStrictEqual([4, 8, 16, 20, 20]);
     const failures = link.takeEvents().filter(({ type }) => type === "WantFailed");
     expect(failures).toHaveLength(5);
@@ -110,7 +160,7 @@ describe("what we want", () => {
 
   it("ends the link when it fails three times without a word", () => {
     for (let now = 0; now < 9 && link.state === "up"; now += 3) {
-      link.want(key, CHUNK_SIZE, now);
+      link.want(key, CHUNK_SIZE, "usual", now);
       link.onTimer(link.timerAt() ?? NaN);
     }
     expect(kinds(link.takeEvents())).toStrictEqual(["WantFailed", "WantFailed", "WantFailed", "Ended"]);
@@ -118,7 +168,7 @@ describe("what we want", () => {
   });
 
   it("is waste when it comes after it was cancelled, and no more than its chunk", () => {
-    link.want(key, FRAME_PAYLOAD, 0);
+    link.want(key, FRAME_PAYLOAD, "usual", 0);
     link.cancel(key);
     const frame = { want: 0, offset: 0, payload: chunk.slice(0, FRAME_PAYLOAD) };
     link.receive(frame, 0);
@@ -138,6 +188,13 @@ describe("what we want", () => {
       ],
     ],
     [
+      "frames that overlap, and leave a hole",
+      [
+        { want: 0, offset: 0, payload: chunk.slice(0, 60) },
+        { want: 0, offset: 50, payload: chunk.slice(0, 40) },
+      ],
+    ],
+    [
       "frames that overlap",
       [
         { want: 0, offset: 0, payload: chunk.slice(0, 99) },
@@ -145,7 +202,7 @@ describe("what we want", () => {
       ],
     ],
   ])("ends the link: %s", (_, frames) => {
-    link.want(key, 100, 0);
+    link.want(key, 100, "usual", 0);
     link.takeMessages();
     for (const frame of frames) link.receive(frame, 0);
     expect(said(link)).toMatchObject([{ type: "bye", code: "bad_frame" }]);
@@ -154,22 +211,40 @@ describe("what we want", () => {
 });
 
 describe("what they want", () => {
-  it("is sent as far as the channel has room", () => {
-    for (const want of [0, 1, 2]) link.receive({ type: "want", want, ...v7, chunk: want }, 0);
-    expect(kinds(link.takeEvents())).toStrictEqual(["Wanted", "Wanted", "Wanted"]);
-    for (const want of [0, 1, 2]) link.supply(want, chunk);
-    expect(framesIn(link.takeMessages()).map(({ want }) => want)).toStrictEqual([
-      0, 0, 0, 0, 1, 1, 1, 1,
-    ]);
-    link.receive({ type: "cancel", want: 2 }, 0);
-    link.drained(0);
-    expect(link.takeMessages()).toStrictEqual([]);
-    expect(link.sent).toBe(2 * CHUNK_SIZE);
+  const wanted = (want: number, more = {}): void => {
+    link.receive({ type: "want", want, ...key, spare: false, soon: false, ...more }, 0);
+  };
+
+  it.each([
+    [{ spare: true }, "spare"],
+    [{}, "usual"],
+    [{ soon: true }, "soon"],
+    [{ spare: true, soon: true }, "soon"],
+  ])("matters so much: %o", (more, need) => {
+    wanted(0, more);
+    expect(link.takeEvents()).toStrictEqual([{ type: "Wanted", want: 0, key, need }]);
   });
 
-  it("is refused when too much is promised already", () => {
-    for (let want = 0; want < 10; want++) link.supply(want, chunk);
-    expect(said(link).map(({ type }) => type)).toStrictEqual(["busy"]);
+  it("waits here until it is taken, frame by frame, and may be cancelled", () => {
+    for (const want of [0, 1]) link.supply(want, chunk, false);
+    expect(link.owed).toBe(2 * CHUNK_SIZE);
+    expect(link.nextFrame()?.want).toBe(0);
+    expect([link.owed, link.sent]).toStrictEqual([2 * CHUNK_SIZE - FRAME_PAYLOAD, FRAME_PAYLOAD]);
+    link.receive({ type: "cancel", want: 1 }, 0);
+    expect(link.owed).toBe(CHUNK_SIZE - FRAME_PAYLOAD);
+    expect(framesOwed(link).map(({ want }) => want)).toStrictEqual([0, 0, 0]);
+    expect([link.owed, link.sent, link.takeMessages()]).toStrictEqual([0, CHUNK_SIZE, []]);
+  });
+
+  it("goes before what has not begun, if it is due soon", () => {
+    for (const want of [0, 1]) link.supply(want, chunk.slice(0, 10), false);
+    link.supply(2, chunk.slice(0, 10), true);
+    expect(framesOwed(link).map(({ want }) => want)).toStrictEqual([0, 2, 1]);
+  });
+
+  it("is refused for so many seconds", () => {
+    link.refuse(5, 0.123_456);
+    expect(said(link)).toStrictEqual([{ type: "busy", want: 5, wait: 0.123 }]);
   });
 
   it("is refused when we lack it", () => {
@@ -181,54 +256,33 @@ describe("what they want", () => {
     ["seventeen at once", [...Array(17).keys()], "too_many"],
     ["one number twice", [0, 1, 2, 2], "unexpected"],
   ])("ends the link: %s", (_, wants, code) => {
-    link.supply(100, chunk);
-    link.supply(101, chunk); // from here on, everything has to wait
     for (const want of wants) {
       expect(link.state).toBe("up");
-      link.receive({ type: "want", want, ...key }, 0);
-      if (link.state === "up") link.supply(want, chunk.slice(0, 10));
+      wanted(want);
+      if (link.state === "up") link.supply(want, chunk.slice(0, 10), false);
     }
     expect(said(link).at(-1)).toMatchObject({ type: "bye", code });
   });
 });
 
 describe("announcements", () => {
-  it("are gathered, and say first what is gone", () => {
-    link.announce("have", [[v7, [0]]], 0);
-    expect(said(link)).toStrictEqual([{ type: "have", holdings: [{ ...v7, chunks: [[0, 0]] }] }]);
-    link.announce("have", [[v7, [1, 2]]], 0.01);
-    link.announce("loading", [[v7, [2, 3]]], 0.02);
-    link.announce("gone", [[v7, [0, 2]]], 0.03);
-    expect([said(link), link.timerAt()]).toStrictEqual([[], 0.1]);
-    link.onTimer(0.1);
-    expect(said(link)).toStrictEqual([
-      { type: "gone", holdings: [{ ...v7, chunks: [[0, 0], [2, 2]] }] }, // prettier-ignore
-      { type: "loading", holdings: [{ ...v7, chunks: [[3, 3]] }] },
-      { type: "have", holdings: [{ ...v7, chunks: [[1, 1]] }] },
-    ]);
-  });
-
-  it("are cut into messages of 32 holdings", () => {
-    const many = Array.from({ length: 33 }, (_, sequence) => [{ ...v7, sequence }, [0]] as const);
-    link.announce("have", many, 0);
-    const lengths = said(link).map((message) => message.type === "have" && message.holdings.length);
-    expect(lengths).toStrictEqual([32, 1]);
-  });
-
-  it("wait for the greeting", () => {
-    const fresh = new Link(3, hello, 0);
-    fresh.takeMessages();
-    fresh.announce("have", [[v7, [0]]], 0);
-    expect(said(fresh)).toStrictEqual([]);
-    fresh.receive(hello, 1);
-    fresh.onTimer(1);
-    expect(said(fresh)).toHaveLength(1);
-  });
-
   it("of the other end are handed on", () => {
     const message = { type: "gone", holdings: [] } as const;
     link.receive(message, 0);
     expect(link.takeEvents()).toStrictEqual([{ type: "Announced", message }]);
+  });
+
+  it("of records are handed on, too", () => {
+    const records = { type: "records", page: {}, hashes: "" } as unknown as Records;
+    link.receive(records, 0);
+    expect(link.takeEvents()).toStrictEqual([{ type: "Told", records }]);
+  });
+
+  it("go where somebody collects them", () => {
+    const messages: Outgoing[] = [];
+    const fresh = new Link(3, hello, 0, messages);
+    expect(messages).toStrictEqual([{ type: "TellLink", link: 3, message: hello }]);
+    expect([fresh.takeMessages().length, messages.length]).toStrictEqual([1, 0]);
   });
 });
 
@@ -237,7 +291,7 @@ describe("the end", () => {
     [{ type: "bye", code: null, detail: "" }, "closed"],
     [{ type: "bye", code: "internal", detail: "" }, "protocol"],
   ] as const)("is said: %o", (bye, reason) => {
-    link.want(key, 10, 0);
+    link.want(key, 10, "usual", 0);
     link.takeMessages();
     link.receive(bye, 0);
     expect(link.takeEvents()).toStrictEqual([

@@ -2,8 +2,10 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { Neighbours } from "../../src/core/neighbours";
+import { Neighbours, type Asked } from "../../src/core/neighbours";
+import { CHUNK_SIZE, segmentId } from "../../src/model";
 import type { Hello, LinkMessage } from "../../src/wire/link";
+import type { Records } from "../../src/wire/manifest";
 import { CONTENT } from "./media";
 
 const hello = (peer: string, upload = true): Hello => {
@@ -13,6 +15,17 @@ const v7 = { rendition: "v", sequence: 7 };
 const key = { ...v7, chunk: 0 };
 
 let neighbours: Neighbours;
+
+/** What a link that may be asked holds of v7; undefined if it may not be asked. */
+function held(link: number): bigint | undefined {
+  const view = neighbours.views(0).find(({ number }) => number === link);
+  return view && (view.held.get(segmentId(v7)) ?? 0n);
+}
+
+/** A want of a link. */
+function asked(link: number, want: number, need: Asked["need"] = "usual"): Asked {
+  return { type: "Asked", link, want, key, need };
+}
 
 function say(link: number, message: LinkMessage, now = 0): void {
   neighbours.receive({ type: "LinkSays", link, message }, now);
@@ -47,14 +60,15 @@ describe("links", () => {
     neighbours.takeEvents();
     say(1, { type: "have", holdings: [{ ...v7, chunks: [[0, 0]] }] });
     neighbours.credit(1, 50);
-    neighbours.answer({ type: "Asked", link: 1, want: 0, key }, new Uint8Array(70));
+    neighbours.answer(asked(1, 0), new Uint8Array(70), 0);
     neighbours.end(1, "integrity", 0);
-    expect(neighbours.takeEvents()).toStrictEqual([
+    expect(neighbours.takeEvents()).toMatchObject([
+      { type: "Noted", segments: [v7] },
       { type: "Down", link: 1, reason: "integrity", greeted: true, received: 50, sent: 70 },
     ]);
     expect(neighbours.takeMessages().map((out) => out.type)).toStrictEqual(["SendFrame", "TellLink"]);
     expect([neighbours.all(), neighbours.sent]).toStrictEqual([[2], 70]);
-    expect(neighbours.holders(v7, 0, [1, 2])).toStrictEqual([]);
+    expect(neighbours.offers(v7)).toBe(false);
   });
 
   it("that end before they were greeted were never up", () => {
@@ -68,26 +82,43 @@ describe("links", () => {
     neighbours.closed(1, "closed", 0);
     neighbours.takeEvents();
     say(1, { type: "cancel", want: 0 });
-    neighbours.want(1, key, 10, 0);
+    neighbours.want(1, key, 10, "usual", 0);
     neighbours.credit(1, 10);
-    neighbours.drained(1, 0);
+    neighbours.drained(1, 0, 0);
     neighbours.end(1, "closed", 0);
     neighbours.closed(1, "closed", 0);
-    neighbours.answer({ type: "Asked", link: 1, want: 0, key }, undefined);
-    neighbours.introduce(1, [[v7, [0]]], 0);
+    neighbours.answer(asked(1, 0), undefined, 0);
+    neighbours.introduce(1, [[v7, [0]]]);
     expect([neighbours.takeEvents(), neighbours.takeMessages()]).toStrictEqual([[], []]);
   });
 });
 
 describe("announcements", () => {
   it("tell who holds and who loads what", () => {
+    neighbours.takeEvents();
+    expect(held(2)).toBeUndefined(); // it may be about to say
     say(2, { type: "have", holdings: [{ ...v7, chunks: [[0, 1]] }] });
     say(1, { type: "loading", holdings: [{ ...v7, chunks: [[3, 3]] }] });
-    expect(neighbours.holders(v7, 0, [1, 2])).toStrictEqual([2]);
-    expect(neighbours.holders(v7, 0, [1])).toStrictEqual([]);
-    expect(neighbours.loadedUntil(v7, 3, 0)).toBe(6);
+    expect([held(1), held(2)]).toStrictEqual([0n, 0b11n]);
+    expect(neighbours.loading(v7, 0)).toStrictEqual({ mask: 0b1000n, until: 6 });
     say(2, { type: "gone", holdings: [{ ...v7, chunks: [[0, 0]] }] });
-    expect(neighbours.holders(v7, 0, [1, 2])).toStrictEqual([]);
+    expect(held(2)).toBe(0b10n);
+    expect(neighbours.takeEvents().map(({ type }) => type)).toStrictEqual(["Noted", "Noted", "Noted"]);
+  });
+
+  it("are awaited for half a second", () => {
+    expect([...neighbours.quiet(0.4).keys()]).toStrictEqual([1, 2]);
+    expect(neighbours.views(0.4)).toStrictEqual([]);
+    expect([neighbours.quiet(0.5).size, neighbours.views(0.5).length]).toStrictEqual([0, 2]);
+  });
+
+  it("of records are passed on to the others", () => {
+    const records = { type: "records", page: {}, hashes: "" } as unknown as Records;
+    neighbours.takeEvents();
+    say(1, records);
+    expect(neighbours.takeEvents()).toStrictEqual([{ type: "Heard", link: 1, records }]);
+    neighbours.passOn(records, 1);
+    expect(neighbours.takeMessages()).toMatchObject([{ link: 2, message: { type: "records" } }]);
   });
 
   it("of ours go to all that are up", () => {
@@ -95,8 +126,39 @@ describe("announcements", () => {
     neighbours.takeMessages();
     neighbours.announce("have", [[v7, [0]]], 0);
     expect(neighbours.takeMessages()).toMatchObject([{ link: 1 }, { link: 2 }]);
-    neighbours.introduce(2, [[v7, [1]]], 1);
+    neighbours.introduce(2, [[v7, [1]]]);
     expect(neighbours.takeMessages()).toMatchObject([{ link: 2, message: { type: "have" } }]);
+  });
+
+  it("of ours are gathered, and say first what is gone", () => {
+    neighbours.announce("have", [[v7, [0]]], 0);
+    neighbours.takeMessages();
+    neighbours.announce("have", [[v7, [1, 2]]], 0.01);
+    neighbours.announce("gone", [[v7, [0, 2]]], 0.03);
+    expect([neighbours.takeMessages(), neighbours.timerAt()]).toStrictEqual([[], 0.1]);
+    neighbours.onTimer(0.1);
+    expect(neighbours.takeMessages()).toMatchObject([
+      { link: 1, message: { type: "gone", holdings: [{ chunks: [[0, 0], [2, 2]] }] } }, // prettier-ignore
+      { link: 2, message: { type: "gone" } },
+      { link: 1, message: { type: "have", holdings: [{ chunks: [[1, 1]] }] } },
+      { link: 2, message: { type: "have" } },
+    ]);
+  });
+
+  it("of ours are told at once if they keep others from asking the origin", () => {
+    neighbours.announce("have", [[v7, [0]]], 0);
+    neighbours.takeMessages();
+    neighbours.announce("loading", [[v7, [1]]], 0.01);
+    expect(neighbours.takeMessages()).toMatchObject([{ link: 1 }, { link: 2 }]);
+  });
+
+  it("of ours are cut into messages of 32 holdings", () => {
+    const many = Array.from({ length: 33 }, (_, sequence) => [{ ...v7, sequence }, [0]] as const);
+    neighbours.introduce(1, many);
+    const lengths = neighbours.takeMessages().map((out) => {
+      return out.type === "TellLink" && out.message.type === "have" && out.message.holdings.length;
+    });
+    expect(lengths).toStrictEqual([32, 1]);
   });
 });
 
@@ -104,36 +166,55 @@ describe("wants", () => {
   beforeEach(() => {
     say(1, { type: "have", holdings: [{ ...v7, chunks: [[0, 1]] }] });
     neighbours.takeEvents();
-    neighbours.want(1, key, 10, 0);
+    neighbours.want(1, key, 10, "usual", 0);
   });
 
   it("bring a chunk", () => {
     const data = new Uint8Array(10);
     const frame = { want: 0, offset: 0, payload: data };
-    expect(neighbours.views()[0]).toMatchObject({ number: 1, inFlight: 1 });
+    expect(neighbours.views(0)[0]).toMatchObject({ number: 1, inFlight: 1 });
+    expect([neighbours.goodput.askingSince, neighbours.goodput.rate(0)]).toStrictEqual([0, 0]);
     neighbours.receive({ type: "LinkSends", link: 1, frame }, 0);
+    expect(neighbours.hasEvents).toBe(true);
     expect(neighbours.takeEvents()).toStrictEqual([{ type: "Delivered", link: 1, key, data }]);
+    const { askingSince } = neighbours.goodput;
+    expect([askingSince, neighbours.goodput.rate(0)]).toStrictEqual([Infinity, 10]);
   });
 
   it("that somebody lacks are not asked of him again", () => {
     say(1, { type: "missing", want: 0 });
     expect(neighbours.takeEvents()).toStrictEqual([{ type: "Undelivered", key }]);
-    expect([0, 1].map((chunk) => neighbours.holders(v7, chunk, [1]))).toStrictEqual([[], [1]]);
-    expect(neighbours.views()[0]).toMatchObject({ busyUntil: 0 });
+    expect(held(1)).toBe(0b10n);
+    expect(neighbours.views(0)[0]).toMatchObject({ busyUntil: 0 });
+    expect(neighbours.goodput.askingSince).toBe(Infinity);
   });
 
   it("that somebody is too busy for wait as long as he says", () => {
     say(1, { type: "busy", want: 0, wait: 0.7 }, 1);
-    expect(neighbours.views()[0]).toMatchObject({ busyUntil: 1.7, inFlight: 0 });
-    expect(neighbours.holders(v7, 0, [1])).toStrictEqual([1]);
+    expect(neighbours.views(0)[0]).toMatchObject({ busyUntil: 1.7, inFlight: 0 });
+    expect(held(1)).toBe(0b11n);
   });
 
   it("that nobody answers give the link a rest", () => {
     const at = neighbours.timerAt() ?? NaN;
     neighbours.onTimer(at);
     expect(neighbours.takeEvents()).toStrictEqual([{ type: "Undelivered", key }]);
-    expect(neighbours.views()[0]).toMatchObject({ busyUntil: at + 2 });
+    expect(neighbours.views(0)[0]).toMatchObject({ busyUntil: at + 2 });
     expect(neighbours.timerAt()).toBeNull();
+  });
+
+  it("that nobody answers are not asked elsewhere without end", () => {
+    let givenUp = 0;
+    for (let round = 0; round < 30; round++) {
+      const now = neighbours.alarm;
+      neighbours.onTimer(now);
+      if (!neighbours.takeEvents().some(({ type }) => type === "Undelivered")) continue;
+      givenUp += 1;
+      say(1, { type: "have", holdings: [] }, now); // slow, but there
+      neighbours.want(1, key, CHUNK_SIZE, "usual", now);
+    }
+    expect(givenUp).toBe(8); // half a megabyte
+    expect(neighbours.up()).toHaveLength(2);
   });
 
   it("are cancelled when somebody else was faster, and late bytes are waste", () => {
@@ -148,17 +229,48 @@ describe("wants", () => {
 });
 
 describe("what others want", () => {
+  const chunk = new Uint8Array(CHUNK_SIZE);
+  const frames = (): [number, number][] =>
+    neighbours.takeMessages().flatMap((out) => {
+      return out.type === "SendFrame" ? [[out.link, out.frame.want]] : [];
+    });
+
   it("is answered, or refused", () => {
     neighbours.takeEvents();
-    say(2, { type: "want", want: 5, ...key });
-    const [asked] = neighbours.takeEvents();
-    if (asked?.type !== "Asked") throw new Error("nobody asked");
-    expect(asked).toStrictEqual({ type: "Asked", link: 2, want: 5, key });
-    neighbours.answer(asked, undefined);
-    neighbours.answer(asked, new Uint8Array(3));
+    say(2, { type: "want", want: 5, ...key, spare: true, soon: false });
+    expect(neighbours.takeEvents()).toStrictEqual([asked(2, 5, "spare")]);
+    neighbours.answer(asked(2, 5), undefined, 0);
+    neighbours.answer(asked(2, 5), new Uint8Array(3), 0);
     expect(neighbours.takeMessages()).toMatchObject([
       { type: "TellLink", link: 2, message: { type: "missing", want: 5 } },
       { type: "SendFrame", link: 2, frame: { want: 5, offset: 0 } },
     ]);
+    expect(neighbours.sent).toBe(3);
+  });
+
+  it("has to wait when much is promised already: what is for later first", () => {
+    const busy = (need: Asked["need"]): boolean => {
+      neighbours.answer(asked(2, 99, need), chunk, 0);
+      return neighbours.takeMessages().some((out) => out.type === "TellLink");
+    };
+    expect(busy("spare")).toBe(false);
+    expect(busy("spare")).toBe(true);
+    expect(busy("usual")).toBe(false);
+    expect(busy("usual")).toBe(true);
+    expect(busy("soon")).toBe(false);
+  });
+
+  it("is sent to one after the other, as far as there is room, and on when there is more", () => {
+    neighbours.answer(asked(1, 0), chunk, 0);
+    neighbours.answer(asked(2, 0), chunk, 0);
+    expect(frames()).toStrictEqual([[1, 0], [1, 0], [1, 0], [2, 0], [2, 0], [2, 0]]); // prettier-ignore
+    const at = neighbours.alarm;
+    expect(at).toBeGreaterThan(0);
+    neighbours.drained(1, 0, at / 2);
+    expect(frames()).toStrictEqual([[1, 0]]);
+    neighbours.drained(2, 0, at / 2);
+    expect(frames()).toStrictEqual([[2, 0]]);
+    neighbours.onTimer(1);
+    expect([frames(), neighbours.sent]).toStrictEqual([[], 2 * CHUNK_SIZE]);
   });
 });

@@ -35,9 +35,10 @@ describe("a store", () => {
     store.put({ ...v, chunk: 1 }, chunk(1, 1));
     store.put({ ...v, chunk: 0 }, chunk(2, 7));
     expect(store.assemble(v)).toStrictEqual(Uint8Array.of(7, 7, 1));
-    expect(store.sizeOf(v)).toBe(3);
+    expect([store.sizeOf(v), store.mask(v)]).toStrictEqual([3, 0b11n]);
     expect(store.drop(v)).toStrictEqual([0, 1]);
-    expect([store.size, store.sizeOf(v), store.drop(v)]).toStrictEqual([0, 0, []]);
+    expect([store.size, store.sizeOf(v), store.mask(v)]).toStrictEqual([0, 0, 0n]);
+    expect(store.drop(v)).toStrictEqual([]);
   });
 
   it("drops nothing at its bound", () => {

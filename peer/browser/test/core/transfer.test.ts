@@ -38,36 +38,38 @@ describe("a fetch", () => {
 
 describe("a transfer", () => {
   const hashes = Uint8Array.from({ length: 3 * HASH_SIZE }, (_, i) => i);
-  const begin = (...held: number[]): Transfer =>
-    new Transfer(key, { length } as SegmentRecord, hashes, held, 0);
+  const begin = (held = 0n): Transfer =>
+    new Transfer(key, { length } as SegmentRecord, hashes, held, 0, 0);
   let last = 0;
   const numbers = (): number => ++last;
 
   it("wants what is not held", () => {
-    const transfer = begin(1);
-    expect(transfer.states).toStrictEqual(["missing", "have", "missing"]);
+    const transfer = begin(0b010n);
+    expect([transfer.chunks, transfer.missing, transfer.have]).toStrictEqual([3, 0b101n, 0b010n]);
     expect(transfer.bytesMissing()).toBe(CHUNK_SIZE + 100);
-    expect([transfer.complete, begin(0, 1, 2).complete]).toStrictEqual([false, true]);
+    expect(begin(0b100n).bytesMissing()).toBe(2 * CHUNK_SIZE);
+    expect([transfer.complete, begin(0b111n).complete]).toStrictEqual([false, true]);
   });
 
   it("takes the first copy and checks it against its own hash", () => {
     const transfer = begin();
     transfer.askedPeer(1);
+    expect([transfer.missing, transfer.peer, transfer.busy]).toStrictEqual([0b101n, 0b010n, true]);
     transfer.askedOrigin([0, 1]);
-    expect(transfer.states).toStrictEqual(["origin", "origin", "missing"]);
+    const { missing, peer, origin } = transfer;
+    expect([missing, peer, origin]).toStrictEqual([0b100n, 0n, 0b011n]);
+    expect(transfer.bytesMissing()).toBe(length);
     const copy = { chunk: 1, data: bytes(CHUNK_SIZE), link: 4 };
     const check = transfer.arrived(copy, numbers, 0);
     expect(check?.digest).toStrictEqual(hashes.slice(HASH_SIZE, 2 * HASH_SIZE));
+    expect([transfer.origin, transfer.checking]).toStrictEqual([0b001n, 0b010n]);
     expect(transfer.arrived(copy, numbers, 0)).toBeNull();
     expect(transfer.timerAt()).toBe(5);
     expect(transfer.checksBefore(4.9)).toStrictEqual([]);
     expect(transfer.checksBefore(5)).toStrictEqual([check?.check]);
     expect(transfer.checked(check?.check ?? 0, true)).toBe(copy);
-    expect([transfer.states[1], transfer.peerBytes, transfer.timerAt()]).toStrictEqual([
-      "have",
-      CHUNK_SIZE,
-      null,
-    ]);
+    expect([transfer.checking, transfer.have]).toStrictEqual([0n, 0b010n]);
+    expect([transfer.peerBytes, transfer.timerAt()]).toStrictEqual([CHUNK_SIZE, null]);
     expect(transfer.arrived(copy, numbers, 0)).toBeNull();
   });
 
@@ -75,7 +77,7 @@ describe("a transfer", () => {
     const transfer = begin();
     const check = transfer.arrived({ chunk: 0, data: bytes(CHUNK_SIZE) }, numbers, 0);
     transfer.checked(check?.check ?? 0, false);
-    expect([transfer.states[0], transfer.originBytes]).toStrictEqual(["missing", 0]);
+    expect([transfer.missing, transfer.originBytes]).toStrictEqual([0b111n, 0]);
     expect(transfer.checked(check?.check ?? 0, true)).toBeNull();
   });
 
@@ -83,9 +85,9 @@ describe("a transfer", () => {
     const transfer = begin();
     transfer.askedPeer(0);
     transfer.lost(0, "origin");
-    expect(transfer.states[0]).toBe("peer");
+    expect(transfer.peer).toBe(0b001n);
     transfer.lost(0, "peer");
-    expect(transfer.states[0]).toBe("missing");
+    expect([transfer.peer, transfer.missing]).toStrictEqual([0n, 0b111n]);
   });
 
   it("gives the origin pauses that double, up to 4 s", () => {

@@ -72,7 +72,10 @@ class FakeHls {
   loadLevel = 0;
   liveSyncPosition: number | null = null;
   bandwidthEstimate = 500_000;
-  readonly config: Partial<HlsConfig> = { loader: PlainLoader as unknown as LoaderClass };
+  readonly config: Partial<HlsConfig> = {
+    loader: PlainLoader as unknown as LoaderClass,
+    maxBufferLength: 30,
+  };
   readonly listeners = new Map<string, Listener>();
 
   on = (event: string, listener: Listener): unknown => this.listeners.set(event, listener);
@@ -231,7 +234,7 @@ describe("whereabouts", () => {
   it("are at the beginning before anything is buffered", () => {
     play(0);
     const whereabouts = { rendition: RENDITION, head: 10, last: 13, buffer: 0, live: false };
-    expect(player.whereabouts()).toStrictEqual(whereabouts);
+    expect(player.whereabouts()).toStrictEqual({ ...whereabouts, target: 30 });
   });
 
   it("are where a live stream is to be joined before it is", () => {
