@@ -41,6 +41,10 @@ class Playhead:
         was_fed = before is not None and before.buffer > EMPTY
         return self.started and was_fed and playing.buffer <= EMPTY
 
+    def starting(self, now: float) -> bool:
+        """Whether a viewer waits for the first picture."""
+        return not self.started and self.buffer(now) <= EMPTY
+
     def asked(self, key: SegmentKey) -> None:
         """The player has asked for a segment."""
         self._reached[key.rendition] = key.sequence

@@ -139,8 +139,8 @@ class LinkView(Protocol):
 class View:
     """All that the decision depends on."""
 
-    started: bool
-    """Whether the player has been given anything yet."""
+    starting: bool
+    """Whether a viewer waits for his first segment."""
     live: bool
     buffer: float
     """Seconds of media in the player's buffer, ahead of the play head."""
@@ -211,6 +211,11 @@ def plan(view: View, now: float) -> Plan:
     """Decide."""
     asks: list[AskPeer | AskOrigin] = []
     wakes: list[float] = []
+    if view.starting:
+        # Nothing else may take its share of the line before there is a picture.
+        for segment in view.segments:
+            asks += _ask_all(segment, wakes, now)
+        return Plan(tuple(asks), min((at for at in wakes if at > now), default=None))
     for segment in view.segments:
         asks += _ask_origin(segment, view, wakes, now)
     room = _Room(view, now)
@@ -261,11 +266,19 @@ def _ask_origin(
             wakes.append(joins_at if joins_at > now else now + LOOK_AGAIN)
 
 
+def _ask_all(segment: SegmentView, wakes: list[float], now: float) -> Iterator[AskOrigin]:
+    """What the player asks for comes from the origin."""
+    if segment.demanded and segment.origin_after <= now:
+        yield from _runs(segment, segment.missing | segment.asked)
+    elif segment.demanded:
+        wakes.append(segment.origin_after)
+
+
 def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, bool]:
     """When the origin is to be asked for all that is missing, and whether that is a rescue."""
     if segment.at_leisure:
         return inf, False
-    if not view.started or (not view.live and view.buffer < view.floor):
+    if not view.live and view.buffer < view.floor:
         return max(now, segment.origin_after), False
     latest = latest_start(segment, view.http)
     if view.live:
@@ -306,15 +319,17 @@ def lease_at(lease: LeaseView, segment: SegmentView, http: Http) -> float:
 def _fetch_leased(
     segment: SegmentView, orphans: int, http: Http, wakes: list[float], now: float
 ) -> Iterator[AskOrigin]:
+    due = 0
     for lease in segment.leases:
-        chunks = lease.chunks & orphans & segment.missing
+        chunks = lease.chunks & orphans
         if not chunks:
             continue
         at = max(lease_at(lease, segment, http), segment.origin_after)
         if at <= now:
-            yield from _runs(segment, chunks)
+            due |= chunks
         else:
             wakes.append(at)
+    yield from _runs(segment, due)
 
 
 def _join_in(segment: SegmentView, view: View) -> Iterator[AskOrigin]:

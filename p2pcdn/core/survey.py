@@ -186,7 +186,7 @@ class Survey:
         floor = self._trust.floor(playhead.target, self._transfers.http.is_shaky(bitrate), now)
         self._salt = (self._salt * 1_664_525 + 1_013_904_223) & 0xFFFF_FFFF
         view = View(
-            started=playhead.started,
+            starting=playhead.starting(now),
             live=playhead.live,
             buffer=playhead.buffer(now),
             target=playhead.target,
@@ -202,7 +202,7 @@ class Survey:
             links=links,
             salt=(self._salt ^ hash32(self._signaling.peer)) >> 8 if links else 0,
         )
-        self._neighbours.uplink.yielding = view.started and view.buffer < floor
+        self._neighbours.uplink.yielding = view.starting or view.buffer < floor
         return view
 
     def _hopeful_until(self, now: float) -> float:
