@@ -341,6 +341,7 @@ def _join_in(segment: SegmentView, view: View) -> Iterator[AskOrigin]:
 def _runs(segment: SegmentView, chunks: int, *, rescue: bool = False) -> Iterator[AskOrigin]:
     segment.missing &= ~chunks
     segment.asked &= ~chunks
+    segment.fetching = segment.fetching or chunks != 0
     for span in spans_in(chunks):
         yield AskOrigin(segment.key, span, rescue)
 
@@ -386,6 +387,8 @@ class _Room:
         for segment in self.view.segments:
             if self.left <= 0 or not self.free:
                 return
+            if segment.demanded and segment.fetching and self._is_tight(segment):
+                return  # the line is the origin's now
             if segment.demanded and latest_start(segment, self.view.http) - SOON <= self.now:
                 yield from self._take(segment, segment.missing, Need.SOON)
             else:
@@ -396,6 +399,10 @@ class _Room:
         for segment in later:
             if self.left > 0:
                 yield from self._take(segment, segment.missing)
+
+    def _is_tight(self, segment: SegmentView) -> bool:
+        """Whether the origin has no time to lose with what it brings."""
+        return latest_start(segment, self.view.http) <= self.now
 
     def _rare(self, key: SegmentKey) -> int:
         """The chunks that exactly one neighbour holds, busy or not."""
