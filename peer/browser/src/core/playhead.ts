@@ -39,6 +39,11 @@ export class Playhead {
     return this.started && wasFed && playing.buffer <= EMPTY;
   }
 
+  /** Whether a viewer waits for the first picture. */
+  starting(now: number): boolean {
+    return !this.started && this.buffer(now) <= EMPTY;
+  }
+
   /** The player has asked for a segment. */
   asked({ rendition, sequence }: SegmentKey): void {
     this._reached.set(rendition, sequence);

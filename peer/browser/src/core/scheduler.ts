@@ -98,8 +98,8 @@ export type LinkView = Readonly<
 
 /** All that the decision depends on. */
 export interface View {
-  /** Whether the player has been given anything yet. */
-  readonly started: boolean;
+  /** Whether a viewer waits for his first segment. */
+  readonly starting: boolean;
   readonly live: boolean;
   /** Seconds of media in the player's buffer, ahead of the play head. */
   readonly buffer: number;
@@ -159,11 +159,12 @@ export function latestStart({ deadline, missingBytes }: SegmentView, http: Http)
 /** Decide. */
 export function plan(view: View, now: number): Plan {
   const wakes: number[] = [];
+  // Nothing else may take its share of the line before there is a picture.
+  const ask = view.starting ? askAll : askOrigin;
   const asks: (AskPeer | AskOrigin)[] = view.segments.flatMap((segment) =>
-    askOrigin(segment, view, wakes, now),
+    ask(segment, wakes, now, view),
   );
-  const room = new Room(view, now, wakes);
-  asks.push(...room.ask());
+  if (!view.starting) asks.push(...new Room(view, now, wakes).ask());
   return { asks, wakeAt: earliest(wakes.filter((at) => at > now && at < Infinity)) };
 }
 
@@ -173,7 +174,7 @@ export function plan(view: View, now: number): Plan {
  * What is to come from the origin now, which is then missing no more; and in `wakes` when more may
  * have to.
  */
-function askOrigin(segment: SegmentView, view: View, wakes: number[], now: number): AskOrigin[] {
+function askOrigin(segment: SegmentView, wakes: number[], now: number, view: View): AskOrigin[] {
   if (segment.demanded) {
     const [allAt, rescue] = everythingAt(segment, view, now);
     if (allAt <= now) return runs(segment, segment.missing | segment.asked, rescue);
@@ -206,6 +207,14 @@ function askOrigin(segment: SegmentView, view: View, wakes: number[], now: numbe
   return asks;
 }
 
+/** What the player asks for comes from the origin. */
+function askAll(segment: SegmentView, wakes: number[], now: number): AskOrigin[] {
+  if (!segment.demanded) return [];
+  if (segment.originAfter <= now) return runs(segment, segment.missing | segment.asked);
+  wakes.push(segment.originAfter);
+  return [];
+}
+
 /** When the origin is to be asked for all that is missing, and whether that is a rescue. */
 export function everythingAt(
   segment: SegmentView,
@@ -213,9 +222,7 @@ export function everythingAt(
   now: number,
 ): readonly [at: number, rescue: boolean] {
   const { originAfter } = segment;
-  if (!view.started || (!view.live && view.buffer < view.floor)) {
-    return [Math.max(now, originAfter), false];
-  }
+  if (!view.live && view.buffer < view.floor) return [Math.max(now, originAfter), false];
   const latest = latestStart(segment, view.http);
   if (view.live) {
     const until = patientUntil(segment, view, latest, now);
@@ -256,13 +263,14 @@ function fetchLeased(
   wakes: number[],
   now: number,
 ): AskOrigin[] {
-  return segment.leases.flatMap((lease) => {
-    const chunks = lease.chunks & orphans & segment.missing;
+  let due = 0n;
+  for (const lease of segment.leases) {
+    const chunks = lease.chunks & orphans;
     const at = Math.max(leaseAt(lease, segment, http), segment.originAfter);
-    if (chunks && at <= now) return runs(segment, chunks);
-    if (chunks) wakes.push(at);
-    return [];
-  });
+    if (at <= now) due |= chunks;
+    else if (chunks) wakes.push(at);
+  }
+  return runs(segment, due);
 }
 
 /** Peers are too slow: the origin brings the first half, and they go on from the other end. */
@@ -313,7 +321,9 @@ class Room {
     const later: SegmentView[] = [];
     for (const segment of this._view.segments) {
       if (this._left <= 0 || !this._free.length) return asks;
-      if (segment.demanded && latestStart(segment, this._view.http) - SOON <= this._now) {
+      const latest = segment.demanded ? latestStart(segment, this._view.http) : Infinity;
+      if (segment.fetching && latest <= this._now) return asks; // the line is the origin's now
+      if (latest - SOON <= this._now) {
         asks.push(...this._take(segment, segment.missing, "soon"));
       } else {
         later.push(segment);

@@ -195,7 +195,7 @@ export class Survey {
     const floor = this._trust.floor(playhead.target, http.isShaky(bitrate), now);
     this._salt = (Math.imul(this._salt, 1_664_525) + 1_013_904_223) >>> 0;
     const view = {
-      started: playhead.started,
+      starting: playhead.starting(now),
       live: playhead.live,
       buffer: playhead.buffer(now),
       target: playhead.target,
@@ -211,7 +211,7 @@ export class Survey {
       links,
       salt: links.length ? (this._salt ^ hash32(this._signaling.peer)) >>> 8 : 0,
     };
-    uplink.yielding = view.started && view.buffer < floor;
+    uplink.yielding = view.starting || view.buffer < floor;
     return view;
   }
 

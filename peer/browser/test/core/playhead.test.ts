@@ -43,6 +43,12 @@ describe("a play head", () => {
     expect(playheadAt(10, false).moved(playing(0), 1)).toBe(false);
   });
 
+  it("is waited for until something was given, or is in the buffer", () => {
+    expect(new Playhead().starting(0)).toBe(true);
+    expect([playheadAt(0, false), playheadAt(0), playheadAt(10, false)].map((at) => at.starting(0)))
+      .toStrictEqual([true, false, false]); // prettier-ignore
+  });
+
   it("has reached what the player asked for last, of each rendition", () => {
     const playhead = playheadAt();
     expect(playhead.reached()).toBe(4);

@@ -2,143 +2,286 @@
 
 import { describe, expect, it } from "vitest";
 
-import { plan, type ChunkView, type SegmentView, type View } from "../../src/core/scheduler";
+import { run } from "../../src/core/bits";
+import { Http } from "../../src/core/http";
+import {
+  everythingAt,
+  leaseAt,
+  plan,
+  turnAt,
+  type AskPeer,
+  type LinkView,
+  type SegmentView,
+  type View,
+} from "../../src/core/scheduler";
+import { CHUNK_SIZE, segmentId } from "../../src/model";
 
 const key = { rendition: "v", sequence: 1 };
+const http = new Http();
 
-function chunkView(number: number, more: Partial<ChunkView> = {}): ChunkView {
-  return { number, holders: [], loadingUntil: null, asked: false, ...more };
-}
-
+/** A segment of four chunks, due in 20 s. */
 function segmentView(more: Partial<SegmentView> = {}): SegmentView {
   return {
     key,
     demanded: true,
     deadline: 20,
     since: 0,
+    chunks: 4,
+    missing: 0b1111n,
+    asked: 0n,
+    missingBytes: 4 * CHUNK_SIZE,
     rank: 0,
+    loading: 0n,
+    loadingUntil: 0,
+    fetching: false,
     originAfter: 0,
-    missingBytes: 131_072,
-    chunks: [chunkView(0), chunkView(1)],
+    leases: [],
     ...more,
   };
+}
+
+/** A link that holds these chunks of segment 1. */
+function linkView(number: number, chunks: bigint, more: Partial<LinkView> = {}): LinkView {
+  const held = new Map([[segmentId(key), chunks]]);
+  return { number, inFlight: 0, window: 4, rate: 250_000, busyUntil: 0, held, ...more };
 }
 
 function viewOf(segments: SegmentView[], more: Partial<View> = {}): View {
   return {
-    started: true,
+    starting: false,
     live: false,
-    buffer: 30,
+    buffer: 25,
+    target: 30,
+    floor: 0,
+    patience: 0.5,
+    guided: true,
     hopefulUntil: 0,
-    http: { ttfb: 0.2, rate: 250_000 },
+    bitrate: 125_000,
+    goodput: 0,
+    askingSince: Infinity,
+    http,
     segments,
-    links: [],
+    links: [linkView(1, 0b1111n)],
+    salt: 0,
     ...more,
   };
 }
 
-const links = [1, 2, 3].map((number) => ({ number, inFlight: 0, busyUntil: 0 }));
-const allOfIt = [{ type: "AskOrigin", key, chunks: [0, 1] }];
-/** 20 - (0.2 + 131,072 / (0.8 x 250,000) + 0.8) */
-const LATEST = 18.344_64;
+const origin = (first: number, last: number, rescue = false) => {
+  return { type: "AskOrigin", key, chunks: [first, last], rescue };
+};
+const wants = (view: View, now = 0): AskPeer[] =>
+  plan(view, now).asks.filter((ask) => ask.type === "AskPeer");
 
-describe("the origin is asked at once", () => {
-  it.each([
-    ["when nothing was played yet", viewOf([segmentView()], { started: false, links })],
-    ["when the buffer is low", viewOf([segmentView()], { buffer: 3.9, links })],
-    ["when nobody is there to wait for", viewOf([segmentView()])],
-    ["when the latest start has come", viewOf([segmentView({ deadline: 1.6 })], { links })],
-    ["when it is our turn", viewOf([segmentView()], { links })],
-  ])("%s", (_, view) => {
-    expect(plan(view, 0).asks).toStrictEqual(allOfIt);
-  });
-});
+/** 20 s less what 256 KiB take at 200 KB/s, and a second. */
+const LATEST = 20 - http.takes(4 * CHUNK_SIZE);
 
-describe("the origin is asked later", () => {
+describe("all of a segment comes from the origin", () => {
   it.each([
-    ["while a first link may still come up", viewOf([segmentView()], { hopefulUntil: 2 }), 2],
-    ["after those before us", viewOf([segmentView({ rank: 2 })], { links }), 0.8],
-    ["but not after more than four of them", viewOf([segmentView({ rank: 9 })], { links }), 1.6],
-    ["when it has just failed", viewOf([segmentView({ originAfter: 0.5 })], { links }), 0.5],
+    ["when the buffer is below the floor", viewOf([segmentView()], { floor: 26 }), 0, false],
+    ["when its latest start has come", viewOf([segmentView()]), LATEST, false],
     [
-      "when somebody loads it already",
-      viewOf([segmentView({ chunks: [chunkView(0, { loadingUntil: 6 })] })], { links }),
-      6,
-    ],
-    [
-      "and by the latest start at the latest",
-      viewOf([segmentView({ chunks: [chunkView(0, { loadingUntil: 60 })] })], { links }),
+      "when peers who had the time to prove themselves are late",
+      viewOf([segmentView({ missing: 0b1100n, asked: 0b0011n })], { askingSince: 10 }),
       LATEST,
+      true,
     ],
-  ])("%s", (_, view, at) => {
-    const { asks, wakeAt } = plan(view, 0);
-    expect(asks).toStrictEqual([]);
-    expect(wakeAt).toBeCloseTo(at, 9);
+    ["live, when patience is over", viewOf([segmentView()], { live: true }), LATEST / 2, false],
+    [
+      "live, when its latest start has come in spite of all patience",
+      viewOf([segmentView()], { live: true, patience: 1 }),
+      LATEST,
+      true,
+    ],
+  ])("%s", (_, view, at, rescue) => {
+    const [segment = segmentView()] = view.segments;
+    const [due, isRescue] = everythingAt(segment, view, 0);
+    expect(due).toBeCloseTo(at, 9);
+    expect(everythingAt(segment, view, at)[1]).toBe(rescue);
+    expect(isRescue || rescue).toBe(rescue);
+    expect(plan(view, at + 0.001).asks).toStrictEqual([origin(0, 3, rescue)]);
   });
 
-  it("live, where a low buffer is no reason", () => {
-    const view = viewOf([segmentView({ rank: 1 })], { live: true, buffer: 1, links });
-    expect(plan(view, 0)).toStrictEqual({ asks: [], wakeAt: 0.4 });
+  it("but not before the pause of an origin that failed", () => {
+    const view = (): View => viewOf([segmentView({ originAfter: 0.5 })], { floor: 30 });
+    expect(plan(view(), 0).wakeAt).toBe(0.5);
+    expect(plan(view(), 0.5).asks).toStrictEqual([origin(0, 3)]);
+  });
+
+  it("when a viewer waits for the first picture, and nobody does anything else", () => {
+    const ahead = segmentView({ key: { ...key, sequence: 2 }, demanded: false });
+    const view = (after: number): View =>
+      viewOf([segmentView({ originAfter: after }), ahead], { starting: true });
+    expect(plan(view(0), 0)).toStrictEqual({ asks: [origin(0, 3)], wakeAt: null });
+    expect(plan(view(0.5), 0)).toStrictEqual({ asks: [], wakeAt: 0.5 });
+  });
+
+  it("and has the line for itself when there is no time to lose", () => {
+    const tight = segmentView({ missing: 0n, fetching: true });
+    const ahead = segmentView({ demanded: false, deadline: 22 });
+    expect(wants(viewOf([tight, ahead]), LATEST - 0.1)).toHaveLength(4);
+    expect(wants(viewOf([tight, segmentView({ ...ahead })]), LATEST)).toStrictEqual([]);
+  });
+
+  it("live, later if chunks come fast enough", () => {
+    const view = viewOf([segmentView()], { live: true, patience: 0.1, goodput: 50_000 });
+    expect(everythingAt(segmentView(), view, 2)[0]).toBe(2.25);
+    expect(everythingAt(segmentView(), { ...view, goodput: 10_000 }, 2)[0]).toBeLessThan(2);
   });
 });
 
-describe("what lies ahead", () => {
-  it("is never asked of the origin", () => {
-    const view = viewOf([segmentView({ demanded: false, deadline: Infinity })], { links });
-    expect(plan(view, 1000)).toStrictEqual({ asks: [], wakeAt: null });
+describe("what nobody holds", () => {
+  const links = [linkView(1, 0b0011n)];
+
+  it("is fetched in turn, shortly before the latest start", () => {
+    const turn = (rank: number): number => turnAt(segmentView({ rank }), viewOf([], { links }));
+    expect([0, 1, 4, 9].map(turn)).toStrictEqual(
+      [0, 0.4, 1.6, 1.6].map((later) => LATEST - 1.5 + later),
+    );
+    const view = viewOf([segmentView()], { links });
+    expect(plan(view, LATEST - 1.5).asks).toContainEqual(origin(2, 3));
+    expect(plan(view, LATEST - 1.6).asks).not.toContainEqual(origin(2, 3));
+  });
+
+  it("is fetched in turn from the beginning where no tracker gives leases", () => {
+    const view = viewOf([segmentView({ rank: 2 })], { links, guided: false });
+    expect(plan(view, 0).wakeAt).toBe(0.8);
+    expect(turnAt(segmentView({ rank: 2 }), view)).toBe(0.8);
+  });
+
+  it("is fetched at once where nobody is, unless somebody may come", () => {
+    const alone = viewOf([segmentView()], { links: [], hopefulUntil: 2 });
+    expect(plan(alone, 0)).toMatchObject({ asks: [] });
+    expect(plan(alone, 2).asks).toStrictEqual([origin(0, 3)]);
+  });
+
+  it("is waited for while a neighbour loads it", () => {
+    const loading = { loading: 0b1000n, loadingUntil: 6 };
+    const view = viewOf([segmentView(loading)], { links, guided: false });
+    expect(plan(view, 0).asks).toContainEqual(origin(2, 2));
+    expect(plan(viewOf([segmentView(loading)], { links, guided: false }), 6).asks).toContainEqual(
+      origin(2, 3),
+    );
+  });
+});
+
+describe("a lease", () => {
+  const lease = { chunks: 0b1100n, at: 1, begun: false, delay: 0 };
+  const ahead = { demanded: false, leases: [lease] };
+
+  it("is acted upon in its turn, whether the player asks or not", () => {
+    expect(plan(viewOf([segmentView(ahead)], { links: [] }), 0)).toStrictEqual({
+      asks: [],
+      wakeAt: 1,
+    });
+    expect(plan(viewOf([segmentView(ahead)], { links: [] }), 1).asks).toStrictEqual([origin(2, 3)]);
+  });
+
+  it("is not acted upon for what a neighbour holds or loads", () => {
+    const links = [linkView(1, 0b0100n)];
+    const loading = { loading: 0b1000n, loadingUntil: 6 };
+    expect(plan(viewOf([segmentView(ahead)], { links }), 1).asks).toContainEqual(origin(3, 3));
+    const view = viewOf([segmentView({ ...ahead, ...loading })], { links });
+    expect(plan(view, 1).asks.filter(({ type }) => type === "AskOrigin")).toStrictEqual([]);
+  });
+
+  it("that another holder acts upon is ours again before it is everybody's turn", () => {
+    const begun = { ...lease, begun: true, at: 99 };
+    expect(leaseAt(lease, segmentView(), http)).toBe(1);
+    expect(leaseAt(begun, segmentView(), http)).toBeCloseTo(LATEST - 1.5 - 1.2, 9);
+    const second = { ...begun, delay: 0.4 };
+    expect(leaseAt(second, segmentView(), http)).toBeCloseTo(LATEST - 1.5 - 0.8, 9);
+    expect(leaseAt({ ...begun, at: 2 }, segmentView(), http)).toBe(2);
+  });
+});
+
+describe("a buffer that fills", () => {
+  const asking = { askingSince: 0, goodput: 200_000 };
+
+  it("is left to peers for a second, and then as long as they bring twice what is played", () => {
+    expect(plan(viewOf([segmentView()], asking), 0.5).wakeAt).toBe(1);
+    expect(plan(viewOf([segmentView()], asking), 1).asks).toContainEqual(origin(0, 1, true));
+    const enough = { ...asking, goodput: 250_000 };
+    const { asks, wakeAt } = plan(viewOf([segmentView()], enough), 1);
+    expect(asks.every(({ type }) => type === "AskPeer")).toBe(true);
+    expect(wakeAt).toBe(1.25);
+  });
+
+  it("has the origin bring the first half of what is left, whoever was asked for it", () => {
+    const view = viewOf([segmentView({ missing: 0b1000n, asked: 0b0110n })], asking);
+    expect(plan(view, 1).asks).toContainEqual(origin(1, 2, true));
+  });
+
+  it("has the origin bring no more while it brings something", () => {
+    const view = viewOf([segmentView({ fetching: true })], asking);
+    expect(plan(view, 1).asks.every(({ type }) => type === "AskPeer")).toBe(true);
+  });
+
+  it("is left to peers live, whatever they bring", () => {
+    const view = viewOf([segmentView()], { ...asking, live: true });
+    expect(plan(view, 1).asks.every(({ type }) => type === "AskPeer")).toBe(true);
   });
 });
 
 describe("peers", () => {
-  const chunks = (count: number, ...holders: number[]): ChunkView[] =>
-    Array.from({ length: count }, (_, number) => chunkView(number, { holders }));
+  const many = (count: number, more: Partial<LinkView> = {}): LinkView[] =>
+    Array.from({ length: count }, (_, at) => linkView(at + 1, run(0, 19), more));
+  const large = { chunks: 20, missing: run(0, 19), missingBytes: 20 * CHUNK_SIZE, deadline: 60 };
 
-  it("share the chunks, the least busy first", () => {
-    const view = viewOf([segmentView({ chunks: chunks(4, 1, 2) })], {
-      links: [
-        { number: 1, inFlight: 2, busyUntil: 0 },
-        { number: 2, inFlight: 0, busyUntil: 0 },
-      ],
-    });
-    const asked = plan(view, 0).asks.map((ask) => ask.type === "AskPeer" && ask.link);
+  it("are asked for what is due soon in order", () => {
+    const view = viewOf([segmentView({ missing: 0b1011n })], { salt: 3 });
+    expect(wants(view, LATEST - 2).map(({ chunk, need }) => [chunk, need])).toStrictEqual([
+      [0, "soon"],
+      [1, "soon"],
+      [3, "soon"],
+    ]);
+  });
+
+  it("are asked for everything else from anywhere", () => {
+    const view = viewOf([segmentView()], { salt: 6 });
+    expect(wants(view).map(({ chunk, need }) => [chunk, need])).toStrictEqual([
+      [2, "usual"],
+      [3, "usual"],
+      [0, "usual"],
+      [1, "usual"],
+    ]);
+  });
+
+  it("are asked first for what only one of them holds", () => {
+    const links = [linkView(1, 0b0111n), linkView(2, 0b1011n, { window: 0 })];
+    expect(wants(viewOf([segmentView()], { links })).map(({ chunk }) => chunk)).toStrictEqual([
+      2, 0, 1,
+    ]);
+  });
+
+  it("are asked who will have sent it the soonest", () => {
+    const links = [linkView(1, 0b1111n, { rate: 100_000 }), linkView(2, 0b1111n)];
+    const asked = wants(viewOf([segmentView()], { links })).map(({ link }) => link);
     expect(asked).toStrictEqual([2, 2, 1, 2]);
   });
 
-  it("are asked for four chunks each", () => {
-    const view = viewOf([segmentView({ chunks: chunks(9, 1, 2) })], { links });
-    expect(plan(view, 0).asks).toHaveLength(8);
-  });
-
-  it("are asked for sixteen chunks in all", () => {
-    const many = Array.from({ length: 8 }, (_, number) => ({ number, inFlight: 1, busyUntil: 0 }));
-    const holders = many.map(({ number }) => number);
-    const view = viewOf([segmentView({ chunks: chunks(20, ...holders) })], { links: many });
-    expect(plan(view, 0).asks).toHaveLength(8);
+  it("are asked for as much as their windows allow, and for what they can bring in half a second", () => {
+    const view = (more: Partial<View>): number => wants(viewOf([segmentView(large)], more)).length;
+    expect(view({ links: many(3, { window: 1 }) })).toBe(3);
+    expect(view({ links: many(8) })).toBe(4);
+    expect(view({ links: many(8), goodput: 8 * CHUNK_SIZE })).toBe(8);
+    expect(view({ links: many(8), goodput: 1e9 })).toBe(16);
+    expect(view({ links: many(8, { inFlight: 1 }), goodput: 1e9 })).toBe(8);
   });
 
   it("are left alone while they are busy", () => {
-    const busy = [{ number: 1, inFlight: 0, busyUntil: 0.3 }];
-    const view = viewOf([segmentView({ chunks: chunks(1, 1) })], { links: busy });
-    expect(plan(view, 0)).toStrictEqual({ asks: [], wakeAt: 0.3 });
-    expect(plan(view, 0.3).asks).toStrictEqual([
-      { type: "AskPeer", link: 1, key: { ...key, chunk: 0 } },
-    ]);
+    const view = viewOf([segmentView()], { links: [linkView(1, 0b1111n, { busyUntil: 0.2 })] });
+    expect(plan(view, 0)).toStrictEqual({ asks: [], wakeAt: 0.2 });
+    expect(wants(view, 0.2)).toHaveLength(4);
   });
 
-  it("are not asked twice", () => {
-    const view = viewOf([segmentView({ chunks: [chunkView(0, { holders: [1], asked: true })] })], {
-      links,
-    });
-    expect(plan(view, 0).asks).toStrictEqual([]);
+  it("are not asked for what somebody was asked for", () => {
+    expect(wants(viewOf([segmentView({ missing: 0n, asked: 0b1111n })]))).toStrictEqual([]);
   });
 
-  it("work on what is held, while the origin brings what nobody holds", () => {
-    const view = viewOf([segmentView({ chunks: [chunkView(0, { holders: [1] }), chunkView(1)] })], {
-      links,
-    });
-    expect(plan(view, 0).asks).toStrictEqual([
-      { type: "AskOrigin", key, chunks: [1, 1] },
-      { type: "AskPeer", link: 1, key: { ...key, chunk: 0 } },
-    ]);
+  it("bring what lies ahead, and what the player would not ask for yet if they have to spare", () => {
+    const ahead = (deadline: number, live = false) =>
+      wants(viewOf([segmentView({ demanded: false, deadline, missing: 1n })], { live }))[0]?.need;
+    expect([ahead(29), ahead(31), ahead(31, true)]).toStrictEqual(["usual", "spare", "usual"]);
   });
 });
