@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 TICK = 1.0
 """Seconds between two looks at the player."""
-LEAST_TIMER = 0.001
-"""A browser's timers come no sooner."""
+LEAST_TIMER = 0.004
+"""A browser's timers come no sooner, once they follow each other."""
 MOST_WAKES = 500
 """Timers a second, beyond which something is wrong with a machine."""
 LEAST_PATIENCE = 2.0
@@ -161,6 +161,8 @@ class Shell:
                 acts[type(event)](event)
 
     def _arm(self, node: Node) -> None:
+        if self._timer <= self.world.clock.now + LEAST_TIMER:
+            return  # as soon as a timer may come
         at = node.timer_at()
         if at is not None and at < self._timer:
             self._timer = at
