@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.core.http import (
+    COMPARABLE,
     ENOUGH,
     FIRST_RATE,
     FIRST_TTFB,
@@ -48,6 +49,14 @@ def test_what_is_small_says_only_how_long_it_took_to_begin() -> None:
     assert (http.ttfb, http.rate) == (0.5, FIRST_RATE)
     http.answered(LEAST_MEASURED, 0.5, 1.5)
     assert http.rate == pytest.approx(LEAST_MEASURED)
+
+
+def test_what_was_over_before_it_was_up_to_speed_says_little() -> None:
+    http = http_of(1_000_000.0, 1_000_000.0)
+    http.answered(int(COMPARABLE * SIZE) - 1, 0.1, 10.0)
+    assert http.rate == pytest.approx(1_000_000.0)
+    http.answered(int(COMPARABLE * SIZE), 0.1, 10.0)
+    assert http.rate < 100_000.0
 
 
 def test_bad_moments_count() -> None:

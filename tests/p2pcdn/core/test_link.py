@@ -25,6 +25,7 @@ from p2pcdn.core.link import (
     Ended,
     Greeted,
     Link,
+    Need,
     State,
     Told,
     Wanted,
@@ -128,7 +129,7 @@ def test_what_is_no_greeting_of_ours_ends_the_link(hello: LinkMessage, code: Err
 
 def test_what_comes_after_the_end_is_not_heard() -> None:
     link = link_at(0.0)
-    link.supply(0, CHUNK)
+    link.supply(0, CHUNK, soon=False)
     link.receive(Bye(), 0.0)
     assert link.take_events() == [Ended("closed")]
     assert link.timer_at() is None
@@ -143,7 +144,7 @@ def test_what_comes_after_the_end_is_not_heard() -> None:
 @pytest.mark.parametrize(("code", "reason"), [(None, "closed"), (ErrorCode.SLOW, "protocol")])
 def test_bye_is_not_answered(code: ErrorCode | None, reason: str) -> None:
     link = link_at(0.0)
-    link.want(KEY, 10, False, 0.0)
+    link.want(KEY, 10, Need.USUAL, 0.0)
     said(link)
     link.receive(Bye(code), 0.0)
     failed, over = link.take_events()
@@ -159,7 +160,7 @@ def test_bye_is_not_answered(code: ErrorCode | None, reason: str) -> None:
 def test_a_chunk_comes_in_frames_in_any_order() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, len(CHUNK), False, now)
+    link.want(KEY, len(CHUNK), Need.USUAL, now)
     assert said(link) == [Want(0, *KEY)]
     assert link.in_flight == 1
     frames = list(frames_of(0, CHUNK))
@@ -185,7 +186,7 @@ def test_a_chunk_comes_in_frames_in_any_order() -> None:
 def test_frames_that_make_no_sense_end_the_link(frame: Frame) -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, False, now)
+    link.want(KEY, 100, Need.USUAL, now)
     said(link)
     link.receive(Frame(0, 50, b"here"), now)
     link.receive(frame, now)
@@ -197,7 +198,7 @@ def test_frames_that_make_no_sense_end_the_link(frame: Frame) -> None:
 def test_frames_that_overlap_bring_no_more_than_their_chunk() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 10, False, now)
+    link.want(KEY, 10, Need.USUAL, now)
     said(link)
     link.receive(Frame(0, 0, bytes(6)), now)
     link.receive(Frame(0, 3, bytes(6)), now)
@@ -208,7 +209,7 @@ def test_frames_that_leave_holes_make_no_chunk() -> None:
     """As many bytes as the chunk has, some of them twice."""
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 10, False, now)
+    link.want(KEY, 10, Need.USUAL, now)
     said(link)
     link.receive(Frame(0, 0, bytes(6)), now)
     link.receive(Frame(0, 3, bytes(4)), now)
@@ -220,7 +221,7 @@ def test_frames_that_leave_holes_make_no_chunk() -> None:
 def test_what_comes_late_is_waste_up_to_its_chunk() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, False, now)
+    link.want(KEY, 100, Need.USUAL, now)
     link.receive(Frame(0, 0, bytes(30)), now)
     link.cancel(KEY)
     assert said(link) == [Want(0, *KEY), Cancel(0)]
@@ -234,7 +235,7 @@ def test_what_comes_late_is_waste_up_to_its_chunk() -> None:
 
 def test_the_last_late_frame_ends_the_memory_of_a_want() -> None:
     link = link_at(0.0)
-    link.want(KEY, 10, False, 0.0)
+    link.want(KEY, 10, Need.USUAL, 0.0)
     link.cancel(KEY)
     link.receive(Frame(0, 0, bytes(10)), 0.0)
     assert link.wasted == 10
@@ -245,7 +246,7 @@ def test_the_last_late_frame_ends_the_memory_of_a_want() -> None:
 def test_wants_that_were_given_up_are_forgotten_in_the_end() -> None:
     link = link_at(0.0)
     for _ in range(4 * MOST_WANTS + 1):
-        link.want(KEY, 10, False, 0.0)
+        link.want(KEY, 10, Need.USUAL, 0.0)
         link.cancel(KEY)
     link.receive(Frame(1, 0, b"x"), 0.0)
     assert link.wasted == 1
@@ -255,8 +256,8 @@ def test_wants_that_were_given_up_are_forgotten_in_the_end() -> None:
 
 def test_a_cancel_is_for_one_chunk() -> None:
     link, other = link_at(0.0), ChunkKey("v", 7, 1)
-    link.want(KEY, 10, False, 0.0)
-    link.want(other, 10, False, 0.0)
+    link.want(KEY, 10, Need.USUAL, 0.0)
+    link.want(other, 10, Need.USUAL, 0.0)
     said(link)
     link.cancel(KEY)
     link.cancel(ChunkKey("v", 9, 9))
@@ -269,7 +270,7 @@ def test_busy_and_missing() -> None:
     now = 0.0
     link = link_at(now)
     for _ in range(3):
-        link.want(KEY, 10, False, now)
+        link.want(KEY, 10, Need.USUAL, now)
     link.receive(Missing(0), now)
     assert link.take_events() == [WantFailed(KEY, SourceReason.MISSING)]
     assert link.busy_until == 0.0
@@ -289,7 +290,7 @@ def test_busy_and_missing() -> None:
 def test_no_byte_for_so_long_and_a_want_has_failed() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, False, now)
+    link.want(KEY, 100, Need.USUAL, now)
     said(link)
     assert link.timer_at() == now + LEAST_PATIENCE
     link.receive(Frame(0, 0, b"x"), now + 0.3)
@@ -307,7 +308,7 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
     link = link_at(now)
     patience = []
     for _ in range(5):
-        link.want(KEY, 100, False, now)
+        link.want(KEY, 100, Need.USUAL, now)
         at = link.timer_at()
         assert at is not None
         patience.append(at - now)
@@ -317,19 +318,19 @@ def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bou
     twice, again = 2 * LEAST_PATIENCE, 4 * LEAST_PATIENCE
     assert patience == pytest.approx([LEAST_PATIENCE, twice, again, MOST_PATIENCE, MOST_PATIENCE])
     for _ in range(20):  # a fast answer, again and again
-        link.want(KEY, 1, False, now)
+        link.want(KEY, 1, Need.USUAL, now)
         link.receive(Frame(link._next_want - 1, 0, b"x"), now + 0.01)
-    link.want(KEY, 1, False, now)
+    link.want(KEY, 1, Need.USUAL, now)
     assert link.timer_at() == pytest.approx(now + LEAST_PATIENCE)
 
 
 def test_patience_follows_what_is_usual() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 1, False, now)
+    link.want(KEY, 1, Need.USUAL, now)
     link.receive(Frame(0, 0, b"x"), now + 1.0)  # LEAST_PATIENCE / 3 was expected: a quarter counts
     now += 1.0
-    link.want(KEY, 1, False, now)
+    link.want(KEY, 1, Need.USUAL, now)
     usual = LEAST_PATIENCE / 3
     until = now + 3 * (usual + (1.0 - usual) / 4)
     assert link.late(until - 0.001) == []
@@ -340,9 +341,9 @@ def test_the_alarm_is_never_too_late() -> None:
     """It may be too early, which costs a look at the clock."""
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 1, False, now)
+    link.want(KEY, 1, Need.USUAL, now)
     link.receive(Frame(0, 0, b"x"), now + 1.0)
-    link.want(KEY, 1, False, now + 1.0)
+    link.want(KEY, 1, Need.USUAL, now + 1.0)
     looks = 0
     while link.in_flight:
         at = link.timer_at()
@@ -356,7 +357,7 @@ def test_the_alarm_is_never_too_late() -> None:
 def test_a_want_that_drips_is_given_up_however_steadily() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, False, now)
+    link.want(KEY, 100, Need.USUAL, now)
     number = 0
     while link.in_flight:
         now += LEAST_PATIENCE / 2
@@ -370,7 +371,7 @@ def test_a_want_that_drips_is_given_up_however_steadily() -> None:
 def test_who_is_borne_with_has_another_while() -> None:
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, False, now)
+    link.want(KEY, 100, Need.USUAL, now)
     said(link)
     late = now + LEAST_PATIENCE
     assert link.late(late) == [0]
@@ -384,8 +385,8 @@ def test_who_is_borne_with_has_another_while() -> None:
 def silences(link: Link, times: int, now: float) -> float:
     """Let two wants fail together so many times; returns when that was done."""
     for _ in range(times):
-        link.want(KEY, 100, False, now)
-        link.want(ChunkKey("v", 7, 1), 100, False, now)
+        link.want(KEY, 100, Need.USUAL, now)
+        link.want(ChunkKey("v", 7, 1), 100, Need.USUAL, now)
         at = link.timer_at()
         assert at is not None
         now = at
@@ -407,8 +408,8 @@ def test_who_is_silent_three_times_in_a_row_is_gone() -> None:
 def test_a_want_does_not_fail_while_an_earlier_one_is_being_sent() -> None:
     now = 0.0
     link, later = link_at(now), ChunkKey("v", 7, 1)
-    link.want(KEY, 100, False, now)
-    link.want(later, 100, False, now)
+    link.want(KEY, 100, Need.USUAL, now)
+    link.want(later, 100, Need.USUAL, now)
     link.receive(Frame(0, 0, b"x"), now + 0.3)
     link.on_timer(now + LEAST_PATIENCE)
     assert link.in_flight == 2
@@ -424,8 +425,8 @@ def test_a_link_is_taken_to_be_as_fast_as_it_was() -> None:
     now = 0.0
     link = link_at(now)
     assert link.rate == FIRST_RATE
-    link.want(KEY, 1000, False, now)
-    link.want(OTHER, 1000, False, now)
+    link.want(KEY, 1000, Need.USUAL, now)
+    link.want(OTHER, 1000, Need.USUAL, now)
     link.receive(Frame(0, 0, bytes(1000)), now + 0.2)
     first = FIRST_RATE + SMOOTHING * (1000 / 0.2 - FIRST_RATE)
     assert link.rate == pytest.approx(first)
@@ -437,17 +438,17 @@ def test_who_delivers_is_asked_for_more_and_who_is_busy_for_one() -> None:
     link, windows = link_at(0.0), []
     for number in range(MOST_IN_FLIGHT):
         windows.append(link.window)
-        link.want(KEY, 1, False, 0.0)
+        link.want(KEY, 1, Need.USUAL, 0.0)
         link.receive(Frame(number, 0, b"x"), 0.1)
     assert windows == [FIRST_WINDOW, FIRST_WINDOW + 1, MOST_IN_FLIGHT, MOST_IN_FLIGHT]
-    link.want(KEY, 1, False, 0.0)
+    link.want(KEY, 1, Need.USUAL, 0.0)
     link.receive(Busy(MOST_IN_FLIGHT, 0.1), 0.1)
     assert link.window == 1
 
 
 def test_what_failed_makes_it_slower() -> None:
     link = link_at(0.0)
-    link.want(KEY, 1000, False, 0.0)
+    link.want(KEY, 1000, Need.USUAL, 0.0)
     link.on_timer(LEAST_PATIENCE)
     assert link.rate == FIRST_RATE / 2
 
@@ -458,9 +459,9 @@ def test_what_failed_makes_it_slower() -> None:
 def test_what_they_want_is_owed_until_it_is_taken_frame_by_frame() -> None:
     link = link_at(0.0)
     for number in range(2):
-        link.receive(Want(number, *KEY, spare=bool(number)), 0.0)
-        assert link.take_events() == [Wanted(number, KEY, spare=bool(number))]
-        link.supply(number, CHUNK)
+        link.receive(Want(number, *KEY), 0.0)
+        assert link.take_events() == [Wanted(number, KEY, Need.USUAL)]
+        link.supply(number, CHUNK, soon=False)
     assert (link.owed, link.sent) == (2 * CHUNK_SIZE, 0)
     first = link.next_frame()
     assert first == next(iter(frames_of(0, CHUNK)))
@@ -482,7 +483,7 @@ def test_so_many_wants_may_be_open() -> None:
     link = link_at(0.0)
     for number in range(MOST_WANTS):
         link.receive(Want(number, *KEY), 0.0)
-        link.supply(number, b"little")
+        link.supply(number, b"little", soon=False)
     assert link.state is State.UP
     link.receive(Want(MOST_WANTS, *KEY), 0.0)
     assert ended(link) is ErrorCode.TOO_MANY
@@ -490,12 +491,12 @@ def test_so_many_wants_may_be_open() -> None:
 
 def test_a_want_that_is_waiting_can_be_cancelled_and_wanted_anew() -> None:
     link = link_at(0.0)
-    link.supply(3, CHUNK)
+    link.supply(3, CHUNK, soon=False)
     link.receive(Want(3, *KEY), 0.0)
     assert ended(link) is ErrorCode.UNEXPECTED
     link = link_at(0.0)
-    link.supply(2, CHUNK)
-    link.supply(3, CHUNK)
+    link.supply(2, CHUNK, soon=False)
+    link.supply(3, CHUNK, soon=False)
     link.receive(Cancel(3), 0.0)
     assert link.owed == CHUNK_SIZE
     link.receive(Want(3, *KEY), 0.0)
@@ -503,9 +504,28 @@ def test_a_want_that_is_waiting_can_be_cancelled_and_wanted_anew() -> None:
     assert link.state is State.UP
 
 
+@pytest.mark.parametrize("need", Need)
+def test_how_much_it_matters_is_told(need: Need) -> None:
+    now = 0.0
+    ends = [link_at(now), link_at(now)]
+    ends[0].want(KEY, 10, need, now)
+    for message in said(ends[0]):
+        ends[1].receive(message, now)
+    assert ends[1].take_events() == [Wanted(0, KEY, need)]
+
+
+def test_what_is_due_soon_goes_before_what_has_not_begun() -> None:
+    link = link_at(0.0)
+    link.supply(1, CHUNK, soon=True)
+    link.supply(2, CHUNK, soon=False)
+    link.next_frame()
+    link.supply(3, CHUNK, soon=True)
+    assert [frame.want for frame in sent(link)] == [1] * 3 + [3] * 4 + [2] * 4
+
+
 def test_what_has_begun_can_be_cancelled_too() -> None:
     link = link_at(0.0)
-    link.supply(2, CHUNK)
+    link.supply(2, CHUNK, soon=False)
     link.next_frame()
     link.receive(Cancel(2), 0.0)
     assert (link.owed, sent(link)) == (0, [])
@@ -573,7 +593,7 @@ def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, room
             for event in end.take_events():
                 match event:
                     case Wanted(want, key):
-                        end.supply(want, chunks[key])
+                        end.supply(want, chunks[key], soon=False)
                     case ChunkCame(key, data):
                         came[number][key] = data
                     case WantFailed(key):
@@ -585,7 +605,7 @@ def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, room
     exchange()
     for end in ends:
         for key, data in list(chunks.items())[: MOST_WANTS - 4]:
-            end.want(key, len(data), False, now)
+            end.want(key, len(data), Need.USUAL, now)
     exchange()
     for end in ends:
         end.cancel(cancelled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2pcdn.core.link import FIRST_RATE, FIRST_WINDOW, HELLO_TIMEOUT, LEAST_PATIENCE
+from p2pcdn.core.link import FIRST_RATE, FIRST_WINDOW, HELLO_TIMEOUT, LEAST_PATIENCE, Need
 from p2pcdn.core.neighbours import (
     ANNOUNCE_EVERY,
     FIRST_DUPLICATES,
@@ -155,7 +155,7 @@ def test_who_loads_something() -> None:
 
 def test_a_chunk_that_comes() -> None:
     neighbours = neighbours_with(1)
-    neighbours.want(1, KEY, 3, True, NOW)
+    neighbours.want(1, KEY, 3, Need.SPARE, NOW)
     assert told(neighbours) == [(1, Want(0, *KEY, spare=True))]
     assert in_flight(neighbours) == {1: 1}
     assert neighbours.goodput.asking_since == NOW
@@ -167,7 +167,7 @@ def test_a_chunk_that_comes() -> None:
 
 def test_a_chunk_that_somebody_else_brought_is_cancelled() -> None:
     neighbours = neighbours_with(1)
-    neighbours.want(1, KEY, 3, False, NOW)
+    neighbours.want(1, KEY, 3, Need.USUAL, NOW)
     told(neighbours)
     neighbours.cancel(KEY)
     neighbours.cancel(KEY)
@@ -181,7 +181,7 @@ def test_missing_is_remembered_busy_and_silence_are_rested() -> None:
     neighbours = neighbours_with(1, 2, 3)
     for link in (1, 2, 3):
         say(neighbours, link, Have((HOLDING,)))
-        neighbours.want(link, KEY, 3, False, NOW)
+        neighbours.want(link, KEY, 3, Need.USUAL, NOW)
     assert neighbours.take_events() == [Noted([SEGMENT])] * 3
     say(neighbours, 1, Missing(0))
     assert neighbours.take_events() == [Undelivered(KEY)]
@@ -202,7 +202,7 @@ def test_what_is_asked_for_a_second_time_is_bounded() -> None:
     given_up = 0
     for number in range(20):
         key, now = ChunkKey("v", 9, number), NOW + 10.0 * number
-        neighbours.want(1, key, CHUNK_SIZE, False, now)
+        neighbours.want(1, key, CHUNK_SIZE, Need.USUAL, now)
         pass_until(neighbours, now + 5.0)
         given_up += Undelivered(key) in neighbours.take_events()
         say(neighbours, 1, Have(()), now=now + 5.0)  # it is there, only slow
@@ -215,11 +215,11 @@ def test_what_peers_bring_pays_for_what_is_asked_for_twice() -> None:
     neighbours._duplicates = 0.0
     key = ChunkKey("v", 9, 0)
     for number in range(20):
-        neighbours.want(1, ChunkKey("v", 8, number), CHUNK_SIZE, False, now)
+        neighbours.want(1, ChunkKey("v", 8, number), CHUNK_SIZE, Need.USUAL, now)
         for frame in frames_of(number, CHUNK):
             neighbours.receive(LinkSends(1, frame), now)
     neighbours.take_events()
-    neighbours.want(1, key, CHUNK_SIZE, False, now)
+    neighbours.want(1, key, CHUNK_SIZE, Need.USUAL, now)
     pass_until(neighbours, now + 5.0)
     assert Undelivered(key) in neighbours.take_events()
 
@@ -231,7 +231,7 @@ def wanted(neighbours: Neighbours, link: int, want: int, chunk: bytes | None = C
     """A link wants a chunk, and is answered."""
     say(neighbours, link, Want(want, *KEY))
     (asked,) = neighbours.take_events()
-    assert asked == Asked(link, want, KEY, spare=False)
+    assert asked == Asked(link, want, KEY, Need.USUAL)
     assert isinstance(asked, Asked)
     neighbours.answer(asked, chunk, NOW)
 
@@ -248,7 +248,7 @@ def test_what_is_wanted_of_us() -> None:
     wanted(neighbours, 1, 6, None)
     assert told(neighbours) == [(1, Missing(6))]
     neighbours.closed(1, "failed", NOW)
-    neighbours.answer(Asked(1, 7, KEY, spare=False), b"abc", NOW)
+    neighbours.answer(Asked(1, 7, KEY, Need.USUAL), b"abc", NOW)
     assert neighbours.take_messages() == []
     assert neighbours.sent == 3
 
@@ -296,6 +296,20 @@ def test_who_asks_for_more_than_we_can_send_soon_is_told_when_to_come_back() -> 
     assert isinstance(busy, Busy)
     assert (link, busy.want) == (2, 0)
     assert 0 < busy.wait <= CHUNK_SIZE / 100_000.0
+
+
+def test_wants_that_can_wait_are_refused_first_and_those_that_are_due_soon_last() -> None:
+    neighbours = neighbours_with(1, 2)
+    wanted(neighbours, 1, 0)
+    told(neighbours)
+    refused = {}
+    for want, need in enumerate((Need.SPARE, Need.USUAL, Need.SOON)):
+        neighbours.uplink.rate = CHUNK_SIZE / 0.4
+        neighbours.answer(Asked(2, want, KEY, need), None, NOW)
+        told(neighbours)
+        neighbours.answer(Asked(2, want, KEY, need), CHUNK, NOW)
+        refused[need] = any(isinstance(message, Busy) for _, message in told(neighbours))
+    assert refused == {Need.SPARE: True, Need.USUAL: True, Need.SOON: False}
 
 
 # What is told
@@ -388,8 +402,8 @@ def test_records_are_passed_on_to_all_but_who_told_them() -> None:
 
 def test_the_figures_of_a_link_outlive_it() -> None:
     neighbours = neighbours_with(1)
-    neighbours.answer(Asked(1, 0, KEY, spare=False), b"abc", NOW)
-    neighbours.want(1, KEY, 5, False, NOW)
+    neighbours.answer(Asked(1, 0, KEY, Need.USUAL), b"abc", NOW)
+    neighbours.want(1, KEY, 5, Need.USUAL, NOW)
     neighbours.receive(LinkSends(1, Frame(0, 0, b"1234")), NOW)
     neighbours.credit(1, 100)
     neighbours.credit(9, 100)
@@ -408,8 +422,8 @@ def test_the_figures_of_a_link_outlive_it() -> None:
 
 def test_each_link_has_its_own_clock() -> None:
     neighbours = neighbours_with(1, 2)
-    neighbours.want(1, KEY, 3, False, NOW)
-    neighbours.want(2, ChunkKey("v", 7, 3), 3, False, NOW + 0.1)
+    neighbours.want(1, KEY, 3, Need.USUAL, NOW)
+    neighbours.want(2, ChunkKey("v", 7, 3), 3, Need.USUAL, NOW + 0.1)
     assert neighbours.timer_at() == NOW + LEAST_PATIENCE
     neighbours.on_timer(NOW + LEAST_PATIENCE)
     assert neighbours.take_events() == [Undelivered(KEY)]

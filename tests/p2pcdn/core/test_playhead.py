@@ -56,6 +56,18 @@ def test_who_has_not_begun_does_not_stall() -> None:
     assert not fed.moved(playing(0.0), NOW + 1)
 
 
+def test_a_viewer_waits_for_the_first_picture_until_there_is_something() -> None:
+    playhead = Playhead()
+    assert playhead.starting(NOW)
+    playhead.moved(playing(0.0), NOW)
+    assert playhead.starting(NOW)
+    playhead.moved(playing(4.0), NOW)
+    assert not playhead.starting(NOW), "it has come from elsewhere"
+    assert playhead.starting(NOW + 5)
+    playhead.started = True
+    assert not playhead.starting(NOW + 5)
+
+
 def test_what_the_player_has_asked_for() -> None:
     playhead = playhead_at()
     assert playhead.reached() == 4, "nothing: the play head is at 5"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from p2pcdn.core.availability import Held
 from p2pcdn.core.bits import mask_of, numbers_in, run
 from p2pcdn.core.http import Http
+from p2pcdn.core.link import Need
 from p2pcdn.core.scheduler import (
     IN_ALL,
     LATEST_TURN,
@@ -25,6 +26,7 @@ from p2pcdn.core.scheduler import (
     ORPHAN_LEAD,
     PROOF,
     SOON,
+    STEP_IN,
     SURPLUS,
     TURN,
     AskOrigin,
@@ -84,7 +86,7 @@ def view(*segments: SegmentView, links: tuple[Other, ...] = (), **others: object
     """A player on demand in the middle of a film, with a tracker that gives leases, and peers that
     have shown that they are fast."""
     usual = View(
-        started=True,
+        starting=False,
         live=False,
         buffer=20.0,
         target=30.0,
@@ -127,8 +129,22 @@ def test_nothing_to_do() -> None:
 @pytest.mark.parametrize("live", [False, True])
 def test_before_anything_was_played_the_origin_is_asked_for_everything(live: bool) -> None:
     wanted = segment(missing=0b11, asked=0b1000)
-    decision = decide(view(wanted, links=(link(),), started=False, live=live))
+    decision = decide(view(wanted, links=(link(),), starting=True, live=live))
     assert decision == Plan((AskOrigin(KEY, Span(0, 1)), AskOrigin(KEY, Span(3, 3))), None)
+
+
+def test_before_anything_was_played_nothing_else_takes_a_share_of_the_line() -> None:
+    leased = ahead(key=SegmentKey("v", 8), leases=(LeaseView(0b1, NOW),))
+    other = link(1, held={KEY: 0b1, leased.key: 0b10})
+    given = view(segment(1), leased, links=(other,), starting=True)
+    assert decide(given).asks == (AskOrigin(KEY, Span(0, 0)),)
+
+
+def test_while_the_origin_rescues_a_segment_nothing_else_takes_a_share_of_the_line() -> None:
+    late = segment(1, deadline=NOW + 0.1)
+    behind = segment(key=SegmentKey("v", 8))
+    given = view(late, behind, links=(link(held={behind.key: 0b1}),))
+    assert decide(given).asks == (AskOrigin(KEY, Span(0, 0)),)
 
 
 def test_below_the_floor_the_origin_is_asked_for_everything() -> None:
@@ -154,7 +170,7 @@ def test_at_the_latest_start_the_origin_is_asked_for_everything(live: bool) -> N
 
 
 def test_an_origin_that_failed_is_left_alone_even_in_need() -> None:
-    need = view(segment(2, origin_after=NOW + 0.5), links=(link(),), started=False)
+    need = view(segment(2, origin_after=NOW + 0.5), links=(link(),), buffer=3.0, floor=4.0)
     assert decide(need).wake_at == NOW + 0.5
     assert sorted(of_peers(decide(need))) == [(1, 0), (1, 1)]
     assert of_origin(decide(need, NOW + 0.5)) == {0, 1}
@@ -166,7 +182,7 @@ def test_it_is_a_rescue_if_peers_had_their_chance() -> None:
     assert decide(tried).asks == (AskOrigin(KEY, Span(0, 0), rescue=True),)
     just_asked = replace(tried, asking_since=NOW - PROOF / 2)
     assert decide(just_asked).asks == (AskOrigin(KEY, Span(0, 0)),)
-    start = replace(tried, started=False)
+    start = replace(tried, starting=True)
     assert decide(start).asks == (AskOrigin(KEY, Span(0, 0)),)
 
 
@@ -301,7 +317,7 @@ def at_leisure(**others: object) -> SegmentView:
 
 
 def test_where_nobody_watches_nothing_is_urgent() -> None:
-    for others in ({"started": False}, {"buffer": 0.0, "floor": 4.0}, {"live": True}):
+    for others in ({"buffer": 0.0, "floor": 4.0}, {"live": True}):
         given = view(at_leisure(), links=(link(1, 1),), patience=0.0, **others)
         assert of_origin(decide(given)) == set()
         assert of_peers(decide(given)) == [(1, 1)]
@@ -315,7 +331,7 @@ def test_where_nobody_watches_slow_peers_will_do() -> None:
 
 def test_where_nobody_watches_spare_upload_will_do() -> None:
     (ask,) = decide(view(at_leisure(), links=(link(1, 1),))).asks
-    assert ask == AskPeer(1, KEY, 1, spare=True)
+    assert ask == AskPeer(1, KEY, 1, Need.SPARE)
 
 
 @pytest.mark.parametrize(("guided", "wait"), [(True, LEISURE), (False, 0.0)])
@@ -335,7 +351,7 @@ def ahead(**others: object) -> SegmentView:
 
 
 def test_what_lies_ahead_is_asked_of_peers_alone() -> None:
-    for others in ({"started": False}, {"buffer": 0.0, "floor": 4.0}, {"live": True}, {}):
+    for others in ({"buffer": 0.0, "floor": 4.0}, {"live": True}, {}):
         decision = decide(view(ahead(), links=(link(1, 1),), **others), NOW + 1000)
         assert of_origin(decision) == set()
         assert of_peers(decision) == [(1, 1)]
@@ -343,11 +359,11 @@ def test_what_lies_ahead_is_asked_of_peers_alone() -> None:
 
 def test_what_the_plain_player_would_not_ask_for_yet_is_worth_spare_upload_only() -> None:
     near, far = ahead(deadline=NOW + 30.0), ahead(deadline=NOW + 30.1)
-    for wanted, spare in ((near, False), (far, True)):
+    for wanted, need in ((near, Need.USUAL), (far, Need.SPARE)):
         (ask,) = decide(view(wanted, links=(link(1, 1),))).asks
-        assert ask == AskPeer(1, KEY, 1, spare)
+        assert ask == AskPeer(1, KEY, 1, need)
     (ask,) = decide(view(far, links=(link(1, 1),), live=True)).asks
-    assert ask == AskPeer(1, KEY, 1, spare=False)
+    assert ask == AskPeer(1, KEY, 1)
 
 
 @pytest.mark.parametrize("demanded", [False, True])
@@ -365,6 +381,23 @@ def test_a_lease_is_not_used_for_what_a_neighbour_holds_or_loads() -> None:
     given = view(leased, links=(link(1, 0, 1),))
     assert of_origin(decide(given)) == {3}
     assert of_origin(decide(given, NOW + 1.0)) == {2, 3}
+
+
+def test_a_holder_that_has_begun_is_doubted_before_it_is_everybodys_turn() -> None:
+    leased = ahead(chunks=4, missing=0b1111, missing_bytes=4 * CHUNK_SIZE)
+    everybodys = latest_start(leased, HTTP) - ORPHAN_LEAD
+    for delay in (0.4, 0.8, STEP_IN, STEP_IN + 1):
+        lease = LeaseView(0b1, NOW + 100.0, begun=True, delay=delay)
+        given = view(replace(leased, leases=(lease,)), links=(link(1, 9),))
+        at = everybodys + min(delay - STEP_IN, 0.0)
+        assert decide(given).wake_at == pytest.approx(at)
+        assert of_origin(decide(given, at + 0.001)) == {0}
+
+
+def test_stripes_that_touch_are_one_request() -> None:
+    leased = ahead(leases=(LeaseView(0b0011, NOW), LeaseView(0b1100, NOW)))
+    decision = decide(view(leased, links=(link(1, 9),)))
+    assert decision.asks == (AskOrigin(KEY, Span(0, 3)),)
 
 
 def test_a_lease_waits_for_an_origin_that_failed() -> None:
@@ -479,7 +512,7 @@ LINKS = st.lists(
 
 VIEWS = st.builds(
     View,
-    started=st.booleans(),
+    starting=st.booleans(),
     live=st.booleans(),
     buffer=st.floats(0, 60),
     target=st.floats(1, 60),

@@ -25,7 +25,15 @@ from p2pcdn.core.scheduler import View
 from p2pcdn.core.signaling import CONNECT_TIMEOUT, Signaling
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
-from p2pcdn.core.survey import HEARSAY, HOPE, KNOWN_AHEAD, OPEN_AHEAD, USUAL_DURATION, Survey
+from p2pcdn.core.survey import (
+    EARLY,
+    HEARSAY,
+    HOPE,
+    KNOWN_AHEAD,
+    OPEN_AHEAD,
+    USUAL_DURATION,
+    Survey,
+)
 from p2pcdn.core.transfers import Transfers
 from p2pcdn.core.trust import Trust
 from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey, Span
@@ -129,7 +137,7 @@ def test_before_the_player_says_where_it_is_nothing_is_wanted() -> None:
     assert stage.survey.wanted(NOW) == []
     assert stage.survey.needed([], NOW) == ({}, {})
     view = stage.view()
-    assert (view.segments, view.links, view.started) == ([], [], False)
+    assert (view.segments, view.links, view.starting) == ([], [], True)
 
 
 def test_what_is_not_known_is_wanted_to_become_known() -> None:
@@ -201,10 +209,11 @@ def lease(sequence: int, delay: float = 0.0) -> Lease:
 
 def test_what_we_hold_a_lease_for_is_wanted_as_far_as_the_player_would_ask() -> None:
     stage = staged(playing(5, 39, buffer=10.0))
-    stage.leases.granted([lease(n) for n in (4, 5, 8, 10, 11, 30)], NOW)
-    assert stage.survey.wanted(NOW) == keys(5, 8, 10), "20 s: 10 s of buffer, and 2 s each"
+    last = 10 + EARLY
+    stage.leases.granted([lease(n) for n in (4, 5, 8, last, last + 1, 30)], NOW)
+    assert stage.survey.wanted(NOW) == keys(5, 8, last), "20 s: 10 s of buffer, and 2 s each"
     stage.hold(8)
-    assert stage.survey.wanted(NOW) == keys(5, 10)
+    assert stage.survey.wanted(NOW) == keys(5, last)
 
 
 def test_of_a_live_stream_as_soon_as_it_is_there() -> None:
@@ -273,7 +282,7 @@ def test_without_neighbours_or_on_demand_records_are_asked_for_at_once(
 def test_what_the_player_says() -> None:
     stage = staged(playing(buffer=8.0))
     view = stage.view(NOW + 3)
-    assert (view.started, view.live, view.buffer, view.target) == (True, False, 5.0, 20.0)
+    assert (view.starting, view.live, view.buffer, view.target) == (False, False, 5.0, 20.0)
     assert view.bitrate == pytest.approx(LENGTH / 2.0)
 
 
@@ -372,6 +381,13 @@ def test_two_peers_begin_elsewhere() -> None:
         stage.signaling.peer = me
         salts.append(stage.view().salt)
     assert salts[0] != salts[1]
+
+
+def test_before_the_first_picture_our_own_player_comes_first() -> None:
+    stage = Stage()
+    stage.playhead.moved(playing(buffer=0.0), NOW)
+    assert stage.view().starting
+    assert stage.neighbours.uplink.yielding
 
 
 def test_below_the_floor_our_own_player_comes_first() -> None:

@@ -19,14 +19,13 @@ from p2pcdn.core.uplink import (
     MOST_RATE,
     MOST_WAIT,
     OVERBOOKED,
-    PATIENCE,
-    SPARE_PATIENCE,
     STUCK,
     Uplink,
 )
 from p2pcdn.model import CHUNK_SIZE
 
 NOW = 0.0
+PATIENCE = 0.2
 FRAME = 16_384
 STEP = 0.001
 
@@ -220,10 +219,10 @@ def test_the_backlog_is_never_less_than_nothing(
             uplink.drained(link, size, now)
         else:
             uplink.forget(link)
-        wait = uplink.busy(0, False, now)
+        wait = uplink.busy(0, PATIENCE, now)
         assert wait is None or LEAST_WAIT <= wait <= MOST_WAIT
         assert uplink.room_at(now) > now
-    assert uplink.busy(0, False, now + 1e4) is None
+    assert uplink.busy(0, PATIENCE, now + 1e4) is None
 
 
 def test_a_channel_that_never_drains_keeps_nobody_waiting_for_long() -> None:
@@ -232,7 +231,7 @@ def test_a_channel_that_never_drains_keeps_nobody_waiting_for_long() -> None:
     line.keep_busy(1, seconds=5.0)
     line.uplink.sent(2, FRAME, line.now)
     line.rest(STUCK)
-    assert line.uplink.busy(0, False, line.now) is None
+    assert line.uplink.busy(0, PATIENCE, line.now) is None
     line.keep_busy(1, seconds=5.0)
     assert line.uplink.rate == pytest.approx(40_000.0, rel=0.25)
 
@@ -243,15 +242,15 @@ def test_a_channel_that_never_drains_keeps_nobody_waiting_for_long() -> None:
 def test_who_would_wait_too_long_is_told_how_long() -> None:
     uplink = Uplink()
     enough = int(PATIENCE * FIRST_RATE)
-    assert uplink.busy(enough, False, NOW) is None
-    assert uplink.busy(3 * enough, False, NOW) == pytest.approx(2.5 * PATIENCE, rel=0.01)
-    assert uplink.busy(100 * enough, False, NOW) == MOST_WAIT
+    assert uplink.busy(enough, PATIENCE, NOW) is None
+    assert uplink.busy(3 * enough, PATIENCE, NOW) == pytest.approx(2.5 * PATIENCE, rel=0.01)
+    assert uplink.busy(100 * enough, PATIENCE, NOW) == MOST_WAIT
 
 
 def test_those_who_are_refused_come_back_one_after_the_other() -> None:
     uplink = Uplink()
     queued = int(2 * PATIENCE * FIRST_RATE)
-    turns = [uplink.busy(queued, False, NOW + 0.01 * n) for n in range(4)]
+    turns = [uplink.busy(queued, PATIENCE, NOW + 0.01 * n) for n in range(4)]
     at = [NOW + 0.01 * n + (turn or 0.0) for n, turn in enumerate(turns)]
     apart = OVERBOOKED * CHUNK_SIZE / FIRST_RATE
     assert [b - a for a, b in pairwise(at)] == pytest.approx([apart] * 3)
@@ -260,19 +259,19 @@ def test_those_who_are_refused_come_back_one_after_the_other() -> None:
 def test_what_is_in_the_buffers_counts_as_well_and_goes_by_itself() -> None:
     uplink = Uplink()
     uplink.sent(1, int(2 * PATIENCE * FIRST_RATE), NOW)
-    assert uplink.busy(0, False, NOW) is not None
-    assert uplink.busy(0, False, NOW + PATIENCE * 1.01) is None
+    assert uplink.busy(0, PATIENCE, NOW) is not None
+    assert uplink.busy(0, PATIENCE, NOW + PATIENCE * 1.01) is None
 
 
-def test_what_is_worth_only_spare_upload_waits_sooner() -> None:
+def test_who_has_less_patience_is_told_sooner() -> None:
     uplink = Uplink()
-    queued = int((SPARE_PATIENCE + PATIENCE) / 2 * FIRST_RATE)
-    assert uplink.busy(queued, False, NOW) is None
-    assert uplink.busy(queued, True, NOW) is not None
+    queued = int(PATIENCE / 2 * FIRST_RATE)
+    assert uplink.busy(queued, PATIENCE, NOW) is None
+    assert uplink.busy(queued, PATIENCE / 4, NOW) is not None
 
 
 def test_our_own_player_comes_first() -> None:
     uplink = Uplink()
     uplink.yielding = True
-    assert uplink.busy(0, False, NOW) is None
-    assert uplink.busy(int(PATIENCE / 2 * FIRST_RATE), False, NOW) is not None
+    assert uplink.busy(0, PATIENCE, NOW) is None
+    assert uplink.busy(int(PATIENCE / 2 * FIRST_RATE), PATIENCE, NOW) is not None
