@@ -34,8 +34,8 @@ TICK = 1.0
 """Seconds between two looks at the player."""
 LEAST_TIMER = 0.004
 """A browser's timers come no sooner, once they follow each other."""
-MOST_WAKES = 500
-"""Timers a second, beyond which something is wrong with a machine."""
+MOST_SPINS = 20
+"""So many timers may be due again at once; then something is wrong with a machine."""
 LEAST_PATIENCE = 2.0
 """Seconds that a segment may take without any request to the origin, however late it is."""
 LAST_MOMENT = 0.5
@@ -70,8 +70,8 @@ class Shell:
         self._busy = False
         self._over = False
         self._timer = inf
-        self._wakes = 0
-        """Since the last tick."""
+        self._spins = 0
+        """Timers in a row after which the next was due at once."""
         self._waits: int | None = None
         """The segment that the node is to deliver."""
         self._acts: dict[type, Callable[[Any], None]] = {
@@ -118,7 +118,6 @@ class Shell:
 
     def _tick(self) -> None:
         if not self._over:
-            self._wakes = 0
             self.moved()
             self.conduct.tick()
             self.world.clock.after(TICK, self._tick)
@@ -177,11 +176,11 @@ class Shell:
         if due is None or due > now:
             self._arm(node)
             return
-        self._wakes += 1
-        if self._wakes > MOST_WAKES:
-            raise RuntimeError(f"the node of viewer {self.viewer.number} spins, at {now}")
         node.on_timer(now)
         self._turn(node)
+        self._spins = self._spins + 1 if self._timer <= now else 0
+        if self._spins > MOST_SPINS:
+            raise RuntimeError(f"the node of viewer {self.viewer.number} spins, at {now}")
 
     def _send(self, messages: list[ports.Outgoing]) -> None:
         ends = self.links.ends
