@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from p2pcdn.errors import ConfigError
@@ -84,3 +87,15 @@ def test_every_key_has_a_table_of_its_own_or_none() -> None:
     assert "viewers" in KEYS
     assert "conduct.liars" in KEYS
     assert all(key.count(".") <= 1 for key in KEYS)
+
+
+def test_every_key_is_documented_with_its_default() -> None:
+    text = (Path(__file__).parents[3] / "docs/reference/sim.md").read_text(encoding="utf-8")
+    scene = load("one-viewer")
+    documented = re.findall(r"^\| `([a-z.]+)` \|(?: `(.*?)`)? \|", text, re.MULTILINE)
+    assert {key for key, _ in documented} >= set(KEYS)
+    for key, default in documented:
+        table, _, name = key.rpartition(".")
+        if table and table in msgspec.structs.asdict(scene):
+            part = type(getattr(scene, table))()
+            assert json.loads(default) == getattr(part, name), key
