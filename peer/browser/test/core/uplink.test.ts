@@ -120,7 +120,7 @@ describe("what it keeps in the buffers", () => {
     line.keepBusy(5, 1);
     line.uplink.sent(2, FRAME, line.now);
     line.rest(2);
-    expect(line.uplink.busy(0, false, line.now)).toBeNull();
+    expect(line.uplink.busy(0, 0.2, line.now)).toBeNull();
   });
 
   it("forgets links that are over", () => {
@@ -134,25 +134,33 @@ describe("what it keeps in the buffers", () => {
 
 describe("who would wait too long", () => {
   it.each([
-    [0.2, false, false, null],
-    [0.4, false, false, 0.4],
-    [20, false, false, 2],
-    [0.1, true, false, 0.1],
-    [0.06, true, false, 0.1],
-    [0.05, true, false, null],
-    [0.1, false, true, 0.1],
-    [0.05, false, true, null],
-  ])("%d s (spare: %s, our player first: %s) waits %s s", (backlog, spare, yielding, wait) => {
+    [0.2, 0.2, false, null],
+    [0.4, 0.2, false, 0.3],
+    [20, 0.2, false, 2],
+    [0.15, 0.1, false, 0.1],
+    [0.1, 0.2, true, 0.1],
+    [0.05, 0.2, true, null],
+  ])("%d s (patience %d s, our player first: %s) waits", (backlog, patience, yielding, wait) => {
     const uplink = new Uplink();
     uplink.yielding = yielding;
-    expect(uplink.busy(backlog * FIRST_RATE, spare, 0)).toBe(wait);
+    const told = uplink.busy(backlog * FIRST_RATE, patience, 0);
+    if (wait === null) expect(told).toBeNull();
+    else expect(told).toBeCloseTo(wait, 9);
+  });
+
+  it("comes back one after the other", () => {
+    const uplink = new Uplink();
+    const turns = [1, 2, 3].map(() => uplink.busy(0.4 * FIRST_RATE, 0.2, 0) ?? NaN);
+    const chunk = (0.6 * 65_536) / FIRST_RATE;
+    expect(turns[1]).toBeCloseTo(0.3 + chunk, 9);
+    expect(turns[2]).toBeCloseTo(0.3 + 2 * chunk, 9);
   });
 
   it("waits for what is in the buffers as well, which goes by itself", () => {
     const uplink = new Uplink();
     uplink.sent(1, 0.4 * FIRST_RATE, 0);
-    expect(uplink.busy(0, false, 0)).toBeCloseTo(0.4, 9);
+    expect(uplink.busy(0, 0.2, 0)).toBeCloseTo(0.3, 9);
     uplink.drained(1, 0.2 * FIRST_RATE, 0.2);
-    expect(uplink.busy(0, false, 0.3)).toBeNull();
+    expect(uplink.busy(0, 0.2, 0.3)).toBeNull();
   });
 });
