@@ -57,7 +57,9 @@ describe("leases", () => {
     const leases = leasesOf(lease(0, { delay: 0.5 }));
     leases.begun(key, 0, 1);
     leases.begun(key, 1, 50);
-    expect(due(leases)).toStrictEqual([3]);
+    expect(leases.views(key, 8, 0)).toStrictEqual([
+      { chunks: run(0, 3), at: 5.5, begun: true, delay: 0.5 },
+    ]);
   });
 
   it("are used once, by what is fetched of their stripe", () => {
