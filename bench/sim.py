@@ -102,7 +102,7 @@ def _chunks(outcome: Outcome) -> float:
 
 
 AVERAGED = (
-    "viewers", "copies", "limit", "score", "offload", "overhead", "startup", "startup_p95",
+    "viewers", "copies", "limit", "offload", "offload_limit", "overhead", "startup", "startup_p95",
     "stalled", "stalled_share", "top_share", "waste", "margin_p01",
 )  # fmt: skip
 
@@ -156,8 +156,8 @@ def _apart(case: Case, small: bool) -> dict[str, Any]:
 COLUMNS = {
     "copies": "copies",
     "limit": "limit",
-    "score": "score",
     "offload": "offload",
+    "offload_limit": "limit",
     "overhead": "overhead",
     "stalled": "stalled, s",
     "stalled_plain": "plain, s",

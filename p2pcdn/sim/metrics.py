@@ -70,10 +70,12 @@ class Summary:
     """Watching at a time, on average, while it was measured."""
     copies: float
     limit: float
-    score: float
-    """Copies by the limit: 1 is the best there is."""
+    score: float | None
+    """Copies by the limit: 1 is the best there is. None where next to nothing is needed."""
     offload: float
     """The share of what was watched that the origin did not send."""
+    offload_limit: float
+    """The most that it could be."""
     overhead: float
     """In copies: all that the origin and the tracker sent beside media."""
     startup: float
@@ -124,6 +126,8 @@ class Comparison:
 
 
 WORSE = 0.3
+LEAST_LIMIT = 0.1
+"""Copies, below which chance decides what a score is."""
 
 
 def measure(world: World, name: str) -> Results:
@@ -132,7 +136,7 @@ def measure(world: World, name: str) -> Results:
     honest = [row for row in rows if row.conduct in ("honest", "free")] or rows
     segments = _segments(world)
     margins = sorted(m for player in world.players.values() for m in player.margins)
-    copies, limit, share = _copies(world, segments)
+    copies, limit, share, least = _copies(world, segments)
     uploaded = [row.uploaded_bytes for row in rows]
     received = sum(row.origin_bytes + row.peer_bytes + row.waste_bytes for row in rows)
     started = [row.startup for row in honest if row.startup is not None]
@@ -143,8 +147,9 @@ def measure(world: World, name: str) -> Results:
         viewers=present(world, world.scene.warmup, world.scene.seconds),
         copies=copies,
         limit=limit,
-        score=copies / limit if limit else 0.0,
+        score=copies / limit if limit >= LEAST_LIMIT else None,
         offload=1 - share,
+        offload_limit=1 - least,
         overhead=world.tally.overhead() / content if content else 0.0,
         startup=fmean(started) if started else 0.0,
         startup_p95=quantile(sorted(started), 0.95),
@@ -258,18 +263,22 @@ def live_limit(there: Iterable[Viewer], scene: Scene) -> float:
     return limits.live(len(viewers), 1 - len(linked) / len(viewers), 1.0, ratio)
 
 
-def _copies(world: World, segments: list[SegmentRow]) -> tuple[float, float, float]:
-    """Copies, their limit, and the share of what was watched that the origin sent."""
-    scene = world.scene
-    if scene.live:
-        copies = fmean(row.copies for row in segments) if segments else 0.0
-        limit = fmean(row.limit for row in segments) if segments else 0.0
-        viewers = fmean(row.viewers for row in segments) if segments else 0.0
-        return copies, limit, copies / viewers if viewers else 0.0
+def _copies(world: World, segments: list[SegmentRow]) -> tuple[float, float, float, float]:
+    """Copies and their limit, and the share of what was watched that the origin sent, and had to
+    send."""
+    if world.scene.live:
+        copies, limit, viewers = (
+            fmean(figures) if segments else 0.0
+            for figures in (
+                [row.copies for row in segments],
+                [row.limit for row in segments],
+                [row.viewers for row in segments],
+            )
+        )
+        return copies, limit, copies / (viewers or 1.0), limit / (viewers or 1.0)
     content = world.media.count * world.media.segment_bytes
-    sent, watched = world.tally.measured[Kind.MEDIA], world.watched
-    share = sent / watched if watched else 0.0
-    return sent / content, vod_share(world) * watched / content, share
+    sent, watched, least = world.tally.measured[Kind.MEDIA], world.watched, vod_share(world)
+    return sent / content, least * watched / content, sent / (watched or 1), least
 
 
 def vod_share(world: World) -> float:

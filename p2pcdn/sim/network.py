@@ -81,6 +81,12 @@ class Queue:
         self.free_at = start + size / self.rate
         return self.free_at
 
+    def take_stream(self, size: float, now: float) -> float:
+        """The same for bytes that came one after the other, the last of them now: what came first
+        has passed already, if nothing was in its way."""
+        self.free_at = max(self.free_at + size / self.rate, now)
+        return self.free_at
+
     def take_turn(self, size: float, others: int, now: float) -> float:
         """The same for a flow that takes turns with so many others, however much each of them has
         put in: that is what congestion control comes to."""
@@ -242,7 +248,7 @@ class End:
     def _queue(self, frames: list[Frame], size: int) -> None:
         """Frames have come as far as our downlink."""
         now = self._clock.now
-        done = self.line.down.take(size, now)
+        done = self.line.down.take_stream(size, now)
         if done - now <= AT_ONCE:
             self._catch(frames)
             return

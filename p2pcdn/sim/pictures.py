@@ -68,9 +68,8 @@ def _copies(axes: Any, outcomes: Sequence[Outcome]) -> None:
 def _offload(axes: Any, outcomes: Sequence[Outcome]) -> None:
     runs = sorted((o.results.summary for o in outcomes), key=lambda s: s.viewers)
     viewers = [run.viewers for run in runs]
-    best = [1 - (1 - run.offload) / run.score if run.score else 0.0 for run in runs]
     axes.plot(viewers, [run.offload for run in runs], "o-", label="offload")
-    axes.plot(viewers, best, "k--", label="limit")
+    axes.plot(viewers, [run.offload_limit for run in runs], "k--", label="limit")
     axes.set(xlabel="viewers at a time", ylabel="offload", ylim=(0, 1.02), title="Offload")
 
 

@@ -29,8 +29,8 @@ def lines(outcome: Outcome) -> list[Line]:
     s, comparison = outcome.results.summary, outcome.comparison
     found = [
         Line("viewers at a time", f"{s.viewers:.1f}"),
-        Line("copies", f"{s.copies:.2f}", f"limit {s.limit:.2f}, score {s.score:.2f}"),
-        Line("offload", f"{s.offload:.2%}"),
+        Line("copies", f"{s.copies:.2f}", f"limit {s.limit:.2f}{_score(s.score)}"),
+        Line("offload", f"{s.offload:.2%}", f"limit {s.offload_limit:.2%}"),
         Line("overhead in copies", f"{s.overhead:.3f}", _overheads(outcome.results.overheads)),
         Line("start-up", f"{s.startup:.2f} s", f"p95 {s.startup_p95:.2f} s"),
         Line(
@@ -102,6 +102,10 @@ def _write(file: Path, kind: type[Any], runs: Iterable[Iterable[Any]]) -> None:
         writer.writerow(["run", *(field.name for field in fields(kind))])
         for run, rows in enumerate(runs):
             writer.writerows([run, *astuple(row)] for row in rows)
+
+
+def _score(score: float | None) -> str:
+    return "" if score is None else f", score {score:.2f}"
 
 
 def _overheads(sizes: dict[str, int]) -> str:

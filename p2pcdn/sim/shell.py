@@ -91,7 +91,7 @@ class Shell:
             ports.CloseLink: self.links.close,
             ports.Entered: _nothing,
             ports.LinkUp: _nothing,
-            ports.LinkDown: _nothing,
+            ports.LinkDown: self._down,
             ports.ChunkRejected: self._rejected,
             ports.TrackerRefused: self._refused,
         }
@@ -389,6 +389,9 @@ class Shell:
     def _rejected(self, event: ports.ChunkRejected) -> None:
         now, number = self.world.clock.now, self.viewer.number
         self.world.trace.note(now, "rejected", number, event.key.sequence, event.chunk)
+
+    def _down(self, event: ports.LinkDown) -> None:
+        self.world.trace.note(self.world.clock.now, "down", self.viewer.number, event.reason)
 
     def _refused(self, event: ports.TrackerRefused) -> None:
         raise RuntimeError(f"the tracker refused viewer {self.viewer.number}: {event.code}")

@@ -20,6 +20,7 @@ def test_plain_viewers_need_a_copy_each() -> None:
     assert results.summary.copies == pytest.approx(6.0)
     assert results.summary.offload == pytest.approx(0.0)
     assert results.summary.score == pytest.approx(6.0)
+    assert results.summary.offload_limit == pytest.approx(5 / 6)
     assert {row.origin_bytes for row in results.segments} == {6 * world.media.segment_bytes}
 
 

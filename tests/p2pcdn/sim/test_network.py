@@ -61,6 +61,14 @@ def test_a_queue_serves_one_after_the_other() -> None:
     assert queue.backlog(20.0) == 0.0
 
 
+def test_a_stream_has_passed_when_its_last_byte_has_come() -> None:
+    queue = Queue(100.0)
+    assert queue.take_stream(50, 10.0) == 10.0
+    assert queue.take_stream(50, 10.0) == 10.5
+    assert queue.take_turn(50, others=0, now=10.0) == 10.5
+    assert queue.take_turn(50, others=9, now=10.0) == 11.5
+
+
 def test_a_chunk_arrives_at_once_when_its_last_frame_does() -> None:
     pair = Pair()
     pair.a.carry(list(frames_of(7, CHUNK)))
