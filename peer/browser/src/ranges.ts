@@ -15,7 +15,7 @@ export interface RangeOwner {
   tell(input: Input): void;
   /** Where a segment lies by its record, which may come before the playlist that names it. */
   locate(key: SegmentKey): Located | undefined;
-  /** A request for this segment was made, or brought something. */
+  /** A request for all of this segment was made, or brought something. */
   progress(key: SegmentKey, bytes: number): void;
   /** Adds to what HTTP brought in all. */
   count(bytes: number): void;
@@ -50,7 +50,7 @@ export class Ranges {
         stop();
         request.broken();
       };
-      this._owner.progress(key, 0);
+      if (event.whole) this._owner.progress(key, 0);
     } catch {
       sink.failed("unreachable");
     }
@@ -72,12 +72,12 @@ export class Ranges {
     return [...this._underWay.values()].some(({ segment }) => segment === wanted);
   }
 
-  private _sink({ fetch, key }: FetchRange, request: Request): RangeSink {
+  private _sink({ fetch, key, whole }: FetchRange, request: Request): RangeSink {
     const { _owner: owner } = this;
     return {
       data: (data) => {
         request.arrived(data.length);
-        owner.progress(key, data.length);
+        if (whole) owner.progress(key, data.length);
         owner.tell({ type: "RangeData", fetch, data });
       },
       lost: (bytes) => {

@@ -46,11 +46,11 @@ const MOST_EARLY = 12;
 
 /** Who waits for a segment. */
 export interface Asker {
-  /** Here it is. `fromHttp` if all of it came by HTTP just now. */
-  ready(data: Bytes, fromHttp: boolean): void;
+  /** Here it is. */
+  ready(data: Bytes): void;
   /** It is to be loaded past us. */
   failed(reason: SourceReason): void;
-  /** HTTP was asked for some of it, or has brought so many bytes more. */
+  /** HTTP was asked for all of it, or has brought so many bytes more. */
   progress(bytes: number): void;
 }
 
@@ -340,7 +340,7 @@ export class Runner {
   private _act(event: Event): void {
     switch (event.type) {
       case "SegmentReady":
-        this._take(event.key)?.ready(event.data, event.originBytes === event.data.length);
+        this._take(event.key)?.ready(event.data);
         break;
       case "SegmentFailed":
         this._take(event.key)?.failed(event.reason);

@@ -17,6 +17,8 @@ export class Throughput {
   rate: number | undefined;
   /** Seconds to the first byte. */
   ttfb = 0;
+  /** Bytes that an answer brings. */
+  private _usual = 0;
 
   /** A request that brought `bytes`: the first after `ttfb` seconds, the last after `took`. */
   measured(bytes: number, ttfb: number, took: number): void {
@@ -25,9 +27,13 @@ export class Throughput {
     if (this.rate === undefined) {
       this.rate = rate;
       this.ttfb = ttfb;
+      this._usual = bytes;
       return;
     }
-    this.rate += (rate - this.rate) * NEWEST;
+    // What is smaller than usual, as a part of a segment, is over before it is up to speed.
+    const weight = NEWEST * Math.min(bytes / this._usual, 1);
+    this.rate += (rate - this.rate) * weight;
     this.ttfb += (ttfb - this.ttfb) * NEWEST;
+    this._usual += (bytes - this._usual) * weight;
   }
 }

@@ -314,7 +314,7 @@ describe("a segment", () => {
     player.asked[0]?.sink.data(media(0));
     player.asked[0]?.sink.done(0.1, 0.2);
     await vi.waitFor(() => {
-      expect(asker.ready).toHaveBeenCalledExactlyOnceWith(media(0), true);
+      expect(asker.ready).toHaveBeenCalledExactlyOnceWith(media(0));
     });
     expect(asker.progress.mock.calls).toStrictEqual([[0], [LENGTH]]);
     await vi.waitFor(() => {
@@ -366,7 +366,7 @@ describe("a segment", () => {
     expect(runner.figures()).toMatchObject({ originBytes: LENGTH });
     await vi.waitFor(() => {
       runner.demand(key(1), 0, asker);
-      expect(asker.ready).toHaveBeenCalledWith(media(1), false);
+      expect(asker.ready).toHaveBeenCalledWith(media(1));
     });
     expect(player.asked).toHaveLength(0);
   });

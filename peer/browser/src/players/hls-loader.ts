@@ -8,7 +8,8 @@
  *       '------- otherwise ----> PLAIN -------------------------------'
  *
  * What hls.js is told of times decides on the quality it plays. So it is told how long HTTP would
- * have taken: never the wait for peers, never the speed of a store or a cache.
+ * have taken: never the wait for peers, never the speed of a store or a cache. Nor is it told while
+ * it waits how much has come: it would take peers for a slow origin, and play something worse.
  */
 
 import type { SourceReason } from "../errors";
@@ -111,7 +112,7 @@ class SegmentLoader implements Loader, Asker {
 
   // For the runner
 
-  ready(data: Bytes, fromHttp: boolean): void {
+  ready(data: Bytes): void {
     const { rangeStart = 0, rangeEnd = 0 } = this.context ?? {};
     if (rangeEnd && data.length !== rangeEnd - rangeStart) {
       this.failed("length"); // the manifest speaks of something else than the playlist
@@ -119,7 +120,7 @@ class SegmentLoader implements Loader, Asker {
     }
     // hls.js expects answers later, never from within its own call.
     queueMicrotask(() => {
-      this._deliver(data, fromHttp);
+      this._deliver(data);
     });
   }
 
@@ -163,13 +164,13 @@ class SegmentLoader implements Loader, Asker {
     }, milliseconds);
   }
 
-  private _deliver(data: Bytes, fromHttp: boolean): void {
+  private _deliver(data: Bytes): void {
     if (this._state !== "waiting" || !this._job) return;
     clearTimeout(this._watchdog);
     this._state = "over";
     const { stats } = this;
     const { context, callbacks } = this._job;
-    this._tellTimes(data.length, fromHttp);
+    this._tellTimes(data.length);
     // hls.js may hand the buffer over to a worker: it must be nobody else's.
     const { buffer } = data.length === data.buffer.byteLength ? data : data.slice();
     const details = new XMLHttpRequest(); // what pages expect to find, with nothing in it
@@ -177,13 +178,14 @@ class SegmentLoader implements Loader, Asker {
     callbacks.onSuccess({ url: context.url, data: buffer, code: 200 }, stats, context, details);
   }
 
-  private _tellTimes(bytes: number, fromHttp: boolean): void {
+  private _tellTimes(bytes: number): void {
     const { stats } = this;
     const { loading } = stats;
     const { throughput } = this._session;
     const end = performance.now();
     let { rate, ttfb } = throughput;
-    if (fromHttp && loading.first) {
+    // Nor the time between several requests for parts: only one for all of it has a time of its own.
+    if (stats.loaded === bytes) {
       const seconds = Math.max(end - loading.first, 1) / 1_000;
       rate = Math.min(bytes / seconds, rate ?? Infinity);
       ttfb = (loading.first - loading.start) / 1_000;

@@ -159,7 +159,7 @@ describe("a segment of a session that is ready", () => {
 
   it("is delivered later, in a buffer of its own", async () => {
     const store = new Uint8Array(300);
-    session.asker?.ready(store.subarray(100, 200), false);
+    session.asker?.ready(store.subarray(100, 200));
     expect(heard.onSuccess).not.toHaveBeenCalled();
     await settle();
     const [response, stats, context, details] = heard.onSuccess.mock.lastCall ?? [];
@@ -176,7 +176,7 @@ describe("a segment of a session that is ready", () => {
   it("shows the throughput of HTTP, neither the wait nor a store's speed", async () => {
     session.throughput.measured(1_000_000, 0.1, 1.1);
     vi.advanceTimersByTime(1_900);
-    session.asker?.ready(new Uint8Array(500_000), false);
+    session.asker?.ready(new Uint8Array(500_000));
     await settle();
     const { start, first, end } = loader.stats.loading;
     expect(end).toBe(performance.now());
@@ -185,7 +185,7 @@ describe("a segment of a session that is ready", () => {
   });
 
   it("shows what hls.js assumes, as long as nothing was measured", async () => {
-    session.asker?.ready(new Uint8Array(62_500), false);
+    session.asker?.ready(new Uint8Array(62_500));
     await settle();
     const { first, end } = loader.stats.loading;
     expect(end - first).toBeCloseTo(1_000);
@@ -200,11 +200,22 @@ describe("a segment of a session that is ready", () => {
     expect(loader.stats).toMatchObject({ loaded: 50_000 });
     vi.advanceTimersByTime(1_000);
     session.asker?.progress(50_000);
-    session.asker?.ready(new Uint8Array(100_000), true);
+    session.asker?.ready(new Uint8Array(100_000));
     await settle();
     const { start, first, end } = loader.stats.loading;
     expect(end - first).toBeCloseTo(1_000);
     expect(first - start).toBeCloseTo(100);
+  });
+
+  it("shows nothing of parts that HTTP brought, at whatever time", async () => {
+    session.throughput.measured(1_000_000, 0.1, 1.1);
+    session.asker?.progress(0);
+    session.asker?.progress(400_000);
+    vi.advanceTimersByTime(1_900);
+    session.asker?.ready(new Uint8Array(500_000));
+    await settle();
+    const { start, end } = loader.stats.loading;
+    expect(end - start).toBeCloseTo(600);
   });
 
   it("that came faster than HTTP ever was is not taken for HTTP's speed", async () => {
@@ -212,7 +223,7 @@ describe("a segment of a session that is ready", () => {
     session.asker?.progress(0);
     session.asker?.progress(1_000_000);
     vi.advanceTimersByTime(2);
-    session.asker?.ready(new Uint8Array(1_000_000), true);
+    session.asker?.ready(new Uint8Array(1_000_000));
     await settle();
     const { first, end } = loader.stats.loading;
     expect(end - first).toBeCloseTo(1_000);
@@ -251,7 +262,7 @@ describe("a segment of a session that is ready", () => {
 
   it("is not delivered after an abort", async () => {
     const { asker } = session;
-    asker?.ready(new Uint8Array(10), false);
+    asker?.ready(new Uint8Array(10));
     loader.abort();
     await settle();
     asker?.failed("aborted");
@@ -266,7 +277,7 @@ describe("a segment of a session that is ready", () => {
   it("is not delivered after the loader was destroyed", async () => {
     const { asker } = session;
     loader.destroy();
-    asker?.ready(new Uint8Array(10), false);
+    asker?.ready(new Uint8Array(10));
     asker?.failed("aborted");
     vi.advanceTimersByTime(60_000);
     await settle();
@@ -282,14 +293,14 @@ describe("a byte range", () => {
 
   it("that fits is delivered", async () => {
     loader.load(context, CONFIG, heard);
-    session.asker?.ready(new Uint8Array(100), false);
+    session.asker?.ready(new Uint8Array(100));
     await settle();
     expect(heard.onSuccess).toHaveBeenCalledOnce();
   });
 
   it("of another length than the playlist's goes to plain HTTP", () => {
     loader.load(context, CONFIG, heard);
-    session.asker?.ready(new Uint8Array(99), false);
+    session.asker?.ready(new Uint8Array(99));
     expect(inner.context).toBe(context);
   });
 });
