@@ -51,6 +51,13 @@ def test_what_is_small_says_only_how_long_it_took_to_begin() -> None:
     assert http.rate == pytest.approx(LEAST_MEASURED)
 
 
+def test_of_the_time_to_the_first_byte_only_the_worst_of_twenty_is_left_out() -> None:
+    http = Http()
+    for ttfb in (5.0, *[0.1] * 18, 0.4):
+        http.answered(1, ttfb, ttfb)
+    assert http.ttfb == 0.4
+
+
 def test_what_was_over_before_it_was_up_to_speed_says_little() -> None:
     http = http_of(1_000_000.0, 1_000_000.0)
     http.answered(int(COMPARABLE * SIZE) - 1, 0.1, 10.0)

@@ -17,11 +17,11 @@ from p2pcdn.core import ports
 from p2pcdn.core.node import STORE_BYTES, Node
 from p2pcdn.model import SegmentKey
 from p2pcdn.wire.link import Bye
-from p2pcdn.wire.tracker import Leave, Report
+from p2pcdn.wire.tracker import Lease, Leases, Leave, Report
 from tests.p2pcdn.core.media import IDENTITY, Media, Piece
 from tests.p2pcdn.core.network import Habits, World
 from tests.p2pcdn.core.shell import Shell
-from tests.p2pcdn.core.viewer import Viewer
+from tests.p2pcdn.core.viewer import LiveViewer, Viewer
 
 MEDIA = Media.of(Piece(SegmentKey("v", n), 90_000 + 7_919 * n) for n in range(6))
 LENGTH = sum(piece.length for piece in MEDIA.pieces.values())
@@ -122,6 +122,55 @@ def test_playback_never_waits_for_peers_that_break() -> None:
     assert alone.run(100.0, plain.done)
     _, viewers = watch(Habits(link_breaks=0.2, frame_lies=0.1), seed=5)
     assert all(viewer.stalled <= plain.stalled + 1e-9 for viewer in viewers)
+
+
+# Live
+
+STREAM = Media.of(
+    (Piece(SegmentKey("v", n), 150_000, published=2.0 * n - 8.0) for n in range(16)), live=True
+)
+
+
+def grant_leases(world: World) -> None:
+    """What the tracker does, long before: the first holder of each segment is somebody else."""
+    for number, shell in enumerate(world.shells):
+        turns = {n: (number - n) % len(world.shells) for n in range(16)}
+        held = [Lease("v", n, 0, 1, 0.4 * turn) for n, turn in turns.items()]
+        shell.hear(Leases(tuple(held)))
+
+
+def watch_live(habits: Habits, seed: int, *, leases: bool) -> list[LiveViewer]:
+    """Three viewers of a live stream, half a second apart, to its end."""
+    world = World(STREAM, seed, replace(habits))
+    viewers: list[LiveViewer] = []
+    for number in range(3):
+        world.later(number / 2, lambda: viewers.append(LiveViewer(Shell(world), "v")))
+    if leases:
+        world.later(3.0, lambda: grant_leases(world))
+    finished = world.run(120.0, lambda: len(viewers) == 3 and all(v.done() for v in viewers))
+    assert finished, "somebody still waits for a segment"
+    world.habits = Habits()
+    world.run(world.now + 20.0)
+    return viewers
+
+
+@pytest.mark.parametrize("habits", HABITS.values(), ids=list(HABITS))
+def test_live_every_byte_is_accounted_for(habits: Habits) -> None:
+    for viewer in watch_live(habits, seed=7, leases=True):
+        node, arrived = viewer.shell.node, viewer.shell.arrived
+        stats = node.stats
+        kept = stats.origin_bytes + stats.peer_bytes + stats.cache_bytes
+        assert kept == node.store.size >= len(viewer.keys) * 150_000
+        assert kept + stats.waste_bytes == arrived.links + arrived.ranges
+
+
+@pytest.mark.parametrize("leases", [True, False])
+def test_each_live_segment_comes_from_the_origin_once(leases: bool) -> None:
+    viewers = watch_live(Habits(), seed=8, leases=leases)
+    from_origin = sum(viewer.shell.node.stats.origin_bytes for viewer in viewers)
+    copies = from_origin / (len(viewers[0].keys) * 150_000)
+    assert 1.0 <= copies < 1.5, "one, and what each began with"
+    assert all(viewer.stalled <= 1.0 for viewer in viewers)
 
 
 # One node

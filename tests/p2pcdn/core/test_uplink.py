@@ -174,6 +174,15 @@ def test_nothing_is_given_beyond_the_most(frames: int) -> None:
     assert given_to <= MOST_BUFFERED + FRAME
 
 
+def test_a_channel_that_has_told_nothing_is_given_nothing_more() -> None:
+    uplink = Uplink()
+    while uplink.has_room(1, NOW):
+        uplink.sent(1, FRAME, NOW)
+    assert not uplink.has_room(1, NOW + STUCK / 2)
+    uplink.drained(1, 0, NOW + STUCK / 2)
+    assert uplink.has_room(1, NOW + STUCK / 2)
+
+
 def test_there_is_room_again_when_it_says_so() -> None:
     uplink = Uplink()
     number = 0

@@ -1,4 +1,5 @@
-"""A viewer for tests, with a player that plays one rendition from its first segment to its last."""
+"""Viewers for tests: their players play one rendition to its last segment, from its first one, or
+from where a live stream is."""
 
 from __future__ import annotations
 
@@ -30,8 +31,16 @@ class Viewer:
 
     def __post_init__(self) -> None:
         pieces = self.shell.world.media.published(self.rendition, float("inf"))
-        self.keys = [piece.key for piece in pieces]
+        self.keys = [piece.key for piece in pieces][self._first() :]
         self._tick()
+
+    def _first(self) -> int:
+        """The segment with which it begins."""
+        return 0
+
+    def _there(self) -> int:
+        """How many segments there are to play."""
+        return len(self.keys)
 
     def done(self) -> bool:
         """Whether every segment has arrived."""
@@ -55,10 +64,25 @@ class Viewer:
 
     def _ask(self, head: int, buffer: float) -> None:
         """Say where we are, and ask for the next segment if the last one is there."""
-        first, last = self.keys[head].sequence, self.keys[-1].sequence
-        self.shell.give(ports.Playing(self.rendition, first, last, buffer, live=False))
-        while self._asked < min(head + self.ahead, len(self.keys)):
+        there, live = self._there(), self.shell.world.media.live
+        first, last = self.keys[head].sequence, self.keys[there - 1].sequence
+        self.shell.give(ports.Playing(self.rendition, first, last, buffer, live))
+        while self._asked < min(head + self.ahead, there):
             if not all(map(self._has, self.keys[: self._asked])):
                 return
             self._asked += 1
             self.shell.give(ports.Demand(self.keys[self._asked - 1], buffer))
+
+
+class LiveViewer(Viewer):
+    """Begins three segments behind the newest one, and plays what comes out."""
+
+    def _first(self) -> int:
+        return max(self._published() - 3, 0)
+
+    def _there(self) -> int:
+        return self._published() - self.keys[0].sequence
+
+    def _published(self) -> int:
+        world = self.shell.world
+        return len(world.media.published(self.rendition, world.now))
