@@ -6,9 +6,9 @@
        '--- no: busy, come back in so many seconds
 
 A peer that queues what it cannot send soon keeps its neighbours waiting for what others could have
-sent; so beyond some tenths of a second of backlog the answer is *busy*. Whoever is told so is told to
-come back at a time of his own, one after the other, or they would all be refused again. What is in
-the channels' buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it are
+sent; so beyond some tenths of a second of backlog the answer is *busy*. Whoever is told so is told
+to come back at a time of his own, one after the other, or they would all be refused again. What is
+in the channels' buffers can no longer be taken back, so no more than `IN_BUFFERS` seconds of it are
 kept there.
 
 The rate is measured where there is something to measure: while bytes are waiting, how many go.
