@@ -43,7 +43,7 @@ ANNOUNCE_EVERY = 0.1
 """Announcements are gathered for so long: ten a second at most."""
 HOLDINGS = 32
 """Holdings a message: however ragged they are, it stays below the limit of a control message."""
-PATIENCE = {Need.SPARE: 0.05, Need.USUAL: 0.2, Need.SOON: 0.6}
+PATIENCE = {Need.SPARE: 0.05, Need.USUAL: 0.35, Need.SOON: 1.0}
 """Seconds of backlog above which the answer to a want is busy."""
 DUPLICATES = 0.05
 """The share of what peers bring that may be asked for a second time, elsewhere."""

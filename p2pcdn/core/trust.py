@@ -26,7 +26,7 @@ LEAST_FLOOR = 2.0
 FIRST_PATIENCE = 0.5
 EARNED = 0.1
 """Patience for a segment that peers brought whole; for a part of one as much of it."""
-LOST = 0.5
+LOST = 0.25
 """The share of it that is lost if the origin has to bring all of a segment at the last moment."""
 
 

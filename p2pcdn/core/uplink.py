@@ -31,7 +31,7 @@ IN_BUFFERS = 0.15
 """Seconds of media in the channels' buffers."""
 LEAST_BUFFERED = 32_768
 MOST_BUFFERED = 262_144
-OVERBOOKED = 0.6
+OVERBOOKED = 0.25
 """Those who are told when to come back come so many chunks apart: some find another sender."""
 MEASURED = 16_384
 """Bytes that have to go before they say something about the rate."""
