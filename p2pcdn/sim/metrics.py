@@ -7,6 +7,7 @@ was sent and watched while it was measured.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -233,12 +234,14 @@ def _use(row: ViewerRow) -> float:
 
 def _segments(world: World) -> list[SegmentRow]:
     media, scene = world.media, world.scene
+    starters = Counter(player.first for player in world.players.values())
     rows = []
     for sequence in measured(world):
         size = world.tally.media[sequence]
         out = media.published(sequence)
         there = [v for v in world.viewers if v.arrives <= out < world.stayed.get(v.number, 0.0)]
-        limit = live_limit(there, scene) if scene.live else 1.0
+        # Whoever joins takes the segment that he begins with by HTTP: nothing is faster.
+        limit = live_limit(there, scene) + starters[sequence] if scene.live else 1.0
         rows.append(SegmentRow(sequence, len(there), size, size / media.segment_bytes, limit))
     return rows
 

@@ -63,7 +63,8 @@ class Player:
         self._loader = loader
         self._got = got
         self._begun = clock.now
-        self._first = 0
+        self.first = 0
+        """The segment that it begins with."""
         self._next = 0
         """The segment to be loaded next."""
         self._empties = 0.0
@@ -82,10 +83,10 @@ class Player:
     @property
     def head(self) -> int:
         """The segment at the play head."""
-        if self._next == self._first:
-            return self._first
+        if self._next == self.first:
+            return self.first
         played = self._next - self.buffer / self._media.duration
-        return min(max(int(played), self._first), self._next - 1)
+        return min(max(int(played), self.first), self._next - 1)
 
     @property
     def reached(self) -> int:
@@ -118,7 +119,7 @@ class Player:
             return
         fresh = newest > self.newest
         if self.newest < 0:
-            self._first = self._next = max(0, newest + 1 - BEHIND) if self._media.live else 0
+            self.first = self._next = max(0, newest + 1 - BEHIND) if self._media.live else 0
         self.newest = newest
         self._loader.moved()
         if self._media.live:

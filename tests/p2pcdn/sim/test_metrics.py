@@ -39,6 +39,15 @@ def test_the_limit_of_a_live_scene_counts_who_is_cut_off_and_who_gives() -> None
     assert metrics.live_limit([], world.scene) == 0.0
 
 
+def test_who_joins_may_have_the_segment_that_he_begins_with() -> None:
+    world = live(None, {"arrivals.kind": "ramp", "arrivals.over": "24"}, viewers="3", warmup="2")
+    world.run()
+    # They come at 0, 8 and 16 seconds, and begin with the last but two.
+    limits = {row.segment: row.limit for row in metrics.measure(world, "ramp").segments}
+    assert [player.first for player in world.players.values()] == [3, 5, 7]
+    assert limits == {6: 1.0, 7: 2.0, 8: 1.0, 9: 1.0, 10: 1.0}
+
+
 def test_presence_is_an_average_over_time() -> None:
     world = live(viewers="2")
     world.run()

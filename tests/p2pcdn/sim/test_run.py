@@ -7,7 +7,7 @@ import io
 import pytest
 
 from p2pcdn.sim.run import run
-from p2pcdn.sim.scene import load
+from p2pcdn.sim.scene import built_in, load
 from tests.p2pcdn.sim.small import LIVE, VOD
 
 
@@ -39,3 +39,12 @@ def test_progress_is_told_up_to_the_end() -> None:
     run(load("flash-crowd", VOD), "flash-crowd", 1, progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_each_scene_that_comes_with_us_runs(name: str) -> None:
+    small = {"viewers": "4", "seconds": "20", "warmup": "4", "tail": "4", "media.bitrate": "1"}
+    if name == "wave-of-leaving":
+        small["wave.at"] = "10"
+    outcome = run(load(name, small), name, 1)
+    assert all(row.startup is not None for row in outcome.results.viewers if row.stayed > 5)
