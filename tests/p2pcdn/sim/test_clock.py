@@ -33,7 +33,7 @@ def test_what_happens_may_plan_more_and_the_past_is_now() -> None:
     clock.run(1.2)
     clock.at(0.0, happen)
     clock.run(10.0)
-    assert times == [1.0, 1.2, 1.5]
+    assert times == [1.0, 1.2, 1.5, 1.7]
     assert clock.next_at() == inf
 
 

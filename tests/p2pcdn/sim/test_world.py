@@ -39,8 +39,10 @@ def test_who_leaves_is_gone() -> None:
 
 def test_hash_seeds_do_not_matter() -> None:
     program = (
-        "from tests.p2pcdn.sim.small import live; w = live(viewers='6', seconds='16', wave__at='9');"
-        "w.run(); print(w.trace.digest())"
+        "from tests.p2pcdn.sim.small import live\n"
+        "world = live(viewers='6', seconds='16', wave__at='9')\n"
+        "world.run()\n"
+        "print(world.trace.digest())"
     )
     digests = {
         subprocess.run(
