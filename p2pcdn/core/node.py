@@ -168,6 +168,7 @@ class Node:
             self._neighbours.receive(message, now)
             self._settle(now)
             return
+        self._settled = True
         match message:
             case RangeData():
                 self._transfers.receive(message, now)
@@ -223,6 +224,7 @@ class Node:
         return None if at == inf else at
 
     def on_timer(self, now: float) -> None:
+        self._settled = True
         self._signaling.on_timer(now)
         self._neighbours.on_timer(now)
         self._transfers.on_timer(now)
@@ -278,7 +280,6 @@ class Node:
 
     def _settle(self, now: float) -> None:
         """Pass events between the machines, and decide anew if anything changed."""
-        self._settled = True
         self._pass_on(now)
         if self._dirty and self._decided_at + DECIDE_EVERY <= now:
             self._dirty = False
@@ -292,6 +293,7 @@ class Node:
             for said in self._neighbours.take_events():
                 self._hear(said, now)
             for event in self._transfers.take_events():
+                self._settled = True
                 self._take(event, now)
             self._signal(now)
 
@@ -306,6 +308,7 @@ class Node:
 
     def _hear(self, event: NeighbourEvent, now: float) -> None:
         """Something that a link did."""
+        self._settled = self._settled or not isinstance(event, Asked | Noted)
         match event:
             case Delivered(link, key, data):
                 self._transfers.from_link(link, key, data, now)
@@ -397,6 +400,7 @@ class Node:
     # Deciding
 
     def _decide(self, now: float) -> None:
+        self._settled = True
         wanted = self._survey.wanted(now)
         self._transfers.need(*self._survey.needed(wanted, now), now)
         for key in wanted:
