@@ -9,7 +9,7 @@
 // The same sources give the same bytes, so the hash in a URL means what it says.
 
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -18,14 +18,15 @@ import { generateDtsBundle } from "dts-bundle-generator";
 import { build } from "esbuild";
 import { minify } from "terser";
 
-/** What a page may be asked to load; p2p-media-loader takes 45 KB. */
-const GZIP_LIMIT = 24 * 1024;
+/** What a page may be asked to load (docs/decisions/0005); p2p-media-loader takes 45 KB. */
+const GZIP_LIMIT = 29 * 1024;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
 const output = join(root, "origin", "static");
 
 const version = readVersion();
+const messages = coreMessages();
 mkdirSync(output, { recursive: true });
 await bundle("src/global.ts", "iife", "p2pcdn.js");
 await bundle("src/index.ts", "esm", "p2pcdn.mjs");
@@ -43,6 +44,20 @@ function readVersion() {
   return found[1];
 }
 
+/** The inputs and events of the core's machines, which bear names in its sources. */
+function coreMessages() {
+  const core = join(here, "src", "core");
+  const sources = readdirSync(core).map((file) => readFileSync(join(core, file), "utf8"));
+  const found = sources.join("").matchAll(/readonly type: "([A-Z]\w+)"/g);
+  return [...new Set(Array.from(found, ([, name]) => name))];
+}
+
+/** Their names, which nobody else knows either, are numbers in the bundle. */
+function numbered(code) {
+  const quoted = new RegExp(`"(${messages.join("|")})"`, "g");
+  return code.replace(quoted, (_, name) => messages.indexOf(name));
+}
+
 async function bundle(entry, format, name) {
   const { outputFiles } = await build({
     absWorkingDir: here,
@@ -56,7 +71,7 @@ async function bundle(entry, format, name) {
     define: { P2PCDN_VERSION: JSON.stringify(version) },
     logLevel: "warning",
   });
-  const { code } = await minify(outputFiles[0].text, {
+  const { code } = await minify(numbered(outputFiles[0].text), {
     ecma: 2020,
     module: true,
     compress: { passes: 3 },

@@ -9,7 +9,7 @@
  * longer delay than the one before, so that a stripe comes out even if the first of them fail.
  */
 
-import { segmentId, type SegmentKey, type Span } from "../model";
+import { forgetOldest, segmentId, type SegmentKey, type Span } from "../model";
 import type { Lease } from "../wire/tracker";
 import { run, type Mask } from "./bits";
 import { earliest } from "./manifest";
@@ -45,9 +45,7 @@ export class Leases {
       this._held.set(id, held);
       held[1].set(stripe, { lease, grantedAt: now, begunAt: null, used: false });
     }
-    for (const oldest of this._held.keys()) {
-      if (this._held.size > MOST_SEGMENTS) this._held.delete(oldest);
-    }
+    forgetOldest(this._held, MOST_SEGMENTS);
   }
 
   /** Another holder has begun to fetch a stripe. */

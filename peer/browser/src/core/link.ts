@@ -10,7 +10,7 @@
  */
 
 import { RemoteError, type ErrorCode, type SourceReason } from "../errors";
-import { PROTOCOL, chunkId, joined, type Bytes, type ChunkKey } from "../model";
+import { PROTOCOL, chunkId, forgetOldest, joined, type Bytes, type ChunkKey } from "../model";
 import { framesOf, type Frame } from "../wire/chunk";
 import type { Gone, Have, Hello, LinkMessage, Loading, Want } from "../wire/link";
 import type { Records } from "../wire/manifest";
@@ -152,7 +152,7 @@ export class Link {
   /** How often in a row wants failed without a word from the other end. */
   private _silences = 0;
   private _uploads: Upload[] = [];
-  private _events: LinkEvent[] = [];
+  private readonly _events: LinkEvent[] = [];
 
   constructor(
     readonly number: number,
@@ -295,9 +295,7 @@ export class Link {
   }
 
   takeEvents(): LinkEvent[] {
-    const events = this._events;
-    this._events = [];
-    return events;
+    return this._events.splice(0);
   }
 
   // Incoming
@@ -411,10 +409,7 @@ export class Link {
     this._own.delete(number);
     this.wasted += received;
     this._over.set(number, length - received);
-    for (const oldest of this._over.keys()) {
-      if (this._over.size <= 4 * MOST_WANTS) break;
-      this._over.delete(oldest);
-    }
+    forgetOldest(this._over, 4 * MOST_WANTS);
   }
 
   private _fail(number: number, reason: SourceReason): void {

@@ -76,7 +76,7 @@ export class Manifest {
   private _pageIsShort = false;
   /** Hashes; it is answered when they have been checked. */
   private readonly _proof = new Question();
-  private _events: ManifestEvent[] = [];
+  private readonly _events: ManifestEvent[] = [];
 
   constructor(
     readonly content: string,
@@ -190,9 +190,7 @@ export class Manifest {
   }
 
   takeEvents(): ManifestEvent[] {
-    const events = this._events;
-    this._events = [];
-    return [...events, ...this._offers.takeEvents()];
+    return [...this._events.splice(0), ...this._offers.takeEvents()];
   }
 
   // Asking

@@ -35,7 +35,7 @@ const ANNOUNCE_EVERY = 0.1;
 /** Holdings a message: however ragged they are, it stays below the limit of a control message. */
 const HOLDINGS = 32;
 /** Seconds of backlog above which the answer to a want is busy. */
-const PATIENCE = { spare: 0.05, usual: 0.2, soon: 0.6 };
+const PATIENCE = { spare: 0.05, usual: 0.35, soon: 1 };
 /** The share of what peers bring that may be asked for a second time, elsewhere. */
 const DUPLICATES = 0.05;
 /** Bytes that may be asked for twice before anything has come. */
@@ -124,7 +124,7 @@ export class Neighbours {
   /** Bytes of chunks that went out over links. */
   sent = 0;
   private readonly _messages: Outgoing[] = [];
-  private _events: NeighbourEvent[] = [];
+  private readonly _events: NeighbourEvent[] = [];
   private _wastedBefore = 0;
 
   // What is known
@@ -323,9 +323,7 @@ export class Neighbours {
   }
 
   takeEvents(): NeighbourEvent[] {
-    const events = this._events;
-    this._events = [];
-    return events;
+    return this._events.splice(0);
   }
 
   // What the links say

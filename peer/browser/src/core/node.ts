@@ -49,7 +49,7 @@ export class Node {
   private _dirty = false;
   private _decidedAt: number;
   private _wakeAt: number | null = null;
-  private _events: Event[] = [];
+  private readonly _events: Event[] = [];
 
   constructor(
     private readonly _identity: Identity,
@@ -198,9 +198,7 @@ export class Node {
   }
 
   takeEvents(): Event[] {
-    const events = this._events;
-    this._events = [];
-    return events;
+    return this._events.splice(0);
   }
 
   /** Say the last figures and leave the swarm. Links stay; the page may be closing. */

@@ -58,7 +58,7 @@ export interface Offer {
 /** The offers for one rendition that are neither proved nor refused. */
 export class Offers {
   private _pending: Offer[] = [];
-  private _events: (Verify | Check | Forged)[] = [];
+  private readonly _events: (Verify | Check | Forged)[] = [];
 
   constructor(private readonly _numbers: Numbers) {}
 
@@ -107,9 +107,7 @@ export class Offers {
   }
 
   takeEvents(): (Verify | Check | Forged)[] {
-    const events = this._events;
-    this._events = [];
-    return events;
+    return this._events.splice(0);
   }
 
   // Asking the shell

@@ -85,7 +85,7 @@ export interface SegmentView {
   /** Until when that is to be believed. */
   readonly loadingUntil: number;
   /** Whether we are fetching some of it from the origin. */
-  readonly fetching: boolean;
+  fetching: boolean;
   /** Before this the origin is not asked again: it has just failed us. */
   readonly originAfter: number;
   readonly leases: readonly LeaseView[];
@@ -283,6 +283,7 @@ function joinIn(segment: SegmentView, view: View): AskOrigin[] {
 function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {
   segment.missing &= ~chunks;
   segment.asked &= ~chunks;
+  segment.fetching ||= chunks !== 0n;
   const { key } = segment;
   return spansIn(chunks).map((span) => ({ type: "AskOrigin", key, chunks: span, rescue }));
 }

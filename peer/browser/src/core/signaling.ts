@@ -75,8 +75,8 @@ export class Signaling {
   alone = false;
   private readonly _links = new Map<number, Pending>();
   private _joinAt: number | null = null;
-  private _messages: Outgoing[] = [];
-  private _events: Event[] = [];
+  private readonly _messages: Outgoing[] = [];
+  private readonly _events: Event[] = [];
 
   constructor(
     private readonly _identity: Identity,
@@ -158,15 +158,11 @@ export class Signaling {
   }
 
   takeMessages(): Outgoing[] {
-    const messages = this._messages;
-    this._messages = [];
-    return messages;
+    return this._messages.splice(0);
   }
 
   takeEvents(): Event[] {
-    const events = this._events;
-    this._events = [];
-    return events;
+    return this._events.splice(0);
   }
 
   // The tracker's messages

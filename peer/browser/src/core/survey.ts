@@ -8,7 +8,7 @@
  *                      |-- leases: a little further than the player itself would buffer --|
  */
 
-import { segmentId, type SegmentKey } from "../model";
+import { forgetOldest, segmentId, type SegmentKey } from "../model";
 import type { Leases } from "./leases";
 import type { Neighbours } from "./neighbours";
 import type { Playhead } from "./playhead";
@@ -123,9 +123,7 @@ export class Survey {
     for (let at = Math.max(known + 1, last - MOST_SEEN + 1); at <= last; at++) {
       this._seen.set(at, now);
     }
-    for (const oldest of this._seen.keys()) {
-      if (this._seen.size > MOST_SEEN) this._seen.delete(oldest);
-    }
+    forgetOldest(this._seen, MOST_SEEN);
   }
 
   /** Holders of leases ask the origin, each in its turn; others are told by neighbours. */

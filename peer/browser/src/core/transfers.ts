@@ -10,6 +10,7 @@ import {
   CHUNK_SIZE,
   bytesOf,
   chunkCount,
+  forgetOldest,
   segmentId,
   type Bytes,
   type ChunkKey,
@@ -97,7 +98,7 @@ export class Transfers {
   private readonly _awaited = new Map<string, Awaited>();
   private readonly _waiting = new Map<string, Loaded>();
   private readonly _knownAt = new Map<string, number>();
-  private _events: TransferEvent[] = [];
+  private readonly _events: TransferEvent[] = [];
 
   constructor(
     private readonly _content: string,
@@ -323,9 +324,7 @@ export class Transfers {
   }
 
   takeEvents(): TransferEvent[] {
-    const events = this._events;
-    this._events = [];
-    return events;
+    return this._events.splice(0);
   }
 
   // Manifests
@@ -380,9 +379,7 @@ export class Transfers {
       return;
     }
     this._waiting.set(segmentId(key), loaded);
-    for (const oldest of this._waiting.keys()) {
-      if (this._waiting.size > MOST_WAITING) this._waiting.delete(oldest);
-    }
+    forgetOldest(this._waiting, MOST_WAITING);
   }
 
   /** Take what was loaded past us apart, to check and share it. */
@@ -431,9 +428,7 @@ export class Transfers {
   private _known(key: SegmentKey, now: number): void {
     const id = segmentId(key);
     this._knownAt.set(id, now);
-    for (const oldest of this._knownAt.keys()) {
-      if (this._knownAt.size > MOST_KNOWN) this._knownAt.delete(oldest);
-    }
+    forgetOldest(this._knownAt, MOST_KNOWN);
     const loaded = this._waiting.get(id);
     this._waiting.delete(id);
     if (loaded) this._adopt(loaded, now);

@@ -25,7 +25,7 @@ const FIRST_PATIENCE = 0.5;
 /** Patience for a segment that peers brought whole; for a part of one as much of it. */
 const EARNED = 0.1;
 /** The share of it that is lost if the origin has to bring all of a segment at the last moment. */
-const LOST = 0.5;
+const LOST = 0.25;
 
 /** What one viewer thinks of peers. */
 export class Trust {

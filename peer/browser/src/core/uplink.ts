@@ -25,7 +25,7 @@ const MOST_RATE = 125_000_000;
 const LEAST_WAIT = 0.1;
 const MOST_WAIT = 2;
 /** Those who are told when to come back come so many chunks apart: some find another sender. */
-const OVERBOOKED = 0.6;
+const OVERBOOKED = 0.25;
 /** Seconds of media in the channels' buffers. */
 const IN_BUFFERS = 0.15;
 const LEAST_BUFFERED = 32_768;

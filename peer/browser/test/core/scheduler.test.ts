@@ -121,6 +121,7 @@ describe("all of a segment comes from the origin", () => {
     const ahead = segmentView({ demanded: false, deadline: 22 });
     expect(wants(viewOf([tight, ahead]), LATEST - 0.1)).toHaveLength(4);
     expect(wants(viewOf([tight, segmentView({ ...ahead })]), LATEST)).toStrictEqual([]);
+    expect(wants(viewOf([segmentView(), segmentView({ ...ahead })]), LATEST)).toStrictEqual([]);
   });
 
   it("live, later if chunks come fast enough", () => {

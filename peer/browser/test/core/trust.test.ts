@@ -62,7 +62,7 @@ describe("patience", () => {
 
   it("shrinks with a rescue, by as much as had to be rescued", () => {
     trust.rescued(0.5, 2, 30, 0);
-    expect(trust.patience(0)).toBeCloseTo(0.375, 9);
+    expect(trust.patience(0)).toBeCloseTo(0.4375, 9);
   });
 
   it("is none after a stall, for a minute", () => {

@@ -151,7 +151,7 @@ describe("who would wait too long", () => {
   it("comes back one after the other", () => {
     const uplink = new Uplink();
     const turns = [1, 2, 3].map(() => uplink.busy(0.4 * FIRST_RATE, 0.2, 0) ?? NaN);
-    const chunk = (0.6 * 65_536) / FIRST_RATE;
+    const chunk = (0.25 * 65_536) / FIRST_RATE;
     expect(turns[1]).toBeCloseTo(0.3 + chunk, 9);
     expect(turns[2]).toBeCloseTo(0.3 + 2 * chunk, 9);
   });
