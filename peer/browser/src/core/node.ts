@@ -134,7 +134,7 @@ export class Node {
         break;
       case "Demand":
         this._playhead.asked(message.key);
-        this._transfers.demand(message, this._neighbours.up().length > 0, now);
+        this._transfers.demand(message, this._survey.hasCompany(now), now);
         this._hurry();
         break;
       case "Release":

@@ -43,6 +43,8 @@ const SOON = 2;
 const PROOF = 1;
 /** Peers that fill the buffer bring so many times what is played, or the origin joins. */
 const SURPLUS = 2;
+/** With so much of its target in the buffer it is enough that it does not shrink. */
+const FAIRLY_FULL = 1 / 3;
 /** What flows is fast enough if it would bring so many times what is missing. */
 const MARGIN = 1.2;
 const LOOK_AGAIN = 0.25;
@@ -198,13 +200,18 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
   }
   if (!view.live && !segment.fetching && segment.missing | segment.asked) {
     const joinsAt = Math.max(view.askingSince + PROOF, segment.originAfter);
-    if (joinsAt <= now && view.goodput < SURPLUS * view.bitrate) {
+    if (joinsAt <= now && view.goodput < surplus(view) * view.bitrate) {
       asks.push(...joinIn(segment, view));
     } else {
       wakes.push(joinsAt > now ? joinsAt : now + LOOK_AGAIN);
     }
   }
   return asks;
+}
+
+/** How many times what is played peers have to bring. */
+function surplus({ buffer, target }: View): number {
+  return buffer < FAIRLY_FULL * target ? SURPLUS : 1;
 }
 
 /** What the player asks for comes from the origin. */

@@ -83,6 +83,11 @@ export class Survey {
     return this._transfers.manifest(rendition).usualDuration() / 1_000 || USUAL_DURATION;
   }
 
+  /** Whether there is somebody to bring anything, or may be in a moment. */
+  hasCompany(now: number): boolean {
+    return this._neighbours.up().length > 0 || this._hopefulUntil(now) > now;
+  }
+
   // What is wanted
 
   /** The segments that lie ahead and should be on their way, the nearest first. */

@@ -245,6 +245,7 @@ describe("what the plan depends on", () => {
 
   it("is whether a first link may be hoped for", () => {
     expect(stage.view(1).hopefulUntil).toBe(2);
+    expect([stage.survey.hasCompany(1), stage.survey.hasCompany(2)]).toStrictEqual([true, false]);
     stage.join(0);
     expect(stage.view(1).hopefulUntil).toBe(1); // alone
     stage.hear({ type: "invite", pairing: "b".repeat(16), peer: "a".repeat(16) });
