@@ -178,7 +178,7 @@ class Node:
                 return  # the shell closes the socket as soon as it can
             case Demand():
                 self._playhead.asked(message.key)
-                self._transfers.demand(message, bool(self._neighbours.up()), now)
+                self._transfers.demand(message, self._survey.has_company(now), now)
                 self._hurry()
             case Release(key):
                 self._transfers.release(key)

@@ -51,6 +51,8 @@ PROOF = 1.0
 """Seconds that peers have for showing what they can do."""
 SURPLUS = 2.0
 """Peers that fill the buffer bring so many times what is played, or the origin joins."""
+FAIRLY_FULL = 1 / 3
+"""With so much of its target in the buffer it is enough that it does not shrink."""
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""
 LOOK_AGAIN = 0.25
@@ -260,10 +262,15 @@ def _ask_origin(
         return
     if not segment.fetching and segment.missing | segment.asked:
         joins_at = max(view.asking_since + PROOF, segment.origin_after)
-        if joins_at <= now and view.goodput < SURPLUS * view.bitrate:
+        if joins_at <= now and view.goodput < surplus(view) * view.bitrate:
             yield from _join_in(segment, view)
         else:
             wakes.append(joins_at if joins_at > now else now + LOOK_AGAIN)
+
+
+def surplus(view: View) -> float:
+    """How many times what is played peers have to bring."""
+    return SURPLUS if view.buffer < FAIRLY_FULL * view.target else 1.0
 
 
 def _ask_all(segment: SegmentView, wakes: list[float], now: float) -> Iterator[AskOrigin]:

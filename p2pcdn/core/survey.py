@@ -83,6 +83,10 @@ class Survey:
         """Seconds of a segment, as far as we know."""
         return self._transfers.manifest(rendition).usual_duration() / 1000 or USUAL_DURATION
 
+    def has_company(self, now: float) -> bool:
+        """Whether there is somebody to bring anything, or may be in a moment."""
+        return bool(self._neighbours.up()) or self._hopeful_until(now) > now
+
     # What is wanted
 
     def wanted(self, now: float) -> list[SegmentKey]:

@@ -44,6 +44,9 @@ const HOPELESS = new Set<ErrorCode>(["unknown_site", "unsupported_protocol"]);
 /** Inputs that wait for the node, beyond which segments are not kept for it. */
 const MOST_EARLY = 12;
 
+/** Seconds before its play time when a segment no longer waits for us to learn what it is. */
+const LEISURE = 1.5;
+
 /** Who waits for a segment. */
 export interface Asker {
   /** Here it is. */
@@ -86,6 +89,8 @@ export class Runner {
   private readonly _socket: TrackerSocket;
   private readonly _links: Links;
   private readonly _ranges: Ranges;
+  /** Demands that wait for the node. */
+  private readonly _postponed: (() => void)[] = [];
   private _httpBytes = 0;
   private _introductions = 0;
   private _introducing = false;
@@ -124,9 +129,11 @@ export class Runner {
     }
   }
 
-  /** Whether segments may be asked for at all. */
-  get ready(): boolean {
-    return this._permit.p2p && !this._over && this._node !== undefined;
+  /** Whether a segment that will be played in `within` seconds may be asked for: before we know
+   * what the content is only if there is time to learn it. */
+  takes(within: number): boolean {
+    if (!this._permit.p2p || this._over) return false;
+    return this._node !== undefined || (this._introducing && within > LEISURE);
   }
 
   /** Asks for a segment that will be played in `within` seconds. */
@@ -134,14 +141,15 @@ export class Runner {
     const before = this._take(key);
     this._askers.set(segmentId(key), asker);
     before?.failed("aborted");
-    this._receive({ type: "Demand", key, within });
+    if (this._node) this._receive({ type: "Demand", key, within });
+    else this._postpone(key, within, asker);
   }
 
   /** The asker no longer waits. */
   release(key: SegmentKey, asker: Asker): void {
     if (this._askers.get(segmentId(key)) !== asker) return;
     this._take(key);
-    this._receive({ type: "Release", key });
+    if (this._node) this._receive({ type: "Release", key });
   }
 
   /** Whether the origin is being asked for a segment. */
@@ -225,6 +233,24 @@ export class Runner {
     this._page(rendition, page);
     this.moved();
     for (const input of early) this._receive(input);
+    for (const demand of this._postponed.splice(0)) demand();
+  }
+
+  /** Keeps a demand until there is a node for it, or the time that there was for that is over. */
+  private _postpone(key: SegmentKey, within: number, asker: Asker): void {
+    const due = seconds() + within;
+    this._postponed.push(() => {
+      if (this._askers.get(segmentId(key)) !== asker) return;
+      this._receive({ type: "Demand", key, within: Math.max(0, due - seconds()) });
+    });
+    self.setTimeout(
+      () => {
+        if (this._node || this._askers.get(segmentId(key)) !== asker) return;
+        this._take(key);
+        asker.failed("missing");
+      },
+      (within - LEISURE) * 1_000,
+    );
   }
 
   private _introduceLater(rendition: string, sequence: number): void {

@@ -130,9 +130,9 @@ export class Session extends EventTarget {
     this._startupMs ??= Math.round(milliseconds);
   }
 
-  /** Whether segments may be asked for. */
-  get ready(): boolean {
-    return this._runner?.ready === true;
+  /** Whether a segment that will be played in `within` seconds may be asked for. */
+  takes(within: number): boolean {
+    return this._runner?.takes(within) === true;
   }
 
   demand(key: SegmentKey, within: number, asker: Asker): void {

@@ -375,7 +375,7 @@ describe("a segment", () => {
     runner.demand(key(0), 0, asker);
     permit(false);
     expect(asker.failed).toHaveBeenCalledOnce();
-    expect(runner.ready).toBe(false);
+    expect(runner.takes(9)).toBe(false);
     expect(FakeSocket.last?.closed).toBe(true);
   });
 });

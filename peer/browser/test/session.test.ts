@@ -92,7 +92,7 @@ describe("a content", () => {
   it("of somebody else has none", () => {
     session.load("https://other.example/media/film/index.m3u8");
     expect(FakeRunner.made).toHaveLength(0);
-    expect(session.ready).toBe(false);
+    expect(session.takes(9)).toBe(false);
     const asker = { ready: vi.fn(), failed: vi.fn(), progress: vi.fn() };
     session.demand(KEY, 0, asker);
     expect(asker.failed).toHaveBeenCalledExactlyOnceWith("missing");

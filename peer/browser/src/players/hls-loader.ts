@@ -76,8 +76,9 @@ class SegmentLoader implements Loader, Asker {
     this._job = { context, config, callbacks };
     try {
       this._key = this._player.wanted(context);
-      if (this._key && this._session.ready) {
-        this._wait(this._key, context);
+      const within = context.frag ? this._player.within(context.frag) : 0;
+      if (this._key && this._session.takes(within)) {
+        this._wait(this._key, within);
         return;
       }
     } catch {
@@ -144,8 +145,7 @@ class SegmentLoader implements Loader, Asker {
 
   // Waiting
 
-  private _wait(key: SegmentKey, { frag }: LoaderContext): void {
-    const within = frag ? this._player.within(frag) : 0;
+  private _wait(key: SegmentKey, within: number): void {
     this._state = "waiting";
     this.stats.loading.start = performance.now();
     this._watch(key, Math.max(within * 1_000 - LAST_MOMENT, LEAST_PATIENCE));

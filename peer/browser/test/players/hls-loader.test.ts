@@ -63,7 +63,7 @@ class Inner implements Loader {
 
 /** A session that is ready, or not, and notes what it is told. */
 class FakeSession {
-  ready = true;
+  takes = vi.fn(() => true);
   busy = false;
   shares = true;
   throughput = new Throughput();
@@ -307,7 +307,7 @@ describe("a byte range", () => {
 
 describe("whatever else", () => {
   it("loads at once by plain HTTP if the session is not ready yet, and is offered", async () => {
-    session.ready = false;
+    session.takes.mockReturnValue(false);
     loader.load(CONTEXT, CONFIG, heard);
     expect(inner.context).toBe(CONTEXT);
     heard.onSuccess.mockImplementationOnce(({ data }) => {
@@ -348,7 +348,7 @@ describe("whatever else", () => {
   });
 
   it("passes errors and time-outs on, and counts what they have cost", () => {
-    session.ready = false;
+    session.takes.mockReturnValue(false);
     loader.load(CONTEXT, CONFIG, heard);
     inner.stats.loaded = 300;
     inner.callbacks?.onError({ code: 500, text: "" }, CONTEXT, null, inner.stats);
@@ -360,7 +360,7 @@ describe("whatever else", () => {
   });
 
   it("counts what an aborted request has cost", () => {
-    session.ready = false;
+    session.takes.mockReturnValue(false);
     loader.load(CONTEXT, CONFIG, heard);
     inner.stats.loaded = 400;
     loader.abort();
