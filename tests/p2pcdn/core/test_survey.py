@@ -313,6 +313,14 @@ def test_a_first_link_is_hoped_for() -> None:
     assert stage.view(now).hopeful_until == now
 
 
+def test_company_is_who_is_there_or_may_be_in_a_moment() -> None:
+    stage = staged()
+    assert stage.survey.has_company(NOW)
+    assert not stage.survey.has_company(NOW + HOPE)
+    stage.link(now=NOW + HOPE)
+    assert stage.survey.has_company(NOW + HOPE)
+
+
 def test_a_link_that_has_just_opened_is_listened_to_first() -> None:
     stage = staged()
     stage.link(now=NOW + 10)
