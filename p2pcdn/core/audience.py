@@ -103,7 +103,7 @@ def _uncovered(
         head = position.head + int((now - member.told) / duration)
         for sequence in range(head + 1, min(head + reach + EARLY, position.newest) + 1):
             takers.setdefault(sequence, []).append(member)
-    many = max(2, len(sample) // MANY)
+    many = max(1, len(sample) // MANY)
     shared = [place.position for place in sample if place.member.upload]
     return {
         sequence: wanting

@@ -94,17 +94,20 @@ def test_what_a_crowd_will_play_soon_is_needed_if_nobody_holds_it() -> None:
 
 
 def test_what_somebody_shares_is_not() -> None:
-    assert look(audience(vod(0), vod(0), vod(300, 310))).takers == {}
-    assert list(look(audience(vod(0), vod(0), vod(300, 10))).takers) == [11, 12, 13, 14, 15, 16, 17]
+    away = vod(300, 9999)
+    assert look(audience(vod(0), vod(0), away)).takers == {}
+    near = [s for s in look(audience(vod(0), vod(0), vod(300, 10))).takers if s < 300]
+    assert near == [11, 12, 13, 14, 15, 16, 17]
 
 
 def test_what_somebody_holds_and_does_not_share_is() -> None:
     assert len(look(audience(vod(0, 99), vod(0, 99), upload=False)).takers) == 17
 
 
-def test_one_who_is_ahead_of_all_fetches_by_itself() -> None:
-    assert look(audience(vod(50), vod(0, 20))).takers == {}
-    assert list(look(audience(vod(50), vod(55))).takers) == list(range(56, 68))
+def test_one_who_is_ahead_of_all_fetches_for_all() -> None:
+    takers = look(audience(vod(50), vod(0, 20))).takers
+    assert {len(wanting) for s, wanting in takers.items() if s > 50} == {1}
+    assert list(look(audience(vod(50), vod(55))).takers) == list(range(56, 73))
 
 
 def test_heads_move_on_by_themselves() -> None:

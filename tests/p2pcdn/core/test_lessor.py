@@ -238,12 +238,14 @@ def test_a_crowd_at_the_same_head_shares_what_it_fetches() -> None:
     assert len({those[0] for those in found.values()}) == 6
 
 
-def test_one_that_leads_has_nobody_to_share_with() -> None:
+def test_one_that_leads_fetches_as_if_it_were_alone() -> None:
     world = crowd(4, vod(0, 100))
     leader, *_ = world.open
     world.say(leader, Move(True, vod(90, 100)))
     world.wait(EVERY)
-    assert not holders(world)
+    found = holders(world)
+    assert {sequence for sequence, _ in found} == set(range(101, 108))
+    assert all(those == [leader] for those in found.values())
 
 
 def test_only_those_who_will_play_it_are_named() -> None:
@@ -252,7 +254,7 @@ def test_only_those_who_will_play_it_are_named() -> None:
     world.say(away, Move(True, vod(400, 0)))
     world.wait(EVERY)
     assert holders(world)
-    assert not list(leases(world, [away]))
+    assert all(lease.sequence > 400 for _, lease in leases(world, [away]))
 
 
 def test_what_was_not_fetched_is_leased_again_after_a_minute() -> None:
