@@ -40,6 +40,14 @@ describe("an origin", () => {
     expect(httpOf(...times(5, 1e4), ...times(20, 1e6)).rate).toBeCloseTo(1e6, 3);
   });
 
+  it("is not judged by answers that were over before they were up to speed", () => {
+    const http = httpOf(1e6, 1e6, 1e6);
+    for (let at = 0; at < 10; at++) http.answered(SIZE / 2 - 1, 0, 10);
+    expect([Math.round(http.rate), http.isShaky(1e5)]).toStrictEqual([1e6, false]);
+    http.answered(SIZE / 2, 0, 10);
+    expect(http.isShaky(1e5)).toBe(true);
+  });
+
   it("takes its time, with something in hand", () => {
     expect(httpOf(1e6).takes(400_000)).toBeCloseTo(0.2 + 0.5 + 0.8, 9);
   });

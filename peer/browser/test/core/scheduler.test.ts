@@ -117,11 +117,12 @@ describe("all of a segment comes from the origin", () => {
   });
 
   it("and has the line for itself when there is no time to lose", () => {
-    const tight = segmentView({ missing: 0n, fetching: true });
-    const ahead = segmentView({ demanded: false, deadline: 22 });
-    expect(wants(viewOf([tight, ahead]), LATEST - 0.1)).toHaveLength(4);
-    expect(wants(viewOf([tight, segmentView({ ...ahead })]), LATEST)).toStrictEqual([]);
-    expect(wants(viewOf([segmentView(), segmentView({ ...ahead })]), LATEST)).toStrictEqual([]);
+    const tight = { missing: 0n, fetching: true };
+    const ahead = (more: Partial<SegmentView>): View =>
+      viewOf([segmentView(more), segmentView({ demanded: false, deadline: 22 })]);
+    expect(wants(ahead(tight), LATEST - 0.1)).toHaveLength(4);
+    expect(wants(ahead(tight), LATEST)).toStrictEqual([]);
+    expect(wants(ahead({}), LATEST)).toStrictEqual([]); // which is asked for in this very plan
   });
 
   it("live, later if chunks come fast enough", () => {
@@ -280,6 +281,10 @@ describe("peers", () => {
     const view = viewOf([segmentView()], { links: [linkView(1, 0b1111n, { busyUntil: 0.2 })] });
     expect(plan(view, 0)).toStrictEqual({ asks: [], wakeAt: 0.2 });
     expect(wants(view, 0.2)).toHaveLength(4);
+  });
+
+  it("may have nothing to wait for", () => {
+    expect(plan(viewOf([segmentView({ deadline: Infinity, missing: 0n })]), 0).wakeAt).toBeNull();
   });
 
   it("are not asked for what somebody was asked for", () => {

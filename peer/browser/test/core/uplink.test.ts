@@ -123,6 +123,25 @@ describe("what it keeps in the buffers", () => {
     expect(line.uplink.busy(0, 0.2, line.now)).toBeNull();
   });
 
+  it("gives no more to a channel that has not told, however fast the others are", () => {
+    const uplink = new Uplink();
+    const half = Math.ceil((0.15 * FIRST_RATE) / 2);
+    uplink.sent(1, half, 0);
+    expect([uplink.hasRoom(1, 0.2), uplink.hasRoom(2, 0.2)]).toStrictEqual([false, true]);
+    uplink.drained(1, 0, 0.2);
+    expect(uplink.hasRoom(1, 0.2)).toBe(true);
+  });
+
+  it("takes no rate before all channels have told", () => {
+    const uplink = new Uplink();
+    uplink.sent(1, 40_000, 0);
+    uplink.sent(2, 40_000, 0);
+    uplink.drained(1, 20_000, 0.1);
+    expect(uplink.measured).toBe(false);
+    uplink.drained(2, 20_000, 0.2);
+    expect([uplink.measured, uplink.rate]).toStrictEqual([true, 200_000]);
+  });
+
   it("forgets links that are over", () => {
     const uplink = new Uplink();
     uplink.sent(1, FRAME, 0);
