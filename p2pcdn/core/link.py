@@ -188,6 +188,9 @@ class Link:
         self._over: dict[int, int] = {}
         """Wants that we gave up, and the bytes that may still come for them."""
         self._next_want = 0
+        self.credible = True
+        """Whether it has kept its last promise. What it says it holds counts for nothing else: or
+        one liar would keep everybody from asking the origin."""
         self.window = FIRST_WINDOW
         """Wants that may be open: more with each chunk that comes, one after a `busy`."""
         self.rate = FIRST_RATE
@@ -245,7 +248,7 @@ class Link:
 
     def refuse(self, want: int, wait: float) -> None:
         """Say that we are busy for so many seconds."""
-        self.tell(Busy(want, round(wait, 3)))
+        self.tell(Busy(want, int(wait * 1_000 + 0.5) / 1_000))
 
     def lack(self, want: int) -> None:
         """Say that we don't have (or don't give) what `Wanted` asked for."""
@@ -403,6 +406,7 @@ class Link:
         took = max(now - max(want.since, self._arrived_at), 0.001)
         self.rate += SMOOTHING * (want.length / took - self.rate)
         self._arrived_at = now
+        self.credible = True
         self.window = min(self.window + 1, MOST_IN_FLIGHT)
         self._events.append(ChunkCame(want.key, data))
 
@@ -439,6 +443,7 @@ class Link:
         would never learn."""
         self._response = min(self._response * 2, MOST_PATIENCE / 3)
         self.rate /= 2
+        self.credible = False
         for number in late:
             self.tell(Cancel(number))
             self._fail(number, SourceReason.TIMEOUT)

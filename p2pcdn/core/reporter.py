@@ -84,7 +84,7 @@ class Reporter:
     def _uplink(self) -> int:
         """Bytes a second that we have been seen to send; in steps, so that it is seldom news."""
         uplink = self._neighbours.uplink
-        return int(round(uplink.rate, -4)) if uplink.measured else 0
+        return int(uplink.rate / 10_000 + 0.5) * 10_000 if uplink.measured else 0
 
     def _position(self) -> Position | None:
         playing = self._playhead.playing

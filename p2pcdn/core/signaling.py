@@ -299,7 +299,7 @@ class Signaling:
         link = self._links.get(number)
         if link is not None and link.pairing is not None:
             link.stage = Stage.OPEN
-            self.tell(Linked(link.pairing, round((now - link.since) * 1000, 1)))
+            self.tell(Linked(link.pairing, int((now - link.since) * 10_000 + 0.5) / 10))
 
     def _join(self, offers: tuple[PreparedOffer, ...]) -> None:
         self._join_at = None

@@ -272,7 +272,7 @@ export class Signaling {
     const pairing = this.pairingOf(number);
     if (!link || pairing === null) return;
     link.stage = "open";
-    const took = Math.round((now - link.since) * 10_000) / 10;
+    const took = Math.floor((now - link.since) * 10_000 + 0.5) / 10;
     this.tell({ type: "linked", pairing, took });
   }
 
