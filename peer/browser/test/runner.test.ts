@@ -257,6 +257,48 @@ describe("the beginning", () => {
   });
 });
 
+describe("a demand before we know what the content is", () => {
+  it("is none of ours, unless that is about to be known and there is time", async () => {
+    expect(runner.takes(9)).toBe(false);
+    const introduced = runner.introduce(RENDITION, 0);
+    expect([runner.takes(1.5), runner.takes(1.6)]).toStrictEqual([false, true]);
+    await introduced;
+    expect(runner.takes(0)).toBe(true);
+  });
+
+  it("waits for that, and is then one like any other", async () => {
+    const introduced = runner.introduce(RENDITION, 0);
+    runner.demand(key(0), 9, asker);
+    runner.demand(key(1), 11, { ...asker });
+    runner.release(key(1), asker); // of somebody else
+    await introduced;
+    await vi.waitFor(() => {
+      expect(player.asked.map(({ url }) => url.slice(-7))).toStrictEqual(["seg0.ts", "seg1.ts"]);
+    });
+  });
+
+  it("is forgotten when it is taken back", async () => {
+    const introduced = runner.introduce(RENDITION, 0);
+    runner.demand(key(0), 9, asker);
+    runner.release(key(0), asker);
+    await introduced;
+    await known(3);
+    expect(player.asked).toStrictEqual([]);
+  });
+
+  it("is left to plain HTTP when the time is over", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.stubGlobal("fetch", () => new Promise(() => undefined));
+    void runner.introduce(RENDITION, 0);
+    runner.demand(key(0), 9, asker);
+    vi.advanceTimersByTime(7_400);
+    expect(asker.failed).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(100);
+    expect(asker.failed).toHaveBeenCalledExactlyOnceWith("missing");
+    vi.useRealTimers();
+  });
+});
+
 describe("a manifest", () => {
   it("of another content is as good as none, later on, too", async () => {
     await introduced();
