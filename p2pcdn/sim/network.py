@@ -27,6 +27,8 @@ CONTROL_WAIT = 0.03
 """Control messages overtake media in the channels' buffers, but not in the line itself."""
 RETRANSMISSION = 0.25
 """Seconds that a lost packet costs a link, beside a round trip."""
+LEAST_LOOK = 0.001
+"""Seconds between two looks at a buffer, however few bytes are left to wait for."""
 MOMENT = 1e-5
 """Seconds, so that what is looked at has surely happened."""
 
@@ -216,7 +218,7 @@ class End:
         level = self._level()
         if level > self._mark:  # more was put in since
             self._watching = True
-            self._clock.at(self._falls_at(), self._look)
+            self._clock.at(max(self._falls_at(), self._clock.now + LEAST_LOOK), self._look)
         else:
             self.on_drained(self, level)
 
