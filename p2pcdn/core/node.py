@@ -118,8 +118,6 @@ class Node:
         self._dirty = False
         self._decided_at = now - DECIDE_EVERY
         self._wake_at: float | None = None
-        self._full = False
-        """Whether no link could be asked for more when that was last decided."""
         self._settled = True
         """Whether others than the neighbours may want to be woken at another time than before."""
         self._others_at = inf
@@ -336,7 +334,7 @@ class Node:
         transfer = self._transfers.transfer(segment)
         if transfer is None:
             return not self._transfers.holds(segment)
-        return bool(transfer.missing) and not self._full
+        return bool(transfer.missing)
 
     def _changed(self) -> None:
         """There are other neighbours than before."""
@@ -394,6 +392,7 @@ class Node:
                     self._neighbours.end(link, "integrity", now)
             case SegmentReady():
                 self._playhead.started = True
+                self._leases.done(event.key)
                 self._trust.delivered(event.peer_bytes / max(len(event.data), 1))
         self._events.append(event)
 
@@ -407,7 +406,7 @@ class Node:
             self._transfers.begin(key, now)
         self._transfers.keep_only(wanted)
         decision = plan(self._survey.view(wanted, now), now)
-        self._wake_at, self._full = decision.wake_at, decision.full
+        self._wake_at = decision.wake_at
         for ask in decision.asks:
             if isinstance(ask, AskPeer):
                 self._ask_peer(ask, now)

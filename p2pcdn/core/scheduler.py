@@ -55,6 +55,8 @@ FAIRLY_FULL = 1 / 3
 """With so much of its target in the buffer it is enough that it does not shrink."""
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""
+DOUBT = 4.0
+"""With a quarter of the neighbours not to be believed, nobody is waited for."""
 LOOK_AGAIN = 0.25
 LEAST_IN_ALL = 4
 IN_ALL = 16
@@ -133,8 +135,12 @@ class LinkView(Protocol):
         """Before this it is not to be asked."""
 
     @property
+    def credible(self) -> bool:
+        """Whether it has kept its last promise."""
+
+    @property
     def held(self) -> Held:
-        """What it holds."""
+        """What it says it holds."""
 
 
 @dataclass(slots=True)
@@ -200,8 +206,6 @@ class Plan:
 
     asks: tuple[AskPeer | AskOrigin, ...]
     wake_at: float | None
-    full: bool = False
-    """Whether no link may be asked for more, whatever it holds."""
 
 
 def latest_start(segment: SegmentView, http: Http) -> float:
@@ -242,7 +246,8 @@ def _ask_origin(
         wakes.append(all_at)
     held = 0
     for link in view.links:
-        held |= link.held.get(segment.key, 0)
+        if link.credible:
+            held |= link.held.get(segment.key, 0)
     orphans = segment.missing & ~held
     if orphans and segment.loading and segment.loading_until > now:
         orphans &= ~segment.loading
@@ -298,7 +303,9 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
 
 def _patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:
     """How long a live segment is left to peers."""
-    until = segment.since + view.patience * max(latest - segment.since, 0.0)
+    doubtful = sum(not link.credible for link in view.links) / max(len(view.links), 1)
+    patience = view.patience * max(1 - DOUBT * doubtful, 0.0)
+    until = segment.since + patience * max(latest - segment.since, 0.0)
     flows = view.goodput * max(latest - now, 0.0) >= MARGIN * segment.missing_bytes
     return now + LOOK_AGAIN if until <= now and flows else until
 

@@ -145,7 +145,13 @@ class Transfer:
 
     def bytes_missing(self) -> int:
         """What has not arrived yet, asked for or not."""
-        left = self.missing | self.peer | self.origin
+        return self._bytes_of(self.missing | self.peer | self.origin)
+
+    def bytes_checking(self) -> int:
+        """What has arrived and may be held in a moment."""
+        return self._bytes_of(self.checking)
+
+    def _bytes_of(self, left: int) -> int:
         last = self.record.chunks - 1
         short = CHUNK_SIZE - self.length_of(last) if left >> last else 0
         return left.bit_count() * CHUNK_SIZE - short

@@ -352,7 +352,10 @@ class Transfers:
     # Arrivals
 
     def _loaded(self, loaded: Loaded, now: float) -> None:
-        held = min(self.store.size_of(loaded.key), len(loaded.data))
+        transfer = self._transfers.get(loaded.key)
+        # What is being checked will count for whoever brought it.
+        there = self.store.size_of(loaded.key) + (transfer.bytes_checking() if transfer else 0)
+        held = min(there, len(loaded.data))
         self.wasted += held
         if loaded.cached:
             self.stats.cache_bytes += len(loaded.data) - held

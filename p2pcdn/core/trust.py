@@ -10,7 +10,7 @@ bring at the last moment what peers had been trusted with) raises it, and a clea
 Of a live stream there is never much to buffer. There it is *patience* that is earned: for how much
 of the time between a segment's publication and its latest start the origin may go unasked::
 
-    patience:  a half --segments from peers--> all of it    less by each rescue, nothing after a
+    patience:  most --segments from peers--> all of it    less by each rescue, nothing after a
                ^-- clean minute ----- less ---------------- stall
 """
 
@@ -23,7 +23,7 @@ CLEAN = 60.0
 """Seconds without a rescue that halve the floor, and for which a stall is remembered."""
 LEAST_FLOOR = 2.0
 """A lower floor than this is none."""
-FIRST_PATIENCE = 0.5
+FIRST_PATIENCE = 0.75
 EARNED = 0.1
 """Patience for a segment that peers brought whole; for a part of one as much of it."""
 LOST = 0.25

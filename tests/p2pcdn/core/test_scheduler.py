@@ -73,6 +73,7 @@ class Other:
     rate: float
     busy_until: float
     held: Held
+    credible: bool = True
 
 
 def link(number: int = 1, *held: int, **others: object) -> Other:

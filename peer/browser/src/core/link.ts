@@ -138,6 +138,11 @@ export class Link {
   wasted = 0;
   /** Bytes a second that the other end brings us when we ask. */
   rate = FIRST_RATE;
+  /**
+   * Whether it has kept its last promise. What it says it holds counts for nothing else: or one
+   * liar would keep everybody from asking the origin.
+   */
+  credible = true;
   /** Wants that may be open: more with each chunk that comes, one after a `busy`. */
   window = FIRST_WINDOW;
   /** When to look at the clock, at the latest; infinity if there is no need. */
@@ -388,6 +393,7 @@ export class Link {
     const took = Math.max(now - Math.max(since, this._arrivedAt), 0.001);
     this.rate += SMOOTHING * (length / took - this.rate);
     this._arrivedAt = now;
+    this.credible = true;
     this.window = Math.min(this.window + 1, MOST_IN_FLIGHT);
     this._events.push({ type: "ChunkCame", key, data });
   }
@@ -428,6 +434,7 @@ export class Link {
   private _complain(late: readonly number[]): void {
     this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
     this.rate /= 2;
+    this.credible = false;
     for (const number of late) {
       this.tell({ type: "cancel", want: number });
       this._fail(number, "timeout");

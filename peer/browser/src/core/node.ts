@@ -365,6 +365,7 @@ export class Node {
         break;
       case "SegmentReady":
         this._playhead.started = true;
+        this._leases.done(event.key);
         this._trust.delivered(event.peerBytes / Math.max(event.data.length, 1));
         break;
       default:

@@ -47,6 +47,8 @@ const SURPLUS = 2;
 const FAIRLY_FULL = 1 / 3;
 /** What flows is fast enough if it would bring so many times what is missing. */
 const MARGIN = 1.2;
+/** With a quarter of the neighbours not to be believed, nobody is waited for. */
+const DOUBT = 4;
 const LOOK_AGAIN = 0.25;
 const LEAST_IN_ALL = 4;
 /** Wants open at once; fewer where less than half a second's worth. */
@@ -95,7 +97,7 @@ export interface SegmentView {
 
 /** A link that can be asked. */
 export type LinkView = Readonly<
-  Pick<Link, "number" | "inFlight" | "window" | "rate" | "busyUntil" | "held">
+  Pick<Link, "number" | "inFlight" | "window" | "rate" | "busyUntil" | "credible" | "held">
 >;
 
 /** All that the decision depends on. */
@@ -183,7 +185,8 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
     wakes.push(allAt);
   }
   const asks: AskOrigin[] = [];
-  let orphans = segment.missing & ~heldBy(view.links, segmentId(segment.key));
+  const honest = view.links.filter((link) => link.credible);
+  let orphans = segment.missing & ~heldBy(honest, segmentId(segment.key));
   if (orphans && segment.loading && segment.loadingUntil > now) {
     orphans &= ~segment.loading;
     wakes.push(segment.loadingUntil);
@@ -243,7 +246,10 @@ export function everythingAt(
 /** How long a live segment is left to peers. */
 function patientUntil(segment: SegmentView, view: View, latest: number, now: number): number {
   const { since, missingBytes } = segment;
-  const until = since + view.patience * Math.max(latest - since, 0);
+  const doubted = view.links.filter((link) => !link.credible).length;
+  const doubtful = doubted / Math.max(view.links.length, 1);
+  const patience = view.patience * Math.max(1 - DOUBT * doubtful, 0);
+  const until = since + patience * Math.max(latest - since, 0);
   const flows = view.goodput * Math.max(latest - now, 0) >= MARGIN * missingBytes;
   return until <= now && flows ? now + LOOK_AGAIN : until;
 }

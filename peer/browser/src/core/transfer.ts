@@ -148,7 +148,15 @@ export class Transfer {
 
   /** What has not arrived yet, asked for or not. */
   bytesMissing(): number {
-    const left = this.missing | this.peer | this.origin;
+    return this._bytesOf(this.missing | this.peer | this.origin);
+  }
+
+  /** What has arrived and may be held in a moment. */
+  bytesChecking(): number {
+    return this._bytesOf(this.checking);
+  }
+
+  private _bytesOf(left: Mask): number {
     const last = this.chunks - 1;
     const short = left & bitOf(last) ? CHUNK_SIZE - this.lengthOf(last) : 0;
     return numbersIn(left).length * CHUNK_SIZE - short;

@@ -12,7 +12,7 @@
  * Of a live stream there is never much to buffer. There it is *patience* that is earned: for how
  * much of the time between a segment's publication and its latest start the origin may go unasked:
  *
- *     patience:  a half --segments from peers--> all of it    less by each rescue, nothing after a
+ *     patience:  most --segments from peers--> all of it    less by each rescue, nothing after a
  *                ^-- clean minute ----- less ---------------- stall
  */
 
@@ -21,7 +21,7 @@ const FIRST_FLOOR = 4;
 const CLEAN = 60;
 /** A lower floor than this is none. */
 const LEAST_FLOOR = 2;
-const FIRST_PATIENCE = 0.5;
+const FIRST_PATIENCE = 0.75;
 /** Patience for a segment that peers brought whole; for a part of one as much of it. */
 const EARNED = 0.1;
 /** The share of it that is lost if the origin has to bring all of a segment at the last moment. */

@@ -43,7 +43,7 @@ function segmentView(more: Partial<SegmentView> = {}): SegmentView {
 /** A link that holds these chunks of segment 1. */
 function linkView(number: number, chunks: bigint, more: Partial<LinkView> = {}): LinkView {
   const held = new Map([[segmentId(key), chunks]]);
-  return { number, inFlight: 0, window: 4, rate: 250_000, busyUntil: 0, held, ...more };
+  return { number, inFlight: 0, window: 4, rate: 250_000, busyUntil: 0, credible: true, held, ...more };
 }
 
 function viewOf(segments: SegmentView[], more: Partial<View> = {}): View {

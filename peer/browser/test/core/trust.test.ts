@@ -51,22 +51,22 @@ describe("the floor", () => {
 
 describe("patience", () => {
   it("is half of the time at first, and grows with what peers bring", () => {
-    expect(trust.patience(0)).toBe(0.5);
+    expect(trust.patience(0)).toBe(0.75);
     trust.delivered(1);
-    expect(trust.patience(0)).toBeCloseTo(0.6, 9);
+    expect(trust.patience(0)).toBeCloseTo(0.85, 9);
     trust.delivered(0.5);
-    expect(trust.patience(0)).toBeCloseTo(0.65, 9);
+    expect(trust.patience(0)).toBeCloseTo(0.9, 9);
     for (let at = 0; at < 9; at++) trust.delivered(1);
     expect(trust.patience(0)).toBe(1);
   });
 
   it("shrinks with a rescue, by as much as had to be rescued", () => {
     trust.rescued(0.5, 2, 30, 0);
-    expect(trust.patience(0)).toBeCloseTo(0.4375, 9);
+    expect(trust.patience(0)).toBeCloseTo(0.65625, 9);
   });
 
   it("is none after a stall, for a minute", () => {
     trust.stalled(10);
-    expect([trust.patience(69), trust.patience(70)]).toStrictEqual([0, 0.5]);
+    expect([trust.patience(69), trust.patience(70)]).toStrictEqual([0, 0.75]);
   });
 });
