@@ -100,6 +100,7 @@ class Uplink:
         if left <= 0.0:
             self._begin(now)
             self._buffered.clear()
+            self._untold.clear()
         self._buffered[link] = self._buffered.get(link, 0) + size
         self._untold[link] = now
         self._left, self._as_of = left + size, now

@@ -97,6 +97,7 @@ export class Uplink {
     if (left <= 0) {
       this._begin(now);
       this._buffered.clear();
+      this._untold.clear();
     }
     this._buffered.set(link, (this._buffered.get(link) ?? 0) + size);
     this._untold.set(link, now);
