@@ -54,6 +54,7 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m tests.prepare
 	@$(BIN)/python -m bench.loops --rounds 5
 	@$(BIN)/python -m bench.browsers $(ARGS)
+	@$(BIN)/python -m bench.sim
 
 .PHONY: bundle
 bundle: $(BUNDLE)

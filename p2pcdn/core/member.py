@@ -40,7 +40,8 @@ class Fading:
 
     def at(self, now: float) -> float:
         """The count as it is now."""
-        return self._count * 0.5 ** ((now - self._at) / self._half)
+        halved: float = 0.5 ** ((now - self._at) / self._half)
+        return self._count * halved
 
     def add(self, now: float) -> None:
         """It happened once more."""
