@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from ctypes.util import find_library
 from typing import NamedTuple
 
 from tests.e2e.browser import find_chromium
@@ -41,6 +42,8 @@ def _program(*names: str) -> Callable[[], bool]:
 NEEDS = (
     Need("chromium", "real browsers (or set CHROME_PATH to a Chrome)", _chromium, required=True),
     Need("firefox-esr", "the smoke test in Firefox", _program("firefox-esr", "firefox")),
+    # Firefox brings no H.264 of its own.
+    Need("libavcodec-extra", "H.264 in Firefox", lambda: find_library("avcodec") is not None),
     Need("iproute2", "viewers behind NATs, as root", _program("ip")),
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from tests.e2e.viewer import Stage
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 SCRIPT = Path(__file__).with_name("firefox.mjs")
+WITHOUT_H264 = sys.platform == "linux" and find_library("avcodec") is None
 CONDITION = "window.probe?.played > 6 && window.p2pcdn?.getStats().peerBytes > 0"
 
 
 @pytest.mark.skipif(FIREFOX is None, reason="no Firefox: install firefox-esr")
+@pytest.mark.skipif(WITHOUT_H264, reason="no H.264 in Firefox: install libavcodec")
 async def test_firefox_takes_chunks_from_a_peer(stage: Stage) -> None:
     async with peer(stage.media) as seeder:
         await seeder.printed("complete")
