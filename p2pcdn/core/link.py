@@ -51,6 +51,8 @@ MOST_PATIENCE = 2.0
 
 LONGEST = 4.0
 """Nor may a want take longer, however steadily it drips."""
+MOST_BROKEN = 2
+"""Promises in a row that a slow link may fail to keep."""
 MOST_SILENCES = 3
 """So often in a row wants may fail without a word in between. ICE needs half a minute to notice
 that the other end is gone; whoever is only slow says something now and then."""
@@ -188,9 +190,8 @@ class Link:
         self._over: dict[int, int] = {}
         """Wants that we gave up, and the bytes that may still come for them."""
         self._next_want = 0
-        self.credible = True
-        """Whether it has kept its last promise. What it says it holds counts for nothing else: or
-        one liar would keep everybody from asking the origin."""
+        self._broken = 0
+        """How many promises in a row it has not kept."""
         self.window = FIRST_WINDOW
         """Wants that may be open: more with each chunk that comes, one after a `busy`."""
         self.rate = FIRST_RATE
@@ -208,6 +209,12 @@ class Link:
         self.tell(hello)
 
     # What we want
+
+    @property
+    def credible(self) -> bool:
+        """Whether it keeps its promises, at least now and then. Else what it says it holds counts
+        for nothing: or one liar would keep everybody from asking the origin."""
+        return self._broken < MOST_BROKEN
 
     @property
     def in_flight(self) -> int:
@@ -406,7 +413,7 @@ class Link:
         took = max(now - max(want.since, self._arrived_at), 0.001)
         self.rate += SMOOTHING * (want.length / took - self.rate)
         self._arrived_at = now
-        self.credible = True
+        self._broken = 0
         self.window = min(self.window + 1, MOST_IN_FLIGHT)
         self._events.append(ChunkCame(want.key, data))
 
@@ -443,7 +450,7 @@ class Link:
         would never learn."""
         self._response = min(self._response * 2, MOST_PATIENCE / 3)
         self.rate /= 2
-        self.credible = False
+        self._broken += 1
         for number in late:
             self.tell(Cancel(number))
             self._fail(number, SourceReason.TIMEOUT)

@@ -17,6 +17,9 @@ import type { Records } from "../wire/manifest";
 import { NOTHING, type Held } from "./availability";
 import type { LinkReason, Outgoing } from "./ports";
 
+/** Promises in a row that a slow link may fail to keep. */
+const MOST_BROKEN = 2;
+
 const HELLO_TIMEOUT = 5;
 /** Wants that the other end may have open with us; ours are far fewer. */
 const MOST_WANTS = 16;
@@ -138,11 +141,8 @@ export class Link {
   wasted = 0;
   /** Bytes a second that the other end brings us when we ask. */
   rate = FIRST_RATE;
-  /**
-   * Whether it has kept its last promise. What it says it holds counts for nothing else: or one
-   * liar would keep everybody from asking the origin.
-   */
-  credible = true;
+  /** How many promises in a row it has not kept. */
+  private _broken = 0;
   /** Wants that may be open: more with each chunk that comes, one after a `busy`. */
   window = FIRST_WINDOW;
   /** When to look at the clock, at the latest; infinity if there is no need. */
@@ -171,6 +171,14 @@ export class Link {
   }
 
   // What we want
+
+  /**
+   * Whether it keeps its promises, at least now and then. Else what it says it holds counts for
+   * nothing: or one liar would keep everybody from asking the origin.
+   */
+  get credible(): boolean {
+    return this._broken < MOST_BROKEN;
+  }
 
   /** How many of our wants are open. */
   get inFlight(): number {
@@ -393,7 +401,7 @@ export class Link {
     const took = Math.max(now - Math.max(since, this._arrivedAt), 0.001);
     this.rate += SMOOTHING * (length / took - this.rate);
     this._arrivedAt = now;
-    this.credible = true;
+    this._broken = 0;
     this.window = Math.min(this.window + 1, MOST_IN_FLIGHT);
     this._events.push({ type: "ChunkCame", key, data });
   }
@@ -434,7 +442,7 @@ export class Link {
   private _complain(late: readonly number[]): void {
     this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
     this.rate /= 2;
-    this.credible = false;
+    this._broken += 1;
     for (const number of late) {
       this.tell({ type: "cancel", want: number });
       this._fail(number, "timeout");
