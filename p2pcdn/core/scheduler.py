@@ -6,8 +6,9 @@ copy. What the player has asked for is in one of these modes:
     START     nothing played yet: the origin, at once, exactly like the plain player
     URGENT    VOD with less in the buffer than the floor that trust asks for, or any segment whose
               *latest start* has come: the origin, at once, for all that is missing
-    FILLING   VOD otherwise: peers, as long as what they bring is twice what is played; else the
-              origin joins for the first half of what is missing
+    FILLING   VOD otherwise: peers, as long as what they bring is twice what is played (or as much,
+              with a fair part of the buffer full); else the origin joins for the first half of
+              what is missing
     LIVE      peers, for as long as patience lasts or chunks come fast enough to be in time
 
 The latest start of a segment is when the origin has to be asked so that the segment still comes in
@@ -258,7 +259,7 @@ def _ask_origin(
     if not segment.demanded:
         return
     if orphans:
-        at = max(turn_at(segment, view, now), segment.origin_after)
+        at = max(turn_at(segment, view), segment.origin_after)
         if at <= now:
             yield from _runs(segment, orphans)
         else:
@@ -310,7 +311,7 @@ def _patient_until(segment: SegmentView, view: View, latest: float, now: float) 
     return now + LOOK_AGAIN if until <= now and flows else until
 
 
-def turn_at(segment: SegmentView, view: View, now: float) -> float:
+def turn_at(segment: SegmentView, view: View) -> float:
     """When it is our turn to ask the origin for chunks that no neighbour holds."""
     if not view.links:
         return view.hopeful_until
