@@ -45,7 +45,7 @@ class Reporter:
         """The player has said where it is: for the first time, or in another rendition, that is
         news to tell at once."""
         told, playing = self._moved, self._playhead.playing
-        known = told.position if told is not None else self._signaling.position
+        known = told.position if told is not None else self._signaling.joined_at
         if playing is not None and (known is None or known.rendition != playing.rendition):
             self.tell_position(upload)
 

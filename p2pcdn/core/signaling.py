@@ -122,6 +122,9 @@ class Signaling:
         self.welcome: Welcome | None = None
         self.upload = True
         self.position: Position | None = None
+        """What the next join will say of where we are."""
+        self.joined_at: Position | None = None
+        """What the last one said."""
         self.uplink = 0
         """Bytes a second that we have been seen to send; 0 if that is not known."""
         self.alone = False
@@ -304,6 +307,7 @@ class Signaling:
     def _join(self, offers: tuple[PreparedOffer, ...]) -> None:
         self._join_at = None
         self.state = State.JOINING
+        self.joined_at = self.position
         who = self._identity
         self._send(
             Join(

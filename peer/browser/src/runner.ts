@@ -45,7 +45,7 @@ const HOPELESS = new Set<ErrorCode>(["unknown_site", "unsupported_protocol"]);
 const MOST_EARLY = 12;
 
 /** Seconds before its play time when a segment no longer waits for us to learn what it is. */
-const LEISURE = 1.5;
+const LEISURE = 1;
 
 /** Who waits for a segment. */
 export interface Asker {

@@ -39,7 +39,7 @@ export class Reporter {
    * tell at once.
    */
   moved(upload: boolean): void {
-    const known = this._moved ? this._moved.position : this._signaling.position;
+    const known = this._moved ? this._moved.position : this._signaling.joinedAt;
     const { playing } = this._playhead;
     if (playing && known?.rendition !== playing.rendition) this.tellPosition(upload);
   }

@@ -69,6 +69,8 @@ export class Signaling {
   welcome: Welcome | null = null;
   upload = true;
   position: Position | null = null;
+  /** What the last join said of where we are. */
+  joinedAt: Position | null = null;
   /** Bytes a second that we have been seen to send; 0 if that is not known. */
   uplink = 0;
   /** Whether there was nobody else when we joined, and nobody has come since. */
@@ -280,6 +282,7 @@ export class Signaling {
     this._joinAt = null;
     this.state = "joining";
     const { _identity: identity, upload, position, uplink } = this;
+    this.joinedAt = position;
     this._send({ type: "join", protocol: PROTOCOL, ...identity, upload, offers, position, uplink });
   }
 
