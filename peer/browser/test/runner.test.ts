@@ -261,14 +261,14 @@ describe("a demand before we know what the content is", () => {
   it("is none of ours, unless that is about to be known and there is time", async () => {
     expect(runner.takes(9)).toBe(false);
     const introduced = runner.introduce(RENDITION, 0);
-    expect([runner.takes(1.5), runner.takes(1.6)]).toStrictEqual([false, true]);
+    expect([runner.takes(1), runner.takes(1.1)]).toStrictEqual([false, true]);
     await introduced;
     expect(runner.takes(0)).toBe(true);
   });
 
   it("waits for that, and is then one like any other", async () => {
     const introduced = runner.introduce(RENDITION, 0);
-    runner.demand(key(0), 9, asker);
+    runner.demand(key(0), 8, asker);
     runner.demand(key(1), 11, { ...asker });
     runner.release(key(1), asker); // of somebody else
     await introduced;
@@ -279,7 +279,7 @@ describe("a demand before we know what the content is", () => {
 
   it("is forgotten when it is taken back", async () => {
     const introduced = runner.introduce(RENDITION, 0);
-    runner.demand(key(0), 9, asker);
+    runner.demand(key(0), 8, asker);
     runner.release(key(0), asker);
     await introduced;
     await known(3);
@@ -290,8 +290,8 @@ describe("a demand before we know what the content is", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     vi.stubGlobal("fetch", () => new Promise(() => undefined));
     void runner.introduce(RENDITION, 0);
-    runner.demand(key(0), 9, asker);
-    vi.advanceTimersByTime(7_400);
+    runner.demand(key(0), 8, asker);
+    vi.advanceTimersByTime(6_900);
     expect(asker.failed).not.toHaveBeenCalled();
     vi.advanceTimersByTime(100);
     expect(asker.failed).toHaveBeenCalledExactlyOnceWith("missing");
