@@ -117,6 +117,21 @@ def test_the_join_says_where_we_are() -> None:
     assert stage.told() == [], "that is known already"
 
 
+def test_what_became_known_while_we_joined_is_told_as_soon_as_we_are_in() -> None:
+    stage = Stage()
+    stage.signaling.receive(TrackerSays(WELCOME), NOW)
+    stage.reporter.begin(NOW)
+    stage.signaling.receive(Described(1, "offer"), NOW)
+    stage.play()
+    stage.signaling.receive(TrackerSays(Joined("0" * 16, 3)), NOW)
+    stage.reporter.begin(NOW)
+    (join,) = stage.told()
+    assert isinstance(join, Join)
+    assert join.position is None
+    stage.play()
+    assert stage.told() == [Move(True, POSITION, 0)]
+
+
 def test_where_we_are_is_told_at_once_only_if_it_is_news() -> None:
     stage = joined()
     stage.play()
