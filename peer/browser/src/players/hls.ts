@@ -88,7 +88,9 @@ export class HlsPlayer implements Player {
     const rendition = details && this._session?.rendition(details.url);
     if (!details || rendition === undefined) return undefined;
     const { _media: media } = this;
-    const time = media?.buffered.length ? media.currentTime : (liveSyncPosition ?? 0);
+    // Before there is a picture: of a recording hls.js names a time near its end as well.
+    const begin = details.live ? (liveSyncPosition ?? 0) : (media?.currentTime ?? 0);
+    const time = media?.buffered.length ? media.currentTime : begin;
     return {
       rendition,
       head: sequenceAt(details, time),

@@ -243,6 +243,11 @@ describe("whereabouts", () => {
     expect(player.whereabouts()).toMatchObject({ head: 12, live: true });
   });
 
+  it("are at the beginning of a recording until something plays", () => {
+    hls.liveSyncPosition = 6; // which hls.js has of recordings, too
+    expect(player.whereabouts()).toMatchObject({ head: 10, live: false });
+  });
+
   it("count what is buffered without a gap that would stop the player", () => {
     play(3, [0, 5], [5.4, 7], [8, 10]);
     expect(player.whereabouts()).toMatchObject({ head: 11, buffer: 4 });
