@@ -52,7 +52,7 @@ PROOF = 1.0
 """Seconds that peers have for showing what they can do."""
 SURPLUS = 2.0
 """Peers that fill the buffer bring so many times what is played, or the origin joins."""
-FAIRLY_FULL = 1 / 3
+FAIRLY_FULL = 1 / 8
 """With so much of its target in the buffer it is enough that it does not shrink."""
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""

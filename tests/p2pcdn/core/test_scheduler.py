@@ -192,13 +192,13 @@ def test_it_is_a_rescue_if_peers_had_their_chance() -> None:
 
 def test_peers_that_are_too_slow_are_joined_for_the_first_half() -> None:
     wanted = segment(missing=0b1111_0000, asked=0b0000_0110)
-    slow = view(wanted, links=(link(),), goodput=FAST - 1, asking_since=NOW - PROOF, buffer=9.0)
+    slow = view(wanted, links=(link(),), goodput=FAST - 1, asking_since=NOW - PROOF, buffer=3.0)
     decision = decide(slow)
     assert of_origin(decision) == {1, 2, 4}
     assert {chunk for _, chunk in of_peers(decision)} <= {5, 6, 7}
 
 
-def test_with_a_third_of_the_buffer_full_it_is_enough_that_it_does_not_shrink() -> None:
+def test_with_a_fair_part_of_the_buffer_full_it_is_enough_that_it_does_not_shrink() -> None:
     wanted = segment(missing=0b1111_0000, asked=0b0000_0110)
     given = view(wanted, links=(link(),), goodput=FAST / 2, asking_since=NOW - PROOF, buffer=10.0)
     assert of_origin(decide(given)) == set()

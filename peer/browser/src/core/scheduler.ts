@@ -44,7 +44,7 @@ const PROOF = 1;
 /** Peers that fill the buffer bring so many times what is played, or the origin joins. */
 const SURPLUS = 2;
 /** With so much of its target in the buffer it is enough that it does not shrink. */
-const FAIRLY_FULL = 1 / 3;
+const FAIRLY_FULL = 1 / 8;
 /** What flows is fast enough if it would bring so many times what is missing. */
 const MARGIN = 1.2;
 /** With a quarter of the neighbours not to be believed, nobody is waited for. */

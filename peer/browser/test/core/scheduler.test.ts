@@ -198,7 +198,7 @@ describe("a lease", () => {
 });
 
 describe("a buffer that fills", () => {
-  const asking = { askingSince: 0, goodput: 200_000, buffer: 9 };
+  const asking = { askingSince: 0, goodput: 200_000, buffer: 3 };
 
   it("that is fairly full is left to peers as long as it does not shrink", () => {
     const view = (goodput: number) => viewOf([segmentView()], { askingSince: 0, goodput, buffer: 10 });
@@ -209,7 +209,7 @@ describe("a buffer that fills", () => {
   it("is left to peers for a second, and then as long as they bring twice what is played", () => {
     expect(plan(viewOf([segmentView()], asking), 0.5).wakeAt).toBe(1);
     expect(plan(viewOf([segmentView()], asking), 1).asks).toContainEqual(origin(0, 1, true));
-    const enough = { ...asking, buffer: 9, goodput: 250_000 };
+    const enough = { ...asking, buffer: 3, goodput: 250_000 };
     const { asks, wakeAt } = plan(viewOf([segmentView()], enough), 1);
     expect(asks.every(({ type }) => type === "AskPeer")).toBe(true);
     expect(wakeAt).toBe(1.25);
