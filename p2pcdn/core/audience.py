@@ -28,6 +28,10 @@ SAMPLE = 64
 MOST_AHEAD = 32
 """Segments looked ahead: with eight stripes each, as many leases as one message carries."""
 
+LIVE_AHEAD = 10.0
+"""Seconds of a live stream that are looked ahead at most: whoever comes in later shall have his
+share of what comes out next, too."""
+
 EARLY = 2
 """Segments of a recording that are leased beyond the seconds looked ahead: those are what players
 buffer, and leases have to be there before the first of them asks for a segment."""
@@ -79,6 +83,7 @@ class Audience:
         reach = max(1, min(MOST_AHEAD, int(rules.lease_ahead / duration)))
         live = [place for place in fresh if place.position.live]
         if 2 * len(live) > len(fresh):
+            reach = min(reach, max(1, int(LIVE_AHEAD / duration)))
             return _live(live, duration, size, reach, now)
         return Outlook(size, None, _uncovered(sample, fresh, duration, reach, now))
 
