@@ -56,8 +56,9 @@ FAIRLY_FULL = 1 / 8
 """With so much of its target in the buffer it is enough that it does not shrink."""
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""
-DOUBT = 4.0
-"""With a quarter of the neighbours not to be believed, nobody is waited for."""
+DOUBT = 1.0
+"""Peers are waited for as much less as there are neighbours not to be believed; some of these are
+only slow."""
 LOOK_AGAIN = 0.25
 LEAST_IN_ALL = 4
 IN_ALL = 16

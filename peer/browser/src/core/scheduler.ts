@@ -47,8 +47,11 @@ const SURPLUS = 2;
 const FAIRLY_FULL = 1 / 8;
 /** What flows is fast enough if it would bring so many times what is missing. */
 const MARGIN = 1.2;
-/** With a quarter of the neighbours not to be believed, nobody is waited for. */
-const DOUBT = 4;
+/**
+ * Peers are waited for as much less as there are neighbours not to be believed; some of these are
+ * only slow.
+ */
+const DOUBT = 1;
 const LOOK_AGAIN = 0.25;
 const LEAST_IN_ALL = 4;
 /** Wants open at once; fewer where less than half a second's worth. */
