@@ -187,8 +187,8 @@ class TrackerConfig(Section, frozen=True):
             ge=0,
             le=120,
             description="How many seconds ahead (of a live stream ten at most) the tracker names "
-            "who fetches what from the origin, so that it is fetched once; 0 leaves it to the peers "
-            "alone.",
+            "who fetches what from the origin, so that it is fetched once; 0 leaves it to the "
+            "peers alone.",
         ),
     ] = 30.0
     stun: Annotated[
