@@ -616,3 +616,9 @@ def test_whoever_waits_wakes(given_view: View) -> None:
             due = max(latest_start(wanted, HTTP), wanted.origin_after)
             assert decision.wake_at is not None
             assert decision.wake_at <= due
+
+
+def test_what_a_link_says_that_is_not_credible_keeps_no_lease_from_being_used() -> None:
+    wanted = segment(missing=0b11, leases=(LeaseView(0b11, NOW),))
+    assert of_origin(decide(view(wanted, links=(link(credible=True),)))) == set()
+    assert of_origin(decide(view(wanted, links=(link(credible=False),)))) == {0, 1}
