@@ -122,12 +122,16 @@ LAYERS: dict[str, Layer] = {
     "p2pcdn.sim": Layer((*VALUES, "p2pcdn.wire", "p2pcdn.core", "p2pcdn.sim")),
     "p2pcdn.config": Layer(VALUES),
     "p2pcdn.settings": Layer((*VALUES, *SERVICE)),
+    "p2pcdn.es256": Layer(()),
     "p2pcdn.logs": Layer(VALUES),
     "p2pcdn.service": Layer((*VALUES, *SERVICE)),
     "p2pcdn.cli": Layer((*PACKAGES,)),
     "p2pcdn.__main__": Layer(("p2pcdn.cli",)),
     "p2pcdn": Layer((), ()),
-    **{shell: Layer((*VALUES, *SERVICE, "p2pcdn.wire", "p2pcdn.core", shell)) for shell in SHELLS},
+    **{
+        shell: Layer((*VALUES, *SERVICE, "p2pcdn.es256", "p2pcdn.wire", "p2pcdn.core", shell))
+        for shell in SHELLS
+    },
 }
 """The first that fits counts."""
 

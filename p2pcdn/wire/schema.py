@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Mapping
@@ -51,6 +52,9 @@ DECODED = ("FromTracker", "LinkMessage", "Manifest")
 def components(*names: str) -> dict[str, Schema]:
     """The definitions that these unions need, each union itself among them."""
     roots, defs = msgspec.json.schema_components([UNIONS[name] for name in names])
+    for definition in defs.values():
+        if "description" in definition:  # some versions of Python and msgspec leave it indented
+            definition["description"] = inspect.cleandoc(definition["description"])
     return {**dict(zip(names, roots, strict=True)), **defs}
 
 
