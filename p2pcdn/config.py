@@ -178,7 +178,8 @@ class TrackerConfig(Section, frozen=True):
             ge=1,
             le=100_000,
             description="Most distinct peers that one viewer learns of in an hour: a harvester of "
-            "addresses gets no more.",
+            "addresses gets no more, however often it comes back. An address with n viewers learns "
+            "of √n times as many other addresses.",
         ),
     ] = 60
     lease_ahead: Annotated[

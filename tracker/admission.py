@@ -1,12 +1,11 @@
 """Who may come in: where a socket comes from, and how many may come from there.
 
-An address is an IPv4 address or an IPv6 /64, since every home has at least a /64 to pick addresses
-from. The limits are generous: an office behind one NAT is the best swarm there is.
+An address is an IPv4 address or an IPv6 /64 (`p2pcdn.wire.candidate.home_of`). The limits are
+generous: an office behind one NAT is the best swarm there is.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from aiohttp import web
 
 from p2pcdn.config import TrackerConfig
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.wire.candidate import IPAddress, parse_address
+from p2pcdn.wire.candidate import IPAddress, home_of, parse_address
 from tracker.bucket import Bucket
 
 TIDY_AT = 1024
@@ -39,7 +38,7 @@ class Admission:
     def __init__(self, config: TrackerConfig) -> None:
         self._config = config
         self._proxies = config.proxy_networks
-        self._visitors: dict[object, _Visitor] = {}
+        self._visitors: dict[bytes, _Visitor] = {}
         self._idle = 0
 
     def address_of(self, request: web.Request) -> IPAddress:
@@ -68,7 +67,7 @@ class Admission:
     @contextmanager
     def socket(self, address: IPAddress, now: float) -> Iterator[None]:
         """Hold a place for a socket from there; `RemoteError` if there is none."""
-        key = _key(address)
+        key = home_of(address)
         visitor = self._visitor(key, now)
         if visitor.sockets >= self._config.sockets_per_address:
             raise RemoteError(
@@ -87,10 +86,10 @@ class Admission:
 
     def join(self, address: IPAddress, now: float) -> None:
         """A socket from there joins; `RemoteError` if too many did in too short a time."""
-        if not self._visitor(_key(address), now).joins.try_take(now):
+        if not self._visitor(home_of(address), now).joins.try_take(now):
             raise RemoteError(ErrorCode.TOO_FAST, "too many joins from your address")
 
-    def _visitor(self, key: object, now: float) -> _Visitor:
+    def _visitor(self, key: bytes, now: float) -> _Visitor:
         visitor = self._visitors.get(key)
         if visitor is None:
             if self._idle >= TIDY_AT:
@@ -106,12 +105,6 @@ class Admission:
             if not visitor.sockets and visitor.joins.is_full(now):
                 del self._visitors[key]
                 self._idle -= 1
-
-
-def _key(address: IPAddress) -> object:
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.packed[:8]
-    return address.packed
 
 
 def _parse_hop(text: str) -> IPAddress | None:

@@ -17,6 +17,7 @@ from itertools import count
 from math import inf
 from random import Random
 
+from p2pcdn.core.acquaintances import Acquaintances
 from p2pcdn.core.matching import SAMPLE, ranked
 from p2pcdn.core.member import SHUN, KeptOffer, Member
 from p2pcdn.core.pairing import LINK_TIMEOUT, Pairing, Phase, Role
@@ -40,8 +41,27 @@ class Introducer:
         self._rules = rules
         self._rng = rng
         self._outbox = outbox
+        self._acquaintances = Acquaintances(rules.peers_per_hour)
         self._timers: list[tuple[float, int, Pairing | Member]] = []
         self._serials = count()
+
+    # Coming and going
+
+    def take_in(self, member: Member, now: float) -> None:
+        """The member has joined: it gets neighbours."""
+        self._acquaintances.came(member.home, now)
+        self.seek(member, now)
+
+    def take_out(self, member: Member, now: float) -> None:
+        """The member has left: its neighbours get others."""
+        bereft = [pairing.other(member) for pairing in member.pairings.values()]
+        for pairing in list(member.pairings.values()):
+            if pairing.phase is not Phase.LINKED:
+                self._outbox.tell(pairing.other(member).socket, Unpaired(pairing.id))
+            self._part(pairing)
+        self._acquaintances.went(member.home, now)
+        for other in bereft:
+            self.seek(other, now)
 
     # Searching
 
@@ -72,20 +92,25 @@ class Introducer:
     ) -> bool:
         """Whether somebody fit had too many offers to answer just now."""
         busy = False
-        limit = self._rules.peers_per_hour
         free = [
             other
             for other in others
-            if len(other.pairings) < most
-            and member.may_meet(other, now, limit)
-            and other.may_meet(member, now, limit)
+            if len(other.pairings) < most and self._may_meet(member, other, now)
         ]
         for other in ranked(member, free, self._rng):
             if len(member.pairings) >= aim:
                 break
-            if member.may_meet(other, now, limit):  # the hour's last acquaintance may be made
+            if self._may_meet(member, other, now):  # the hour's last acquaintance may be made
                 busy |= not self._pair(member, other, now)
         return busy
+
+    def _may_meet(self, a: Member, b: Member, now: float) -> bool:
+        limit = self._rules.peers_per_hour
+        return (
+            a.may_meet(b, now, limit)
+            and b.may_meet(a, now, limit)
+            and self._acquaintances.may_meet(a.home, b.home, now)
+        )
 
     # Introducing
 
@@ -117,6 +142,7 @@ class Introducer:
             deadline=now + LINK_TIMEOUT,
             offer=None if offer is None else offer.number,
         )
+        self._acquaintances.meet(offerer.home, answerer.home, now)
         for end in pairing.ends:
             end.meet(pairing.other(end), pairing, now)
             self._note_room(end)
@@ -141,16 +167,6 @@ class Introducer:
         if pairing.phase is not Phase.LINKED:
             self._outbox.tell(pairing.other(teller).socket, Unpaired(pairing.id))
         self._separate(pairing, inf if forever else now + SHUN, now)
-
-    def take_out(self, member: Member, now: float) -> None:
-        """The member has left: its neighbours get others."""
-        bereft = [pairing.other(member) for pairing in member.pairings.values()]
-        for pairing in list(member.pairings.values()):
-            if pairing.phase is not Phase.LINKED:
-                self._outbox.tell(pairing.other(member).socket, Unpaired(pairing.id))
-            self._part(pairing)
-        for other in bereft:
-            self.seek(other, now)
 
     def _expire(self, pairing: Pairing, now: float) -> None:
         for end in pairing.ends:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
+from p2pcdn.core.acquaintances import ACQUAINTANCE_LASTS
 from p2pcdn.core.matching import Crowd
 from p2pcdn.core.pairing import Pairing, Phase
+from p2pcdn.wire.candidate import home_of
 
 if TYPE_CHECKING:
     from p2pcdn.wire.candidate import Sieve, Vantage
@@ -18,7 +20,6 @@ MOST_KEPT = 2
 """Prepared offers of one peer."""
 OFFER_LASTS = 60.0
 """A NAT forgets an address that nobody uses, some after no longer than this."""
-ACQUAINTANCE_LASTS = 3600.0
 SHUN = 60.0
 """How long two peers whose link failed are not paired again: it would most likely fail again."""
 MOST_SHUNNED = 1024
@@ -100,8 +101,14 @@ class Member:
     """When neighbours were last looked for."""
     seeks_at: float = inf
     """When the next search for neighbours is due, if nothing happens before."""
-    _met: dict[str, float] = field(default_factory=dict)
+    home: bytes = field(init=False)
+    """Where it is, as far as others count it."""
+    _met: dict[str | bytes, float] = field(default_factory=dict)
+    """Other homes, and peers of its own home, with when it met them."""
     _shunned: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.home = home_of(self.vantage.source)
 
     def move(self, message: Move, now: float) -> None:
         """It is elsewhere, or sends more or less than before."""
@@ -140,7 +147,7 @@ class Member:
         """Whether the two may be paired, as far as this one is concerned."""
         if other is self or other.id in self.partners or self._shunned.get(other.id, 0.0) > now:
             return False
-        if other.id in self._met or len(self._met) < most_an_hour:
+        if self._known_as(other) in self._met or len(self._met) < most_an_hour:
             return True
         while self._met and next(iter(self._met.values())) <= now - ACQUAINTANCE_LASTS:
             del self._met[next(iter(self._met))]
@@ -148,9 +155,14 @@ class Member:
 
     def meet(self, other: Member, pairing: Pairing, now: float) -> None:
         """They are paired."""
-        self._met.setdefault(other.id, now)
+        self._met.setdefault(self._known_as(other), now)
         self.pairings[pairing.id] = pairing
         self.partners[other.id] = pairing
+
+    def _known_as(self, other: Member) -> str | bytes:
+        """By their homes: or whoever comes back again and again, each time with another id, would
+        use up everybody's hour."""
+        return other.id if other.home == self.home else other.home
 
     def part(self, pairing: Pairing) -> None:
         """The pairing is over."""

@@ -196,7 +196,7 @@ class Swarms:
         swarm.members.add(member)
         swarm.open.add(member)
         self._lessor.place(member, now)
-        self._introducer.seek(member, now)
+        self._introducer.take_in(member, now)
 
     def _check(self, socket: int, join: Join) -> None:
         if socket in self._members:

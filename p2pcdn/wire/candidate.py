@@ -104,6 +104,12 @@ def parse_address(text: str) -> IPAddress | None:
     return mapped or address
 
 
+def home_of(address: IPAddress) -> bytes:
+    """What counts as one: an IPv4 address, or an IPv6 /64, since every home has at least that much
+    to pick addresses from."""
+    return address.packed[:8]
+
+
 def _nowhere(_: IPAddress) -> bool:
     return False
 

@@ -219,6 +219,32 @@ def test_an_hour_brings_so_many_peers() -> None:
     assert len(neighbours(world)[harvester]) == 6
 
 
+def test_coming_back_with_a_new_socket_brings_no_more() -> None:
+    world = World(Rules(peers_per_hour=5))
+    for number in range(40):
+        world.join(source=f"203.0.113.{number}", position=at(1000 * number))
+    homes = set()
+    for _ in range(50):
+        harvester = world.join(source="192.0.2.1")
+        homes |= neighbours(world)[harvester]
+        world.close(harvester)
+        world.wait(60.0)
+    assert len(homes) == 5
+    world.wait(600.0)
+    harvester = world.join(source="192.0.2.1")
+    assert neighbours(world)[harvester] - homes
+
+
+def test_who_comes_back_again_and_again_uses_up_nobody_elses_hour() -> None:
+    world = World(Rules(peers_per_hour=5))
+    for number in range(4):
+        world.join(source=f"203.0.113.{number}")
+    for _ in range(50):
+        world.close(world.join(source="192.0.2.1"))
+    newcomer = world.join(source="192.0.2.2")
+    assert len(neighbours(world)[newcomer]) == 4
+
+
 # Which
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from math import inf
 
+from p2pcdn.core.acquaintances import ACQUAINTANCE_LASTS
 from p2pcdn.core.member import (
-    ACQUAINTANCE_LASTS,
     MOST_KEPT,
     MOST_SHUNNED,
     OFFER_LASTS,
@@ -23,8 +23,8 @@ from tests.p2pcdn.core.swarming import at
 VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
 
 
-def member(number: int = 1) -> Member:
-    return Member(number, f"{number:016x}", Swarm(("s", "c")), VANTAGE, True, None)
+def member(number: int = 1, vantage: Vantage = VANTAGE) -> Member:
+    return Member(number, f"{number:016x}", Swarm(("s", "c")), vantage, True, None)
 
 
 def kept(number: int, since: float = 0.0) -> KeptOffer:
@@ -99,6 +99,16 @@ def test_an_hour_has_so_many_acquaintances() -> None:
     assert peer.may_meet(others[0], 60.0, 60), "an old acquaintance is none too many"
     assert not peer.may_meet(newcomer, ACQUAINTANCE_LASTS - 0.1, 60)
     assert peer.may_meet(newcomer, ACQUAINTANCE_LASTS, 60)
+
+
+def test_who_comes_back_with_another_id_is_the_same_acquaintance() -> None:
+    peer = member(0)
+    elsewhere = Vantage(ipaddress.ip_address("203.0.113.1"))
+    for number in range(1, 100):
+        other = member(number, elsewhere)
+        assert peer.may_meet(other, 0.0, 2)
+        peer.part(introduce(peer, other))
+    assert peer.may_meet(member(100), 0.0, 2)
 
 
 def test_what_is_remembered_is_bounded() -> None:
