@@ -182,6 +182,30 @@ class TrackerConfig(Section, frozen=True):
             "of √n times as many other addresses.",
         ),
     ] = 60
+    prefix_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Of a viewer's neighbours, how many may be of one network (IPv4 /24, IPv6 "
+            "/48), two at least, while there are others: nobody is to be surrounded by one "
+            "person's many sockets.",
+        ),
+    ] = 0.25
+    jury: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="So many independent networks have to say that an address sent them wrong "
+            "bytes, three quarters of those that it was linked with, before it is banned; 0 bans "
+            "nobody.",
+        ),
+    ] = 6
+    ban_time: Annotated[
+        float,
+        Meta(ge=0, le=31_536_000, description="How long a banned address is not let in."),
+    ] = 3600.0
     lease_ahead: Annotated[
         float,
         Meta(

@@ -41,6 +41,8 @@ class ErrorCode(StrEnum):
     """The other end of the link is in another swarm."""
     BAD_FRAME = "bad_frame"
     """A frame that is too short, empty, or outside its chunk."""
+    BANNED = "banned"
+    """Several independent peers were sent wrong bytes from there: not let in for a while."""
     SLOW = "slow"
     """The socket does not read what it is sent."""
     DRAINING = "draining"

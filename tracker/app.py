@@ -28,6 +28,7 @@ from p2pcdn.core.ledger import Ledger
 from p2pcdn.core.swarm import Swarms
 from p2pcdn.core.swarm_ports import (
     Arrived,
+    Banned,
     Closed,
     Dismissed,
     Input,
@@ -264,6 +265,9 @@ class Tracker:
                 metrics.LEASES.labels("given").inc(leases)
             case LeaseMissed():
                 metrics.LEASES.labels("missed").inc()
+            case Banned(peers=peers):
+                metrics.BANS.inc()
+                log.warning("banned", peers=peers)
             case Reported(peer=peer, report=report):
                 self._ledger.report(peer, report, now)
             case Dismissed(socket=number, code=code):
@@ -305,6 +309,9 @@ def _rules(config: Config) -> Rules:
         peers_per_hour=limits.peers_per_hour,
         candidates=limits.candidates,
         sdp_bytes=limits.sdp_bytes,
+        prefix_share=limits.prefix_share,
+        jury=limits.jury,
+        ban_time=limits.ban_time,
         lease_ahead=limits.lease_ahead,
         position_lasts=max(30.0, 3 * limits.report_every),  # peers tell theirs with their reports
     )

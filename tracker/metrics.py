@@ -22,4 +22,5 @@ LEASES = Counter(
     "Leases of stripes: given, first and in reserve; missed by the peer that was named first.",
     ["outcome"],
 )
+BANS = Counter("p2pcdn_tracker_bans", "Addresses banned for wrong bytes, by a jury of peers.")
 STUN = Counter("p2pcdn_stun_answers", "STUN Binding requests answered.")

@@ -97,12 +97,28 @@ class Introducer:
             for other in others
             if len(other.pairings) < most and self._may_meet(member, other, now)
         ]
+        crowd: list[Member] = []
         for other in ranked(member, free, self._rng):
             if len(member.pairings) >= aim:
                 break
-            if self._may_meet(member, other, now):  # the hour's last acquaintance may be made
+            if self._is_crowd(member, other):
+                crowd.append(other)
+            elif self._may_meet(member, other, now):  # the hour's last acquaintance may be made
+                busy |= not self._pair(member, other, now)
+        if busy:
+            return True  # somebody else will have time in a moment
+        for other in crowd:
+            if len(member.pairings) >= aim:
+                break
+            if self._may_meet(member, other, now):
                 busy |= not self._pair(member, other, now)
         return busy
+
+    def _is_crowd(self, member: Member, other: Member) -> bool:
+        """Whether one of them has enough neighbours of the other's network: nobody is to be
+        surrounded by one person's many sockets, as long as there is anybody else."""
+        most = self._rules.alike
+        return member.crowded(other, most) or other.crowded(member, most)
 
     def _may_meet(self, a: Member, b: Member, now: float) -> bool:
         limit = self._rules.peers_per_hour
@@ -176,7 +192,7 @@ class Introducer:
     def _separate(self, pairing: Pairing, until: float, now: float) -> None:
         self._part(pairing)
         for end in pairing.ends:
-            end.shun(pairing.other(end), until)
+            end.shun(pairing.other(end).id, until)
         for end in pairing.ends:
             self.seek(end, now)
 

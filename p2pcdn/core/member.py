@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
 from p2pcdn.core.acquaintances import ACQUAINTANCE_LASTS
+from p2pcdn.core.blame import Place
+from p2pcdn.core.fading import Fading
 from p2pcdn.core.matching import Crowd
 from p2pcdn.core.pairing import Pairing, Phase
-from p2pcdn.wire.candidate import home_of
+from p2pcdn.wire.candidate import home_of, network_of
 
 if TYPE_CHECKING:
     from p2pcdn.wire.candidate import Sieve, Vantage
@@ -23,30 +25,14 @@ OFFER_LASTS = 60.0
 SHUN = 60.0
 """How long two peers whose link failed are not paired again: it would most likely fail again."""
 MOST_SHUNNED = 1024
+MOST_AVOIDED = 64
+"""Homes from which wrong bytes have come."""
+MOST_PARTED = 16
+"""Links that are over, and may still be complained about."""
 LOAD_HALVES = 30.0
 """What a peer was given to fetch counts half after so many seconds."""
 MOST_MISSED = 4
 """Misses that are remembered."""
-
-
-class Fading:
-    """A count of what happened lately: it halves every ``half`` seconds."""
-
-    __slots__ = ("_at", "_count", "_half")
-
-    def __init__(self, half: float) -> None:
-        self._half = half
-        self._count = 0.0
-        self._at = 0.0
-
-    def at(self, now: float) -> float:
-        """The count as it is now."""
-        halved: float = 0.5 ** ((now - self._at) / self._half)
-        return self._count * halved
-
-    def add(self, now: float) -> None:
-        """It happened once more."""
-        self._count, self._at = self.at(now) + 1, now
 
 
 @dataclass(slots=True)
@@ -103,12 +89,26 @@ class Member:
     """When the next search for neighbours is due, if nothing happens before."""
     home: bytes = field(init=False)
     """Where it is, as far as others count it."""
+    network: bytes = field(init=False)
+    """Where it is, as far as it may be the same person as others."""
+    parted: dict[str, tuple[str, Place]] = field(default_factory=dict)
+    """Who was at the other end of links that are over, by pairing: a wrong chunk is found out a
+    moment after it came, and its sender may have closed the link by then."""
     _met: dict[str | bytes, float] = field(default_factory=dict)
     """Other homes, and peers of its own home, with when it met them."""
     _shunned: dict[str, float] = field(default_factory=dict)
+    _avoided: dict[bytes, None] = field(default_factory=dict)
+    _near: Counter[bytes] = field(default_factory=Counter)
+    """Its partners' networks."""
 
     def __post_init__(self) -> None:
         self.home = home_of(self.vantage.source)
+        self.network = network_of(self.vantage.source)
+
+    @property
+    def place(self) -> Place:
+        """For whom it speaks, and who answers for it."""
+        return Place(self.network, self.home)
 
     def move(self, message: Move, now: float) -> None:
         """It is elsewhere, or sends more or less than before."""
@@ -147,6 +147,8 @@ class Member:
         """Whether the two may be paired, as far as this one is concerned."""
         if other is self or other.id in self.partners or self._shunned.get(other.id, 0.0) > now:
             return False
+        if other.home in self._avoided:
+            return False
         if self._known_as(other) in self._met or len(self._met) < most_an_hour:
             return True
         while self._met and next(iter(self._met.values())) <= now - ACQUAINTANCE_LASTS:
@@ -158,6 +160,7 @@ class Member:
         self._met.setdefault(self._known_as(other), now)
         self.pairings[pairing.id] = pairing
         self.partners[other.id] = pairing
+        self._near[other.network] += 1
 
     def _known_as(self, other: Member) -> str | bytes:
         """By their homes: or whoever comes back again and again, each time with another id, would
@@ -166,13 +169,33 @@ class Member:
 
     def part(self, pairing: Pairing) -> None:
         """The pairing is over."""
+        other = pairing.other(self)
         del self.pairings[pairing.id]
-        del self.partners[pairing.other(self).id]
+        del self.partners[other.id]
+        self._near[other.network] -= 1
+        if not self._near[other.network]:
+            del self._near[other.network]
+        if pairing.phase is Phase.LINKED:
+            self.parted[pairing.id] = (other.id, other.place)
+            if len(self.parted) > MOST_PARTED:
+                del self.parted[next(iter(self.parted))]
 
-    def shun(self, other: Member, until: float) -> None:
-        """Not to be paired with the other before then."""
-        self._shunned.pop(other.id, None)
-        self._shunned[other.id] = until
+    def crowded(self, other: Member, most: int) -> bool:
+        """Whether so many of its partners are of the other's network already."""
+        return self._near[other.network] >= most
+
+    def avoid(self, home: bytes) -> None:
+        """Not to be paired with anybody of that home, whatever he calls himself. Of our own we
+        can't say who is who."""
+        if home != self.home:
+            self._avoided[home] = None
+            if len(self._avoided) > MOST_AVOIDED:
+                del self._avoided[next(iter(self._avoided))]
+
+    def shun(self, peer: str, until: float) -> None:
+        """Not to be paired with that peer before then."""
+        self._shunned.pop(peer, None)
+        self._shunned[peer] = until
         if len(self._shunned) > MOST_SHUNNED:
             del self._shunned[next(iter(self._shunned))]
 

@@ -9,7 +9,8 @@
 A newcomer is paired at once with up to `Rules.aim` others, those first that hold what it will need
 (`matching`); whoever loses a neighbour gets another (`introducer`). What they have to say to each
 other until there is a link is passed on and cleaned (`relay`). Of what they will all need soon, a
-few of them are named to fetch it from the origin (`lessor`).
+few of them are named to fetch it from the origin (`lessor`). Who sends wrong bytes is dismissed
+once enough others say so (`blame`).
 
 Identity is the socket: nothing in a message says who speaks, so nobody can answer, leave or
 report for another. A message that no honest peer would send is answered with its code, and the
@@ -18,15 +19,18 @@ socket dismissed; one that comes too late (its pairing is over) is only answered
 
 from __future__ import annotations
 
+from math import inf
 from random import Random
 
+from p2pcdn.core.blame import Jury, Verdict
 from p2pcdn.core.introducer import Introducer, new_id
 from p2pcdn.core.lessor import Lessor
 from p2pcdn.core.member import Member, Swarm
-from p2pcdn.core.pairing import Phase, Step
+from p2pcdn.core.pairing import Pairing, Phase, Step
 from p2pcdn.core.relay import Relay
 from p2pcdn.core.swarm_ports import (
     Arrived,
+    Banned,
     Closed,
     Dismissed,
     Input,
@@ -43,7 +47,7 @@ from p2pcdn.core.swarm_ports import (
 )
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
-from p2pcdn.wire.candidate import Vantage
+from p2pcdn.wire.candidate import Vantage, home_of
 from p2pcdn.wire.tracker import (
     Fetching,
     Join,
@@ -73,6 +77,7 @@ class Swarms:
         self._introducer = Introducer(rules, rng, self._outbox)
         self._relay = Relay(rules, self._outbox)
         self._lessor = Lessor(rules, rng, self._outbox)
+        self._jury = Jury(rules.jury, rules.ban_time)
         self._vantages: dict[int, Vantage] = {}
         """Of every open socket."""
         self._members: dict[int, Member] = {}
@@ -96,16 +101,17 @@ class Swarms:
                 try:
                     self._hear(socket, said, now)
                 except RemoteError as error:
-                    self._outbox.tell(socket, Refused(error.code, error.detail))
-                    self._dismiss(socket, error.code, now)
+                    self._refuse(socket, error, now)
 
     def timer_at(self) -> float | None:
-        timers = (self._introducer.timer_at(), self._lessor.timer_at())
+        timers = (self._introducer.timer_at(), self._lessor.timer_at(), self._jury.timer_at())
         return min((at for at in timers if at is not None), default=None)
 
     def on_timer(self, now: float) -> None:
         self._introducer.on_timer(now)
         self._lessor.on_timer(now)
+        for verdict in self._jury.verdicts(now):
+            self._sentence(verdict, now)
 
     def take_messages(self) -> list[Tell]:
         return self._outbox.take_messages()
@@ -160,20 +166,36 @@ class Swarms:
         pairing.advance(member, Step.LINK)
         if first:
             self._outbox.happened(PairingLinked(pairing.id, message.took))
+            self._jury.linked(pairing.offerer.place, pairing.answerer.place, now)
             for end in pairing.ends:
                 self._lessor.linked(end, now)
 
     def _unlinked(self, member: Member, message: Unlinked, now: float) -> None:
+        wrong = message.reason == "integrity"
         pairing = member.pairings.get(message.pairing)
-        if pairing is None:
-            return  # the other end was first to say so
-        # Somebody who was sent a wrong byte is not to meet the sender again.
-        self._introducer.fail(pairing, member, message.reason == "integrity", now)
+        if wrong:
+            self._complain(member, message.pairing, pairing, now)
+        if pairing is not None:
+            # Somebody who was sent a wrong byte is not to meet the sender again.
+            self._introducer.fail(pairing, member, wrong, now)
+
+    def _complain(self, member: Member, id_: str, pairing: Pairing | None, now: float) -> None:
+        """A member was sent a wrong chunk over a link; the other end may have been first to say
+        that the link is over."""
+        parted = member.parted.pop(id_, None)
+        if pairing is not None and pairing.phase is Phase.LINKED:
+            other = pairing.other(member)
+            parted = other.id, other.place
+        if parted is not None:
+            peer, place = parted
+            member.shun(peer, inf)
+            member.avoid(place.home)
+            self._jury.accuse(member.place, place, peer, now)
 
     # Coming and going
 
     def _join(self, socket: int, join: Join, now: float) -> None:
-        self._check(socket, join)
+        self._check(socket, join, now)
         key = (join.site, join.content)
         swarm = self._swarms.get(key) or Swarm(key)
         member = Member(
@@ -198,7 +220,14 @@ class Swarms:
         self._lessor.place(member, now)
         self._introducer.take_in(member, now)
 
-    def _check(self, socket: int, join: Join) -> None:
+    def _sentence(self, verdict: Verdict, now: float) -> None:
+        """Dismiss those who were accused; others of that home stay, but nobody new comes in."""
+        found = [member for member in self._members.values() if member.id in verdict.peers]
+        self._outbox.happened(Banned(tuple(member.id for member in found)))
+        for member in found:
+            self._refuse(member.socket, _banned(), now)
+
+    def _check(self, socket: int, join: Join, now: float) -> None:
         if socket in self._members:
             raise RemoteError(ErrorCode.UNEXPECTED, "this socket has joined already")
         if join.protocol != PROTOCOL:
@@ -208,6 +237,12 @@ class Swarms:
             )
         if self._rules.sites and join.site not in self._rules.sites:
             raise RemoteError(ErrorCode.UNKNOWN_SITE, f"there is no site {join.site} here")
+        if self._jury.is_banned(home_of(self._vantages[socket].source), now):
+            raise _banned()
+
+    def _refuse(self, socket: int, error: RemoteError, now: float) -> None:
+        self._outbox.tell(socket, Refused(error.code, error.detail))
+        self._dismiss(socket, error.code, now)
 
     def _dismiss(self, socket: int, code: ErrorCode | None, now: float) -> None:
         self._remove(socket, now)
@@ -227,3 +262,7 @@ class Swarms:
         self._lessor.remove(member, now)
         self._introducer.take_out(member, now)
         self._outbox.happened(Left(member.id))
+
+
+def _banned() -> RemoteError:
+    return RemoteError(ErrorCode.BANNED, "independent peers were sent wrong bytes from there")

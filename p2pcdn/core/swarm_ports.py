@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2pcdn.core.blame import ENOUGH
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import FromTracker, Report, ToTracker
+
+LEAST_ALIKE = 2
+"""Neighbours of one network that nobody minds: a household."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,18 @@ class Rules:
     """So many seconds ahead it is named who fetches what; 0: not at all."""
     position_lasts: float = 30.0
     """A position that was told longer ago says nothing about now: its tab may be asleep."""
+
+    prefix_share: float = 0.25
+    """Of a peer's neighbours, how many may be of one network, if there are others."""
+    jury: int = ENOUGH
+    """So many networks have to say that somebody sends wrong bytes; 0: nobody is ever banned."""
+    ban_time: float = 3600.0
+    """Seconds for which whoever was found to send wrong bytes is not let in again."""
+
+    @property
+    def alike(self) -> int:
+        """So many neighbours may be of one network anyway."""
+        return max(LEAST_ALIKE, int(self.aim * self.prefix_share))
 
     @property
     def few(self) -> int:
@@ -172,6 +188,14 @@ class LeaseMissed:
     peer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """These peers were found to send wrong bytes; where they come from nobody is let in for a
+    while."""
+
+    peers: tuple[str, ...]
+
+
 SwarmEvent = (
     Arrived
     | Left
@@ -181,6 +205,7 @@ SwarmEvent = (
     | Reported
     | LeasesGiven
     | LeaseMissed
+    | Banned
     | Dismissed
 )
 

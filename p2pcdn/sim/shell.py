@@ -54,7 +54,7 @@ class Shell:
         self.line = line
         self.origin = origin
         number = viewer.number
-        self.address = f"46.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        self.address = f"{46 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.7"
         self.node: Node | None = None
         self.conduct = CONDUCTS[viewer.conduct](self)
         self.links = Links(self)

@@ -110,6 +110,12 @@ def home_of(address: IPAddress) -> bytes:
     return address.packed[:8]
 
 
+def network_of(address: IPAddress) -> bytes:
+    """What may well be one person's: an IPv4 /24, or an IPv6 /48, the least that is routed on its
+    own."""
+    return address.packed[: 3 if address.version == 4 else 6]
+
+
 def _nowhere(_: IPAddress) -> bool:
     return False
 

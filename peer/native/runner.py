@@ -30,7 +30,7 @@ from peer.native.links import Links
 from peer.native.tracker_client import TrackerClient, TrackerError
 from peer.native.transport import Transport
 
-HOPELESS = {ErrorCode.UNKNOWN_SITE, ErrorCode.UNSUPPORTED_PROTOCOL}
+HOPELESS = {ErrorCode.UNKNOWN_SITE, ErrorCode.UNSUPPORTED_PROTOCOL, ErrorCode.BANNED}
 """Refusals that no later attempt will change."""
 
 

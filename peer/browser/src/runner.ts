@@ -39,7 +39,7 @@ import type { RenditionManifest } from "./wire/manifest";
 const INTRODUCTIONS = [1_000, 4_000, 16_000];
 
 /** Refusals that will be the same tomorrow. */
-const HOPELESS = new Set<ErrorCode>(["unknown_site", "unsupported_protocol"]);
+const HOPELESS = new Set<ErrorCode>(["unknown_site", "unsupported_protocol", "banned"]);
 
 /** Inputs that wait for the node, beyond which segments are not kept for it. */
 const MOST_EARLY = 12;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from p2pcdn.core.introducer import SEARCH_EVERY
@@ -404,3 +406,46 @@ def test_an_answer_after_the_end_is_only_answered() -> None:
     world.say(second, Unlinked(pairing, "timeout"))
     world.say(first, SendAnswer(pairing, sdp("active")), Linked(pairing, 1.0))
     assert world.refusals(first) == [("unknown_pairing", False)]
+
+
+# Networks
+
+
+def joins_a_crowd(rules: Rules) -> Counter[str]:
+    """A viewer's neighbours, who came to forty of one network and eight of others."""
+    world = World(rules)
+    for number in range(40):
+        world.join(source=f"203.0.113.{number}")
+    for number in range(8):
+        world.join(source=f"198.51.{number}.1")
+    world.settle()
+    viewer = world.join(source="192.0.2.1")
+    world.settle()
+    world.wait(2 * SEARCH_EVERY)
+    world.settle()
+    members = world.swarms._members
+    return Counter(
+        "one" if members[n].network == bytes([203, 0, 113]) else "others"
+        for n in neighbours(world)[viewer]
+    )
+
+
+def test_nobody_is_surrounded_by_one_network_while_there_are_others() -> None:
+    found = joins_a_crowd(Rules())
+    assert found["one"] <= 2
+    assert found.total() == 8
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 2), (0.5, 3, 4), (1.0, 5, 8)])
+def test_how_many_may_be_of_one_network_is_a_setting(share: float, least: int, most: int) -> None:
+    found = joins_a_crowd(Rules(prefix_share=share))
+    assert least <= found["one"] <= most
+    assert found.total() == 8
+
+
+def test_one_network_alone_links_all_the_same() -> None:
+    world = World(Rules(neighbours=8, pending_offers=8))
+    for _ in range(9):
+        world.join()
+    world.settle()
+    assert {len(found) for found in neighbours(world).values()} == {8}

@@ -7,10 +7,11 @@ from math import inf
 
 from p2pcdn.core.acquaintances import ACQUAINTANCE_LASTS
 from p2pcdn.core.member import (
+    MOST_AVOIDED,
     MOST_KEPT,
+    MOST_PARTED,
     MOST_SHUNNED,
     OFFER_LASTS,
-    Fading,
     KeptOffer,
     Member,
     Swarm,
@@ -23,7 +24,9 @@ from tests.p2pcdn.core.swarming import at
 VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
 
 
-def member(number: int = 1, vantage: Vantage = VANTAGE) -> Member:
+def member(number: int = 1, vantage: Vantage = VANTAGE, source: str | None = None) -> Member:
+    if source is not None:
+        vantage = Vantage(ipaddress.ip_address(source))
     return Member(number, f"{number:016x}", Swarm(("s", "c")), vantage, True, None)
 
 
@@ -82,11 +85,56 @@ def test_two_are_paired_once_at_a_time() -> None:
 
 def test_whoever_is_shunned_is_not_met_before_the_time() -> None:
     a, b = member(1), member(2)
-    a.shun(b, 60.0)
+    a.shun(b.id, 60.0)
     assert not a.may_meet(b, 59.9, 60)
     assert a.may_meet(b, 60.0, 60)
     assert a.pardons_at(0.0) == 60.0
     assert a.pardons_at(60.0) == inf
+
+
+def test_a_home_that_sent_wrong_bytes_is_avoided_by_whatever_name() -> None:
+    a, b, c = member(1), member(2, source="203.0.113.5"), member(3, source="203.0.113.6")
+    a.avoid(b.home)
+    assert not a.may_meet(member(4, source="203.0.113.5"), 1e6, 60)
+    assert a.may_meet(c, 0.0, 60)
+
+
+def test_somebody_at_home_is_avoided_by_name_alone() -> None:
+    a, b = member(1), member(2)
+    a.avoid(b.home)
+    assert a.may_meet(b, 0.0, 60)
+
+
+def test_homes_that_are_avoided_are_bounded() -> None:
+    peer = member(0)
+    for number in range(MOST_AVOIDED + 10):
+        peer.avoid(bytes([203, 0, number, 1]))
+    assert len(peer._avoided) == MOST_AVOIDED
+
+
+def test_a_link_that_is_over_may_still_be_complained_about() -> None:
+    peer = member(0)
+    invited = introduce(peer, member(1))
+    peer.part(invited)
+    assert peer.parted == {}
+    for number in range(1, MOST_PARTED + 3):
+        other = member(number, source=f"203.0.{number}.1")
+        pairing = introduce(peer, other)
+        pairing.phase = Phase.LINKED
+        peer.part(pairing)
+    assert len(peer.parted) == MOST_PARTED
+    assert peer.parted[pairing.id] == (other.id, other.place)
+
+
+def test_partners_of_one_network_are_a_crowd() -> None:
+    peer = member(0)
+    pairings = [introduce(peer, member(n, source=f"203.0.113.{n}")) for n in (1, 2)]
+    another, elsewhere = member(3, source="203.0.113.3"), member(4, source="203.0.114.3")
+    assert peer.crowded(another, 2)
+    assert not peer.crowded(another, 3)
+    assert not peer.crowded(elsewhere, 2)
+    peer.part(pairings[0])
+    assert not peer.crowded(another, 2)
 
 
 def test_an_hour_has_so_many_acquaintances() -> None:
@@ -114,7 +162,7 @@ def test_who_comes_back_with_another_id_is_the_same_acquaintance() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     peer = member(0)
     for number in range(1, MOST_SHUNNED + 100):
-        peer.shun(member(number), inf)
+        peer.shun(member(number).id, inf)
     assert len(peer._shunned) == MOST_SHUNNED
 
 
@@ -141,15 +189,3 @@ def test_a_move_says_where_it_is_and_what_it_can_send() -> None:
     assert (peer.upload, peer.position, peer.uplink, peer.told) == (False, at(7), 1000, 3.0)
     peer.move(Move(True), 4.0)
     assert (peer.upload, peer.position, peer.uplink, peer.told) == (True, None, 0, 4.0)
-
-
-def test_what_happened_counts_less_and_less() -> None:
-    count = Fading(30.0)
-    assert count.at(5.0) == 0.0
-    count.add(10.0)
-    count.add(10.0)
-    assert count.at(10.0) == 2.0
-    assert count.at(40.0) == 1.0
-    count.add(40.0)
-    assert count.at(40.0) == 2.0
-    assert count.at(1e6) == 0.0

@@ -9,9 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from p2pcdn.core.blame import DELIBERATION, ENOUGH
 from p2pcdn.core.desk import HOLDERS
 from p2pcdn.core.swarm_ports import (
     Arrived,
+    Banned,
     Dismissed,
     Left,
     Paired,
@@ -358,3 +360,79 @@ class AnythingGoes(RuleBasedStateMachine):
 
 AnythingGoes.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestAnythingGoes = AnythingGoes.TestCase
+
+
+def poisoned(world: World, others: int) -> tuple[int, dict[int, str]]:
+    """A poisoner, and the pairings of those who are linked with it."""
+    poisoner = world.join(source="203.0.113.66")
+    for number in range(others):
+        world.join(source=f"198.51.{number}.1")
+    world.settle()
+    member = world.swarms._members[poisoner]
+    links = {p.other(member).socket: p.id for p in member.pairings.values()}
+    return poisoner, links
+
+
+def test_whoever_sends_wrong_bytes_to_enough_others_is_banned() -> None:
+    world = World(Rules(ban_time=600.0))
+    poisoner, links = poisoned(world, ENOUGH)
+    peer = world.ids[poisoner]
+    same_line = world.join(source="203.0.113.66", content="d" * 32)
+    assert len(links) == ENOUGH
+    for socket, pairing in links.items():
+        world.say(socket, Unlinked(pairing, "integrity"))
+    world.wait(DELIBERATION)
+    assert world.refusals(poisoner) == [("banned", True)]
+    assert world.happened(Banned) == [Banned((peer,))]
+    assert Dismissed(poisoner, ErrorCode.BANNED) in world.events
+    assert world.refusals(same_line) == []
+    again, neighbour = world.join(source="203.0.113.66"), world.join(source="203.0.113.67")
+    assert world.refusals(again) == [("banned", True)]
+    assert world.refusals(neighbour) == []
+    world.wait(600.0)
+    assert world.refusals(world.join(source="203.0.113.66")) == []
+
+
+def test_whoever_closes_first_is_accused_all_the_same() -> None:
+    world = World()
+    poisoner, links = poisoned(world, ENOUGH)
+    for socket, pairing in links.items():
+        world.say(poisoner, Unlinked(pairing, "closed"))
+        world.say(socket, Unlinked(pairing, "integrity"))
+    world.wait(DELIBERATION)
+    assert world.refusals(poisoner) == [("banned", True)]
+    assert len(world.happened(Paired)) == len({p.pairing for p in world.happened(Paired)})
+
+
+def test_whoever_leaves_first_is_not_let_in_again() -> None:
+    world = World()
+    poisoner, links = poisoned(world, ENOUGH)
+    world.close(poisoner)
+    for socket, pairing in links.items():
+        world.say(socket, Unlinked(pairing, "integrity"))
+    world.wait(DELIBERATION)
+    assert world.refusals(world.join(source="203.0.113.66")) == [("banned", True)]
+
+
+def test_a_pairing_that_never_linked_accuses_nobody() -> None:
+    world = World()
+    poisoner = world.join(source="203.0.113.66")
+    for number in range(ENOUGH):
+        world.join(source=f"198.51.{number}.1")
+    member = world.swarms._members[poisoner]
+    for pairing in list(member.pairings.values()):
+        world.say(pairing.other(member).socket, Unlinked(pairing.id, "integrity"))
+    world.wait(DELIBERATION)
+    assert world.happened(Banned) == []
+
+
+def test_whoever_sent_a_wrong_byte_does_not_come_back_under_another_name() -> None:
+    world = World()
+    victim = world.join(source="198.51.100.1")
+    poisoner = world.join(source="203.0.113.66")
+    world.settle()
+    [paired] = world.happened(Paired)
+    world.say(victim, Unlinked(paired.pairing, "integrity"))
+    world.close(poisoner)
+    world.join(source="203.0.113.66")
+    assert world.happened(Paired) == [paired]

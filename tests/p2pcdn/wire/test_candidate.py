@@ -15,6 +15,7 @@ from p2pcdn.wire.candidate import (
     Sieve,
     Vantage,
     home_of,
+    network_of,
     parse_address,
     parse_candidate,
 )
@@ -221,3 +222,17 @@ def test_reading_and_writing_agree() -> None:
 def test_a_home_is_an_address_or_an_ipv6_network(one: str, other: str, same: bool) -> None:
     homes = {home_of(ipaddress.ip_address(address)) for address in (one, other)}
     assert len(homes) == (1 if same else 2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("203.0.113.1", "203.0.113.255", True),
+        ("203.0.113.1", "203.0.114.1", False),
+        ("2001:db8:1:2::3", "2001:db8:1:ffff::4", True),
+        ("2001:db8:1:2::3", "2001:db8:2:2::3", False),
+    ],
+)
+def test_a_network_is_the_least_that_is_routed(one: str, other: str, same: bool) -> None:
+    networks = {network_of(ipaddress.ip_address(address)) for address in (one, other)}
+    assert len(networks) == (1 if same else 2)

@@ -343,6 +343,7 @@ export type ErrorCode =
   | "bad_candidate"
   | "bad_frame"
   | "bad_sdp"
+  | "banned"
   | "draining"
   | "internal"
   | "malformed"
@@ -479,7 +480,7 @@ const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25
 const Key = record({ id: text(64), algorithm: literal("ecdsa-p256", "ed25519"), public: text(128, /^[A-Za-z0-9_-]*$(?!\n)/u) });
 const RenditionManifest = record({ type: literal("rendition"), version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
 const Records = record({ page: RenditionManifest, hashes: Base64 });
-const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "draining", "internal", "malformed", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content");
+const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "banned", "draining", "internal", "malformed", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
 export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, error: Refused });
 const Hello = record({ protocol: Count, content: ContentId, peer: Id, upload: boolean });
