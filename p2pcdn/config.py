@@ -89,6 +89,34 @@ class OriginConfig(Section, frozen=True):
             "segments, so that playback reuses its connection.",
         ),
     ] = 15.0
+    stall_timeout: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="A client that takes next to nothing of an answer for so long is cut. "
+            "Browsers stop reading when a player has buffered enough, and come back with a range "
+            "when the connection is gone.",
+        ),
+    ] = 120.0
+    connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Most connections at once, of everybody together; fewer where the system "
+            "gives the process fewer descriptors.",
+        ),
+    ] = 16_384
+    connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Most connections at once of one IPv4 address or IPv6 /64 that is no "
+            "trusted proxy: nobody takes all. A viewer has one or two, seven at most.",
+        ),
+    ] = 8192
 
 
 class TrackerConfig(Section, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,6 +28,12 @@ HASH_SIZE = 32
 
 FILE_SLICE = 4 * 1024 * 1024
 """A plain file has no segments; slices of this size play their role."""
+
+
+def home_of(address: IPv4Address | IPv6Address) -> bytes:
+    """What counts as one: an IPv4 address, or an IPv6 /64, since every home has at least that much
+    to pick addresses from."""
+    return address.packed[:8]
 
 
 class SegmentKey(NamedTuple):

@@ -1,6 +1,6 @@
 """Who may come in: where a socket comes from, and how many may come from there.
 
-An address is an IPv4 address or an IPv6 /64 (`p2pcdn.wire.candidate.home_of`). The limits are
+An address is an IPv4 address or an IPv6 /64 (`p2pcdn.model.home_of`). The limits are
 generous: an office behind one NAT is the best swarm there is.
 """
 
@@ -15,7 +15,8 @@ from aiohttp import web
 
 from p2pcdn.config import TrackerConfig
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.wire.candidate import IPAddress, home_of, parse_address
+from p2pcdn.model import home_of
+from p2pcdn.wire.candidate import IPAddress, parse_address
 from tracker.bucket import Bucket
 
 TIDY_AT = 1024

@@ -14,10 +14,10 @@ class Bucket:
         self._tokens = burst
         self._at = now
 
-    def take(self, now: float) -> float:
-        """Take a token; how many seconds until it was really there, 0 if it was."""
+    def take(self, now: float, tokens: float = 1) -> float:
+        """Take tokens; how many seconds until they were really there, 0 if they were."""
         self._refill(now)
-        self._tokens -= 1
+        self._tokens -= tokens
         return max(0.0, -self._tokens / self._rate)
 
     def try_take(self, now: float) -> bool:

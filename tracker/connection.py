@@ -5,8 +5,10 @@
     welcome --> first message within `hello_timeout` --> messages ... --> last words, close
 
 Reading and writing never wait for each other. What a peer sends faster than it may is read no
-faster than it may; who keeps that up is a flooder. What is sent to a peer that does not read piles
-up to a bound; then its socket is cut. So one peer can take neither time nor memory from others.
+faster than it may; who keeps that up is a flooder. A ping counts as a message, and whatever arrives
+counts by its bytes: a message in a thousand pieces, or one that never ends, is heard of by nobody
+else. What is sent to a peer that does not read piles up to a bound; then its socket is cut. So one
+peer can take neither time nor memory from others.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from p2pcdn.config import TrackerConfig
 from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.service.deadline import DeadlineHandler
 from p2pcdn.wire.codec import decode_to_tracker, encode
 from p2pcdn.wire.tracker import FromTracker, Refused, ToTracker
 from tracker import metrics
@@ -61,13 +64,19 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._patience = asyncio.timeout(limits.hello_timeout)
         self._listening = False
-        self._bucket = Bucket(limits.messages_per_second, limits.burst, self._loop.time())
+        now = self._loop.time()
+        self._bucket = Bucket(limits.messages_per_second, limits.burst, now)
+        largest = limits.message_bytes
+        self._bytes = Bucket(limits.messages_per_second * largest, limits.burst * largest, now)
+        """What messages could weigh, pieces of messages included."""
         self._late = 0
         """Messages in a row that came faster than they may."""
         self._queue: deque[str] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._farewell: tuple[int, str] | None = None
         """The close code and its reason, once it is decided that the socket is to close."""
+        if isinstance(request.protocol, DeadlineHandler):
+            request.protocol.weigh = self._weigh
 
     @staticmethod
     def response(limits: TrackerConfig) -> web.WebSocketResponse:
@@ -75,6 +84,7 @@ class Connection:
         return web.WebSocketResponse(
             timeout=LAST_WORDS,
             heartbeat=limits.heartbeat,
+            autoping=False,  # pings are to be counted
             compress=False,  # a small message could become a large one
             # Up to twice the limit the sender is told what is wrong; beyond it aiohttp closes with
             # 1009 (too big) before it has read the message.
@@ -152,6 +162,11 @@ class Connection:
     async def _receive(self) -> bytes | None:
         """The next message, when its time has come; None if there will be no more."""
         received = await self._socket.receive()
+        while received.type in (WSMsgType.PING, WSMsgType.PONG):
+            await self._slow_down()
+            if received.type is WSMsgType.PING:
+                await self._socket.pong(received.data)
+            received = await self._socket.receive()
         if received.type is WSMsgType.BINARY:
             raise RemoteError(ErrorCode.MALFORMED, "messages are text, not binary")
         if received.type is not WSMsgType.TEXT:
@@ -174,6 +189,11 @@ class Connection:
                 ErrorCode.TOO_FAST, f"more than {self._limits.messages_per_second:g} messages/s"
             )
         await asyncio.sleep(wait)
+
+    def _weigh(self, size: int) -> None:
+        if self._bytes.take(self._loop.time(), size) and not self._socket.closed:
+            rate = self._limits.messages_per_second * self._limits.message_bytes
+            self.refuse(RemoteError(ErrorCode.TOO_FAST, f"more than {rate:.0f} bytes/s"))
 
     # Writing
 

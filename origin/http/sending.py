@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
@@ -26,11 +25,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BLOCK = 131_072
 """Bytes read and written at once: few enough that thousands of downloads fit into memory."""
-
-STALL = 120.0
-"""Seconds that a viewer may take for nothing at all of a body. Browsers stop reading when a player
-has buffered enough, and come back with a range when the connection is gone; a descriptor and
-memory are not held for ever."""
 
 log = structlog.get_logger("p2pcdn.origin")
 
@@ -94,13 +88,10 @@ class Sender:
                     return
                 offset += len(block)
                 flow.handed(len(block))
-                async with asyncio.timeout(STALL):
-                    await response.write(block)
+                await response.write(block)
             await response.write_eof()
-        except TimeoutError:
-            transport.abort()
         except ConnectionError:
-            pass  # the viewer has all it wanted, or is gone
+            pass  # the viewer has all it wanted, is gone, or took nothing for too long
         finally:
             self._meter.end(flow)
 

@@ -6,7 +6,7 @@
     unknown ------------> present <---------------------------------> gone --an hour--> unknown
                             '--- it may meet so many other homes an hour
 
-A *home* is an IPv4 address or the /64 of an IPv6 one (`p2pcdn.wire.candidate.home_of`). What it
+A *home* is an IPv4 address or the /64 of an IPv6 one (`p2pcdn.model.home_of`). What it
 has met outlasts its sockets. Others at the same home are no acquaintances: their address is its
 own. An office behind one NAT is a home, too; so the more peers are present there, the more homes
 it may meet, but only with the square root of their number: colleagues meet mostly the same peers

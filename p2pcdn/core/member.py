@@ -12,7 +12,8 @@ from p2pcdn.core.blame import Place
 from p2pcdn.core.fading import Fading
 from p2pcdn.core.matching import Crowd
 from p2pcdn.core.pairing import Pairing, Phase
-from p2pcdn.wire.candidate import home_of, network_of
+from p2pcdn.model import home_of
+from p2pcdn.wire.candidate import network_of
 
 if TYPE_CHECKING:
     from p2pcdn.wire.candidate import Sieve, Vantage

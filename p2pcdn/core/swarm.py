@@ -46,8 +46,8 @@ from p2pcdn.core.swarm_ports import (
     Tell,
 )
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.model import PROTOCOL
-from p2pcdn.wire.candidate import Vantage, home_of
+from p2pcdn.model import PROTOCOL, home_of
+from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.tracker import (
     Fetching,
     Join,

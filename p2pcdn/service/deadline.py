@@ -1,4 +1,5 @@
-"""Deadlines for the header and the body of a request, which aiohttp has not.
+"""Deadlines for the header and the body of a request, and for who takes nothing of an answer: which
+aiohttp has not.
 
 ::
 
@@ -15,20 +16,26 @@ A client that opens connections and says nothing, half a header, or a header byt
 otherwise hold a file descriptor for as long as it likes (the attack is known as Slowloris). The
 clock runs from the connection's opening or the header's first byte and is not reset by more bytes.
 Bodies are small here (nobody uploads media over HTTP), so they are read before the handler runs,
-against the same clock.
+against the same clock. What is written to a client that does not read waits in memory, and would
+keep the connection even after it was closed; a second clock runs while it does.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_protocol import RequestHandler
 
 from p2pcdn.service.errors import SORRY, code_of, error_response, log
+from p2pcdn.service.gate import Gate
+
+LEAST_TAKEN = 16_384
+"""Bytes that a client has to take within `stall_timeout`, if so much waits for it."""
 
 
 def _last_words(status: HTTPStatus, message: str) -> bytes:
@@ -43,28 +50,72 @@ def _last_words(status: HTTPStatus, message: str) -> bytes:
 
 
 class DeadlineHandler(RequestHandler):
-    """aiohttp's protocol of one connection, with bounds on the time and size of a header."""
+    """aiohttp's protocol of one connection, with bounds on the time and size of a header, on the
+    time that an answer waits, and on the number of connections."""
 
-    __slots__ = ("_header_bytes", "_header_clock", "_header_limit", "_header_timeout")
+    __slots__ = (
+        "_gate",
+        "_header_bytes",
+        "_header_clock",
+        "_header_limit",
+        "_header_timeout",
+        "_home",
+        "_stall_clock",
+        "_stall_timeout",
+        "_unsent",
+        "_wire",
+        "weigh",
+    )
 
     def __init__(
-        self, manager: web.Server, *, header_timeout: float, header_bytes: int, **options: Any
+        self,
+        manager: web.Server,
+        *,
+        gate: Gate,
+        header_timeout: float,
+        header_bytes: int,
+        stall_timeout: float,
+        **options: Any,
     ) -> None:
         super().__init__(manager, **options)
+        self.weigh: Callable[[int], None] | None = None
+        """Told how many bytes have come, once somebody wants to know: for what aiohttp swallows,
+        such as pieces of a message that never ends."""
+        self._gate = gate
+        self._home: bytes | None = None
+        """Its place, while it has one."""
         self._header_timeout = header_timeout
         self._header_limit = header_bytes
         self._header_bytes = 0
         """How much has come of a header that is not complete."""
         self._header_clock: asyncio.TimerHandle | None = None
+        self._stall_timeout = stall_timeout
+        self._stall_clock: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        """What waited to be sent when the clock started."""
+        self._wire: asyncio.Transport | None = None
+        """The transport, for longer than aiohttp remembers it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._start_clock()
+        self._wire = cast(asyncio.Transport, transport)
+        assert self._task_handler is not None  # super() has just started it
+        self._task_handler.add_done_callback(lambda _: self._start_stall_clock())
+        self._home = self._gate.enter(transport)
+        if self._home is None:
+            # A browser that has not asked yet takes it for the answer to its first request: well.
+            message = "Too many connections are open here: try again in a moment."
+            self._wire.write(_last_words(HTTPStatus.SERVICE_UNAVAILABLE, message))
+            self.force_close()
+        else:
+            self._start_clock()
 
     def data_received(self, data: bytes) -> None:
         requests = self._request_count
         waiting = self._awaits_header()
         super().data_received(data)
+        if self.weigh is not None:
+            self.weigh(len(data))
         if self._request_count != requests:
             self._stop_clock()
         elif waiting and data:
@@ -79,7 +130,21 @@ class DeadlineHandler(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_clock()
+        self._stop_stall_clock()
+        self._wire = self.weigh = None
+        if self._home is not None:
+            self._gate.leave(self._home)
+            self._home = None
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._start_stall_clock()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._task_handler is not None and not self._task_handler.done():
+            self._stop_stall_clock()
 
     def handle_error(
         self,
@@ -124,6 +189,24 @@ class DeadlineHandler(RequestHandler):
             HTTPStatus.REQUEST_TIMEOUT,
             f"The request's header was not complete within {self._header_timeout:g} s.",
         )
+
+    def _start_stall_clock(self) -> None:
+        if self._wire is not None and self._stall_clock is None:
+            self._unsent = self._wire.get_write_buffer_size()
+            self._stall_clock = self._loop.call_later(self._stall_timeout, self._look_at_stall)
+
+    def _stop_stall_clock(self) -> None:
+        if self._stall_clock is not None:
+            self._stall_clock.cancel()
+            self._stall_clock = None
+
+    def _look_at_stall(self) -> None:
+        self._stall_clock = None
+        assert self._wire is not None  # or the clock would have been stopped
+        if self._unsent - self._wire.get_write_buffer_size() < LEAST_TAKEN:
+            self._wire.abort()
+        else:
+            self._start_stall_clock()
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         # Browsers open connections on a guess and say nothing yet: those get no answer, which

@@ -25,11 +25,12 @@ import structlog
 from aiohttp import hdrs, web
 
 import p2pcdn
-from p2pcdn.config import Config, OriginConfig, Tls
+from p2pcdn.config import Config, IPNetwork, OriginConfig, Tls
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import probes
 from p2pcdn.service.deadline import DeadlineHandler, read_body
 from p2pcdn.service.errors import answer_errors
+from p2pcdn.service.gate import Gate, affordable
 
 DRAIN_TIME = 0.5
 """How long services may take to end what waits for long."""
@@ -91,6 +92,7 @@ class Server:
         port: int,
         tls: ssl.SSLContext | None = None,
         limits: OriginConfig | None = None,
+        proxies: Iterable[IPNetwork] = (),
     ) -> None:
         self.host = host
         self.port = port
@@ -98,6 +100,7 @@ class Server:
         self._services: Sequence[Service] = tuple(services)
         self._tls = tls
         self._limits = limits or OriginConfig()
+        self._proxies = tuple(proxies)
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._started: list[Service] = []
@@ -107,7 +110,12 @@ class Server:
         """A server as the configuration asks for it."""
         host, port = config.address
         return cls(
-            services, host=host, port=port, tls=ssl_context(config.tls), limits=config.origin
+            services,
+            host=host,
+            port=port,
+            tls=ssl_context(config.tls),
+            limits=config.origin,
+            proxies=config.tracker.proxy_networks,
         )
 
     @property
@@ -182,14 +190,19 @@ class Server:
         await self._runner.setup()
         assert self._runner.server is not None  # setup() made it
         loop = asyncio.get_running_loop()
+        limits = self._limits
         connection = functools.partial(
             DeadlineHandler,
             self._runner.server,
             loop=loop,
-            header_timeout=self._limits.header_timeout,
-            header_bytes=self._limits.header_bytes,
-            max_headers=self._limits.header_count,
-            keepalive_timeout=self._limits.keepalive,
+            gate=Gate(
+                affordable(limits.connections), limits.connections_per_address, self._proxies
+            ),
+            header_timeout=limits.header_timeout,
+            header_bytes=limits.header_bytes,
+            stall_timeout=limits.stall_timeout,
+            max_headers=limits.header_count,
+            keepalive_timeout=limits.keepalive,
             lingering_time=_LINGER,
             access_log=None,
         )
@@ -200,8 +213,10 @@ class Server:
                     sock=listening,
                     ssl=self._tls,
                     backlog=_BACKLOG,
-                    # A slow handshake is as good as a slow header to who wants to hold sockets.
-                    ssl_handshake_timeout=self._limits.header_timeout if self._tls else None,
+                    # A slow handshake is as good as a slow header to who wants to hold sockets,
+                    # and so is one who does not say goodbye.
+                    ssl_handshake_timeout=limits.header_timeout if self._tls else None,
+                    ssl_shutdown_timeout=limits.header_timeout if self._tls else None,
                 )
             )
 

@@ -104,12 +104,6 @@ def parse_address(text: str) -> IPAddress | None:
     return mapped or address
 
 
-def home_of(address: IPAddress) -> bytes:
-    """What counts as one: an IPv4 address, or an IPv6 /64, since every home has at least that much
-    to pick addresses from."""
-    return address.packed[:8]
-
-
 def network_of(address: IPAddress) -> bytes:
     """What may well be one person's: an IPv4 /24, or an IPv6 /48, the least that is routed on its
     own."""

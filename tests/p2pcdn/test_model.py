@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from itertools import pairwise
 
 import pytest
@@ -17,6 +18,7 @@ from p2pcdn.model import (
     chunk_count,
     chunk_length,
     content_id,
+    home_of,
     numbers_of,
     spans_of,
 )
@@ -73,3 +75,17 @@ def test_chunks_cover_a_segment_without_gap_or_overlap(length: int) -> None:
         assert (first, last - first + 1) == (at, chunk_length(length, chunk))
         at = last + 1
     assert at == length
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("198.51.100.7", "198.51.100.7", True),
+        ("198.51.100.7", "198.51.100.8", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+    ],
+)
+def test_a_home_is_an_address_or_an_ipv6_network(one: str, other: str, same: bool) -> None:
+    homes = {home_of(ipaddress.ip_address(address)) for address in (one, other)}
+    assert len(homes) == (1 if same else 2)

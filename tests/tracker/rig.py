@@ -107,7 +107,6 @@ class Client:
 
     async def lives(self) -> bool:
         """Whether the socket still answers."""
-        await self.socket.ping()
         await self.send(encode(SendOffer("0" * 16, sdp())))
         return (await self.expect(Refused)).code.value == "unknown_pairing"
 

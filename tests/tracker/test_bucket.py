@@ -41,3 +41,9 @@ def test_over_any_time_no_more_than_burst_and_rate_allow(gaps: list[float]) -> N
         now += gap
         given_out += bucket.try_take(now)
         assert given_out <= 3 + 5 * now + 1e-6
+
+
+def test_several_may_be_taken_at_once() -> None:
+    bucket = Bucket(20, 40, 0.0)
+    assert bucket.take(0.0, 40) == 0.0
+    assert bucket.take(0.0, 10) == pytest.approx(0.5)

@@ -14,11 +14,11 @@ import aiohttp
 import pytest
 
 from p2pcdn.wire.codec import encode
-from p2pcdn.wire.tracker import Leave, Move, Refused, Report, SendCandidate, SendOffer
+from p2pcdn.wire.tracker import Joined, Leave, Move, Refused, Report, SendCandidate, SendOffer
 from tests.p2pcdn.core.swarming import sdp
 from tests.tracker.rig import Client, Rig, join, rig
 
-POLICY, TOO_BIG = 1008, 1009
+PROTOCOL_ERROR, INVALID_TEXT, POLICY, TOO_BIG = 1002, 1007, 1008, 1009
 BYSTANDERS = "b" * 32
 
 
@@ -120,11 +120,84 @@ async def test_a_message_in_pieces_has_the_same_limit() -> None:
     async with rig(message_bytes=4096) as tracker:
         other = await bystander(tracker)
         client = await tracker.client()
-        first, following = b"\x01", b"\x00"  # neither says that it is the last
-        for opcode in [first] + [following] * 9:
-            client.write(opcode + b"\xfe" + struct.pack(">H", 1000) + bytes(4) + b"x" * 1000)
+        for opcode in [FIRST] + [FOLLOWING] * 9:
+            client.write(frame(opcode, b"x" * 1000))
         assert (await client.last_words())[1] == TOO_BIG
         assert await other.lives()
+
+
+FIRST, FOLLOWING, LAST = b"\x01", b"\x00", b"\x80"
+"""The first bytes of frames: a text's that is to be continued, its next, its end."""
+
+
+def frame(opcode: bytes, payload: bytes = b"") -> bytes:
+    """A client's frame, masked with nothing (RFC 6455, 5.2)."""
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack(">H", size)
+    return opcode + length + bytes(4) + payload
+
+
+async def test_a_message_in_pieces_is_a_message() -> None:
+    async with rig() as tracker:
+        client = await tracker.client()
+        text = encode(join()).encode()
+        pieces = [text[at : at + 9] for at in range(0, len(text), 9)]
+        client.write(frame(FIRST) + b"".join(frame(FOLLOWING, piece) for piece in pieces))
+        client.write(frame(LAST))
+        await client.expect(Joined)
+
+
+async def test_a_message_in_endless_pieces_is_a_flood() -> None:
+    """Each piece is empty, so the message never becomes too large; nor does it ever end."""
+    async with rig(message_bytes=4096) as tracker:
+        other = await bystander(tracker)
+        client = await tracker.joined()
+        client.write(frame(FIRST) + frame(FOLLOWING) * 100_000)
+        assert await client.last_words() == ("too_fast", POLICY)
+        assert await other.lives()
+
+
+async def test_an_unfinished_message_is_no_join() -> None:
+    async with rig(hello_timeout=0.2) as tracker:
+        client = await tracker.client()
+        client.write(frame(FIRST, b"{"))
+        assert await client.last_words() == ("timeout", POLICY)
+
+
+@pytest.mark.parametrize(
+    ("garbage", "close_code"),
+    [
+        pytest.param(frame(LAST, b"x"), PROTOCOL_ERROR, id="the end of nothing"),
+        pytest.param(frame(FIRST, b"x") + frame(b"\x81", b"y"), PROTOCOL_ERROR, id="two at once"),
+        pytest.param(b"\x83\x80" + bytes(4), PROTOCOL_ERROR, id="an opcode that is none"),
+        pytest.param(b"\xf1\x80" + bytes(4), PROTOCOL_ERROR, id="reserved bits"),
+        pytest.param(b"\xc1\x81" + bytes(5), PROTOCOL_ERROR, id="compressed, uncalled for"),
+        pytest.param(frame(b"\x09"), PROTOCOL_ERROR, id="a ping in pieces"),
+        pytest.param(frame(b"\x89", bytes(126)), PROTOCOL_ERROR, id="a large ping"),
+        pytest.param(frame(b"\x88", b"\x00\x01"), PROTOCOL_ERROR, id="a close code that is none"),
+        pytest.param(frame(b"\x88", b"\x03\xe8\xff"), INVALID_TEXT, id="a reason that is no text"),
+        pytest.param(b"\x81\xff" + b"\x7f" * 8 + bytes(4), TOO_BIG, id="eight exabytes"),
+    ],
+)
+async def test_what_is_no_websocket_ends_its_socket_and_no_other(
+    garbage: bytes, close_code: int
+) -> None:
+    async with rig() as tracker:
+        other = await bystander(tracker)
+        client = await tracker.joined()
+        client.write(garbage)
+        assert await client.last_words() == ("", close_code)
+        await tracker.until(lambda: tracker.ledger.summary().viewers == 1)
+        assert await other.lives()
+
+
+async def test_text_that_is_no_utf8_inside_a_text_is_malformed() -> None:
+    async with rig() as tracker:
+        client = await tracker.client()
+        await client.socket.send_frame(
+            encode(join()).encode().replace(b"pk_demo", b"pk_\xff\xfe"), aiohttp.WSMsgType.TEXT
+        )
+        assert await client.last_words() == ("malformed", POLICY)
 
 
 async def test_no_compression_is_agreed_on() -> None:
@@ -169,6 +242,25 @@ async def test_who_keeps_it_up_is_closed_and_others_are_served_meanwhile() -> No
         assert await other.lives()
         flood.cancel()
         await asyncio.wait([flood])
+
+
+@pytest.mark.parametrize("kind", [b"\x89", b"\x8a"])
+async def test_pings_and_pongs_count_as_messages(kind: bytes) -> None:
+    async with rig(messages_per_second=100, burst=10) as tracker:
+        other = await bystander(tracker)
+        client = await tracker.joined()
+        client.write(frame(kind, b"x") * 9)
+        assert await client.lives()
+        client.write(frame(kind, b"x") * 10_000)
+        assert await client.last_words() == ("too_fast", POLICY)
+        assert await other.lives()
+
+
+async def test_pings_do_not_stand_for_a_join() -> None:
+    async with rig(hello_timeout=0.2) as tracker:
+        client = await tracker.client()
+        client.write(frame(b"\x89", b"x") * 20)
+        assert await client.last_words() == ("timeout", POLICY)
 
 
 async def test_a_socket_that_says_nothing_is_closed() -> None:

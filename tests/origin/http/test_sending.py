@@ -16,13 +16,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from origin.http import sending
 from origin.http.conditions import Validators
 from origin.http.meter import Meter
 from origin.http.representation import Content, Representation
 from origin.http.sending import Sender
 from origin.http_error import HttpError
-from p2pcdn.config import Tls
+from p2pcdn.config import OriginConfig, Tls
 from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.service import Server, ssl_context
 from tests.certificates import make_certificate
@@ -124,10 +123,12 @@ Start = Callable[..., Awaitable[tuple[Service, Client]]]
 async def start() -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
-        async def serve(tls: Tls | None = None) -> tuple[Service, Client]:
+        async def serve(
+            tls: Tls | None = None, limits: OriginConfig | None = None
+        ) -> tuple[Service, Client]:
             service = Service()
             context = ssl_context(tls) if tls else None
-            server = Server([service], host="127.0.0.1", port=0, tls=context)
+            server = Server([service], host="127.0.0.1", port=0, tls=context, limits=limits)
             await stack.enter_async_context(server)
             trusting = ssl.create_default_context(cafile=tls.cert) if tls else None
             return service, Client(server.port, trusting)
@@ -257,9 +258,8 @@ async def test_a_file_that_shrinks_ends_the_connection(start: Start) -> None:
     client.go_away()
 
 
-async def test_a_reader_that_stalls_is_cut(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "STALL", 0.05)
-    service, client = await start()
+async def test_a_reader_that_stalls_is_cut(start: Start) -> None:
+    service, client = await start(limits=OriginConfig(stall_timeout=0.05))
     await client.ask()
     await until(lambda: service.body.closed)
     client.go_away()

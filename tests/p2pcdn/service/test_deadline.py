@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import socket as sockets
+from contextlib import AsyncExitStack, suppress
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
 from p2pcdn.config import OriginConfig
+from p2pcdn.service import Server
+from p2pcdn.service.deadline import LEAST_TAKEN, DeadlineHandler
 from tests.p2pcdn.service.hosting import connected, hello, hosted
 
 
@@ -191,3 +195,135 @@ async def test_hundreds_of_slow_connections_disturb_nobody() -> None:
         assert (await good.answer()).body == b"hello"
         for wire in slow:
             assert b" 408 " in await wire.ended()
+
+
+async def test_one_connection_too_many_is_told_so() -> None:
+    limits = OriginConfig(header_timeout=30.0, connections=3)
+    async with hosted(web.get("/", hello), limits=limits) as server, AsyncExitStack() as stack:
+        inside = [await stack.enter_async_context(connected(server)) for _ in range(3)]
+        for wire in inside:
+            wire.get("/")
+            assert (await wire.answer()).status == 200
+        for _ in range(30):
+            async with connected(server) as over:
+                answer = await over.answer()
+                assert answer.status == 503
+                assert answer.error[0] == "service_unavailable"
+                assert await over.ended() == b""
+        inside[0].send("GET / HTTP/1.0\r\n\r\n")
+        await inside[0].ended()
+        late = await stack.enter_async_context(connected(server))
+        late.get("/")
+        assert (await late.answer()).status == 200
+
+
+class Deaf:
+    """A connection with a small buffer, on which nothing is read."""
+
+    def __init__(self, server: Server, path: str) -> None:
+        self._server = server
+        self._path = path
+        self._socket = sockets.socket()
+        self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        self._socket.setblocking(False)
+
+    async def __aenter__(self) -> Deaf:
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(self._socket, ("127.0.0.1", self._server.port))
+        await loop.sock_sendall(self._socket, self._path.encode())
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        self._socket.close()
+
+    async def taken(self) -> int:
+        """How much there is to be read in the end."""
+        total = 0
+        with suppress(ConnectionError):
+            while data := await asyncio.get_running_loop().sock_recv(self._socket, 65_536):
+                total += len(data)
+        return total
+
+
+async def handlers(server: Server, number: int) -> list[DeadlineHandler]:
+    """The server's connections, once there are so many."""
+    assert server._runner is not None
+    assert server._runner.server is not None
+    while len(server._runner.server.connections) != number:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+    return cast(list[DeadlineHandler], server._runner.server.connections)
+
+
+class Ended:
+    """Handlers that answer with so many bytes, and tell that they have come to their end."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.ended = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = self.size
+        await response.prepare(request)
+        try:
+            await response.write(bytes(self.size))
+        finally:
+            self.ended.set()
+        return response
+
+
+async def test_who_takes_nothing_of_an_answer_is_cut() -> None:
+    large = Ended(10_000_000)
+    limits = OriginConfig(stall_timeout=0.2)
+    request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with (
+        hosted(web.get("/", large.answer), limits=limits) as server,
+        Deaf(server, request) as deaf,
+    ):
+        await large.ended.wait()
+        assert await deaf.taken() < large.size
+
+
+class Buffer:
+    """A transport, as far as it tells what waits in it."""
+
+    def __init__(self, *sizes: int) -> None:
+        self._sizes = iter(sizes)
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return next(self._sizes)
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+async def test_who_takes_some_of_it_is_borne_with_for_as_long_again() -> None:
+    async with hosted() as server, connected(server):
+        (handler,) = await handlers(server, 1)
+        taken = LEAST_TAKEN
+        buffer = handler._wire = Buffer(
+            100_000, 100_000 - taken, 100_000 - taken, 100_001 - 2 * taken
+        )  # type: ignore[assignment]
+        handler._start_stall_clock()
+        handler._look_at_stall()
+        assert not buffer.aborted
+        assert handler._stall_clock is not None
+        handler._look_at_stall()
+        assert buffer.aborted
+
+
+async def test_what_is_left_of_an_answer_does_not_keep_a_closed_connection() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        raw = request.transport.get_extra_info("socket")
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
+        return web.Response(body=bytes(60_000))  # little enough that no handler waits for it
+
+    limits = OriginConfig(stall_timeout=0.2)
+    async with (
+        hosted(web.get("/", answer), limits=limits) as server,
+        Deaf(server, "GET / HTTP/1.0\r\n\r\n"),
+    ):
+        await handlers(server, 1)
+        await handlers(server, 0)

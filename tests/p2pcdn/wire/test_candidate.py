@@ -14,7 +14,6 @@ from p2pcdn.wire.candidate import (
     IPAddress,
     Sieve,
     Vantage,
-    home_of,
     network_of,
     parse_address,
     parse_candidate,
@@ -208,20 +207,6 @@ def test_of_the_sockets_own_family_only_its_own_address_passes(
 def test_reading_and_writing_agree() -> None:
     written = text(MDNS, rest=" generation 0 ufrag S40Q")
     assert str(parse_candidate(written)) == written
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("198.51.100.7", "198.51.100.7", True),
-        ("198.51.100.7", "198.51.100.8", False),
-        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
-        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
-    ],
-)
-def test_a_home_is_an_address_or_an_ipv6_network(one: str, other: str, same: bool) -> None:
-    homes = {home_of(ipaddress.ip_address(address)) for address in (one, other)}
-    assert len(homes) == (1 if same else 2)
 
 
 @pytest.mark.parametrize(
