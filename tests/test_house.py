@@ -245,8 +245,8 @@ def test_each_file_opens_with_its_story() -> None:
 
 
 SERVERS_ONLY = {
-    "acquaintances", "audience", "blame", "desk", "fading", "introducer", "ledger", "lessor", "lots",
-    "matching", "member", "pairing", "relay", "swarm", "swarm_ports",
+    "acquaintances", "audience", "blame", "desk", "fading", "introducer", "ledger", "lessor",
+    "lots", "matching", "member", "pairing", "relay", "swarm", "swarm_ports",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 
