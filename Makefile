@@ -1,4 +1,4 @@
-# What one does with a checkout: `make demo`, `make test`, `make check`, `make bench`.
+# What one does with a checkout: `make demo`, `make test`, `make check`, `make bench`, `make fuzz`.
 #
 # Each sets up what it needs on a fresh machine: the Python environment in .venv, the npm packages,
 # the browser bundle, and for the tests a browser. What is there and fresh is left alone.
@@ -26,6 +26,7 @@ help:
 	@echo "make test    every test, those in real browsers included"
 	@echo "make check   style, types, generated files"
 	@echo "make bench   what is measured, with the figures of this machine"
+	@echo "make fuzz    millions of inputs from strangers, some ten minutes (INPUTS=...)"
 	@echo "make clean   remove what the above have made"
 
 # Each target that runs something says what is wrong in a sentence, so make need not.
@@ -55,6 +56,14 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m bench.loops --rounds 5
 	@$(BIN)/python -m bench.browsers $(ARGS)
 	@$(BIN)/python -m bench.sim
+
+# Half of the inputs are for what is Python, half for what is TypeScript; another seed each time.
+INPUTS ?= 20000000
+.PHONY: fuzz
+fuzz: $(BUNDLE) $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.fuzz --inputs $$(( $(INPUTS) / 2 )) $(ARGS)
+	@cd $(BROWSER) && FUZZ_INPUTS=$$(( $(INPUTS) / 2 )) FUZZ_SEED=$$(date +%s) \
+		npx vitest run test/fuzz --reporter=verbose
 
 .PHONY: bundle
 bundle: $(BUNDLE)

@@ -8,6 +8,6 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     // As the Python tests': a second try on CI's machine, and the report says so.
-    retry: process.env.CI === "true" ? 1 : 0,
+    retry: process.env["CI"] === "true" ? 1 : 0,
   },
 });
