@@ -291,7 +291,7 @@ class Link:
             else:
                 self._take(message, now)
         except RemoteError as error:
-            self.end("protocol", error.code, error.detail)
+            self.end(reason_for(error.code), error.code, error.detail)
 
     def end(self, reason: LinkReason, code: ErrorCode | None = None, detail: str = "") -> None:
         """End the link, saying why."""
@@ -473,6 +473,12 @@ class Link:
         for number in list(self._own):
             self._fail(number, SourceReason.CLOSED)
         self._events.append(Ended(reason))
+
+
+def reason_for(error: ErrorCode) -> LinkReason:
+    """Why a link ends on which the other end broke the protocol: bytes that nobody asked for are as
+    bad as wrong ones."""
+    return "integrity" if error is ErrorCode.BAD_FRAME else "protocol"
 
 
 def _need_of(want: Want) -> Need:

@@ -19,6 +19,7 @@ from itertools import count
 from math import inf
 
 from p2pcdn.core.leases import Leases
+from p2pcdn.core.link import reason_for
 from p2pcdn.core.neighbours import (
     Asked,
     Delivered,
@@ -188,7 +189,8 @@ class Node:
             case Allow():
                 self._permit(message, now)
             case LinkBroke(link, code):
-                self._neighbours.end(link, "protocol", now, ErrorCode(code))
+                error = ErrorCode(code)
+                self._neighbours.end(link, reason_for(error), now, error)
             case LinkOpened(link):
                 self._signaling.receive(message, now)
                 if self._signaling.pairing_of(link) is not None:
@@ -362,6 +364,13 @@ class Node:
             self._events.append(LinkDown(event.link, event.reason))
         self._changed()
 
+    def _lied(self, link: int | None, now: float) -> None:
+        """What came over a link was wrong; it may be over by now."""
+        if link in self._neighbours.all():
+            self._neighbours.end(link, "integrity", now)
+        elif link is not None:
+            self._signaling.lied(link)
+
     def _take(self, event: TransferEvent, now: float) -> None:
         """Something that became of a transfer."""
         match event:
@@ -383,13 +392,11 @@ class Node:
                 self._dirty = True
                 return
             case Forged(link):
-                if link is not None:
-                    self._neighbours.end(link, "integrity", now)
+                self._lied(link, now)
                 return
             case ChunkRejected(link=link):
                 self._dirty = True
-                if link is not None:
-                    self._neighbours.end(link, "integrity", now)
+                self._lied(link, now)
             case SegmentReady():
                 self._playhead.started = True
                 self._leases.done(event.key)

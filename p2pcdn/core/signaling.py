@@ -74,6 +74,12 @@ SPARE_LASTS = 55.0
 """A spare offer's addresses may go stale when a NAT forgets them; the tracker keeps it for 60 s."""
 
 
+MOST_OVER = 16
+"""Links that are over, of which a chunk may still prove wrong."""
+MOST_LIARS = 64
+"""Peers that are not met again."""
+
+
 class State(Enum):
     OUT = "out"
     WELCOMED = "welcomed"
@@ -99,6 +105,8 @@ class _Pending:
     stage: Stage
     since: float
     pairing: str | None = None
+    peer: str = ""
+    """Who is at the other end, by the tracker's word."""
     candidates: list[CandidateFound] = field(default_factory=list)
     """Found before there was anything to send them with."""
 
@@ -132,6 +140,9 @@ class Signaling:
         self._identity = identity
         self._numbers = numbers
         self._links: dict[int, _Pending] = {}
+        self._over: dict[int, _Pending] = {}
+        self._liars: dict[str, None] = {}
+        """Who has sent us wrong bytes."""
         self._join_at: float | None = None
         self._timer: float | None = None
         self._timer_is_known = False
@@ -187,8 +198,32 @@ class Signaling:
         """The link failed or ended: the tracker may have a replacement."""
         self._timer_is_known = False
         link = self._links.pop(number, None)
-        if link is not None and link.pairing is not None:
+        if link is None:
+            return
+        if reason == "integrity":
+            self._note_liar(link)
+        elif link.stage is Stage.OPEN:
+            self._over[number] = link
+            if len(self._over) > MOST_OVER:
+                del self._over[next(iter(self._over))]
+        if link.pairing is not None:
             self.tell(Unlinked(link.pairing, reason))
+
+    def lied(self, number: int) -> None:
+        """What the link brought was wrong, even if it is over by now: the tracker is told so."""
+        if number in self._links:
+            self.over(number, "integrity")
+            return
+        link = self._over.pop(number, None)
+        if link is not None:
+            self._note_liar(link)
+            if link.pairing is not None:
+                self.tell(Unlinked(link.pairing, "integrity"))
+
+    def _note_liar(self, link: _Pending) -> None:
+        self._liars[link.peer] = None
+        if len(self._liars) > MOST_LIARS:
+            del self._liars[next(iter(self._liars))]
 
     def timer_at(self) -> float | None:
         if not self._timer_is_known:
@@ -237,13 +272,17 @@ class Signaling:
             case Refused(code=code, fatal=fatal, retry_after=retry_after):
                 if fatal:
                     self._events.append(TrackerRefused(code, retry_after))
-            case Invite(pairing=pairing):
-                self._offer(pairing, now)
-            case Offered(pairing=pairing, sdp=sdp):
-                link = self._new(Stage.ANSWERING, pairing, now)
+            case Taken(pairing=pairing, peer=peer, offer=number):
+                self._taken(number, pairing, peer, now)
+            case Invite(pairing=pairing, peer=peer) | Offered(pairing=pairing, peer=peer) if (
+                peer in self._liars
+            ):
+                self._send(Unlinked(pairing, "integrity"))
+            case Invite(pairing=pairing, peer=peer):
+                self._offer(pairing, now, peer)
+            case Offered(pairing=pairing, peer=peer, sdp=sdp):
+                link = self._new(Stage.ANSWERING, pairing, now, peer)
                 self._events.append(MakeAnswer(link.number, sdp))
-            case Taken(pairing=pairing, offer=number):
-                self._taken(number, pairing, now)
             case Answered(pairing=pairing, sdp=sdp):
                 if (paired := self._paired(pairing)) is not None:
                     self._events.append(TakeAnswer(paired.number, sdp))
@@ -256,13 +295,18 @@ class Signaling:
                     self._events.append(CloseLink(paired.number))
                     del self._links[paired.number]
 
-    def _taken(self, number: int, pairing: str, now: float) -> None:
+    def _taken(self, number: int, pairing: str, peer: str, now: float) -> None:
         link = self._links.get(number)
         if link is None or link.stage is not Stage.SPARE:
             self._send(Unlinked(pairing, "failed"))  # it went stale as the tracker gave it away
             return
-        link.stage, link.pairing, link.since = Stage.CONNECTING, pairing, now
-        self.alone = False
+        if peer in self._liars:
+            self._send(Unlinked(pairing, "integrity"))
+            self._events.append(CloseLink(number))
+            del self._links[number]
+        else:
+            link.stage, link.pairing, link.peer, link.since = Stage.CONNECTING, pairing, peer, now
+            self.alone = False
         self._offer(None, now)
 
     # Our own ends
@@ -327,14 +371,14 @@ class Signaling:
     def _send(self, message: ToTracker) -> None:
         self._messages.append(TellTracker(message))
 
-    def _new(self, stage: Stage, pairing: str | None, now: float) -> _Pending:
-        link = _Pending(next(self._numbers), stage, now, pairing)
+    def _new(self, stage: Stage, pairing: str | None, now: float, peer: str = "") -> _Pending:
+        link = _Pending(next(self._numbers), stage, now, pairing, peer)
         self.alone = self.alone and pairing is None
         self._links[link.number] = link
         return link
 
-    def _offer(self, pairing: str | None, now: float) -> None:
-        self._events.append(MakeOffer(self._new(Stage.OFFERING, pairing, now).number))
+    def _offer(self, pairing: str | None, now: float, peer: str = "") -> None:
+        self._events.append(MakeOffer(self._new(Stage.OFFERING, pairing, now, peer).number))
 
     def _paired(self, pairing: str) -> _Pending | None:
         return next((link for link in self._links.values() if link.pairing == pairing), None)
@@ -350,5 +394,5 @@ class Signaling:
         for link in [link for link in self._links.values() if link.stage is not Stage.OPEN]:
             self._events.append(CloseLink(link.number))
             del self._links[link.number]
-        for link in self._links.values():
+        for link in (*self._links.values(), *self._over.values()):
             link.pairing = None  # the next socket knows nothing of it

@@ -60,8 +60,8 @@ export function* numbersOf(spans: Iterable<Span>): Generator<number> {
   for (const [first, last] of spans) for (let at = first; at <= last; at++) yield at;
 }
 
-/** Forgets the oldest entries of a map that has more than so many. */
-export function forgetOldest(map: Map<unknown, unknown>, most: number): void {
+/** Forgets the oldest entries of a map or set that has more than so many. */
+export function forgetOldest(map: Map<unknown, unknown> | Set<unknown>, most: number): void {
   for (const key of map.keys()) if (map.size > most) map.delete(key);
 }
 

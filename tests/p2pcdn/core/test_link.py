@@ -30,6 +30,7 @@ from p2pcdn.core.link import (
     Told,
     Wanted,
     WantFailed,
+    reason_for,
 )
 from p2pcdn.core.ports import TellLink
 from p2pcdn.errors import ErrorCode, SourceReason
@@ -124,7 +125,7 @@ def test_what_is_no_greeting_of_ours_ends_the_link(hello: LinkMessage, code: Err
     link = Link(1, OURS, 0.0)
     link.receive(hello, 0.0)
     assert ended(link) is code
-    assert link.take_events() == [Ended("protocol")]
+    assert link.take_events() == [Ended(reason_for(code))]
 
 
 def test_what_comes_after_the_end_is_not_heard() -> None:
@@ -190,7 +191,7 @@ def test_frames_that_make_no_sense_end_the_link(frame: Frame) -> None:
     said(link)
     link.receive(Frame(0, 50, b"here"), now)
     link.receive(frame, now)
-    assert link.take_events() == [WantFailed(KEY, SourceReason.CLOSED), Ended("protocol")]
+    assert link.take_events() == [WantFailed(KEY, SourceReason.CLOSED), Ended("integrity")]
     assert ended(link) is ErrorCode.BAD_FRAME
     assert link.wasted == 4 + (len(frame.payload) if frame.want == 0 else 0)
 
@@ -205,6 +206,13 @@ def test_frames_that_overlap_bring_no_more_than_their_chunk() -> None:
     assert ended(link) is ErrorCode.BAD_FRAME
 
 
+def test_bytes_that_nobody_asked_for_are_as_bad_as_wrong_ones() -> None:
+    assert reason_for(ErrorCode.BAD_FRAME) == "integrity"
+    assert {reason_for(code) for code in ErrorCode if code is not ErrorCode.BAD_FRAME} == {
+        "protocol"
+    }
+
+
 def test_frames_that_leave_holes_make_no_chunk() -> None:
     """As many bytes as the chunk has, some of them twice."""
     now = 0.0
@@ -213,7 +221,7 @@ def test_frames_that_leave_holes_make_no_chunk() -> None:
     said(link)
     link.receive(Frame(0, 0, bytes(6)), now)
     link.receive(Frame(0, 3, bytes(4)), now)
-    assert link.take_events() == [WantFailed(KEY, SourceReason.CLOSED), Ended("protocol")]
+    assert link.take_events() == [WantFailed(KEY, SourceReason.CLOSED), Ended("integrity")]
     assert ended(link) is ErrorCode.BAD_FRAME
     assert link.wasted == 10
 

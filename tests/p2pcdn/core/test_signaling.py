@@ -24,6 +24,8 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.core.signaling import (
     CONNECT_TIMEOUT,
+    MOST_LIARS,
+    MOST_OVER,
     OFFER_PATIENCE,
     SPARE_LASTS,
     Signaling,
@@ -301,4 +303,48 @@ def test_open_links_outlive_the_socket_without_their_pairing() -> None:
     hear(signaling, WELCOME, Joined("1" * 16, 0))
     signaling.take_messages()
     signaling.over(link, "closed")
+    assert told(signaling) == []
+
+
+def test_a_lie_is_reported_however_the_link_stands() -> None:
+    signaling = signaling_that_is_in()
+    number = link_that_connects(signaling)
+    signaling.receive(LinkOpened(number), NOW)
+    told(signaling)
+    signaling.lied(number)
+    signaling.over(number, "closed")
+    signaling.lied(number)
+    assert told(signaling) == [Unlinked(PAIRING, "integrity")]
+
+
+def test_a_lie_found_out_after_the_socket_is_remembered_but_not_told() -> None:
+    signaling = signaling_that_is_in()
+    number = link_that_connects(signaling)
+    signaling.receive(LinkOpened(number), NOW)
+    signaling.over(number, "closed")
+    signaling.receive(TrackerDown(), NOW)
+    hear(signaling, WELCOME, Joined(ME, 3))
+    told(signaling)
+    signaling.lied(number)
+    assert told(signaling) == []
+    hear(signaling, Invite("c" * 16, THEM))
+    assert told(signaling) == [Unlinked("c" * 16, "integrity")]
+
+
+def test_what_is_remembered_of_links_and_liars_is_bounded() -> None:
+    signaling = signaling_that_is_in()
+    first = 0
+    for at in range(MOST_LIARS + MOST_OVER + 1):
+        hear(signaling, Offered(f"{at:016x}", f"{at:016x}", "offer"))
+        [*_, made] = signaling.take_events()
+        assert isinstance(made, MakeAnswer)
+        signaling.receive(Described(made.link, "answer"), NOW)
+        signaling.receive(LinkOpened(made.link), NOW)
+        signaling.over(made.link, "integrity" if at < MOST_LIARS + 1 else "closed")
+        first = first or made.link
+    for lie in (False, True):
+        told(signaling)
+        hear(signaling, Invite("c" * 16, f"{int(lie):016x}"))
+        assert bool(told(signaling)) is lie
+    signaling.lied(first)
     assert told(signaling) == []

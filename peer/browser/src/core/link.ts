@@ -256,7 +256,7 @@ export class Link {
       else this._take(message, now);
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error;
-      this.end("protocol", error.code, error.detail);
+      this.end(reasonFor(error.code), error.code, error.detail);
     }
   }
 
@@ -466,6 +466,12 @@ export class Link {
     for (const number of this._own.keys()) this._fail(number, "closed");
     this._events.push({ type: "Ended", reason });
   }
+}
+
+/** Why a link ends on which the other end broke the protocol: bytes that nobody asked for are as bad
+ * as wrong ones. */
+export function reasonFor(error: ErrorCode): LinkReason {
+  return error === "bad_frame" ? "integrity" : "protocol";
 }
 
 function givesUpAt({ heard, since }: OwnWant, patience: number): number {

@@ -16,7 +16,7 @@ import type { Hello } from "../wire/link";
 import type { SegmentRecord } from "../wire/manifest";
 import type { FromTracker } from "../wire/tracker";
 import { Leases } from "./leases";
-import type { Announcement } from "./link";
+import { reasonFor, type Announcement } from "./link";
 import { earliest } from "./manifest";
 import { Neighbours, type Chunks, type Down, type NeighbourEvent } from "./neighbours";
 import { Playhead } from "./playhead";
@@ -149,7 +149,7 @@ export class Node {
         this._permit(message, now);
         break;
       case "LinkBroke":
-        this._neighbours.end(message.link, "protocol", now, message.code);
+        this._neighbours.end(message.link, reasonFor(message.code), now, message.code);
         break;
       case "LinkOpened":
         this._signaling.receive(message, now);
@@ -327,6 +327,13 @@ export class Node {
     if (this._allow.upload) this._neighbours.announce(kind, [[segment, chunks]], now);
   }
 
+  /** What came over a link was wrong; it may be over by now. */
+  private _lied(link: number | null, now: number): void {
+    if (link === null) return;
+    if (this._neighbours.all().includes(link)) this._neighbours.end(link, "integrity", now);
+    else this._signaling.lied(link);
+  }
+
   private _down(event: Down): void {
     const { link, reason } = event;
     this._reporter.ended(event);
@@ -357,11 +364,11 @@ export class Node {
         this._dirty = true;
         return;
       case "Forged":
-        if (event.link !== null) this._neighbours.end(event.link, "integrity", now);
+        this._lied(event.link, now);
         return;
       case "ChunkRejected":
         this._dirty = true;
-        if (event.link !== null) this._neighbours.end(event.link, "integrity", now);
+        this._lied(event.link, now);
         break;
       case "SegmentReady":
         this._playhead.started = true;

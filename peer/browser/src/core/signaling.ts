@@ -13,11 +13,12 @@
  * its addresses may have gone stale.
  */
 
-import { PROTOCOL } from "../model";
+import { PROTOCOL, forgetOldest } from "../model";
 import type {
   FromTracker,
   Position,
   PreparedOffer,
+  Taken,
   ToTracker,
   Welcome,
 } from "../wire/tracker";
@@ -41,6 +42,11 @@ const OFFER_PATIENCE = 0.5;
 /** A spare offer's addresses may go stale when a NAT forgets them; the tracker keeps it for 60 s. */
 const SPARE_LASTS = 55;
 
+/** Links that are over, of which a chunk may still prove wrong. */
+const MOST_OVER = 16;
+/** Peers that are not met again. */
+const MOST_LIARS = 64;
+
 /** Where a link that is coming about stands. */
 type Stage = "offering" | "spare" | "answering" | "connecting" | "open";
 
@@ -50,6 +56,8 @@ interface Pending {
   stage: Stage;
   since: number;
   pairing: string | null;
+  /** Who is at the other end, by the tracker's word. */
+  peer: string;
   /** Found before there was anything to send them with. */
   candidates: CandidateFound[];
 }
@@ -76,6 +84,9 @@ export class Signaling {
   /** Whether there was nobody else when we joined, and nobody has come since. */
   alone = false;
   private readonly _links = new Map<number, Pending>();
+  private readonly _over = new Map<number, Pending>();
+  /** Who has sent us wrong bytes. */
+  private readonly _liars = new Set<string>();
   private _joinAt: number | null = null;
   private readonly _messages: Outgoing[] = [];
   private readonly _events: Event[] = [];
@@ -140,9 +151,23 @@ export class Signaling {
 
   /** The link failed or ended: the tracker may have a replacement. */
   over(number: number, reason: LinkReason): void {
-    const pairing = this.pairingOf(number);
+    const link = this._links.get(number);
+    if (!link) return;
+    const { pairing, stage, peer } = link;
     this._links.delete(number);
+    if (reason === "integrity") {
+      forgetOldest(this._liars.add(peer), MOST_LIARS);
+    } else if (stage === "open") {
+      forgetOldest(this._over.set(number, link), MOST_OVER);
+    }
     if (pairing !== null) this.tell({ type: "unlinked", pairing, reason });
+  }
+
+  /** What the link brought was wrong, even if it is over by now: the tracker is told so. */
+  lied(number: number): void {
+    const link = this._over.get(number);
+    if (link && this._over.delete(number)) this._links.set(number, link);
+    this.over(number, "integrity");
   }
 
   timerAt(): number | null {
@@ -190,15 +215,16 @@ export class Signaling {
         }
         break;
       case "invite":
-        this._offer(message.pairing, now);
+        if (!this._shuns(message)) this._offer(message.pairing, now, message.peer);
         break;
       case "offer": {
-        const { number } = this._begin("answering", message.pairing, now);
+        if (this._shuns(message)) break;
+        const { number } = this._begin("answering", message.pairing, now, message.peer);
         this._events.push({ type: "MakeAnswer", link: number, sdp: message.sdp });
         break;
       }
       case "taken":
-        this._taken(message.offer, message.pairing, now);
+        this._taken(message, now);
         break;
       case "answer": {
         const link = this._paired(message.pairing)?.number;
@@ -223,17 +249,30 @@ export class Signaling {
     }
   }
 
-  private _taken(number: number, pairing: string, now: number): void {
-    const link = this._links.get(number);
+  /** Whether somebody has lied to us, and is to be told goodbye for good. */
+  private _shuns({ pairing, peer }: { pairing: string; peer: string }): boolean {
+    const shuns = this._liars.has(peer);
+    if (shuns) this._send({ type: "unlinked", pairing, reason: "integrity" });
+    return shuns;
+  }
+
+  private _taken(taken: Taken, now: number): void {
+    const { offer, pairing, peer } = taken;
+    const link = this._links.get(offer);
     if (link?.stage !== "spare") {
       // It went stale as the tracker gave it away.
       this._send({ type: "unlinked", pairing, reason: "failed" });
       return;
     }
-    link.stage = "connecting";
-    link.pairing = pairing;
-    link.since = now;
-    this.alone = false;
+    if (this._shuns(taken)) {
+      this._close(link);
+    } else {
+      link.stage = "connecting";
+      link.pairing = pairing;
+      link.peer = peer;
+      link.since = now;
+      this.alone = false;
+    }
     this._offer(null, now);
   }
 
@@ -292,15 +331,17 @@ export class Signaling {
     this._messages.push({ type: "TellTracker", message });
   }
 
-  private _begin(stage: Stage, pairing: string | null, since: number): Pending {
-    const link: Pending = { number: this._numbers(), stage, since, pairing, candidates: [] };
+  private _begin(stage: Stage, pairing: string | null, since: number, peer = ""): Pending {
+    const number = this._numbers();
+    const link: Pending = { number, stage, since, pairing, peer, candidates: [] };
     this.alone &&= pairing === null;
     this._links.set(link.number, link);
     return link;
   }
 
-  private _offer(pairing: string | null, now: number): void {
-    this._events.push({ type: "MakeOffer", link: this._begin("offering", pairing, now).number });
+  private _offer(pairing: string | null, now: number, peer = ""): void {
+    const { number } = this._begin("offering", pairing, now, peer);
+    this._events.push({ type: "MakeOffer", link: number });
   }
 
   private _paired(pairing: string): Pending | undefined {
@@ -317,6 +358,7 @@ export class Signaling {
       if (link.stage === "open") link.pairing = null; // the next socket knows nothing of it
       else this._close(link);
     }
+    for (const link of this._over.values()) link.pairing = null;
   }
 }
 
