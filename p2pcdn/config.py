@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
 from p2pcdn.errors import ConfigError
+from p2pcdn.model import page_origin
 
 SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
 
@@ -309,6 +310,73 @@ class PeerConfig(Section, frozen=True):
                 ) from None
 
 
+class SiteConfig(Section, frozen=True):
+    """Who may come in, a table for each site. A running tracker applies changes of the file within
+    seconds, and at once on SIGHUP."""
+
+    enabled: Annotated[
+        bool,
+        Meta(description="The kill switch: false ends all sharing of the site's viewers in 5 s."),
+    ] = True
+    mode: Annotated[
+        Literal["off", "lan", "network", "any", "relay"],
+        Meta(
+            description="Whom the site lets its viewers link with: nobody, peers of the local "
+            "network, of the same operator, anybody, or anybody through a relay."
+        ),
+    ] = "any"
+    keys: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Public keys (P-256) of who signs join tokens: PEM files, or a key itself "
+            "as a JWK or in base64. `p2pcdn token new-key` makes one."
+        ),
+    ] = ()
+    tokens: Annotated[
+        bool | None,
+        Meta(description="Whether a join needs a token. Unless set, it does if there are keys."),
+    ] = None
+    bound: Annotated[
+        bool,
+        Meta(
+            description="Whether a token has to name the viewer's key (`cnf`). If not, whoever "
+            "sees a token can use it until it expires."
+        ),
+    ] = True
+    origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Origins of the pages that may join, as `https://www.example.com`; empty: "
+            "any. What is no browser can claim any origin: tokens keep it out, this does not."
+        ),
+    ] = ()
+    revoked_tokens: Annotated[
+        tuple[str, ...],
+        Meta(description="Ids (`jti`) of tokens that count no longer; who came by one has to go."),
+    ] = ()
+    revoked_contents: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Contents that nobody may share any more: ids, or paths such as "
+            "`/media/show/master.m3u8`."
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        for origin in self.origins:
+            if page_origin(origin) != origin:
+                raise ConfigError(_no_origin(origin))
+        if self.tokens and not self.keys:
+            raise ConfigError(
+                "A site whose joins need tokens needs keys, too: nobody could sign one."
+            )
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a join needs one."""
+        return bool(self.keys) if self.tokens is None else self.tokens
+
+
 class Config(Section, frozen=True):
     """All settings of a process."""
 
@@ -338,6 +406,8 @@ class Config(Section, frozen=True):
     origin: OriginConfig = OriginConfig()
     tracker: TrackerConfig = TrackerConfig()
     peer: PeerConfig = PeerConfig()
+    sites: dict[str, SiteConfig] = {}
+    """By the site's id. Where there is none, whoever comes may join."""
 
     def __post_init__(self) -> None:
         split_address(self.listen)
@@ -346,6 +416,12 @@ class Config(Section, frozen=True):
     def address(self) -> Address:
         """Where to listen."""
         return split_address(self.listen)
+
+    @property
+    def served_sites(self) -> dict[str, SiteConfig]:
+        """The sites that the tracker serves, and who may come in."""
+        named = self.tracker.sites or (() if self.sites else (self.site,))
+        return dict.fromkeys(named, SiteConfig()) | self.sites
 
 
 class Address(NamedTuple):
@@ -365,6 +441,12 @@ def split_address(text: str) -> Address:
     if port is None or parts.path or parts.query or parts.fragment or parts.username is not None:
         raise ConfigError(f"listen is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text}.")
     return Address(host or "", port)
+
+
+def _no_origin(text: str) -> str:
+    near = page_origin(text.lower().rstrip("/"))
+    example = near or "https://www.example.com"
+    return f"A site's origins are like {example} (scheme, host, and port if unusual), not {text!r}."
 
 
 def _network(text: str) -> IPNetwork:

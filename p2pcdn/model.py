@@ -7,6 +7,7 @@ frames. Sizes are bytes, times are seconds unless a name says otherwise.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
@@ -28,6 +29,13 @@ HASH_SIZE = 32
 
 FILE_SLICE = 4 * 1024 * 1024
 """A plain file has no segments; slices of this size play their role."""
+
+
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)"
+    r"(:(?P<port>[1-9][0-9]{0,4}))?"
+)
+_USUAL_PORTS = {"http": "80", "https": "443"}
 
 
 def home_of(address: IPv4Address | IPv6Address) -> bytes:
@@ -111,3 +119,25 @@ def content_id(site: str, url: str) -> str:
     canonical = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else parts.path
     digest = hashlib.sha256(f"p2pcdn content v1\n{site}\n{canonical}".encode())
     return digest.hexdigest()[:32]
+
+
+def page_origin(text: str) -> str | None:
+    """The origin of a web page just as browsers write it into ``Origin`` (RFC 6454, 6.2), or None.
+
+    Those of other than http and https, and names that are not ASCII (their ``xn--`` form is meant),
+    are none; a usual port is left out.
+    """
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return None
+    scheme, host, port = match["scheme"], match["host"], match["port"]
+    if port is not None and int(port) > 65_535:
+        return None
+    try:
+        if host.startswith("["):
+            host = f"[{IPv6Address(host[1:-1])}]"
+        elif host.rpartition(".")[2].isdecimal():
+            host = str(IPv4Address(host))
+    except ValueError:
+        return None
+    return f"{scheme}://{host}" + (f":{port}" if port and port != _USUAL_PORTS[scheme] else "")

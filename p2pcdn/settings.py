@@ -4,7 +4,8 @@ else its default.
 A setting goes by one dotted key everywhere: `tracker.links` is ``--set tracker.links=8``, the
 variable ``P2PCDN_TRACKER_LINKS`` and ``links`` in the table ``[tracker]``. A key that nobody
 knows, or a value of the wrong type, is refused with a sentence that says where it stands and what
-would be right: a typo that is silently ignored costs an evening.
+would be right: a typo that is silently ignored costs an evening. What is said of one site, such as
+`sites.pk_demo.enabled`, has no variable: an environment has no tables.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import os
 import re
 import tomllib
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from p2pcdn.config import SITE_PATTERN, Config, Section
+from p2pcdn.config import SITE_PATTERN, Config, Section, SiteConfig
 from p2pcdn.errors import ConfigError
 
 PREFIX = "P2PCDN_"
@@ -65,6 +66,10 @@ class Settings(NamedTuple):
 
     config: Config
     sources: dict[str, str]
+    file: Path | None = None
+    """The TOML file, if there is one."""
+    again: Callable[[], Config] = Config
+    """Reads the file again; flags and environment are as they were. `ConfigError` as in `load`."""
 
 
 def _describe(section: type[Section], prefix: str = "") -> Iterator[Setting]:
@@ -74,6 +79,8 @@ def _describe(section: type[Section], prefix: str = "") -> Iterator[Setting]:
         if isinstance(hint, type) and issubclass(hint, Section):
             yield from _describe(hint, f"{prefix}{field.name}.")
             continue
+        if get_origin(hint) is dict:
+            continue  # a table for each of many: see SITE_SETTINGS
         meta = next(part for part in get_args(hint) if isinstance(part, msgspec.Meta))
         yield Setting(prefix + field.name, hint, field.default, meta.description or "")
 
@@ -87,6 +94,11 @@ def _options(hint: Any) -> tuple[Any, ...]:
 
 SETTINGS: dict[str, Setting] = {setting.key: setting for setting in _describe(Config)}
 """Every setting by its dotted key, in the order of the file."""
+
+SITE_SETTINGS: dict[str, Setting] = {
+    setting.key.rpartition(".")[2]: setting for setting in _describe(SiteConfig, "sites.NAME.")
+}
+"""What can be said of each site, by its name in the site's table."""
 
 
 def load(
@@ -110,8 +122,13 @@ def load(
         _known(key, "the command line").key: Given(text, "the command line", True)
         for key, text in (flags or {}).items()
     }
-    values = {key: _convert(SETTINGS[key], value) for key, value in given.items()}
-    return Settings(_assemble(values), {key: value.source for key, value in given.items()})
+    values = {key: _convert(_known(key, value.source), value) for key, value in given.items()}
+    sources = {key: value.source for key, value in given.items()}
+
+    def again() -> Config:
+        return load(flags=flags, environ=environ, file=file).config
+
+    return Settings(_assemble(values), sources, file, again)
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
@@ -129,6 +146,9 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
 
 def value_of(config: Config, key: str) -> Any:
     """The value of the setting with this dotted key."""
+    site, name = _of_site(key)
+    if site:
+        return getattr(config.sites[site], name)
     value: Any = config
     for name in key.split("."):
         value = getattr(value, name)
@@ -150,7 +170,18 @@ def default_file() -> str:
         lines += ["", *_comment(f"{setting.description} ({setting.variable})")]
         unset = setting.default is None
         lines.append(f"# {name} = {'...' if unset else toml_value(setting.default)}")
+    lines += ["", "", "## Each site may have a table. Where none has, whoever comes may join."]
+    lines += ["##", "## [sites.NAME]"]
+    for name, setting in SITE_SETTINGS.items():
+        unset = setting.default is None
+        lines += ["##", *(f"#{line}" for line in _comment(setting.description))]
+        lines.append(f"## {name} = {'...' if unset else toml_value(setting.default)}")
     return "\n".join(lines) + "\n"
+
+
+def table_of(site: str) -> str:
+    """The header of a site's table in the file."""
+    return f"[sites.{site}]" if "." not in site else f'[sites."{site}"]'
 
 
 def toml_value(value: Any) -> str:
@@ -192,6 +223,8 @@ def _from_file(file: Path) -> dict[str, Given]:
 def _flatten(tables: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in tables.items():
         if isinstance(value, dict):
+            if not value and prefix.startswith("sites."):
+                yield f"{prefix}{name}.enabled", True  # an empty table is a site, too
             yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
@@ -215,9 +248,22 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
 
 
 def _known(key: str, source: str) -> Setting:
-    if key not in SETTINGS:
-        raise ConfigError(f"There is no setting {key!r} ({source}){_nearest(key, SETTINGS)}.")
-    return SETTINGS[key]
+    site, _ = _of_site(key)
+    if site:
+        known = {f"sites.{site}.{field}": setting for field, setting in SITE_SETTINGS.items()}
+        if not re.match(SITE_PATTERN, site):
+            raise ConfigError(f"A site's id has {_WORDS[_SITE_REGEX]}, not {site!r} ({source}).")
+    else:
+        known = SETTINGS
+    if key not in known:
+        raise ConfigError(f"There is no setting {key!r} ({source}){_nearest(key, known)}.")
+    return known[key]._replace(key=key)
+
+
+def _of_site(key: str) -> tuple[str, str]:
+    """Of which site ``sites.NAME.field`` is, and the field; an empty site if of none."""
+    table, _, name = key.rpartition(".")
+    return (table[len("sites.") :], name) if table.startswith("sites.") else ("", name)
 
 
 def _nearest(key: str, keys: Iterable[str]) -> str:
@@ -241,11 +287,17 @@ def _convert(setting: Setting, given: Given) -> Any:
     try:
         return msgspec.convert(value, setting.type, strict=not given.text, dec_hook=_path)
     except msgspec.ValidationError as error:
+        choices = [get_args(option) for option in _options(setting.type) if _is_choice(option)]
         wrong = str(error).removeprefix("Expected ").partition(" - at ")[0]
+        wrong = " or ".join(choices[0]) if choices else wrong
         raise ConfigError(
             f"{setting.key} = {toml_or_text(given.value)} ({given.source}) is not right: "
             f"it takes {_phrase(wrong)}."
         ) from None
+
+
+def _is_choice(option: Any) -> bool:
+    return get_origin(option) is Literal
 
 
 def toml_or_text(value: Any) -> str:
@@ -254,8 +306,9 @@ def toml_or_text(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+_SITE_REGEX = "`str` matching regex " + repr(SITE_PATTERN)
 _WORDS = {
-    "`str` matching regex " + repr(SITE_PATTERN): "1 to 64 letters, digits, `_`, `.` or `-`",
+    _SITE_REGEX: "1 to 64 letters, digits, `_`, `.` or `-`",
     "`int`": "a whole number",
     "`float`": "a number",
     "`bool`": "true or false",
@@ -281,10 +334,23 @@ def _path(kind: type, value: Any) -> Any:
 def _assemble(values: Mapping[str, Any]) -> Config:
     """The structs, made by their constructors, so that what a section checks is checked."""
     sections: dict[str, dict[str, Any]] = {}
+    sites: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
-        table, _, name = key.rpartition(".")
-        sections.setdefault(table, {})[name] = value
+        site, name = _of_site(key)
+        table = sites.setdefault(site, {}) if site else sections.setdefault(_table(key), {})
+        table[name] = value
     top = sections.pop("", {})
     hints = get_type_hints(Config)
     tables = {table: hints[table](**fields) for table, fields in sections.items()}
-    return Config(**top, **tables)
+    return Config(**top, **tables, sites={site: _site(site, sites[site]) for site in sites})
+
+
+def _table(key: str) -> str:
+    return key.rpartition(".")[0]
+
+
+def _site(site: str, fields: dict[str, Any]) -> SiteConfig:
+    try:
+        return SiteConfig(**fields)
+    except ConfigError as error:
+        raise ConfigError(f"{table_of(site)} is not right: {error}") from None

@@ -21,7 +21,7 @@ from msgspec.inspect import StructType, type_info
 
 from p2pcdn.cli import COMMANDS, reference
 from p2pcdn.errors import ErrorCode, SourceReason
-from p2pcdn.settings import SETTINGS
+from p2pcdn.settings import SETTINGS, SITE_SETTINGS
 from p2pcdn.wire import schema
 from p2pcdn.wire.link import LinkMessage
 from p2pcdn.wire.manifest import Manifest, PresentationManifest, RenditionManifest
@@ -94,8 +94,8 @@ SHELLS = ("origin", "tracker", "peer")
 
 PURE = (
     "__future__", "abc", "base64", "bisect", "collections", "contextlib", "dataclasses", "enum",
-    "functools", "hashlib", "heapq", "ipaddress", "itertools", "math", "msgspec", "operator",
-    "random.Random", "re", "statistics", "string", "struct", "typing", "urllib.parse",
+    "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "math", "msgspec",
+    "operator", "random.Random", "re", "statistics", "string", "struct", "typing", "urllib.parse",
 )  # fmt: skip
 """Libraries that know no time, no chance, no files and no network."""
 
@@ -245,8 +245,8 @@ def test_each_file_opens_with_its_story() -> None:
 
 
 SERVERS_ONLY = {
-    "acquaintances", "audience", "blame", "desk", "fading", "introducer", "ledger", "lessor",
-    "lots", "matching", "member", "pairing", "relay", "swarm", "swarm_ports",
+    "access", "acquaintances", "audience", "blame", "desk", "fading", "introducer", "ledger",
+    "lessor", "lots", "matching", "member", "pairing", "passes", "relay", "swarm", "swarm_ports",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 
@@ -312,7 +312,8 @@ def test_generated_files_are_fresh() -> None:
 
 def test_each_setting_is_documented() -> None:
     text = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
-    assert {key for key in SETTINGS if f"`{key}`" not in text} == set()
+    keys = [*SETTINGS, *(setting.key for setting in SITE_SETTINGS.values())]
+    assert {key for key in keys if f"`{key}`" not in text} == set()
 
 
 def test_links_between_documents_lead_somewhere() -> None:

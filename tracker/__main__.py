@@ -9,4 +9,4 @@ from p2pcdn.service.standalone import standalone
 from tracker.app import Tracker
 
 if __name__ == "__main__":
-    sys.exit(standalone(lambda config: [Tracker(config, Ledger())]))
+    sys.exit(standalone(lambda found: [Tracker(found.config, Ledger(), found)]))

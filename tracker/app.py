@@ -14,8 +14,10 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_network
 from itertools import count
@@ -24,6 +26,7 @@ import structlog
 from aiohttp import web
 
 from p2pcdn.config import Config
+from p2pcdn.core.access import Site, Sites, Visitor
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.core.swarm import Swarms
 from p2pcdn.core.swarm_ports import (
@@ -43,11 +46,14 @@ from p2pcdn.core.swarm_ports import (
     Reported,
     Rules,
     Said,
+    SitesChanged,
     SwarmEvent,
+    Tell,
 )
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import error_response
+from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress, Vantage
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import Join, Limits, ToTracker, Welcome
@@ -55,6 +61,8 @@ from tracker import dashboard_files, metrics
 from tracker.admission import Admission
 from tracker.api import Api
 from tracker.connection import Connection
+from tracker.reload import Reloader
+from tracker.sites import sites_of, tell_who_may_come, verifies
 from tracker.stun import StunServer
 
 PATH = "/tracker/v1"
@@ -80,11 +88,14 @@ class _Guest:
 class Tracker:
     """Matches peers and keeps the ledger (a `p2pcdn.service.Service`)."""
 
-    def __init__(self, config: Config, ledger: Ledger) -> None:
+    def __init__(self, config: Config, ledger: Ledger, settings: Settings | None = None) -> None:
+        """``settings`` is what ``config`` came from, if it may be read again."""
         self._config = config
         self._limits = config.tracker
         self._ledger = ledger
-        self._swarms = Swarms(_rules(config), random.Random(os.urandom(32)))
+        self._sites = sites_of(config)
+        self._reloader = settings and Reloader(settings.again, settings.file, self._apply)
+        self._swarms = Swarms(_rules(config, self._sites), random.Random(os.urandom(32)))
         self._admission = Admission(config.tracker)
         self._api = Api(ledger)
         self._stun = StunServer()
@@ -111,6 +122,9 @@ class Tracker:
 
     async def start(self) -> None:
         self._api.start()
+        tell_who_may_come(self._sites)
+        if self._reloader is not None:
+            self._reloader.start()
         if self._limits.stun:
             self._start_stun()
 
@@ -129,6 +143,8 @@ class Tracker:
         for guest in self._guests.values():
             guest.connection.abort()
         self._stun.close()
+        if self._reloader is not None:
+            await self._reloader.close()
         if self._timer is not None:
             self._timer.cancel()
         await self._api.close()
@@ -149,6 +165,15 @@ class Tracker:
             log.warning("no_stun", udp_port=port, error=error.strerror or str(error))
         else:
             self._stun_url = f"stun::{port}"
+
+    def _apply(self, config: Config) -> None:
+        """The configuration says something else of the sites."""
+        sites = sites_of(config)
+        if sites == self._sites:
+            return
+        self._sites = sites
+        tell_who_may_come(sites)
+        self._think(SitesChanged(sites))
 
     # Sockets
 
@@ -192,9 +217,10 @@ class Tracker:
         self._runs.add(done)
         metrics.SOCKETS.inc()
         vantage = Vantage(address, is_ours, self._advertised)
+        visitor = Visitor(secrets.token_hex(16), _origin(request))
         try:
-            self._think(Opened(number, vantage))
-            guest.connection.tell(self._welcome())
+            self._think(Opened(number, vantage, visitor))
+            guest.connection.tell(self._welcome(visitor.nonce))
             await guest.connection.run()
         finally:
             del self._guests[number]
@@ -203,11 +229,11 @@ class Tracker:
             self._runs.discard(done)
             done.set_result(None)
 
-    def _welcome(self) -> Welcome:
+    def _welcome(self, nonce: str) -> Welcome:
         limits = self._limits
         return Welcome(
             protocol=PROTOCOL,
-            nonce=secrets.token_hex(16),
+            nonce=nonce,
             limits=Limits(limits.message_bytes, int(limits.messages_per_second), limits.links),
             report_every=limits.report_every,
             stun=self._stun_url,
@@ -221,7 +247,7 @@ class Tracker:
             except RemoteError as error:
                 guest.connection.refuse(error, _retry_after())
                 return
-        self._think(Said(number, message))
+        self._think(Said(number, message, time.time()))
 
     # The mind
 
@@ -235,15 +261,24 @@ class Tracker:
         self._act()
 
     def _act(self) -> None:
-        """Do what the mind has decided."""
-        for tell in self._swarms.take_messages():
-            guest = self._guests.get(tell.socket)
-            if guest is not None:
-                guest.connection.tell(tell.message)
+        """Do what the mind has decided: all of it, even if some of it fails."""
+        failure: Exception | None = None
         now = self._now()
-        for event in self._swarms.take_events():
-            self._note(event, now)
+        acts = [partial(self._tell, tell) for tell in self._swarms.take_messages()]
+        acts += [partial(self._note, event, now) for event in self._swarms.take_events()]
+        for act in acts:
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                failure = failure or error
         self._set_timer(self._swarms.timer_at())
+        if failure is not None:
+            raise failure  # whoever's message it came of is dismissed
+
+    def _tell(self, tell: Tell) -> None:
+        guest = self._guests.get(tell.socket)
+        if guest is not None:
+            guest.connection.tell(tell.message)
 
     def _note(self, event: SwarmEvent, now: float) -> None:
         match event:
@@ -299,10 +334,16 @@ def is_ours(address: IPAddress) -> bool:
     return True
 
 
-def _rules(config: Config) -> Rules:
+def _origin(request: web.Request) -> str | None:
+    """The page that opened the socket; None if it was not a browser."""
+    given = request.headers.getall("Origin", [])
+    return ", ".join(given) if given else None
+
+
+def _rules(config: Config, sites: dict[str, Site]) -> Rules:
     limits = config.tracker
     return Rules(
-        sites=frozenset(limits.sites or (config.site,)),
+        sites=Sites(sites, verifies),
         neighbours=limits.neighbours,
         links=limits.links,
         pending_offers=limits.pending_offers,

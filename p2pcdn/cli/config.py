@@ -29,10 +29,14 @@ def in_force(found: Settings) -> str:
     """The values of all settings as TOML, each that is not a default with its source."""
     lines: list[str] = []
     section = ""
-    for key in settings.SETTINGS:
+    keys = [*settings.SETTINGS]
+    for site in found.config.sites:
+        keys += [f"sites.{site}.{name}" for name in settings.SITE_SETTINGS]
+    for key in keys:
         table, _, name = key.rpartition(".")
         if table != section:
-            lines += ["", f"[{table}]"]
+            site = table.removeprefix("sites.")
+            lines += ["", f"[{table}]" if site == table else settings.table_of(site)]
             section = table
         value = settings.value_of(found.config, key)
         source = found.sources.get(key)

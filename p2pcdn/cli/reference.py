@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, get_type_hints
 
 from p2pcdn import errors, settings
-from p2pcdn.config import Config
+from p2pcdn.config import Config, SiteConfig
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.settings import Setting
 
@@ -33,6 +33,9 @@ Each can be set in four ways, of which the first that is used counts:
 3. a TOML file, named by `--config FILE` or by the variable `P2PCDN_CONFIG`: `links = 8` in the
    table `[tracker]`;
 4. the default.
+
+What is said of a site, such as `sites.pk_demo.enabled`, can be set by flag and by file, in the
+table `[sites.pk_demo]`.
 
 `p2pcdn config --default` prints a TOML file with all of them, and `p2pcdn config --show` what is in
 force, and from where.
@@ -81,6 +84,9 @@ def settings_page() -> str:
         if table:
             parts.append(f"{inspect.getdoc(hints[table])}\n")
         parts += ["| setting | default | |", "|---|---|---|", *map(_row, members), ""]
+    parts += ["## sites.NAME\n", f"{inspect.getdoc(SiteConfig)} NAME is the site's id.\n"]
+    site = settings.SITE_SETTINGS.values()
+    parts += ["| setting | default | |", "|---|---|---|", *map(_row, site), ""]
     return "\n".join(parts)
 
 

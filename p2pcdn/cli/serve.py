@@ -23,7 +23,7 @@ def command(settings: Settings) -> int:
     config = settings.config
     content = serving.content_of(config)
     ledger = Ledger()
-    tracker = Tracker(config, ledger)
+    tracker = Tracker(config, ledger, settings)
     return serving.serve(
         config,
         [Origin(config, ledger, pass_on=tracker.publish), tracker],

@@ -22,7 +22,7 @@ def command(settings: Settings) -> int:
     config = settings.config
     return serving.serve(
         config,
-        [Tracker(config, Ledger())],
+        [Tracker(config, Ledger(), settings)],
         lambda server: [
             ("Tracker", f"{server.url.replace('http', 'ws', 1)}/tracker/v1"),
             ("Dashboard", f"{server.url}/dashboard/"),

@@ -68,7 +68,7 @@ class Introducer:
     def seek(self, member: Member, now: float) -> None:
         """Find a member the neighbours that it lacks."""
         rules, swarm = self._rules, member.swarm
-        if len(member.pairings) >= rules.aim:
+        if len(member.pairings) >= rules.aim or not member.present:
             return
         member.sought = now
         sample = swarm.open.sample(SAMPLE, self._rng)

@@ -12,9 +12,11 @@ other until there is a link is passed on and cleaned (`relay`). Of what they wil
 few of them are named to fetch it from the origin (`lessor`). Who sends wrong bytes is dismissed
 once enough others say so (`blame`).
 
-Identity is the socket: nothing in a message says who speaks, so nobody can answer, leave or
-report for another. A message that no honest peer would send is answered with its code, and the
-socket dismissed; one that comes too late (its pairing is over) is only answered.
+Who may come in, and for how long, is decided by what the operator says of the site (`access`,
+`passes`). Identity is the socket, and the key that it proved to have: nothing in a message says who
+speaks, so nobody can answer, leave or report for another. A message that no honest peer would send
+is answered with its code, and the socket dismissed; one that comes too late (its pairing is over)
+is only answered.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from p2pcdn.core.introducer import Introducer, new_id
 from p2pcdn.core.lessor import Lessor
 from p2pcdn.core.member import Member, Swarm
 from p2pcdn.core.pairing import Pairing, Phase, Step
+from p2pcdn.core.passes import Passes
 from p2pcdn.core.relay import Relay
 from p2pcdn.core.swarm_ports import (
     Arrived,
@@ -42,6 +45,7 @@ from p2pcdn.core.swarm_ports import (
     Reported,
     Rules,
     Said,
+    SitesChanged,
     SwarmEvent,
     Tell,
 )
@@ -58,6 +62,8 @@ from p2pcdn.wire.tracker import (
     Prepared,
     PreparedCandidate,
     Refused,
+    Renew,
+    Renewed,
     Report,
     SendAnswer,
     SendCandidate,
@@ -65,6 +71,10 @@ from p2pcdn.wire.tracker import (
     ToTracker,
     Unlinked,
 )
+
+OFF = (15.0, 45.0)
+"""Seconds between which peers of a site that is switched off are told to come back and look, so
+that not all of them do at the same time."""
 
 
 class Swarms:
@@ -78,6 +88,7 @@ class Swarms:
         self._relay = Relay(rules, self._outbox)
         self._lessor = Lessor(rules, rng, self._outbox)
         self._jury = Jury(rules.jury, rules.ban_time)
+        self._passes = Passes(rules.sites)
         self._vantages: dict[int, Vantage] = {}
         """Of every open socket."""
         self._members: dict[int, Member] = {}
@@ -87,27 +98,34 @@ class Swarms:
 
     def receive(self, message: Input, now: float) -> None:
         match message:
-            case Opened(socket=socket, vantage=vantage):
+            case Opened(socket=socket, vantage=vantage, visitor=visitor):
                 self._vantages[socket] = vantage
+                self._passes.opened(socket, visitor)
             case Closed(socket=socket):
                 self._remove(socket, now)
             case Published(site=site, content=content, records=records):
                 swarm = self._swarms.get((site, content))
                 if swarm is not None:
                     self._lessor.published(swarm, records)
-            case Said(socket=socket, message=said):
+            case SitesChanged(sites=sites):
+                self._rules.sites.put(sites)
+                self._turn_out(list(self._passes.unwelcome()), now)
+            case Said(socket=socket, message=said, unix=unix):
                 if socket not in self._vantages:
                     return  # dismissed, and it has not heard of it yet
                 try:
-                    self._hear(socket, said, now)
+                    self._hear(socket, said, now, unix)
                 except RemoteError as error:
                     self._refuse(socket, error, now)
 
     def timer_at(self) -> float | None:
-        timers = (self._introducer.timer_at(), self._lessor.timer_at(), self._jury.timer_at())
+        machines = (self._introducer, self._lessor, self._passes, self._jury)
+        timers = (machine.timer_at() for machine in machines)
         return min((at for at in timers if at is not None), default=None)
 
     def on_timer(self, now: float) -> None:
+        expired = RemoteError(ErrorCode.EXPIRED, "the join token has expired")
+        self._turn_out([(socket, expired) for socket in self._passes.expired(now)], now)
         self._introducer.on_timer(now)
         self._lessor.on_timer(now)
         for verdict in self._jury.verdicts(now):
@@ -121,9 +139,9 @@ class Swarms:
 
     # What a peer says
 
-    def _hear(self, socket: int, message: ToTracker, now: float) -> None:
+    def _hear(self, socket: int, message: ToTracker, now: float, unix: float) -> None:
         if isinstance(message, Join):
-            self._join(socket, message, now)
+            self._join(socket, message, now, unix)
             return
         member = self._members.get(socket)
         if member is None:
@@ -151,6 +169,9 @@ class Swarms:
                 self._lessor.fetching(member, message, now)
             case Report():
                 self._outbox.happened(Reported(member.id, message))
+            case Renew():
+                lasts = self._passes.renew(socket, message, now, unix)
+                self._outbox.tell(socket, Renewed(lasts))
             case Leave():
                 self._dismiss(socket, None, now)
 
@@ -194,8 +215,9 @@ class Swarms:
 
     # Coming and going
 
-    def _join(self, socket: int, join: Join, now: float) -> None:
+    def _join(self, socket: int, join: Join, now: float, unix: float) -> None:
         self._check(socket, join, now)
+        lasts = self._passes.admit(socket, join, now, unix)
         key = (join.site, join.content)
         swarm = self._swarms.get(key) or Swarm(key)
         member = Member(
@@ -211,7 +233,7 @@ class Swarms:
         )
         for offer in join.offers:
             self._relay.keep(member, offer.offer, offer.sdp, now)
-        self._outbox.tell(socket, Joined(member.id, len(swarm.members)))
+        self._outbox.tell(socket, Joined(member.id, len(swarm.members), lasts))
         self._outbox.happened(Arrived(member.id, join.content, join.client == "browser"))
         self._swarms[key] = swarm
         self._members[socket] = member
@@ -235,21 +257,31 @@ class Swarms:
                 ErrorCode.UNSUPPORTED_PROTOCOL,
                 f"this tracker speaks version {PROTOCOL}, not {join.protocol}",
             )
-        if self._rules.sites and join.site not in self._rules.sites:
-            raise RemoteError(ErrorCode.UNKNOWN_SITE, f"there is no site {join.site} here")
         if self._jury.is_banned(home_of(self._vantages[socket].source), now):
             raise _banned()
 
     def _refuse(self, socket: int, error: RemoteError, now: float) -> None:
-        self._outbox.tell(socket, Refused(error.code, error.detail))
+        retry = round(self._rng.uniform(*OFF), 1) if error.code is ErrorCode.SITE_OFF else None
+        self._outbox.tell(socket, Refused(error.code, error.detail, retry_after=retry))
         self._dismiss(socket, error.code, now)
 
     def _dismiss(self, socket: int, code: ErrorCode | None, now: float) -> None:
         self._remove(socket, now)
         self._outbox.happened(Dismissed(socket, code))
 
+    def _turn_out(self, unwelcome: list[tuple[int, RemoteError]], now: float) -> None:
+        """Send all of them away; none is introduced to another meanwhile."""
+        for socket, _ in unwelcome:
+            member = self._members[socket]
+            member.present = False
+            member.swarm.open.discard(member)
+            member.swarm.members.discard(member)
+        for socket, error in unwelcome:
+            self._refuse(socket, error, now)
+
     def _remove(self, socket: int, now: float) -> None:
         self._vantages.pop(socket, None)
+        self._passes.closed(socket)
         member = self._members.pop(socket, None)
         if member is None:
             return
@@ -258,7 +290,7 @@ class Swarms:
         swarm.members.discard(member)
         swarm.open.discard(member)
         if not swarm.members:
-            del self._swarms[swarm.key]
+            self._swarms.pop(swarm.key, None)
         self._lessor.remove(member, now)
         self._introducer.take_out(member, now)
         self._outbox.happened(Left(member.id))

@@ -7,8 +7,10 @@ gives out, once each; ids of peers and pairings are the mind's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from p2pcdn.core.access import Site, Sites, Visitor
 from p2pcdn.core.blame import ENOUGH
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Vantage
@@ -23,8 +25,8 @@ LEAST_ALIKE = 2
 class Rules:
     """What a peer may have and do; the settings of the tracker explain each."""
 
-    sites: frozenset[str] = frozenset()
-    """Sites that are served; empty: all."""
+    sites: Sites = field(default_factory=Sites)
+    """Who may come in, and with whom each site lets its viewers link."""
     neighbours: int = 8
     links: int = 16
     pending_offers: int = 2
@@ -73,6 +75,7 @@ class Opened:
 
     socket: int
     vantage: Vantage
+    visitor: Visitor = field(default_factory=Visitor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Said:
 
     socket: int
     message: ToTracker
+    unix: float = 0.0
+    """The Unix time, by which tokens expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,14 @@ class Published:
     records: Records
 
 
-Input = Opened | Said | Closed | Published
+@dataclass(frozen=True, slots=True)
+class SitesChanged:
+    """The operator has said something else: whoever may not be here any more has to go."""
+
+    sites: Mapping[str, Site]
+
+
+Input = Opened | Said | Closed | Published | SitesChanged
 
 
 # Messages

@@ -10,18 +10,18 @@ import sys
 from collections.abc import Callable, Iterable
 
 from p2pcdn import logs, settings
-from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 from p2pcdn.service.loop import run
 from p2pcdn.service.server import Server, Service
+from p2pcdn.settings import Settings
 
 
-def standalone(make: Callable[[Config], Iterable[Service]]) -> int:
+def standalone(make: Callable[[Settings], Iterable[Service]]) -> int:
     """Run the services that ``make`` makes until a signal comes; the exit code."""
     logs.configure()
     try:
-        config = settings.load().config
-        return run(Server.of(config, make(config)).serve_forever())
+        found = settings.load()
+        return run(Server.of(found.config, make(found)).serve_forever())
     except ConfigError as error:
         print(f"p2pcdn: {error}", file=sys.stderr)  # noqa: T201 - a sentence for a person
         return 2

@@ -52,6 +52,15 @@ BASE64_LENGTH = 32_768
 Base64 = Annotated[str, Meta(max_length=BASE64_LENGTH, pattern=whole("[A-Za-z0-9_-]*"))]
 """Bytes as base64url without padding (RFC 4648, 5): the hash lists of 48 MB of media at most."""
 
+JoinToken = Annotated[str, Meta(max_length=1024, pattern=whole("[A-Za-z0-9_.-]+"))]
+"""JWS compact (RFC 7515): see `p2pcdn.wire.token`."""
+
+Coordinate = Annotated[str, Meta(pattern=whole("[A-Za-z0-9_-]{43}"))]
+"""32 bytes as base64url: of a public key (RFC 7518, 6.2.1)."""
+
+RawSignature = Annotated[str, Meta(pattern=whole("[A-Za-z0-9_-]{86}"))]
+"""64 bytes as base64url: r and s of ECDSA on P-256 (RFC 7518, 3.4)."""
+
 Detail = Annotated[str, Meta(max_length=512)]
 """For a person who reads a log; programs look at the code beside it."""
 

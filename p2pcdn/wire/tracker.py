@@ -27,14 +27,17 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.fields import (
     Candidate,
     ContentId,
+    Coordinate,
     Count,
     Detail,
     Id,
+    JoinToken,
     Message,
     Mid,
     Milliseconds,
     Offer,
     Part,
+    RawSignature,
     RenditionId,
     Sdp,
     Seconds,
@@ -50,6 +53,33 @@ class PreparedOffer(Part, frozen=True):
 
     offer: Offer
     sdp: Sdp
+
+
+class PublicKey(Part, frozen=True):
+    """A point of P-256."""
+
+    x: Coordinate
+    y: Coordinate
+
+
+class Proof(Part, frozen=True):
+    """That the key which a join token names is the peer's own."""
+
+    key: PublicKey
+    signature: RawSignature
+    """By ES256 (RFC 7518, 3.4), of "p2pcdn join v1", the nonce of `welcome`, the site, the content
+    and base64url(SHA-256(token)), each followed by a line feed."""
+
+
+class Credentials(Part, frozen=True):
+    """By which a peer may come in, where the site wants to know."""
+
+    token: JoinToken
+    """From the site's back end."""
+    proof: Proof | None = None
+    """For a token that is bound to a key."""
+    url: Annotated[str, Meta(max_length=1024)] | None = None
+    """Of which the content id is the hash, for a token that is good for more than one content."""
 
 
 class Position(Part, frozen=True):
@@ -87,6 +117,13 @@ class Join(Message, frozen=True, tag="join"):
     position: Position | None = None
     uplink: Count = 0
     """Bytes a second that the peer has been seen to send; 0 if it has not sent enough to tell."""
+    credentials: Credentials | None = None
+
+
+class Renew(Message, frozen=True, tag="renew"):
+    """A new join token, before the last one expires."""
+
+    credentials: Credentials
 
 
 class Prepared(Message, frozen=True, tag="prepared"):
@@ -183,6 +220,7 @@ class Leave(Message, frozen=True, tag="leave"):
 
 ToTracker = (
     Join
+    | Renew
     | Prepared
     | PreparedCandidate
     | SendOffer
@@ -229,6 +267,15 @@ class Joined(Message, frozen=True, tag="joined"):
     peer: Id
     peers: Count
     """How many others there are."""
+    expires: Seconds | None = None
+    """In how many seconds the join token does: renew it before. None if there was none."""
+
+
+class Renewed(Message, frozen=True, tag="renewed"):
+    """The peer may stay."""
+
+    expires: Seconds | None = None
+    """As in `joined`."""
 
 
 class Invite(Message, frozen=True, tag="invite"):
@@ -316,6 +363,7 @@ class Refused(Message, frozen=True, tag="error"):
 FromTracker = (
     Welcome
     | Joined
+    | Renewed
     | Invite
     | Taken
     | Offered

@@ -20,7 +20,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_without_anything_all_is_at_its_default() -> None:
-    assert settings.load(environ={}) == (Config(), {})
+    assert settings.load(environ={})[:2] == (Config(), {})
 
 
 def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(
@@ -130,7 +130,7 @@ def test_what_kubernetes_sets_beside_a_service_of_our_name_is_not_meant_for_us()
         "P2PCDN_SERVICE_HOST": "10.0.0.1", "P2PCDN_SERVICE_PORT_HTTP": "80",
         "P2PCDN_PORT": "tcp://10.0.0.1:80", "P2PCDN_PORT_80_TCP_ADDR": "10.0.0.1",
     }  # fmt: skip
-    assert settings.load(environ=environ) == (Config(), {})
+    assert settings.load(environ=environ)[:2] == (Config(), {})
 
 
 def test_assignments() -> None:

@@ -100,10 +100,10 @@ async def test_two_who_watch_live_are_told_what_to_fetch_and_hear_of_it_when_it_
 
 
 def test_the_rules_are_those_of_the_configuration() -> None:
-    assert _rules(Config()).lease_ahead == 30.0
-    assert _rules(Config(tracker=TrackerConfig(lease_ahead=0))).lease_ahead == 0
-    assert _rules(Config()).position_lasts == 30.0
-    assert _rules(Config(tracker=TrackerConfig(report_every=60.0))).position_lasts == 180.0
+    assert _rules(Config(), {}).lease_ahead == 30.0
+    assert _rules(Config(tracker=TrackerConfig(lease_ahead=0)), {}).lease_ahead == 0
+    assert _rules(Config(), {}).position_lasts == 30.0
+    assert _rules(Config(tracker=TrackerConfig(report_every=60.0)), {}).position_lasts == 180.0
 
 
 async def test_what_they_moved_is_in_the_summary() -> None:

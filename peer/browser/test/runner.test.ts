@@ -479,7 +479,7 @@ describe("the end", () => {
     await vi.waitFor(() => {
       expect(socket?.sent).toHaveLength(1);
     });
-    socket?.says({ type: "joined", peer: "0011223344556677", peers: 0 });
+    socket?.says({ type: "joined", peer: "0011223344556677", peers: 0, expires: null });
     runner.demand(key(0), 0, asker);
     runner.close();
     expect(socket?.sent.map(({ type }) => type)).toStrictEqual(["join", "report", "leave"]);

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from p2pcdn.core.access import Site, Sites
 from p2pcdn.core.blame import DELIBERATION, ENOUGH
 from p2pcdn.core.desk import HOLDERS
 from p2pcdn.core.swarm_ports import (
@@ -105,7 +106,7 @@ def test_reports_are_handed_on_under_the_name_of_the_socket() -> None:
     ],
 )
 def test_who_is_not_let_in(wrong: Any, code: str) -> None:
-    world = World(Rules(sites=frozenset({"pk_demo"})))
+    world = World(Rules(sites=Sites({"pk_demo": Site()})))
     other = world.join()
     heard = len(world.heard[other])
     socket = world.connect()

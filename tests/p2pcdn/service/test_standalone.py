@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from p2pcdn.config import Config
 from p2pcdn.service import Service
 from p2pcdn.service.standalone import standalone
+from p2pcdn.settings import Settings
 
 SCRIPT = """
 from p2pcdn.service.standalone import standalone
-raise SystemExit(standalone(lambda config: []))
+raise SystemExit(standalone(lambda found: []))
 """
 
 
@@ -34,7 +34,7 @@ def test_it_listens_where_the_environment_says_and_ends_well() -> None:
 def test_what_is_wrong_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def never(config: Config) -> list[Service]:
+    def never(found: Settings) -> list[Service]:
         raise AssertionError
 
     monkeypatch.setenv("P2PCDN_LISTEN", "nowhere")

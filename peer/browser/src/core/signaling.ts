@@ -242,6 +242,7 @@ export class Signaling {
         if (paired && paired.stage !== "open") this._close(paired);
         break;
       }
+      case "renewed":
       case "leases":
       case "fetching":
       case "records":

@@ -17,6 +17,7 @@ import {
 
 export type ToTracker =
   | Join
+  | Renew
   | Prepared
   | PreparedCandidate
   | SendOffer
@@ -40,6 +41,7 @@ export interface Join {
   readonly offers?: readonly PreparedOffer[];
   readonly position?: Position | null;
   readonly uplink?: number;
+  readonly credentials?: Credentials | null;
 }
 
 /** An offer made in advance, for whomever the tracker pairs with next. */
@@ -58,6 +60,31 @@ export interface Position {
   readonly duration?: number;
   readonly size?: number;
   readonly live?: boolean;
+}
+
+/** By which a peer may come in, where the site wants to know. */
+export interface Credentials {
+  readonly token: string;
+  readonly proof?: Proof | null;
+  readonly url?: string | null;
+}
+
+/** That the key which a join token names is the peer's own. */
+export interface Proof {
+  readonly key: PublicKey;
+  readonly signature: string;
+}
+
+/** A point of P-256. */
+export interface PublicKey {
+  readonly x: string;
+  readonly y: string;
+}
+
+/** A new join token, before the last one expires. */
+export interface Renew {
+  readonly type: "renew";
+  readonly credentials: Credentials;
 }
 
 /** One more prepared offer, since the last one was taken or has expired. */
@@ -153,6 +180,7 @@ export interface Leave {
 export type FromTracker =
   | Welcome
   | Joined
+  | Renewed
   | Invite
   | Taken
   | Offered
@@ -202,6 +230,13 @@ export interface Joined {
   readonly type: "joined";
   readonly peer: string;
   readonly peers: number;
+  readonly expires: number | null;
+}
+
+/** The peer may stay. */
+export interface Renewed {
+  readonly type: "renewed";
+  readonly expires: number | null;
 }
 
 /** Make an offer for this pairing. */
@@ -343,10 +378,14 @@ export type ErrorCode =
   | "bad_candidate"
   | "bad_frame"
   | "bad_sdp"
+  | "bad_token"
   | "banned"
   | "draining"
+  | "expired"
   | "internal"
   | "malformed"
+  | "revoked"
+  | "site_off"
   | "slow"
   | "timeout"
   | "too_fast"
@@ -356,7 +395,8 @@ export type ErrorCode =
   | "unknown_pairing"
   | "unknown_site"
   | "unsupported_protocol"
-  | "wrong_content";
+  | "wrong_content"
+  | "wrong_origin";
 
 /** The first message of each end. */
 export interface Hello {
@@ -465,7 +505,8 @@ const StripeNumber = integer(0, 7);
 const Seconds = number(0, 86400);
 const Limits = record({ message_bytes: Count, messages_per_second: Count, links: Count });
 const Welcome = record({ protocol: Count, nonce: ContentId, limits: Limits, report_every: Seconds, stun: optional(orNull(text(256)), null) });
-const Joined = record({ peer: Id, peers: Count });
+const Joined = record({ peer: Id, peers: Count, expires: optional(orNull(Seconds), null) });
+const Renewed = record({ expires: optional(orNull(Seconds), null) });
 const Invite = record({ pairing: Id, peer: Id });
 const Taken = record({ pairing: Id, peer: Id, offer: Offer });
 const Offered = record({ pairing: Id, peer: Id, sdp: Sdp });
@@ -480,9 +521,9 @@ const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25
 const Key = record({ id: text(64), algorithm: literal("ecdsa-p256", "ed25519"), public: text(128, /^[A-Za-z0-9_-]*$(?!\n)/u) });
 const RenditionManifest = record({ type: literal("rendition"), version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
 const Records = record({ page: RenditionManifest, hashes: Base64 });
-const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "banned", "draining", "internal", "malformed", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content");
+const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "bad_token", "banned", "draining", "expired", "internal", "malformed", "revoked", "site_off", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content", "wrong_origin");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
-export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, error: Refused });
+export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, error: Refused });
 const Hello = record({ protocol: Count, content: ContentId, peer: Id, upload: boolean });
 const Span = tuple(integer(), integer());
 const Holding = record({ rendition: text(512), sequence: Count, chunks: list(Span, 128) });

@@ -1,0 +1,113 @@
+"""The configuration is read again when its file changes, and on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import structlog.testing
+
+from p2pcdn import settings
+from p2pcdn.config import Config
+from tracker import reload
+from tracker.reload import Reloader
+
+
+class Reading:
+    """A file, and what was read of it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.file.write_text("site = 'first'")
+        self.read: list[str] = []
+        self.news = asyncio.Event()
+        again = settings.load(file=file, environ={}).again
+        self.reloader = Reloader(again, file, self._apply)
+
+    def _apply(self, config: Config) -> None:
+        self.read.append(config.site)
+        self.news.set()
+
+    async def next(self) -> str:
+        await asyncio.wait_for(self.news.wait(), 10)
+        self.news.clear()
+        return self.read[-1]
+
+
+async def test_a_file_that_changes_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "EVERY", 0.01)
+    reading = Reading(tmp_path / "p.toml")
+    reading.reloader.start()
+    try:
+        reading.file.write_text("site = 'second'")
+        assert await reading.next() == "second"
+        new = tmp_path / "new.toml"
+        new.write_text("site = 'third0'")
+        os.replace(new, reading.file)  # noqa: PTH105 - as editors and Kubernetes do
+        assert await reading.next() == "third0"
+    finally:
+        await reading.reloader.close()
+
+
+async def test_a_file_that_is_wrong_changes_nothing_and_is_reported(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "p.toml")
+    for text in ("site = ", "sit = 'x'", "[sites.x]\nmod = 'off'"):
+        reading.file.write_text(text)
+        with structlog.testing.capture_logs() as logs:
+            reading.reloader.again()
+        assert [entry["event"] for entry in logs] == ["configuration_refused"]
+        assert str(reading.file) in logs[0]["error"]
+    reading.file.unlink()
+    reading.reloader.again()
+    assert reading.read == []
+    reading.file.write_text("site = 'mended'")
+    reading.reloader.again()
+    assert reading.read == ["mended"]
+
+
+async def test_a_file_that_stays_as_it_is_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "EVERY", 0.0)
+    reading = Reading(tmp_path / "p.toml")
+    reading.reloader.start()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await reading.reloader.close()
+    assert reading.read == []
+
+
+async def test_the_signal_reads_it_at_once(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "p.toml")
+    reading.reloader.start()
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert await reading.next() == "first"
+    finally:
+        await reading.reloader.close()
+
+
+async def test_without_a_file_there_is_the_signal_alone() -> None:
+    read: list[Config] = []
+    reloader = Reloader(Config, None, read.append)
+    reloader.start()
+    reloader.again()
+    await reloader.close()
+    assert read == [Config()]
+
+
+async def test_a_bug_does_not_end_the_watch(tmp_path: Path) -> None:
+    reading = Reading(tmp_path / "p.toml")
+
+    def fail(_: Config) -> None:
+        raise ZeroDivisionError
+
+    reloader = Reloader(settings.load(file=reading.file, environ={}).again, reading.file, fail)
+    with structlog.testing.capture_logs() as logs:
+        reloader.again()
+    assert [entry["event"] for entry in logs] == ["configuration_failed"]

@@ -1,0 +1,83 @@
+"""Reads the configuration again when its file has changed, or on SIGHUP.
+
+Only what it says of sites is applied: who may come in, and the kill switch. A file that is wrong is
+reported, and what was said before stays in force: a typo must not let anybody in or out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from p2pcdn.config import Config
+from p2pcdn.errors import ConfigError
+
+EVERY = 1.0
+"""Seconds between two looks at the file."""
+
+log = structlog.get_logger("p2pcdn.tracker")
+
+
+class Reloader:
+    """Calls ``apply`` with each new configuration; it may raise `ConfigError`, too."""
+
+    def __init__(
+        self, read: Callable[[], Config], file: Path | None, apply: Callable[[Config], None]
+    ) -> None:
+        self._read = read
+        self._file = file
+        self._apply = apply
+        self._stamp = self._look()
+        self._task: asyncio.Task[None] | None = None
+        self._signals = False
+
+    def start(self) -> None:
+        """Watch from now on."""
+        if self._file is not None:
+            self._task = asyncio.create_task(self._watch(), name="configuration")
+        loop = asyncio.get_running_loop()
+        # Only a main thread gets signals, and Windows has none of this name.
+        with contextlib.suppress(NotImplementedError, AttributeError, RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGHUP, self.again)
+            self._signals = True
+
+    async def close(self) -> None:
+        """Watch no more."""
+        if self._signals:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def again(self) -> None:
+        """Read it now."""
+        self._stamp = self._look()  # before it is read: a change meanwhile is seen next time
+        try:
+            self._apply(self._read())
+        except ConfigError as error:
+            log.error("configuration_refused", error=str(error), in_force="what was before")
+        except Exception:
+            log.exception("configuration_failed")  # a bug, and no reason not to look again
+        else:
+            log.info("configuration_read")
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            if self._look() != self._stamp:
+                self.again()
+
+    def _look(self) -> tuple[int, ...] | None:
+        """What changes whenever the file does; None while there is none."""
+        if self._file is None:
+            return None
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
