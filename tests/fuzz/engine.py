@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
 def fuzz(
     target: Target, inputs: int, seed: int, progress: Callable[[int], None] | None = None
 ) -> Outcome:
-    """So many inputs for a target, the same for the same seed; `FaultError` at the first bad one."""
+    """So many inputs for a target, the same for the same seed; `FaultError` at the first bad."""
     mutator = Mutator(target.corpus, seed)
     for data in target.corpus:
         _run(target, data)
