@@ -27,6 +27,7 @@ help:
 	@echo "make check   style, types, generated files"
 	@echo "make bench   what is measured, with the figures of this machine"
 	@echo "make fuzz    millions of inputs from strangers, some ten minutes (INPUTS=...)"
+	@echo "make mutants break what integrity rests on, to see the tests notice; some twenty minutes"
 	@echo "make clean   remove what the above have made"
 
 # Each target that runs something says what is wrong in a sentence, so make need not.
@@ -65,6 +66,12 @@ fuzz: $(BUNDLE) $(VENV)/.installed-dev
 	@cd $(BROWSER) && FUZZ_INPUTS=$$(( $(INPUTS) / 2 )) FUZZ_SEED=$$(date +%s) \
 		npx vitest run test/fuzz --reporter=verbose
 
+# Each survivor is a test that is missing, or is explained in docs/reference/mutants.md.
+.PHONY: mutants
+mutants: $(VENV)/.installed-dev
+	@$(BIN)/mutmut run $(ARGS)
+	@$(BIN)/mutmut results
+
 .PHONY: bundle
 bundle: $(BUNDLE)
 
@@ -72,7 +79,7 @@ bundle: $(BUNDLE)
 clean:
 	rm -rf $(VENV) $(BROWSER)/node_modules origin/static dist .p2pcdn/demo \
 		$(BENCH)/node_modules $(BENCH)/dist .p2pcdn/bench \
-		.pytest_cache .mypy_cache .ruff_cache .hypothesis
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 
 # Set-up. A stamp is newer than all it was made from.
 
