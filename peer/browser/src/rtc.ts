@@ -151,8 +151,9 @@ export class RtcLink {
       if (state === "disconnected") this._endAfter(SILENCE, "closed");
       if (state === "connected" && this._open()) clearTimeout(this._timer);
     };
-    connection.ondatachannel = () => {
-      this._tell({ type: "LinkBroke", link, code: "unexpected" });
+    connection.ondatachannel = ({ channel }) => {
+      channel.close();
+      this._hear({ type: "LinkBroke", link, code: "unexpected" });
     };
   }
 
@@ -204,6 +205,10 @@ export class RtcLink {
       const code = error instanceof RemoteError ? error.code : "malformed";
       input = { type: "LinkBroke", link: this.number, code };
     }
+    this._hear(input);
+  }
+
+  private _hear(input: Input): void {
     if (!this._early) this._tell(input);
     else if (this._early.push(input) > MOST_EARLY) this._end("protocol");
   }

@@ -50,7 +50,7 @@ class Connection {
   onicecandidate: ((event: { candidate: unknown }) => void) | null = null;
   onicegatheringstatechange: (() => void) | null = null;
   onconnectionstatechange: (() => void) | null = null;
-  ondatachannel: (() => void) | null = null;
+  ondatachannel: ((event: { channel: { close: () => void } }) => void) | null = null;
   close = vi.fn();
   createOffer = vi.fn(() => Promise.resolve({ type: "offer" }));
   createAnswer = vi.fn(() => Promise.resolve({ type: "answer" }));
@@ -192,6 +192,24 @@ describe("coming about", () => {
     expect(told.map(({ type }) => type)).toStrictEqual(["LinkOpened", "LinkSays"]);
   });
 
+  it("says that the other end broke the rules before it was open, once it is", async () => {
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    await settle();
+    connection().ondatachannel?.({ channel: { close: vi.fn() } });
+    expect(told).toStrictEqual([]);
+    for (const channel of channels()) channel.open();
+    expect(told.map(({ type }) => type)).toStrictEqual(["LinkOpened", "LinkBroke"]);
+  });
+
+  it("is over when so many channels are opened before its own are", async () => {
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    await settle();
+    const channel = { close: vi.fn() };
+    for (let at = 0; at < 1000; at++) connection().ondatachannel?.({ channel });
+    expect(channel.close).toHaveBeenCalledTimes(65);
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "protocol" }]);
+  });
+
   it("is over when too much is said before it is open", async () => {
     links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
     await settle();
@@ -273,8 +291,10 @@ describe("an open link", () => {
     expect(told).toStrictEqual([{ type: "LinkBroke", link: 7, code }]);
   });
 
-  it("says when the other end opens a channel of its own", () => {
-    connection().ondatachannel?.();
+  it("closes a channel that the other end opens on its own, and says so", () => {
+    const channel = { close: vi.fn() };
+    connection().ondatachannel?.({ channel });
+    expect(channel.close).toHaveBeenCalledOnce();
     expect(told).toStrictEqual([{ type: "LinkBroke", link: 7, code: "unexpected" }]);
   });
 

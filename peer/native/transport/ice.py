@@ -5,7 +5,9 @@ Everything that reaches into aioice's `Connection` behind its public face is in 
 - It gathers nothing on a machine that has only a loopback interface, waits five seconds for a STUN
   server that one of several interfaces cannot reach, and tells no address before all are found. So
   we choose the addresses, describe ourselves at once, and let what STUN says trickle.
-- Its queue of datagrams is unbounded, and filled by whoever finds the port.
+- Its queue of datagrams is unbounded, and filled by whoever finds the port. Of each datagram aiortc
+  then reads one DTLS record: what else there is stays in OpenSSL's memory for ever. One without a
+  byte ends the link.
 - It gives up a peer that has vanished after half a minute.
 """
 
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 
 from aioice import stun
@@ -24,6 +26,9 @@ MOST_ADDRESSES = 6
 """A tracker passes ten candidates on: room for what STUN and ``advertise`` add."""
 MOST_QUEUED = 2_048
 """Datagrams that wait to be read; more are dropped, as a full socket buffer would drop them."""
+MOST_BYTES = 2_048
+"""A longer datagram is dropped. WebRTC sends none above 1,500 bytes, which is what most networks
+carry."""
 STUN_TRIES = 3
 """A STUN request is sent so often again, over 7.5 s (RFC 8489, 6.2.1 with its RTO of 0.5 s)."""
 REFRESH = 15.0
@@ -33,6 +38,10 @@ QUIET = 2.0
 """Seconds without a datagram after which the other end is asked whether it is still there."""
 QUIET_TRIES = 2
 """How often again before it counts as vanished: 3.5 s in all."""
+
+_DTLS = range(20, 27)
+"""The first byte of a DTLS record: its content type."""
+_RECORD_HEADER = 13
 
 COMPONENT = 1
 """Of the two that RTP once had, a data-channel session has only the first."""
@@ -50,8 +59,23 @@ class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
             super().put_nowait(None)
             return
         self.arrived += 1
-        if self.qsize() < MOST_QUEUED:
-            super().put_nowait(item)
+        data, component = item
+        if len(data) > MOST_BYTES:
+            return
+        for record in _records_of(data):
+            if self.qsize() < MOST_QUEUED:
+                super().put_nowait((record, component))
+
+
+def _records_of(datagram: bytes) -> Iterator[bytes]:
+    """A datagram's DTLS records, each alone (RFC 6347, 4.1); anything else as it is."""
+    while datagram:
+        end = len(datagram)
+        if datagram[0] in _DTLS and end > _RECORD_HEADER:
+            length = int.from_bytes(datagram[_RECORD_HEADER - 2 : _RECORD_HEADER], "big")
+            end = min(end, _RECORD_HEADER + length)
+        yield datagram[:end]
+        datagram = datagram[end:]
 
 
 def local_addresses(preferred: str | None) -> list[str]:

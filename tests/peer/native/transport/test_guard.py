@@ -6,6 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    SCTP_DATA_UNORDERED,
+    WEBRTC_BINARY,
+    Chunk,
+    DataChunk,
+    ForwardTsnChunk,
+    InitChunk,
+    RTCSctpTransport,
+    SackChunk,
+)
 
 from p2pcdn.core.ports import LinkBroke, LinkOpened, LinkSays, LinkSends
 from p2pcdn.errors import ErrorCode
@@ -23,6 +35,11 @@ class Stranger:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.control = self.connection.createDataChannel("control", negotiated=True, id=0)
         self.data = self.connection.createDataChannel("data", negotiated=True, id=1, ordered=False)
+
+    @property
+    def sctp(self) -> RTCSctpTransport:
+        assert self.connection.sctp is not None
+        return self.connection.sctp
 
     async def call(self, end: End) -> None:
         await self.connection.setLocalDescription(await self.connection.createOffer())
@@ -103,9 +120,7 @@ async def test_a_message_without_end_breaks_the_link_before_it_fills_the_memory(
     stranger_and_end: Met,
 ) -> None:
     stranger, end = stranger_and_end
-    sctp = stranger.connection.sctp
-    assert sctp is not None
-    sctp._remote_max_message_size = 0
+    stranger.sctp._remote_max_message_size = 0
     stranger.data.send(bytes(16 * 1024 * 1024))
     assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.TOO_LARGE.value)]
     held = sum(
@@ -114,6 +129,79 @@ async def test_a_message_without_end_breaks_the_link_before_it_fills_the_memory(
         for chunk in stream.reassembly
     )
     assert held < 4 * 1024 * 1024
+
+
+async def test_packets_before_one_that_is_missing_are_bounded(
+    stranger_and_end: Met, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a whole message, so nothing waits to be put together."""
+    monkeypatch.setattr("peer.native.transport.guard.MOST_FRAGMENTS", 100)
+    stranger, end = stranger_and_end
+    for number in range(300):
+        chunk = DataChunk(flags=SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG | SCTP_DATA_UNORDERED)
+        chunk.tsn = (stranger.sctp._local_tsn + 2 * number + 1) % 2**32
+        chunk.stream_id, chunk.protocol = 1, WEBRTC_BINARY
+        chunk.user_data = encode_frame(Frame(number, 0, b"x"))
+        await stranger.sctp._send_chunk(chunk)
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.TOO_LARGE.value)]
+    await stranger.connection.close()
+    assert len(end.link._sctp._sack_misordered) == 100
+    assert len(end.all(LinkSends)) == 100
+
+
+async def test_an_acknowledgement_of_what_was_never_sent_costs_nothing(
+    stranger_and_end: Met,
+) -> None:
+    """To go through all these numbers would take minutes."""
+    stranger, end = stranger_and_end
+    for gaps in ([(1, 65_535)] * 250, [(2, 1)], [(5, 4), (1, 65_535)]):
+        for _ in range(40):
+            sack = SackChunk()
+            sack.cumulative_tsn = end.link._sctp._last_sacked_tsn
+            sack.gaps = gaps
+            await stranger.sctp._send_chunk(sack)
+    stranger.control.send('{"type":"cancel","want":1}')
+    assert await end.until(LinkSays) == [LinkSays(1, Cancel(1))]
+    assert not end.all(LinkBroke)
+
+
+async def test_skipping_on_channels_that_are_not_there_makes_none(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    for first in range(0, 10_000, 250):
+        skip = ForwardTsnChunk()
+        skip.cumulative_tsn = stranger.sctp._local_tsn
+        skip.streams = [(number, 0) for number in range(first, first + 250)]
+        await stranger.sctp._send_chunk(skip)
+        stranger.sctp._local_tsn += 1
+    stranger.data.send(encode_frame(Frame(0, 0, b"x")))
+    await end.until(LinkSends)
+    assert set(end.link._sctp._inbound_streams) <= {0, 1}
+
+
+@pytest.mark.parametrize("kind", [DataChunk, SackChunk, ForwardTsnChunk, InitChunk])
+async def test_a_packet_that_cannot_be_read_breaks_the_link(
+    stranger_and_end: Met, kind: type[Chunk], caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger, end = stranger_and_end
+    chunk = Chunk(body=b"xyz")
+    chunk.type = kind.type
+    await stranger.sctp._send_chunk(chunk)
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.MALFORMED.value)]
+    assert not caplog.records, "what any stranger can provoke is not worth a line in the log"
+
+
+async def test_nothing_is_put_together_after_the_link_broke(stranger_and_end: Met) -> None:
+    stranger, end = stranger_and_end
+    stranger.control.send("{}")
+    await end.until(LinkBroke)
+    chunk = DataChunk(flags=SCTP_DATA_FIRST_FRAG)
+    chunk.tsn, chunk.stream_id = stranger.sctp._local_tsn, 1
+    chunk.user_data = bytes(1000)
+    for _ in range(10):
+        await stranger.sctp._send_chunk(chunk)
+        chunk.tsn += 1
+    await stranger.connection.close()
+    assert not any(stream.reassembly for stream in end.link._sctp._inbound_streams.values())
 
 
 async def test_nothing_is_heard_after_the_link_broke(stranger_and_end: Met) -> None:

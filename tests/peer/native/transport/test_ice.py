@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -11,11 +12,12 @@ import pytest
 from aioice import stun
 from aioice.ice import Connection
 
-from p2pcdn.core.ports import CandidateFound, LinkOpened
+from p2pcdn.core.ports import CandidateFound, LinkOpened, LinkSays
+from p2pcdn.wire.link import Cancel
 from peer.native.transport import ice
 from peer.native.transport.aiortc import AiortcTransport
 from peer.native.transport.description import take_apart
-from tests.peer.native.transport.ends import End
+from tests.peer.native.transport.ends import End, linked
 
 SEEN = ("198.51.100.7", 40_000)
 
@@ -143,6 +145,85 @@ async def test_an_end_that_is_heard_is_not_asked(monkeypatch: pytest.MonkeyPatch
     assert slept == [ice.QUIET] * 3
     monkeypatch.undo()
     await connection.close()
+
+
+def drained(queue: ice.DatagramQueue) -> list[bytes]:
+    found = []
+    while not queue.empty():
+        item = queue.get_nowait()
+        assert item is not None
+        found.append(item[0])
+    return found
+
+
+def record(payload: bytes, kind: int = 23) -> bytes:
+    return bytes([kind]) + b"\xfe\xfd" + bytes(8) + len(payload).to_bytes(2, "big") + payload
+
+
+@pytest.mark.parametrize("size", [ice.MOST_BYTES, ice.MOST_BYTES + 1, 65_507])
+async def test_a_long_datagram_is_dropped(size: int) -> None:
+    queue = ice.DatagramQueue()
+    queue.put_nowait((b"x" * size, 1))
+    assert queue.qsize() == (1 if size <= ice.MOST_BYTES else 0)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "found"),
+    [
+        pytest.param(b"", [], id="nothing"),
+        pytest.param(record(b"a"), [record(b"a")], id="one record"),
+        pytest.param(
+            record(b"a") + record(b"bc", 22) + record(b""),
+            [record(b"a"), record(b"bc", 22), record(b"")],
+            id="three",
+        ),
+        pytest.param(record(b"abc")[:-1], [record(b"abc")[:-1]], id="a record cut short"),
+        pytest.param(b"\x17" * 13, [b"\x17" * 13], id="a header alone"),
+        pytest.param(b"\x00\x01" + bytes(30), [b"\x00\x01" + bytes(30)], id="something else"),
+    ],
+)
+async def test_each_record_is_read_on_its_own(datagram: bytes, found: list[bytes]) -> None:
+    queue = ice.DatagramQueue()
+    queue.put_nowait((datagram, 1))
+    assert drained(queue) == found
+
+
+async def test_records_of_one_datagram_all_arrive_and_none_is_kept() -> None:
+    async with linked() as (caller, called):
+        wire = caller.link._sctp.transport.transport
+        send, held = wire._send, []
+
+        async def hold(data: bytes) -> None:
+            held.append(data)
+
+        wire._send = hold  # type: ignore[method-assign]
+        for number in range(5):
+            caller.link.tell(Cancel(number))
+        while len(held) < 5:  # noqa: ASYNC110 - aiortc does not tell
+            await asyncio.sleep(0.01)
+        wire._send = send  # type: ignore[method-assign]
+        queue = called.link._ice._queue
+        assert isinstance(queue, ice.DatagramQueue)
+        before = queue.arrived
+        await send(b"".join(held))
+        assert [said.message for said in await called.until(LinkSays, 5)] == [
+            Cancel(number) for number in range(5)
+        ]
+        assert queue.arrived == before + 1, "nothing had to be sent again"
+
+
+async def test_a_datagram_without_a_byte_ends_nothing() -> None:
+    async with linked() as (caller, called):
+        place = called.link._ice._protocols[0].local_candidate
+        queue = called.link._ice._queue
+        assert isinstance(queue, ice.DatagramQueue)
+        before = queue.arrived
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(b"", (place.host, place.port))
+        while queue.arrived == before:  # noqa: ASYNC110 - aioice does not tell
+            await asyncio.sleep(0.01)
+        caller.link.tell(Cancel(1))
+        await called.until(LinkSays)
 
 
 async def test_a_flood_of_datagrams_is_dropped() -> None:
