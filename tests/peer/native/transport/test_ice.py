@@ -196,12 +196,12 @@ async def test_records_of_one_datagram_all_arrive_and_none_is_kept() -> None:
         async def hold(data: bytes) -> None:
             held.append(data)
 
-        wire._send = hold  # type: ignore[method-assign]
+        wire._send = hold
         for number in range(5):
             caller.link.tell(Cancel(number))
         while len(held) < 5:  # noqa: ASYNC110 - aiortc does not tell
             await asyncio.sleep(0.01)
-        wire._send = send  # type: ignore[method-assign]
+        wire._send = send
         queue = called.link._ice._queue
         assert isinstance(queue, ice.DatagramQueue)
         before = queue.arrived
