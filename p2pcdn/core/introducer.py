@@ -12,18 +12,20 @@ and by how many offers the answerer has to answer already: nobody can be flooded
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from math import inf
 from random import Random
 
 from p2pcdn.core.acquaintances import Acquaintances
 from p2pcdn.core.matching import SAMPLE, ranked
-from p2pcdn.core.member import SHUN, KeptOffer, Member
+from p2pcdn.core.member import SHUN, KeptOffer, Member, Swarm
 from p2pcdn.core.pairing import LINK_TIMEOUT, Pairing, Phase, Role
 from p2pcdn.core.swarm_ports import Outbox, Paired, PairingFailed, Rules
 from p2pcdn.wire.tracker import Candidated, Invite, Offered, Taken, Unpaired
 
+USUAL_LASTS = 5.0
+"""Seconds after which it is looked again what the swarm can send."""
 SEARCH_EVERY = 1.0
 """A peer that moves about, or finds all others busy, is looked after no more often than this: a
 search has its price."""
@@ -68,15 +70,20 @@ class Introducer:
     def seek(self, member: Member, now: float) -> None:
         """Find a member the neighbours that it lacks."""
         rules, swarm = self._rules, member.swarm
-        if len(member.pairings) >= rules.aim or not member.present:
+        if not member.present:
+            return
+        self._learn_usual(swarm, now)
+        aim = self._aim(member)
+        if len(member.pairings) >= aim:
             return
         member.sought = now
         sample = swarm.open.sample(SAMPLE, self._rng)
-        busy = self._pair_with_best(member, sample, rules.aim, rules.many, now)
+        busy = self._pair_with_best(member, sample, aim, self._many, now)
         if len(member.pairings) < rules.few and len(swarm.members) > len(swarm.open):
             sample = swarm.members.sample(SAMPLE, self._rng)
-            busy |= self._pair_with_best(member, sample, rules.few, rules.links, now)
-        if len(member.pairings) < rules.aim:
+            links = rules.links
+            busy |= self._pair_with_best(member, sample, rules.few, lambda _: links, now)
+        if len(member.pairings) < aim:
             self._seek_at(member, now + SEARCH_EVERY if busy else member.pardons_at(now))
 
     def seek_soon(self, member: Member, now: float) -> None:
@@ -87,15 +94,40 @@ class Introducer:
         else:
             self._seek_at(member, at)
 
+    def _learn_usual(self, swarm: Swarm, now: float) -> None:
+        """What an uplink of the swarm is like."""
+        if now >= swarm.usual_until:
+            sends = sorted(other.sends for other in swarm.members.sample(SAMPLE, self._rng))
+            swarm.usual, swarm.usual_until = sends[len(sends) // 2], now + USUAL_LASTS
+
+    def _aim(self, member: Member) -> int:
+        """So many neighbours are looked for: the more, the more it can send."""
+        return self._scaled(self._rules.aim, member)
+
+    def _many(self, member: Member) -> int:
+        """With so many it is left alone while there are others."""
+        return max(self._scaled(self._rules.many, member), self._aim(member))
+
+    def _scaled(self, usually: int, member: Member) -> int:
+        rules = self._rules
+        scaled = round(usually * member.sends / (member.swarm.usual or member.sends))
+        return min(max(scaled, rules.few), rules.links)
+
     def _pair_with_best(
-        self, member: Member, others: Iterable[Member], aim: int, most: int, now: float
+        self,
+        member: Member,
+        others: Iterable[Member],
+        aim: int,
+        most: Callable[[Member], int],
+        now: float,
     ) -> bool:
-        """Whether somebody fit had too many offers to answer just now."""
+        """Whether somebody fit had too many offers to answer just now. ``most`` is with how many
+        neighbours another gets no more."""
         busy = False
         free = [
             other
             for other in others
-            if len(other.pairings) < most and self._may_meet(member, other, now)
+            if len(other.pairings) < most(other) and self._may_meet(member, other, now)
         ]
         crowd: list[Member] = []
         for other in ranked(member, free, self._rng):
@@ -204,7 +236,7 @@ class Introducer:
             self._note_room(end)
 
     def _note_room(self, member: Member) -> None:
-        if member.present and len(member.pairings) < self._rules.many:
+        if member.present and len(member.pairings) < self._many(member):
             member.swarm.open.add(member)
         else:
             member.swarm.open.discard(member)

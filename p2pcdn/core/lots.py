@@ -19,17 +19,14 @@ from p2pcdn.core.member import Member
 from p2pcdn.core.rank import hash32
 from p2pcdn.model import chunk_count
 
-UNKNOWN_UPLINK = 625_000
-"""Bytes a second that are assumed of a peer that has not sent enough to tell: 5 Mbit/s."""
-MOST_UPLINK = 20 * UNKNOWN_UPLINK
-"""Whoever claims more gains nothing by it: a boaster would be named first for everything."""
-
 MOST_STRIPES = 8
 UNKNOWN_STRIPES = 4
 """Of a segment whose size nobody knows."""
 STRIPE_TIME = 0.25
 """Seconds that a stripe may take to be passed on once, so that the next peer has it soon."""
 
+SLOW = 0.5
+"""Who sends less than so much of what is usual would keep everybody waiting for its stripe."""
 ENOUGH_LINKS = 3
 SETTLED = 5.0
 """Seconds in the swarm: many leave in the first ones."""
@@ -48,24 +45,23 @@ def stripes_of(size: int, members: Collection[Member]) -> int:
     """Into how many stripes to cut a segment of ``size`` bytes that these might fetch."""
     if not size:
         return UNKNOWN_STRIPES
-    uplinks = sorted(map(uplink_of, members))
+    uplinks = sorted(member.sends for member in members)
     each = STRIPE_TIME * uplinks[len(uplinks) // 2]
     return min(MOST_STRIPES, chunk_count(size), ceil(size / each))
-
-
-def uplink_of(member: Member) -> int:
-    """Bytes a second that the member is taken to send."""
-    return min(member.uplink or UNKNOWN_UPLINK, MOST_UPLINK)
 
 
 def eligible(members: Iterable[Member], others: int, now: float) -> list[Member]:
     """Those who may hold a lease in a swarm of ``others`` beside each.
 
-    They upload, and have links to do it by. Of these the settled and well connected are taken if
-    there are any; a swarm that has just begun has nobody else than newcomers, and one in which
-    most pairs cannot connect nobody with many links.
+    They upload, not much slower than others, and have links to do it by. Of these the settled and
+    well connected are taken if there are any; a swarm that has just begun has nobody else than
+    newcomers, and one in which most pairs cannot connect nobody with many links.
     """
     able = [(member, links) for member in members if member.upload and (links := member.links)]
+    if able:
+        sends = sorted(member.sends for member, _ in able)
+        least = SLOW * sends[len(sends) // 2]
+        able = [(member, links) for member, links in able if member.sends >= least]
     well = [member for member, links in able if links >= min(ENOUGH_LINKS, others)]
     settled = [member for member, _ in able if now - member.since >= SETTLED]
     both = [member for member in well if now - member.since >= SETTLED]
@@ -91,7 +87,7 @@ def drawn(members: Sequence[Member], name: str, most: int, now: float) -> list[M
 
 def _spare(member: Member, now: float) -> float:
     misses = sum(now - at < MISSED_LASTS for at in member.missed)
-    return uplink_of(member) / MISSED_COSTS**misses
+    return member.sends / MISSED_COSTS**misses
 
 
 def _weight(spare: float, given: float, share: float) -> float:

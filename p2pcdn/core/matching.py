@@ -45,6 +45,10 @@ class Standing(Protocol):
     upload: bool
     position: Position | None
 
+    @property
+    def spare(self) -> float:
+        """Bytes a second that one more neighbour could have of it."""
+
 
 def use_of(supplier: Standing, taker: Standing) -> Use:
     """What ``supplier`` can do for ``taker``."""
@@ -65,7 +69,10 @@ def use_of(supplier: Standing, taker: Standing) -> Use:
 
 
 def ranked(seeker: Standing, others: Iterable[S], rng: Random) -> list[S]:
-    """The others that make sense for ``seeker``, the best first, equals in random order.
+    """The others that make sense for ``seeker``, the best first.
+
+    Of equals whoever has twice as much to spare comes first twice as often (Efraimidis and
+    Spirakis, "Weighted random sampling with a reservoir", 2006).
 
     Those who can only take come last: a seeker is somebody's supplier, too.
     """
@@ -73,7 +80,7 @@ def ranked(seeker: Standing, others: Iterable[S], rng: Random) -> list[S]:
     for other in others:
         gives, takes = use_of(other, seeker), use_of(seeker, other)
         if gives or takes:
-            scored.append((gives, takes, rng.random(), other))
+            scored.append((gives, takes, -rng.expovariate(max(other.spare, 1.0)), other))
     scored.sort(key=lambda entry: entry[:3], reverse=True)
     return [entry[3] for entry in scored]
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from p2pcdn.wire.candidate import Sieve, Vantage
     from p2pcdn.wire.tracker import Move, Position
 
+UNKNOWN_UPLINK = 625_000
+"""Bytes a second that are assumed of a peer that has not sent enough to tell: 5 Mbit/s."""
+MOST_UPLINK = 20 * UNKNOWN_UPLINK
+"""Whoever claims more gains nothing by it: a boaster would be named first for everything."""
 MOST_KEPT = 2
 """Prepared offers of one peer."""
 OFFER_LASTS = 60.0
@@ -57,6 +61,10 @@ class Swarm:
     members: Crowd[Member] = field(default_factory=Crowd)
     open: Crowd[Member] = field(default_factory=Crowd)
     """Those that may well be given one more neighbour."""
+    usual: int = 0
+    """Bytes a second that half of them send at least, when it was last looked; 0 before that."""
+    usual_until: float = -inf
+    """When to look again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -130,6 +138,16 @@ class Member:
                 return offer
             del self.offers[number]
         return None
+
+    @property
+    def sends(self) -> int:
+        """Bytes a second that it is taken to send."""
+        return min(self.uplink or UNKNOWN_UPLINK, MOST_UPLINK)
+
+    @property
+    def spare(self) -> float:
+        """Bytes a second that one more neighbour could have of it."""
+        return self.sends / (len(self.pairings) + 1)
 
     @property
     def links(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from statistics import fmean
 
 import pytest
 
@@ -127,6 +128,22 @@ def test_in_a_large_swarm_everybody_has_a_few_neighbours_and_none_too_many() -> 
     assert min(degrees) >= 6
     assert max(degrees) <= 16
     assert 8 <= sum(degrees) / len(degrees) <= 12
+
+
+def test_who_can_send_more_has_more_neighbours() -> None:
+    world = World()
+    kinds = {"fast": (20, 4_800_000), "usual": (60, 1_200_000), "slow": (20, 120_000)}
+    sockets = {
+        name: [world.join(1, uplink=uplink) for _ in range(count)]
+        for name, (count, uplink) in kinds.items()
+    }
+    world.settle()
+    world.wait(2 * SEARCH_EVERY)
+    world.settle()
+    degrees = {socket: len(others) for socket, others in neighbours(world).items()}
+    mean = {name: fmean(degrees[socket] for socket in those) for name, those in sockets.items()}
+    assert mean["fast"] > 1.3 * mean["usual"] > 1.3 * mean["slow"]
+    assert all(6 <= degree <= 16 for degree in degrees.values())
 
 
 def test_a_large_swarm_hangs_together() -> None:

@@ -13,15 +13,12 @@ from hypothesis import strategies as st
 from p2pcdn.core.lots import (
     MISSED_LASTS,
     MOST_STRIPES,
-    MOST_UPLINK,
     UNKNOWN_STRIPES,
-    UNKNOWN_UPLINK,
     drawn,
     eligible,
     stripes_of,
-    uplink_of,
 )
-from p2pcdn.core.member import Member, Swarm
+from p2pcdn.core.member import MOST_UPLINK, UNKNOWN_UPLINK, Member, Swarm
 from p2pcdn.core.pairing import Pairing, Phase
 from p2pcdn.wire.candidate import Vantage
 
@@ -78,9 +75,9 @@ def test_a_segment_has_as_many_stripes_as_uplinks_need(
 
 
 def test_what_nobody_knows_is_assumed_and_what_nobody_has_is_not_believed() -> None:
-    assert uplink_of(member(uplink=0)) == UNKNOWN_UPLINK
-    assert uplink_of(member(uplink=1000)) == 1000
-    assert uplink_of(member(uplink=2**53 - 1)) == MOST_UPLINK
+    assert member(uplink=0).sends == UNKNOWN_UPLINK
+    assert member(uplink=1000).sends == 1000
+    assert member(uplink=2**53 - 1).sends == MOST_UPLINK
 
 
 # Eligible
@@ -114,6 +111,18 @@ def test_who_does_not_upload_or_has_no_link_is_never_taken() -> None:
     those[0].upload = False
     assert eligible(those, 2, 60.0) == [those[1]]
     assert eligible([those[0], those[2]], 2, 60.0) == []
+
+
+def test_who_would_keep_others_waiting_is_not_taken() -> None:
+    those = members(100_000, 240_000, 500_000, 600_000, 2_000_000)
+    for other in those:
+        for another in those:
+            if other is not another and another.id not in other.partners:
+                linked(other, another)
+    assert eligible(those, 4, 60.0) == those[2:]
+    those[2].uplink = 200_000  # now that is what is usual
+    those[3].uplink = 220_000
+    assert eligible(those, 4, 60.0) == those[1:]
 
 
 # Lots

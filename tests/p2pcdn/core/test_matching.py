@@ -18,6 +18,7 @@ from tests.p2pcdn.core.swarming import at, live
 class Someone:
     position: Position | None = None
     upload: bool = True
+    spare: float = 0.0
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,13 @@ def test_the_most_useful_come_first_and_the_useless_not_at_all() -> None:
 def test_two_that_do_not_upload_make_no_pair() -> None:
     assert ranked(Someone(upload=False), [Someone(upload=False)], Random(1)) == []
     assert len(ranked(Someone(upload=True), [Someone(upload=False)], Random(1))) == 1
+
+
+def test_who_has_more_to_spare_comes_first_more_often() -> None:
+    fast, slow = Someone(spare=300_000.0), Someone(spare=100_000.0)
+    rng = Random(1)
+    firsts = [ranked(Someone(), [slow, fast], rng)[0] for _ in range(1000)]
+    assert 700 < sum(first is fast for first in firsts) < 800
 
 
 def test_equals_come_in_random_order() -> None:
