@@ -63,7 +63,18 @@ def first_of(mask: int, most: int) -> int:
     return kept
 
 
-def pick(mask: int, start: int) -> int:
-    """The first chunk at or after ``start``, or else the first of all; there has to be one."""
-    at = (mask >> start) << start or mask
-    return (at & -at).bit_length() - 1
+def some_of(mask: int, most: int, turn: int) -> int:
+    """``most`` of the chunks, beginning with the one that `pick` gives and going round."""
+    if most <= 0 or not mask:
+        return 0
+    start = pick(mask, turn)
+    later = mask >> start << start
+    some = first_of(later, most)
+    return some | first_of(mask & ~later, most - some.bit_count())
+
+
+def pick(mask: int, turn: int) -> int:
+    """The chunk that comes after ``turn`` others, counted round and round; there has to be one."""
+    for _ in range(turn % mask.bit_count()):
+        mask &= mask - 1
+    return (mask & -mask).bit_length() - 1

@@ -9,7 +9,8 @@ copy. What the player has asked for is in one of these modes:
     FILLING   VOD otherwise: peers, as long as what they bring is twice what is played (or as much,
               with a fair part of the buffer full); else the origin joins for the first half of
               what is missing
-    LIVE      peers, for as long as patience lasts or chunks come fast enough to be in time
+    LIVE      peers, for as long as patience lasts; then the origin as well, for as much as peers,
+              as fast as they are now, would bring too late
 
 The latest start of a segment is when the origin has to be asked so that the segment still comes in
 time. What the player has not asked for lies ahead and is asked of peers alone, except for what we
@@ -18,9 +19,10 @@ holds or loads it. What nobody holds or loads (an *orphan*) is fetched shortly b
 start by the neighbours in turn, by their rank for the segment; where no tracker gives leases, in
 turn from the beginning.
 
-Of peers, what is due soon is asked for in order, everything else rarest first: a chunk that a
-single neighbour holds before those that several do, and at random among equals, so that no two
-neighbours want the same.
+Of peers, what is due soon is asked for first, then what is rare: a chunk that a single neighbour
+holds before those that several do. Among equals chance decides, and each is as likely as any other:
+so no two neighbours want the same, and whoever has just fetched a run of chunks for all sends each
+of them to somebody else.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from math import inf
 from typing import Protocol
 
 from p2pcdn.core.availability import Held
-from p2pcdn.core.bits import first_of, pick, spans_in
+from p2pcdn.core.bits import first_of, pick, some_of, spans_in
 from p2pcdn.core.http import Http
 from p2pcdn.core.link import Need
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span
@@ -47,7 +49,7 @@ ORPHAN_LEAD = 1.5
 STEP_IN = 1.2
 """Seconds before that when holders of a lease begin to doubt another one that has begun."""
 SOON = 2.0
-"""Seconds before their latest start chunks are asked for in order."""
+"""Seconds before their latest start chunks are asked for before any others."""
 PROOF = 1.0
 """Seconds that peers have for showing what they can do."""
 SURPLUS = 2.0
@@ -175,7 +177,7 @@ class View:
     """The earlier deadline first."""
     links: Sequence[LinkView]
     salt: int = 0
-    """Where to begin among equals."""
+    """Which to choose among equals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +248,9 @@ def _ask_origin(
             yield from _runs(segment, segment.missing | segment.asked, rescue=rescue)
             return
         wakes.append(all_at)
-    held = 0
-    for link in view.links:
-        if link.credible:
-            held |= link.held.get(segment.key, 0)
-    orphans = segment.missing & ~held
+        if view.live and not segment.at_leisure:
+            yield from _make_up(segment, view, wakes, now)
+    orphans = segment.missing & ~_held(segment.key, [link for link in view.links if link.credible])
     if orphans and segment.loading and segment.loading_until > now:
         orphans &= ~segment.loading
         wakes.append(segment.loading_until)
@@ -296,20 +296,37 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
         return max(now, segment.origin_after), False
     latest = latest_start(segment, view.http)
     if view.live:
-        until = _patient_until(segment, view, latest, now)
-        rescue = latest <= until and bool(view.links)
-        return max(min(latest, until), segment.origin_after), rescue
+        return max(latest, segment.origin_after), bool(view.links)
     rescue = bool(segment.asked) and view.asking_since + PROOF <= now
     return max(latest, segment.origin_after), rescue
 
 
-def _patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:
-    """How long a live segment is left to peers."""
+def _make_up(
+    segment: SegmentView, view: View, wakes: list[float], now: float
+) -> Iterator[AskOrigin]:
+    """Patience is over: the origin brings as much as peers, as fast as they are now, cannot."""
+    latest = latest_start(segment, view.http)
+    at = max(patient_until(segment, view, latest), segment.origin_after)
+    if at > now:
+        wakes.append(at)
+        return
+    left = segment.missing | segment.asked
+    comes = int(view.goodput * max(latest - now, 0.0) / MARGIN / CHUNK_SIZE)
+    short = 0
+    held = _held(segment.key, view.links)
+    for some in (segment.missing & ~held, segment.missing & held, segment.asked):
+        most = left.bit_count() - comes - short.bit_count()
+        short |= some_of(some, most, view.salt)
+    if short != left:
+        wakes.append(now + LOOK_AGAIN)
+    yield from _runs(segment, short)
+
+
+def patient_until(segment: SegmentView, view: View, latest: float) -> float:
+    """How long a live segment is left to peers, however slow they are."""
     doubtful = sum(not link.credible for link in view.links) / max(len(view.links), 1)
     patience = view.patience * max(1 - DOUBT * doubtful, 0.0)
-    until = segment.since + patience * max(latest - segment.since, 0.0)
-    flows = view.goodput * max(latest - now, 0.0) >= MARGIN * segment.missing_bytes
-    return now + LOOK_AGAIN if until <= now and flows else until
+    return segment.since + patience * max(latest - segment.since, 0.0)
 
 
 def turn_at(segment: SegmentView, view: View) -> float:
@@ -360,6 +377,19 @@ def _runs(segment: SegmentView, chunks: int, *, rescue: bool = False) -> Iterato
     segment.fetching = segment.fetching or chunks != 0
     for span in spans_in(chunks):
         yield AskOrigin(segment.key, span, rescue)
+
+
+class _Holder(Protocol):
+    @property
+    def held(self) -> Held: ...
+
+
+def _held(key: SegmentKey, links: Iterable[_Holder]) -> int:
+    """What any of these holds of a segment."""
+    held = 0
+    for link in links:
+        held |= link.held.get(key, 0)
+    return held
 
 
 # Peers
@@ -434,10 +464,9 @@ class _Room:
     ) -> Iterator[AskPeer]:
         if self._is_spare(segment):
             need = Need.SPARE
-        start = 0 if need is Need.SOON else self.view.salt % max(segment.chunks, 1)
         chunks &= self._offered(segment.key)
         while chunks and self.left > 0:
-            chunk = pick(chunks, start)
+            chunk = pick(chunks, self.view.salt)
             bit = 1 << chunk
             link = self._best(segment.key, bit)
             link.open += 1
@@ -457,10 +486,7 @@ class _Room:
 
     def _offered(self, key: SegmentKey) -> int:
         """The chunks that a free link holds."""
-        offered = 0
-        for link in self.free:
-            offered |= link.held.get(key, 0)
-        return offered
+        return _held(key, self.free)
 
     def _best(self, key: SegmentKey, bit: int) -> _Free:
         """The free holder that will have sent a chunk the soonest."""

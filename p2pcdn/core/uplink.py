@@ -85,7 +85,7 @@ class Uplink:
     def has_room(self, link: int, now: float) -> bool:
         """Whether a link's channel may be given a frame: one slow link must not fill it all."""
         left, high = self._in_buffers(now), self._high()
-        there: float = self._buffered.get(link, 0)
+        there = float(self._buffered.get(link, 0))
         if link not in self._untold:
             there = min(there, left)
         return left < high and there < high / 2

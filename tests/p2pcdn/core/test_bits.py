@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pcdn.core.bits import first_of, mask_of, mask_of_spans, numbers_in, pick, run, spans_in
+from p2pcdn.core.bits import (
+    first_of,
+    mask_of,
+    mask_of_spans,
+    numbers_in,
+    pick,
+    run,
+    some_of,
+    spans_in,
+)
 from p2pcdn.model import Span, numbers_of
 
 NUMBERS = st.sets(st.integers(0, 200))
@@ -56,9 +65,17 @@ def test_the_lowest_of_them(chosen: set[int], most: int) -> None:
 
 
 @given(NUMBERS.filter(bool), st.integers(0, 250))
-def test_the_next_one_is_picked_or_else_the_first(chosen: set[int], start: int) -> None:
-    after = [number for number in chosen if number >= start]
-    assert pick(mask_of(chosen), start) == min(after or chosen)
+def test_one_is_picked_by_its_turn_counted_round_and_round(chosen: set[int], turn: int) -> None:
+    assert pick(mask_of(chosen), turn) == sorted(chosen)[turn % len(chosen)]
+
+
+@given(NUMBERS, st.integers(-1, 30), st.integers(0, 250))
+def test_some_of_them_begin_with_that_one_and_go_round(
+    chosen: set[int], most: int, turn: int
+) -> None:
+    start = turn % max(len(chosen), 1)
+    round_ = sorted(chosen)[start:] + sorted(chosen)[:start]
+    assert numbers(some_of(mask_of(chosen), most, turn)) == set(round_[: max(most, 0)])
 
 
 @pytest.mark.parametrize("mask", [0])

@@ -256,13 +256,26 @@ def test_patience_begins_when_the_segment_came_out() -> None:
     assert decide(live(wanted)).wake_at == pytest.approx((at - 5.0) / 2)
 
 
-def test_what_flows_fast_enough_is_waited_for() -> None:
+def test_what_flows_fast_enough_is_waited_for_and_else_the_origin_makes_up_for_it() -> None:
     wanted = segment(missing=0, asked=0b1111_1111)
     at = latest_start(wanted, HTTP)
     over = at / 2 + 0.1
     enough = MARGIN * wanted.missing_bytes / (at - over)
     assert decide(live(wanted, goodput=enough * 1.01), over) == Plan((), over + LOOK_AGAIN)
-    assert of_origin(decide(live(wanted, goodput=enough * 0.99), over)) == set(range(8))
+    a_chunk_less = live(wanted, goodput=enough * 0.99)
+    assert decide(a_chunk_less, over) == Plan((AskOrigin(KEY, Span(0, 0)),), over + LOOK_AGAIN)
+    assert of_origin(decide(live(wanted, goodput=enough * 0.51), over)) == {0, 1, 2, 3}
+    assert of_origin(decide(live(wanted, goodput=0.0), over)) == set(range(8))
+
+
+def test_the_origin_makes_up_for_what_nobody_holds_before_what_was_asked_for() -> None:
+    wanted = segment(missing=0b1111_0000, asked=0b0000_1111)
+    at = latest_start(wanted, HTTP)
+    over = at / 2 + 0.1
+    given = view(wanted, links=(link(1, 4, 5),), live=True)
+    for short, chunks in ((2, {6, 7}), (4, {4, 5, 6, 7}), (5, {0, 4, 5, 6, 7})):
+        goodput = MARGIN * (8.5 - short) * CHUNK_SIZE / (at - over)
+        assert of_origin(decide(replace(given, goodput=goodput), over)) == chunks
 
 
 def test_it_flows_only_until_the_latest_start() -> None:
@@ -433,10 +446,14 @@ def test_what_has_been_asked_for_is_not_asked_again() -> None:
     assert decide(view(segment(asked=0b11, missing=0), links=(link(),))).asks == ()
 
 
-def test_what_is_due_soon_comes_in_order() -> None:
-    soon = segment(deadline=NOW + HTTP.takes(8 * CHUNK_SIZE) + SOON / 2)
-    given = view(soon, links=(link(),), salt=5)
-    assert of_peers(decide(given)) == [(1, 0), (1, 1), (1, 2), (1, 3)]
+def test_what_is_due_soon_comes_before_what_is_rare() -> None:
+    behind = SegmentKey("v", 8)
+    soon = segment(2, deadline=NOW + HTTP.takes(2 * CHUNK_SIZE) + SOON / 2)
+    both = link(held={KEY: 0b11, behind: 0b11}), link(2, held={KEY: 0b11, behind: 0b01})
+    given = view(soon, segment(2, key=behind), links=both)
+    asks = [ask for ask in decide(given).asks if isinstance(ask, AskPeer)]
+    assert [(ask.key, ask.need) for ask in asks[:2]] == [(KEY, Need.SOON)] * 2
+    assert [(ask.key, ask.chunk) for ask in asks[2:]] == [(behind, 1), (behind, 0)]
 
 
 def test_what_is_rare_comes_first() -> None:
@@ -444,9 +461,14 @@ def test_what_is_rare_comes_first() -> None:
     assert [chunk for _, chunk in of_peers(decide(given))][:2] == [4, 6]
 
 
-def test_among_equals_chance_decides_where_to_begin() -> None:
-    given = view(segment(), links=(link(),), salt=6)
-    assert of_peers(decide(given)) == [(1, 6), (1, 7), (1, 0), (1, 1)]
+def test_any_chunk_of_a_run_is_as_likely_to_be_asked_for_first() -> None:
+    run_ = link(1, 20, 21, 22, 23, window=1)
+    firsts = Counter(
+        chunk
+        for salt in range(80)
+        for _, chunk in of_peers(decide(view(segment(32), links=(run_,), salt=salt)))
+    )
+    assert firsts == {20: 20, 21: 20, 22: 20, 23: 20}
 
 
 def test_no_link_has_more_open_than_it_has_earned() -> None:

@@ -53,8 +53,15 @@ export function firstOf(mask: Mask, most: number): Mask {
   return maskOf(numbersIn(mask).slice(0, Math.max(most, 0)));
 }
 
-/** The first chunk at or after `start`, or else the first of all; there has to be one. */
-export function pick(mask: Mask, start: number): number {
-  const digits = ((mask >> BigInt(start)) << BigInt(start) || mask).toString(2);
-  return digits.length - 1 - digits.lastIndexOf("1");
+/** `most` of the chunks, beginning with the one that `pick` gives and going round. */
+export function someOf(mask: Mask, most: number, turn: number): Mask {
+  const numbers = numbersIn(mask);
+  const start = turn % numbers.length;
+  return maskOf([...numbers.slice(start), ...numbers.slice(0, start)].slice(0, Math.max(most, 0)));
+}
+
+/** The chunk that comes after `turn` others, counted round and round; there has to be one. */
+export function pick(mask: Mask, turn: number): number {
+  const numbers = numbersIn(mask);
+  return numbers[turn % numbers.length] ?? 0;
 }

@@ -9,7 +9,8 @@
  *               *latest start* has come: the origin, at once, for all that is missing
  *     FILLING   VOD otherwise: peers, as long as what they bring is twice what is played; else the
  *               origin joins for the first half of what is missing
- *     LIVE      peers, for as long as patience lasts or chunks come fast enough to be in time
+ *     LIVE      peers, for as long as patience lasts; then the origin as well, for as much as peers,
+ *               as fast as they are now, would bring too late
  *
  * The latest start of a segment is when the origin has to be asked so that the segment still comes
  * in time. What the player has not asked for lies ahead and is asked of peers alone, except for what
@@ -18,13 +19,14 @@
  * its latest start by the neighbours in turn, by their rank for the segment; where no tracker gives
  * leases, in turn from the beginning.
  *
- * Of peers, what is due soon is asked for in order, everything else rarest first: a chunk that a
- * single neighbour holds before those that several do, and at random among equals, so that no two
- * neighbours want the same.
+ * Of peers, what is due soon is asked for first, then what is rare: a chunk that a single neighbour
+ * holds before those that several do. Among equals chance decides, and each is as likely as any
+ * other: so no two neighbours want the same, and whoever has just fetched a run of chunks for all
+ * sends each of them to somebody else.
  */
 
 import { CHUNK_SIZE, segmentId, type SegmentKey, type Span } from "../model";
-import { bitOf, firstOf, numbersIn, pick, spansIn, type Mask } from "./bits";
+import { bitOf, firstOf, numbersIn, pick, someOf, spansIn, type Mask } from "./bits";
 import type { Http } from "./http";
 import type { Link, Need } from "./link";
 import { earliest } from "./manifest";
@@ -37,7 +39,7 @@ const LATEST_TURN = 4;
 const ORPHAN_LEAD = 1.5;
 /** Seconds before that when holders of a lease begin to doubt another one that has begun. */
 const STEP_IN = 1.2;
-/** Seconds before their latest start chunks are asked for in order. */
+/** Seconds before their latest start chunks are asked for before any others. */
 const SOON = 2;
 /** Seconds that peers have for showing what they can do. */
 const PROOF = 1;
@@ -130,7 +132,7 @@ export interface View {
   /** The earlier deadline first. */
   readonly segments: readonly SegmentView[];
   readonly links: readonly LinkView[];
-  /** Where to begin among equals. */
+  /** Which to choose among equals. */
   readonly salt: number;
 }
 
@@ -187,7 +189,7 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
     if (allAt <= now) return runs(segment, segment.missing | segment.asked, rescue);
     wakes.push(allAt);
   }
-  const asks: AskOrigin[] = [];
+  const asks = segment.demanded && view.live ? makeUp(segment, view, wakes, now) : [];
   const honest = view.links.filter((link) => link.credible);
   let orphans = segment.missing & ~heldBy(honest, segmentId(segment.key));
   if (orphans && segment.loading && segment.loadingUntil > now) {
@@ -237,24 +239,38 @@ export function everythingAt(
   const { originAfter } = segment;
   if (!view.live && view.buffer < view.floor) return [Math.max(now, originAfter), false];
   const latest = latestStart(segment, view.http);
-  if (view.live) {
-    const until = patientUntil(segment, view, latest, now);
-    const rescue = latest <= until && view.links.length > 0;
-    return [Math.max(Math.min(latest, until), originAfter), rescue];
-  }
-  const rescue = segment.asked !== 0n && view.askingSince + PROOF <= now;
+  const asked = segment.asked !== 0n && view.askingSince + PROOF <= now;
+  const rescue = view.live ? view.links.length > 0 : asked;
   return [Math.max(latest, originAfter), rescue];
 }
 
-/** How long a live segment is left to peers. */
-function patientUntil(segment: SegmentView, view: View, latest: number, now: number): number {
-  const { since, missingBytes } = segment;
+/** Patience is over: the origin brings as much as peers, as fast as they are now, cannot. */
+function makeUp(segment: SegmentView, view: View, wakes: number[], now: number): AskOrigin[] {
+  const { key, missing, asked } = segment;
+  const latest = latestStart(segment, view.http);
+  const at = Math.max(patientUntil(segment, view, latest), segment.originAfter);
+  if (at > now) {
+    wakes.push(at);
+    return [];
+  }
+  const left = missing | asked;
+  const brought = (view.goodput * Math.max(latest - now, 0)) / MARGIN / CHUNK_SIZE;
+  const most = numbersIn(left).length - Math.floor(brought);
+  const held = heldBy(view.links, segmentId(key));
+  let short = 0n;
+  for (const some of [missing & ~held, missing & held, asked]) {
+    short |= someOf(some, most - numbersIn(short).length, view.salt);
+  }
+  if (short !== left) wakes.push(now + LOOK_AGAIN);
+  return runs(segment, short);
+}
+
+/** How long a live segment is left to peers, however slow they are. */
+function patientUntil({ since }: SegmentView, view: View, latest: number): number {
   const doubted = view.links.filter((link) => !link.credible).length;
   const doubtful = doubted / Math.max(view.links.length, 1);
   const patience = view.patience * Math.max(1 - DOUBT * doubtful, 0);
-  const until = since + patience * Math.max(latest - since, 0);
-  const flows = view.goodput * Math.max(latest - now, 0) >= MARGIN * missingBytes;
-  return until <= now && flows ? now + LOOK_AGAIN : until;
+  return since + patience * Math.max(latest - since, 0);
 }
 
 /** When it is our turn to ask the origin for chunks that no neighbour holds. */
@@ -370,11 +386,10 @@ class Room {
     const { key } = segment;
     const id = segmentId(key);
     const need = this._isSpare(segment) ? "spare" : usually;
-    const start = need === "soon" ? 0 : this._view.salt % Math.max(segment.chunks, 1);
     const asks: AskPeer[] = [];
     let chunks = some & this._offered(id);
     while (chunks && this._left > 0) {
-      const chunk = pick(chunks, start);
+      const chunk = pick(chunks, this._view.salt);
       const bit = bitOf(chunk);
       const best = this._best(id, bit);
       if (!best) break;

@@ -10,6 +10,7 @@ import {
   maskOfSpans,
   numbersIn,
   pick,
+  someOf,
   run,
   spansIn,
 } from "../../src/core/bits";
@@ -61,12 +62,22 @@ describe("of many chunks", () => {
     );
   });
 
-  it("the next one is picked, or else the first", () => {
+  it("one is picked by its turn, counted round and round", () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.nat(200), { minLength: 1 }), fc.nat(250), (chosen, start) => {
-        const after = chosen.filter((number) => number >= start);
-        expect(pick(maskOf(chosen), start)).toBe(Math.min(...(after.length ? after : chosen)));
+      fc.property(fc.uniqueArray(fc.nat(200), { minLength: 1 }), fc.nat(250), (chosen, turn) => {
+        expect(pick(maskOf(chosen), turn)).toBe(ascending(chosen)[turn % chosen.length]);
       }),
     );
+  });
+
+  it("some of them begin with that one and go round", () => {
+    fc.assert(
+      fc.property(sets, fc.nat(30), fc.nat(250), (chosen, most, turn) => {
+        const start = turn % Math.max(chosen.length, 1);
+        const round = [...ascending(chosen).slice(start), ...ascending(chosen).slice(0, start)];
+        expect(someOf(maskOf(chosen), most, turn)).toBe(maskOf(round.slice(0, most)));
+      }),
+    );
+    expect(someOf(maskOf([1, 2]), -1, 0)).toBe(0n);
   });
 });

@@ -86,7 +86,6 @@ describe("all of a segment comes from the origin", () => {
       LATEST,
       true,
     ],
-    ["live, when patience is over", viewOf([segmentView()], { live: true }), LATEST / 2, false],
     [
       "live, when its latest start has come in spite of all patience",
       viewOf([segmentView()], { live: true, patience: 1 }),
@@ -125,10 +124,34 @@ describe("all of a segment comes from the origin", () => {
     expect(wants(ahead({}), LATEST)).toStrictEqual([]); // which is asked for in this very plan
   });
 
-  it("live, later if chunks come fast enough", () => {
-    const view = viewOf([segmentView()], { live: true, patience: 0.1, goodput: 50_000 });
-    expect(everythingAt(segmentView(), view, 2)[0]).toBe(2.25);
-    expect(everythingAt(segmentView(), { ...view, goodput: 10_000 }, 2)[0]).toBeLessThan(2);
+});
+
+describe("live, when patience is over, the origin makes up for", () => {
+  const over = LATEST / 2 + 0.1;
+  /** What the origin is asked for if peers bring so many chunks until the latest start. */
+  const asked = (chunks: number, segment = segmentView({ missing: 0n, asked: 0b1111n })) => {
+    const goodput = (1.2 * chunks * CHUNK_SIZE) / (LATEST - over);
+    const links = [linkView(1, 0b1100n)];
+    const { asks } = plan(viewOf([segment], { live: true, goodput, links }), over);
+    return asks.filter((ask) => ask.type === "AskOrigin");
+  };
+
+  it("nothing that peers are fast enough for", () => {
+    const view = viewOf([segmentView({ missing: 0n, asked: 0b1111n })], { live: true });
+    expect(plan(view, over - 0.11).wakeAt).toBeCloseTo(LATEST / 2, 9);
+    expect(asked(4.01)).toStrictEqual([]);
+  });
+
+  it("as many chunks as they are too slow for", () => {
+    expect(asked(3.99)).toStrictEqual([origin(0, 0)]);
+    expect(asked(1.01)).toStrictEqual([origin(0, 2)]);
+    expect(asked(0)).toStrictEqual([origin(0, 3)]);
+  });
+
+  it("what nobody holds before anything else", () => {
+    const segment = (): SegmentView => segmentView({ missing: 0b1110n, asked: 0b0001n });
+    expect(asked(3.01, segment())).toStrictEqual([origin(1, 1)]);
+    expect(asked(2.01, segment())).toStrictEqual([origin(1, 2)]);
   });
 });
 
@@ -236,23 +259,22 @@ describe("peers", () => {
     Array.from({ length: count }, (_, at) => linkView(at + 1, run(0, 19), more));
   const large = { chunks: 20, missing: run(0, 19), missingBytes: 20 * CHUNK_SIZE, deadline: 60 };
 
-  it("are asked for what is due soon in order", () => {
+  it("are asked for what is due soon, as urgent", () => {
     const view = viewOf([segmentView({ missing: 0b1011n })], { salt: 3 });
     expect(wants(view, LATEST - 2).map(({ chunk, need }) => [chunk, need])).toStrictEqual([
       [0, "soon"],
-      [1, "soon"],
       [3, "soon"],
+      [1, "soon"],
     ]);
   });
 
-  it("are asked for everything else from anywhere", () => {
-    const view = viewOf([segmentView()], { salt: 6 });
-    expect(wants(view).map(({ chunk, need }) => [chunk, need])).toStrictEqual([
-      [2, "usual"],
-      [3, "usual"],
-      [0, "usual"],
-      [1, "usual"],
-    ]);
+  it("are as likely to be asked for any chunk of a run first", () => {
+    const links = [linkView(1, 0b1111n << 16n, { window: 1 })];
+    const firsts = Array.from({ length: 80 }, (_, salt) =>
+      wants(viewOf([segmentView(large)], { links, salt })).map(({ chunk }) => chunk),
+    ).flat();
+    const times = [16, 17, 18, 19].map((chunk) => firsts.filter((first) => first === chunk).length);
+    expect(times).toStrictEqual([20, 20, 20, 20]);
   });
 
   it("are asked first for what only one of them holds", () => {
