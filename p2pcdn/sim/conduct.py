@@ -14,7 +14,7 @@ from p2pcdn.sim.media import RENDITION
 from p2pcdn.sim.network import End
 from p2pcdn.wire.chunk import Frame, frames_of
 from p2pcdn.wire.link import Have, Hello, Holding, Want
-from p2pcdn.wire.tracker import FromTracker, Leases
+from p2pcdn.wire.tracker import FromTracker, Leases, ToTracker
 
 if TYPE_CHECKING:
     from p2pcdn.sim.shell import Shell
@@ -46,6 +46,10 @@ class Honest:
     def hears(self, message: FromTracker) -> bool:
         """Whether the node is to hear what the tracker says."""
         return True
+
+    def tell(self, message: ToTracker) -> None:
+        """The node says something to the tracker."""
+        self.shell.world.tracker.say(self.shell, message)
 
     def tick(self) -> None:
         """A second has passed."""

@@ -139,6 +139,7 @@ class Links:
         if end.closed or other.closed:
             return
         self._world.trace.note(self._world.clock.now, "link", end.viewer, other.viewer)
+        self._world.linked(end, other)
         for one in (end, other):
             one.opened = True
             self._world.shells[one.viewer].give(ports.LinkOpened(one.number))

@@ -68,6 +68,14 @@ class Media:
         self._pages: dict[tuple[range, int], RenditionManifest] = {}
         self._hashes: dict[int, bytes] = {}
 
+    def bytes_of(self, sequence: int, first: int, last: int) -> bytes:
+        """Bytes ``first`` to ``last`` of a segment, both included."""
+        return blank(last - first + 1)
+
+    def store(self, limit: int) -> Store:
+        """What a viewer keeps it in."""
+        return SharedStore(limit)
+
     @property
     def live(self) -> bool:
         return self.behind > 0

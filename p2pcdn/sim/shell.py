@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from p2pcdn.core import ports
 from p2pcdn.core.node import Node
+from p2pcdn.errors import ErrorCode
 from p2pcdn.model import CHUNK_SIZE, SegmentKey
 from p2pcdn.sim.audience import Conduct, Viewer
-from p2pcdn.sim.conduct import CONDUCTS
 from p2pcdn.sim.http import Request
 from p2pcdn.sim.links import Links
-from p2pcdn.sim.media import IDENTITY, RENDITION, SharedStore, blank
+from p2pcdn.sim.media import IDENTITY, RENDITION
 from p2pcdn.sim.network import End, Line
 from p2pcdn.sim.origin import Origin
 from p2pcdn.sim.player import Player
@@ -56,7 +56,7 @@ class Shell:
         number = viewer.number
         self.address = f"{46 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.7"
         self.node: Node | None = None
-        self.conduct = CONDUCTS[viewer.conduct](self)
+        self.conduct = world.make_conduct(self)
         self.links = Links(self)
         self.player: Player
         self.fetches: dict[int, tuple[SegmentKey, Request]] = {}
@@ -68,7 +68,7 @@ class Shell:
         self._introducing = False
         self._inbox: deque[ports.Input] = deque()
         self._busy = False
-        self._over = False
+        self.over = False
         self._timer = inf
         self._spins = 0
         """Timers in a row after which the next was due at once."""
@@ -106,18 +106,18 @@ class Shell:
     def stop(self) -> None:
         """The viewer leaves, with or without a word."""
         node = self.node
-        if self._over:
+        if self.over:
             return
         if node is not None and not self.viewer.abruptly:
             node.farewell()
             self._turn(node)
-        self._over = True
+        self.over = True
         self.world.tracker.close(self)
         self.links.close_all(self.world.scene.wave.noticed if self.viewer.abruptly else 0.0)
         self.origin.close()
 
     def _tick(self) -> None:
-        if not self._over:
+        if not self.over:
             self.moved()
             self.conduct.tick()
             self.world.clock.after(TICK, self._tick)
@@ -126,7 +126,7 @@ class Shell:
 
     def give(self, message: ports.Input) -> None:
         """Feed the node, and do what comes of it."""
-        if self._over:
+        if self.over:
             return
         if self.node is None:
             self._early.append(message)
@@ -169,7 +169,7 @@ class Shell:
 
     def _wake(self, at: float) -> None:
         node, now = self.node, self.world.clock.now
-        if self._timer != at or self._over or node is None:
+        if self._timer != at or self.over or node is None:
             return
         self._timer = inf
         due = node.timer_at()
@@ -192,7 +192,7 @@ class Shell:
                 if (end := ends.get(message.link)) is not None:
                     end.say(message.message)
             else:
-                self.world.tracker.say(self, message.message)
+                self.conduct.tell(message.message)
         for link, some in frames.items():
             if (end := ends.get(link)) is not None:
                 self.conduct.carry(end, some)
@@ -209,7 +209,7 @@ class Shell:
     def sent(self, end: End, frames: list[Frame]) -> None:
         """Frames that arrived together; the node is drained once for all."""
         node = self.node
-        if self._over or node is None:
+        if self.over or node is None:
             return
         now = self.world.clock.now
         for frame in frames:
@@ -252,11 +252,11 @@ class Shell:
 
     def _begin(self, page: RenditionManifest) -> None:
         """We know what the content is: so there can be a node for it."""
-        if self._over:
+        if self.over:
             return
         scene, now = self.world.scene, self.world.clock.now
         store_bytes = int(scene.peers.store * 1024 * 1024)
-        self.node = Node(IDENTITY, now, store_bytes, SharedStore(store_bytes))
+        self.node = Node(IDENTITY, now, store_bytes, self.world.media.store(store_bytes))
         early, self._early = self._early, []
         upload = self.viewer.conduct is not Conduct.FREE
         self._inbox.extend([ports.Allow(p2p=True, upload=upload), ports.ManifestArrived(page)])
@@ -266,6 +266,7 @@ class Shell:
     # Segments
 
     def _ready(self, event: ports.SegmentReady) -> None:
+        self.world.played(self, event)
         if event.key.sequence == self._waits:
             self._waits = None
             now = self.world.clock.now
@@ -283,7 +284,7 @@ class Shell:
 
     def _watch(self, sequence: int) -> None:
         """Nobody is trusted to come back."""
-        if self._waits != sequence or self._over:
+        if self._waits != sequence or self.over:
             return
         key = SegmentKey(RENDITION, sequence)
         if any(fetched == key for fetched, _ in self.fetches.values()):
@@ -304,7 +305,8 @@ class Shell:
             now = self.world.clock.now
             took = now - request.start
             self.world.trace.note(now, "plain", self.viewer.number, sequence, f"{took:.3f}")
-            data = blank(self.world.media.segment_bytes)
+            media = self.world.media
+            data = media.bytes_of(sequence, 0, media.segment_bytes - 1)
             key = SegmentKey(RENDITION, sequence)
             if self.node is not None or len(self._early) < MOST_EARLY:
                 self.give(ports.Loaded(key, data, False, request.ttfb, took))
@@ -334,10 +336,14 @@ class Shell:
 
     def _fetch_range(self, event: ports.FetchRange) -> None:
         number, sequence = event.fetch, event.key.sequence
+        at = event.span.first
 
         def piece(size: int) -> None:
+            nonlocal at
+            first, at = at, at + size
             if number in self.fetches:
-                self.give(ports.RangeData(number, blank(size)))
+                data = self.world.media.bytes_of(sequence, first, at - 1)
+                self.give(ports.RangeData(number, data))
 
         def done(request: Request) -> None:
             if self.fetches.pop(number, None) is not None:
@@ -389,12 +395,18 @@ class Shell:
     def _rejected(self, event: ports.ChunkRejected) -> None:
         now, number = self.world.clock.now, self.viewer.number
         self.world.trace.note(now, "rejected", number, event.key.sequence, event.chunk)
+        if event.link is not None:
+            self.world.blamed(self, event.link)
 
     def _down(self, event: ports.LinkDown) -> None:
         self.world.trace.note(self.world.clock.now, "down", self.viewer.number, event.reason)
+        if event.reason == "integrity":
+            self.world.blamed(self, event.link)
 
     def _refused(self, event: ports.TrackerRefused) -> None:
-        raise RuntimeError(f"the tracker refused viewer {self.viewer.number}: {event.code}")
+        if event.code is not ErrorCode.BANNED:
+            raise RuntimeError(f"the tracker refused viewer {self.viewer.number}: {event.code}")
+        self._inbox.append(ports.TrackerDown())
 
 
 def _nothing(event: object) -> None:

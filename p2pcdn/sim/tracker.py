@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from p2pcdn.core.swarm import Swarms
 from p2pcdn.core.swarm_ports import Closed, Dismissed, Opened, Published, Rules, Said
+from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL
 from p2pcdn.sim.clock import Clock, chance
 from p2pcdn.sim.media import CONTENT, SITE
@@ -40,6 +41,8 @@ class Tracker:
         self._mind = Swarms(Rules(), chance(seed, "tracker"))
         self._shells: dict[int, Shell] = {}
         self._wakes_at = inf
+        self.banned: set[int] = set()
+        """Viewers who were dismissed for wrong bytes."""
 
     # For shells
 
@@ -80,7 +83,10 @@ class Tracker:
             self._tell(tell.socket, tell.message)
         for event in self._mind.take_events():
             if isinstance(event, Dismissed) and event.code is not None:
-                raise RuntimeError(f"the tracker refused viewer {event.socket}: {event.code}")
+                if event.code is not ErrorCode.BANNED:
+                    raise RuntimeError(f"the tracker refused viewer {event.socket}: {event.code}")
+                self.banned.add(event.socket)
+                self._shells.pop(event.socket, None)
         at = self._mind.timer_at()
         if at is not None and at < self._wakes_at:
             self._wakes_at = at

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from p2pcdn.core.ports import SegmentReady
 from p2pcdn.sim.audience import Viewer, audience
 from p2pcdn.sim.clock import Clock, chance
+from p2pcdn.sim.conduct import CONDUCTS, Honest
 from p2pcdn.sim.http import Http
 from p2pcdn.sim.media import Media
-from p2pcdn.sim.network import Line, Place
+from p2pcdn.sim.network import End, Line, Place
 from p2pcdn.sim.origin import Origin
 from p2pcdn.sim.plain import PlainLoader
 from p2pcdn.sim.player import PLAYLIST, Player
@@ -37,7 +39,7 @@ class World:
         self.seed = seed
         self.clock = Clock()
         self.trace = Trace(trace)
-        self.media = _media(scene)
+        self.media = self.make_media()
         self.tally = Tally(scene.warmup, scene.seconds)
         self.tracker = Tracker(self.clock, self.tally, seed)
         self.viewers = audience(scene, seed)
@@ -55,6 +57,27 @@ class World:
             for sequence in range(self.media.behind, self.media.count):
                 news = (self.tracker.publish, self.media.news(sequence))
                 self.clock.at(self.media.published(sequence), *news)
+
+    # What another kind of world may do otherwise
+
+    def make_media(self) -> Media:
+        """What is watched."""
+        return Media(*shape(self.scene))
+
+    def make_conduct(self, shell: Shell) -> Honest:
+        """How a viewer's peer behaves."""
+        return CONDUCTS[shell.viewer.conduct](shell)
+
+    def linked(self, end: End, other: End) -> None:
+        """These two are the open ends of a link."""
+
+    def blamed(self, shell: Shell, link: int) -> None:
+        """A viewer has found that what a link brought is wrong."""
+
+    def played(self, shell: Shell, segment: SegmentReady) -> None:
+        """A viewer's node has given a segment to the player."""
+
+    # Its course
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
         """Let the scene happen. ``progress`` is told now and then how much of it has."""
@@ -123,13 +146,14 @@ class World:
         return Http(self.clock, line, ORIGIN, viewer.http, part.loss, weather, dice)
 
 
-def _media(scene: Scene) -> Media:
+def shape(scene: Scene) -> tuple[int, float, int, int]:
+    """What a `Media` is made of: bytes and seconds of a segment, how many, how many behind."""
     part = scene.media
     size = round(scene.bytes_per_second * part.segment)
     if scene.live:
         count = PLAYLIST + int(scene.seconds / part.segment) + 1
-        return Media(size, part.segment, count, PLAYLIST)
-    return Media(size, part.segment, max(round(part.length / part.segment), 1), 0)
+        return size, part.segment, count, PLAYLIST
+    return size, part.segment, max(round(part.length / part.segment), 1), 0
 
 
 @contextmanager

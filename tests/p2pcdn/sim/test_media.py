@@ -84,3 +84,9 @@ def test_stores_share_one_copy() -> None:
     assert one.get(key) is other.get(key) is blank(100)
     assert one.assemble(SegmentKey(RENDITION, 1)) is blank(100)
     assert isinstance(one, Store)
+
+
+def test_whatever_part_of_it_is_asked_for_is_of_zeros() -> None:
+    media = Media(100_000, 2.0, 5, 0)
+    assert media.bytes_of(3, 10, 19) == bytes(10)
+    assert isinstance(media.store(10**9), SharedStore)
