@@ -292,6 +292,17 @@ class PeerConfig(Section, frozen=True):
     upload: Annotated[
         bool, Meta(description="Whether the peer sends to others, or only receives.")
     ] = True
+    token: Annotated[
+        str | None,
+        Meta(description="A join token, where the site wants one. It is good for minutes."),
+    ] = None
+    token_url: Annotated[
+        str | None,
+        Meta(
+            description="Where join tokens come from: asked by POST, with the thumbprint of the "
+            "peer's key, it answers a token. It is asked again before that expires."
+        ),
+    ] = None
     advertise: Annotated[
         tuple[str, ...],
         Meta(

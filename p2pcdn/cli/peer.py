@@ -38,6 +38,10 @@ Show = Callable[["NativePeer"], Awaitable[None]]
     multiple=True,
     help="An address by which other peers reach this one, where the tracker sees another.",
 )
+@click.option("--token", metavar="TOKEN", help="A join token, where the site wants one.")
+@click.option(
+    "--token-url", metavar="URL", help="A back end that answers a join token, asked by POST."
+)
 @with_settings()
 def command(
     settings: Settings,
@@ -45,6 +49,8 @@ def command(
     tracker: str | None,
     no_upload: bool,
     advertise: tuple[str, ...],
+    token: str | None,
+    token_url: str | None,
 ) -> int:
     """Join the swarm of the content at each URL, keep all of it, and seed it.
 
@@ -54,15 +60,25 @@ def command(
     from p2pcdn.service import run
     from peer.native.runner import PeerError
 
-    config = _configured(settings.config, no_upload, advertise)
+    config = _configured(settings.config, no_upload, advertise, token, token_url)
     try:
         return run(_hold(urls, config, tracker))
     except PeerError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _configured(config: Config, no_upload: bool, advertise: Sequence[str]) -> Config:
+def _configured(
+    config: Config,
+    no_upload: bool,
+    advertise: Sequence[str],
+    token: str | None,
+    token_url: str | None,
+) -> Config:
     peer = config.peer
+    if token is not None:
+        peer = msgspec.structs.replace(peer, token=token)
+    if token_url is not None:
+        peer = msgspec.structs.replace(peer, token_url=token_url)
     if no_upload:
         peer = msgspec.structs.replace(peer, upload=False)
     if advertise:

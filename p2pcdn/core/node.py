@@ -56,6 +56,7 @@ from p2pcdn.core.ports import (
     MakeOffer,
     Outgoing,
     Playing,
+    Proved,
     RangeData,
     Release,
     SegmentReady,
@@ -74,12 +75,22 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL, SegmentKey
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
 from p2pcdn.wire.manifest import Records, SegmentRecord
-from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker
+from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Refused
 from p2pcdn.wire.tracker import Leases as Granted
 
 DECIDE_EVERY = 0.05
 """Seconds between two decisions at least: what arrives in between is decided about together."""
 STORE_BYTES = 128 * 1024 * 1024
+
+UNWELCOME = {
+    ErrorCode.UNKNOWN_SITE,
+    ErrorCode.BAD_TOKEN,
+    ErrorCode.EXPIRED,
+    ErrorCode.REVOKED,
+    ErrorCode.WRONG_ORIGIN,
+    ErrorCode.SITE_OFF,
+}
+"""Refusals after which we may share nothing; after all others links do well without a tracker."""
 
 
 class Node:
@@ -203,7 +214,7 @@ class Node:
                 self._instructed(said, now)
                 self._signaling.receive(message, now)
                 self._reporter.begin(now)
-            case TrackerDown() | Described() | CandidateFound():
+            case TrackerDown() | Proved() | Described() | CandidateFound():
                 self._signaling.receive(message, now)
             case _:
                 if isinstance(message, Loaded):
@@ -251,12 +262,12 @@ class Node:
     def _permit(self, allow: Allow, now: float) -> None:
         before, self._allow = self._allow, allow
         self._signaling.upload = self._survey.upload = allow.upload
+        self._signaling.token = allow.token
         self._survey.p2p = allow.p2p
         self._hurry()
         if not allow.p2p:
             self.farewell()
-            for link in self._neighbours.all():
-                self._neighbours.end(link, "closed", now)
+            self._part(now)
             return
         if allow.upload != before.upload:
             kind = Have if allow.upload else Gone
@@ -271,6 +282,13 @@ class Node:
                 self._leases.begun(SegmentKey(rendition, sequence), stripe, now)
             case Records():
                 self._transfers.offered(message, None, now)
+            case Refused(code=code, fatal=True) if code in UNWELCOME:
+                self._part(now)
+
+    def _part(self, now: float) -> None:
+        """End all links."""
+        for link in self._neighbours.all():
+            self._neighbours.end(link, "closed", now)
 
     # Putting things together
 

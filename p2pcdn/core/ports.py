@@ -15,7 +15,7 @@ from p2pcdn.model import SegmentKey, Span
 from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.link import LinkMessage
 from p2pcdn.wire.manifest import RenditionManifest
-from p2pcdn.wire.tracker import FromTracker, ToTracker
+from p2pcdn.wire.tracker import Credentials, FromTracker, ToTracker
 
 LinkReason = Literal["failed", "timeout", "closed", "integrity", "protocol"]
 
@@ -73,6 +73,8 @@ class Allow:
 
     p2p: bool
     upload: bool
+    token: bool = False
+    """Whether there is somebody to ask for join tokens; see `Prove`."""
 
 
 # Inputs: from the origin
@@ -149,6 +151,14 @@ class TrackerSays:
     """A message from the tracker (the first one is `Welcome`)."""
 
     message: FromTracker
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The answer to a `Prove`. A shell that has no token says nothing, and gives the socket up."""
+
+    nonce: str
+    credentials: Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +244,7 @@ Input = (
     | Checked
     | TrackerDown
     | TrackerSays
+    | Proved
     | Described
     | CandidateFound
     | LinkOpened
@@ -368,6 +379,15 @@ class Verify:
     signature: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Get a join token, and say (by `Proved`) that its key is ours, to the tracker that gave this
+    nonce. ``fresh`` asks for another token than the last one."""
+
+    nonce: str
+    fresh: bool
+
+
 # Events: what the shell is to do about links
 
 
@@ -463,6 +483,7 @@ Event = (
     | AbortRange
     | Check
     | Verify
+    | Prove
     | MakeOffer
     | MakeAnswer
     | TakeAnswer

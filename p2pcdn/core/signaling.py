@@ -2,7 +2,7 @@
 
 ::
 
-    OUT --welcome--> WELCOMED --join--> JOINING --joined--> IN
+    OUT --welcome--> WELCOMED --join--> JOINING --joined--> IN (renews its token)
      ^------------------- socket closed -----------------------'
 
     a link:  OFFERING --described--> SPARE --taken--> CONNECTING --opened--> OPEN
@@ -11,7 +11,7 @@
 
 The join carries an offer that is for nobody in particular, so that the first link costs no round
 trip more than the tracker needs to name it. Such a spare offer is used once, or thrown away when
-its addresses may have gone stale.
+its addresses may have gone stale. Where the site wants a token, the join waits for that, too.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from p2pcdn.core.ports import (
     MakeAnswer,
     MakeOffer,
     Outgoing,
+    Prove,
+    Proved,
     TakeAnswer,
     TellTracker,
     TrackerDown,
@@ -44,6 +46,7 @@ from p2pcdn.model import PROTOCOL
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    Credentials,
     FromTracker,
     Invite,
     Join,
@@ -56,6 +59,8 @@ from p2pcdn.wire.tracker import (
     PreparedCandidate,
     PreparedOffer,
     Refused,
+    Renew,
+    Renewed,
     SendAnswer,
     SendCandidate,
     SendOffer,
@@ -78,6 +83,10 @@ MOST_OVER = 16
 """Links that are over, of which a chunk may still prove wrong."""
 MOST_LIARS = 64
 """Peers that are not met again."""
+RENEW_BEFORE = 30.0
+"""So long before it expires a token is renewed; a short one when a third of its time is left."""
+RENEW_AGAIN = 10.0
+"""So long a renewal may take before it is tried again."""
 
 
 class State(Enum):
@@ -129,6 +138,8 @@ class Signaling:
         """Our id, once the tracker has let us in."""
         self.welcome: Welcome | None = None
         self.upload = True
+        self.token = False
+        """Whether a join carries one."""
         self.position: Position | None = None
         """What the next join will say of where we are."""
         self.joined_at: Position | None = None
@@ -144,6 +155,8 @@ class Signaling:
         self._liars: dict[str, None] = {}
         """Who has sent us wrong bytes."""
         self._join_at: float | None = None
+        self._renew_at: float | None = None
+        self._credentials: Credentials | None = None
         self._timer: float | None = None
         self._timer_is_known = False
         self._messages: list[Outgoing] = []
@@ -167,14 +180,19 @@ class Signaling:
         """Leave the swarm, and close what was coming about."""
         self._timer_is_known = False
         self.tell(Leave())
-        self._drop_unopened()
-        self.state = State.OUT
+        self._out()
 
     # The five verbs
 
     def receive(
         self,
-        message: TrackerSays | TrackerDown | Described | CandidateFound | LinkOpened | LinkClosed,
+        message: TrackerSays
+        | TrackerDown
+        | Proved
+        | Described
+        | CandidateFound
+        | LinkOpened
+        | LinkClosed,
         now: float,
     ) -> None:
         self._timer_is_known = False
@@ -182,9 +200,9 @@ class Signaling:
             case TrackerSays(message=said):
                 self._hear(said, now)
             case TrackerDown():
-                self._drop_unopened()
-                self.state = State.OUT
-                self._join_at = None
+                self._out()
+            case Proved():
+                self._proved(message, now)
             case Described(link=number, sdp=sdp):
                 self._described(number, sdp, now)
             case CandidateFound():
@@ -229,8 +247,7 @@ class Signaling:
         if not self._timer_is_known:
             self._timer_is_known = True
             times = [at for at in map(self._deadline, self._links.values()) if at is not None]
-            if self._join_at is not None:
-                times.append(self._join_at)
+            times += [at for at in (self._join_at, self._renew_at) if at is not None]
             self._timer = min(times, default=None)
         return self._timer
 
@@ -241,6 +258,9 @@ class Signaling:
         self._timer_is_known = False
         if self._join_at is not None and self._join_at <= now:
             self._join(())
+        if self._renew_at is not None and self._renew_at <= now:
+            self._prove(fresh=True)
+            self._renew_at = now + RENEW_AGAIN
         for link in list(self._links.values()):
             deadline = self._deadline(link)
             if deadline is not None and deadline <= now:
@@ -262,13 +282,18 @@ class Signaling:
             case Welcome():
                 self.welcome = message
                 self.state = State.WELCOMED
-                self._join_at = now + OFFER_PATIENCE
-                self._offer(None, now)
-            case Joined(peer=peer, peers=peers):
+                if self.token:
+                    self._prove(fresh=False)
+                else:
+                    self._prepare(now)
+            case Joined(peer=peer, peers=peers, expires=expires):
                 self.state = State.IN
                 self.peer = peer
                 self.alone = peers == 0
+                self._expires(expires, now)
                 self._events.append(Entered(peer))
+            case Renewed(expires=expires):
+                self._expires(expires, now)
             case Refused(code=code, fatal=fatal, retry_after=retry_after):
                 if fatal:
                     self._events.append(TrackerRefused(code, retry_after))
@@ -294,6 +319,31 @@ class Signaling:
                 if paired is not None and paired.stage is not Stage.OPEN:
                     self._events.append(CloseLink(paired.number))
                     del self._links[paired.number]
+
+    # Tokens
+
+    def _prove(self, *, fresh: bool) -> None:
+        if self.welcome is not None:
+            self._events.append(Prove(self.welcome.nonce, fresh))
+
+    def _proved(self, proved: Proved, now: float) -> None:
+        if self.welcome is None or proved.nonce != self.welcome.nonce:
+            return  # it is for a socket that is gone
+        if self.state is State.IN:
+            self._send(Renew(proved.credentials))
+        elif self.state is State.WELCOMED and self._join_at is None:
+            self._credentials = proved.credentials
+            self._prepare(now)
+
+    def _expires(self, seconds: float | None, now: float) -> None:
+        """The token will expire, and has to be renewed before."""
+        before = min(RENEW_BEFORE, (seconds or 0.0) / 3)
+        self._renew_at = None if seconds is None else now + seconds - before
+
+    def _prepare(self, now: float) -> None:
+        """Make the offer that the join should carry."""
+        self._join_at = now + OFFER_PATIENCE
+        self._offer(None, now)
 
     def _taken(self, number: int, pairing: str, peer: str, now: float) -> None:
         link = self._links.get(number)
@@ -363,8 +413,10 @@ class Signaling:
                 offers,
                 self.position,
                 self.uplink,
+                self._credentials,
             )
         )
+        self._credentials = None
 
     # Book-keeping
 
@@ -389,6 +441,12 @@ class Signaling:
         if link.pairing is None:
             return link.since + SPARE_LASTS
         return link.since + CONNECT_TIMEOUT
+
+    def _out(self) -> None:
+        """What was said on this socket is void; links stay."""
+        self.state = State.OUT
+        self._join_at = self._renew_at = self._credentials = None
+        self._drop_unopened()
 
     def _drop_unopened(self) -> None:
         for link in [link for link in self._links.values() if link.stage is not Stage.OPEN]:

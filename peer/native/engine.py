@@ -42,6 +42,7 @@ from p2pcdn.core.ports import (
     MakeOffer,
     ManifestArrived,
     Outgoing,
+    Prove,
     SegmentFailed,
     SegmentReady,
     TakeAnswer,
@@ -54,6 +55,7 @@ from p2pcdn.wire.manifest import RenditionManifest
 from peer.native.fetches import Fetches
 from peer.native.keeper import Keeper
 from peer.native.links import Links
+from peer.native.tokens import Tokens
 from peer.native.tracker_client import TrackerClient
 from peer.native.verification import verifies
 
@@ -67,6 +69,7 @@ class Surroundings:
     tracker: TrackerClient
     links: Links
     fetches: Fetches
+    tokens: Tokens
 
 
 class Engine:
@@ -205,6 +208,8 @@ class Engine:
                 self.feed(Checked(check, hashlib.sha256(data).digest() == digest))
             case Verify(check, data, key, signature):
                 self.feed(Checked(check, verifies(data, key, signature)))
+            case Prove():
+                around.tokens.do(event)
             case SegmentReady(key):
                 self.keeper.kept(key)
             case SegmentFailed(key, reason):

@@ -27,11 +27,20 @@ from peer.native.fetches import Fetches
 from peer.native.http_source import HttpSource
 from peer.native.keeper import Keeper, Progress
 from peer.native.links import Links
+from peer.native.tokens import Tokens
 from peer.native.tracker_client import TrackerClient, TrackerError
 from peer.native.transport import Transport
 
-HOPELESS = {ErrorCode.UNKNOWN_SITE, ErrorCode.UNSUPPORTED_PROTOCOL, ErrorCode.BANNED}
+HOPELESS = {
+    ErrorCode.UNKNOWN_SITE,
+    ErrorCode.UNSUPPORTED_PROTOCOL,
+    ErrorCode.WRONG_ORIGIN,
+    ErrorCode.BANNED,
+}
 """Refusals that no later attempt will change."""
+
+UNPROVED = {ErrorCode.BAD_TOKEN, ErrorCode.EXPIRED, ErrorCode.REVOKED}
+"""Refusals that another token may change."""
 
 
 class PeerError(P2pcdnError):
@@ -151,7 +160,12 @@ class NativePeer:
         """Say goodbye to everybody, at once and not for long."""
         around = self._around
         self._engine.farewell()
-        await asyncio.gather(around.links.close(), around.tracker.close(), around.fetches.close())
+        await asyncio.gather(
+            around.links.close(),
+            around.tracker.close(),
+            around.fetches.close(),
+            around.tokens.close(),
+        )
         self._engine.stop()
 
     async def _manifest(self, source: HttpSource) -> PresentationManifest | RenditionManifest:
@@ -179,9 +193,20 @@ class NativePeer:
             TrackerClient(session, self.tracker, hear=self._hear, lost=lost),
             Links(self._transport, engine.feed),
             Fetches(source, engine.feed, engine.page, node.record),
+            Tokens(
+                session,
+                site=manifest.site,
+                content=manifest.content,
+                url=f"/media/{self.address.path}",
+                token=settings.token,
+                token_url=settings.token_url,
+                proved=engine.feed,
+                failed=lambda: self._around.tracker.drop(),
+            ),
         )
         engine.start(self._around)
-        engine.feed(Allow(p2p=True, upload=settings.upload))
+        known = self._around.tokens.known
+        engine.feed(Allow(p2p=True, upload=settings.upload, token=known))
 
     # The tracker
 
@@ -196,6 +221,13 @@ class NativePeer:
     def _refused(self, refusal: TrackerRefused) -> None:
         if refusal.code in HOPELESS:
             self._engine.fail(PeerError(f"The tracker at {self.tracker} says {refusal.code}."))
+        elif refusal.code in UNPROVED and not self._around.tokens.renewable:
+            self._engine.fail(
+                PeerError(
+                    f"The tracker at {self.tracker} says {refusal.code}: --token-url names a back "
+                    "end that gives join tokens, --token is one."
+                )
+            )
         else:
             self._around.tracker.drop(refusal.retry_after)
 

@@ -15,6 +15,7 @@ import { Page } from "./page";
 import { findHls } from "./players/find-hls";
 import type { Hls } from "./players/hls-types";
 import { sayOnce } from "./say";
+import { thumbprint } from "./tokens";
 import { version } from "./version";
 
 type Entry = Options | [name: string, ...rest: unknown[]];
@@ -34,6 +35,7 @@ function start(script: HTMLOrSVGScriptElement | null): void {
     getStats: page.getStats.bind(page),
     configure: page.configure.bind(page),
     consent: page.consent.bind(page),
+    thumbprint,
     attach: (hls: Hls, options?: Options) => page.attach(hls, options),
     /** A native peer on this machine, once browsers can find one. */
     local: null,

@@ -16,9 +16,11 @@ import type { Session } from "./session";
 import type { Stats } from "./stats";
 
 export { showOverlay } from "./overlay";
+export { thumbprint } from "./tokens";
 export { version } from "./version";
 export type { Consent } from "./consent";
 export type { Options, Switches } from "./options";
+export type { TokenRequest, TokenSource } from "./tokens";
 export type { Session, SessionEvents } from "./session";
 export type { Figures, Stats, Timings } from "./stats";
 

@@ -1,5 +1,7 @@
 /** What a site may say about its sessions. Everything has a default. */
 
+import { tokensFrom, type TokenSource } from "./tokens";
+
 export interface Options {
   /** Address of the end point that serves the media (or of anything beside its snippet). */
   endpoint?: string;
@@ -11,8 +13,8 @@ export interface Options {
   p2p?: boolean;
   /** Whether to give to others, too; true by default. */
   upload?: boolean;
-  /** A join token, for sites that issue them. Kept for trackers that will ask for it. */
-  token?: string;
+  /** A join token, for sites that issue them, or a function that gets one. */
+  token?: TokenSource;
   /** The key that manifests are signed with. Kept for when signatures are checked. */
   key?: string;
   /** Show what happens in a corner of the page. */
@@ -23,18 +25,20 @@ export interface Options {
 export interface Switches {
   p2p?: boolean;
   upload?: boolean;
+  token?: TokenSource;
 }
 
 /** The options of a script tag: `data-site`, `data-p2p` and so on. */
 export function optionsOf(script: HTMLOrSVGScriptElement | null): Options {
   if (!script) return {};
-  const { site, tracker, p2p, upload, token, key, debug } = script.dataset;
+  const { site, tracker, p2p, upload, token, tokenUrl, key, debug } = script.dataset;
   const address = script instanceof HTMLScriptElement ? script.src : "";
   return {
     ...(address && { endpoint: address }),
     ...(site && { site }),
     ...(tracker && { tracker }),
     ...(token && { token }),
+    ...(tokenUrl && { token: tokensFrom(tokenUrl) }),
     ...(key && { key }),
     p2p: isOn(p2p, true),
     upload: isOn(upload, true),

@@ -67,8 +67,12 @@ export class Page {
     };
   }
 
-  configure({ p2p, upload }: Switches): void {
-    const switches = { ...(p2p !== undefined && { p2p }), ...(upload !== undefined && { upload }) };
+  configure({ p2p, upload, token }: Switches): void {
+    const switches = {
+      ...(p2p !== undefined && { p2p }),
+      ...(upload !== undefined && { upload }),
+      ...(token !== undefined && { token }),
+    };
     Object.assign(this.options, switches);
     for (const session of this._sessions.values()) session.configure(switches);
   }

@@ -8,6 +8,7 @@
 
 import { Node } from "./core/node";
 import type {
+  Allow,
   ChunkRejected,
   Entered,
   Event,
@@ -18,6 +19,7 @@ import type {
   LinkDown,
   LinkUp,
   Outgoing,
+  Prove,
   TrackerRefused,
 } from "./core/ports";
 import { matches } from "./digest";
@@ -31,15 +33,25 @@ import type { Located, Player } from "./player";
 import { Ranges } from "./ranges";
 import type { RtcOptions } from "./rtc";
 import { noFigures, type Figures, type Stopwatch } from "./stats";
+import { prove, type TokenSource } from "./tokens";
 import { TrackerSocket } from "./tracker-socket";
 import { verifies } from "./verify";
 import type { RenditionManifest } from "./wire/manifest";
+import type { Welcome } from "./wire/tracker";
 
 /** Milliseconds before each new attempt to learn what the content is. */
 const INTRODUCTIONS = [1_000, 4_000, 16_000];
 
 /** Refusals that will be the same tomorrow. */
-const HOPELESS = new Set<ErrorCode>(["unknown_site", "unsupported_protocol", "banned"]);
+const HOPELESS = new Set<ErrorCode>([
+  "unknown_site",
+  "unsupported_protocol",
+  "wrong_origin",
+  "banned",
+]);
+
+/** Refusals that another token may change. */
+const UNPROVED = new Set<ErrorCode>(["bad_token", "expired", "revoked"]);
 
 /** Inputs that wait for the node, beyond which segments are not kept for it. */
 const MOST_EARLY = 12;
@@ -66,12 +78,16 @@ export interface Permit {
   readonly upload: boolean;
   /** Only links within the local network. */
   readonly hostOnly: boolean;
+  /** Where join tokens come from. */
+  readonly token?: TokenSource | undefined;
 }
 
 export interface RunnerOptions {
   readonly endpoint: Endpoint;
   /** The site's id; the manifest names it, too. */
   readonly site: string | undefined;
+  /** What the player plays, as a path of the end point's media. */
+  readonly path?: string | undefined;
   readonly player: Player;
   readonly meters: Meters;
   readonly stopwatch: Stopwatch;
@@ -82,8 +98,9 @@ export interface RunnerOptions {
 
 export class Runner {
   private _node: Node | undefined;
+  private _identity: { readonly site: string; readonly content: string } | undefined;
   private _permit: Permit = { p2p: false, upload: false, hostOnly: false };
-  private _stun: string | null | undefined;
+  private _welcome: Welcome | undefined;
   private _inbox: Input[] = [];
   private readonly _askers = new Map<string, Asker>();
   private readonly _socket: TrackerSocket;
@@ -189,11 +206,11 @@ export class Runner {
   }
 
   allow(permit: Permit): void {
-    const { p2p, upload } = permit;
+    const { p2p } = permit;
     const before = this._permit;
     this._permit = permit;
     if (before.p2p && (!p2p || before.hostOnly !== permit.hostOnly)) this.part();
-    if (this._node) this._receive({ type: "Allow", p2p, upload });
+    if (this._node) this._receive(this._allowed());
     if (p2p) this._socket.open();
     else this._failAll();
   }
@@ -224,12 +241,12 @@ export class Runner {
     if (this._over) return;
     const { content, rendition } = page;
     const site = this._options.site ?? page.site;
+    this._identity = { site, content };
     this._node = new Node({ site, content, client: "browser" }, seconds());
-    const { p2p, upload } = this._permit;
-    if (p2p) this._socket.open();
+    if (this._permit.p2p) this._socket.open();
     const early = this._inbox;
     this._inbox = [];
-    this._receive({ type: "Allow", p2p, upload });
+    this._receive(this._allowed());
     this._page(rendition, page);
     this.moved();
     for (const input of early) this._receive(input);
@@ -299,7 +316,7 @@ export class Runner {
   private _receive(input: Input): void {
     if (this._over) return;
     if (input.type === "TrackerSays" && input.message.type === "welcome") {
-      this._stun = input.message.stun;
+      this._welcome = input.message;
     }
     if (!this._node) this._keep(input);
     else {
@@ -392,6 +409,9 @@ export class Runner {
           if (ok !== undefined) this._receive({ type: "Checked", check: event.check, ok });
         });
         break;
+      case "Prove":
+        void this._prove(event);
+        break;
       case "MakeOffer":
       case "MakeAnswer":
       case "TakeAnswer":
@@ -400,7 +420,7 @@ export class Runner {
         this._links.act(event);
         break;
       case "TrackerRefused":
-        if (HOPELESS.has(event.code)) this._socket.close();
+        if (this._isHopeless(event.code)) this._socket.close();
         else this._socket.drop(event.retryAfter);
         this._options.notice(event);
         break;
@@ -420,6 +440,27 @@ export class Runner {
     const asker = this._askers.get(id);
     this._askers.delete(id);
     return asker;
+  }
+
+  private _allowed(): Allow {
+    const { p2p, upload, token } = this._permit;
+    return { type: "Allow", p2p, upload, token: token !== undefined };
+  }
+
+  /** Whether a refusal will be the same tomorrow, as things stand. */
+  private _isHopeless(code: ErrorCode): boolean {
+    return HOPELESS.has(code) || (UNPROVED.has(code) && typeof this._permit.token !== "function");
+  }
+
+  /** Gets a token, and proves that it is ours; without one there is no use for the socket. */
+  private async _prove({ nonce, fresh }: Prove): Promise<void> {
+    const { token } = this._permit;
+    const { path } = this._options;
+    if ((fresh && typeof token !== "function") || !this._identity) return;
+    const url = path === undefined ? undefined : `/media/${path}`;
+    const credentials = await prove(token, { ...this._identity, url }, nonce);
+    if (credentials) this._receive({ type: "Proved", nonce, credentials });
+    else if (!fresh && nonce === this._welcome?.nonce) this._socket.drop();
   }
 
   /** Asks the origin for records or hashes. */
@@ -451,7 +492,7 @@ export class Runner {
   }
 
   private _rtcOptions(): RtcOptions {
-    const { _stun: stun } = this;
+    const stun = this._welcome?.stun;
     const { hostOnly } = this._permit;
     // An empty host is the one by which we reached the tracker.
     const url = stun?.replace(/^stun::/, `stun:${this._options.endpoint.tracker.hostname}:`);

@@ -77,9 +77,10 @@ export class Session extends EventTarget {
   }
 
   /** Switches sharing, or giving, on or off. */
-  configure({ p2p, upload }: Switches): void {
+  configure({ p2p, upload, token }: Switches): void {
     if (p2p !== undefined) this._options.p2p = p2p;
     if (upload !== undefined) this._options.upload = upload;
+    if (token !== undefined) this._options.token = token;
     this.permit();
   }
 
@@ -190,9 +191,14 @@ export class Session extends EventTarget {
 
   /** Applies what site and viewer allow now. */
   permit(): void {
-    const { p2p = true, upload = true } = this._options;
+    const { p2p = true, upload = true, token } = this._options;
     const viewer = consented();
-    this._runner?.allow({ p2p: p2p && viewer.p2p, upload, hostOnly: viewer.hostOnly });
+    this._runner?.allow({
+      p2p: p2p && viewer.p2p,
+      upload,
+      hostOnly: viewer.hostOnly,
+      ...(token && { token }),
+    });
   }
 
   /** The page goes, perhaps to come back. */
@@ -209,6 +215,7 @@ export class Session extends EventTarget {
     this._runner = new Runner({
       endpoint: this._endpoint,
       site: this._options.site,
+      path: this._url && this.rendition(this._url),
       player: this._player,
       meters: this._shared.meters,
       stopwatch: this._shared.stopwatch,

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { optionsOf } from "../src/options";
+import { optionsOf, type Options } from "../src/options";
 
 class ScriptElement {
   constructor(
@@ -35,6 +35,11 @@ describe("options of a script tag", () => {
   it("are taken from attributes", () => {
     const given = { site: "pk_x", tracker: "wss://t.example", token: "T", key: "K" };
     expect(options(given)).toStrictEqual({ ...defaults, ...given });
+  });
+
+  it("may say where tokens come from", () => {
+    const { token } = options({ tokenUrl: "/p2p-token" }) as Options;
+    expect(token).toBeTypeOf("function");
   });
 
   it.each([

@@ -12,8 +12,10 @@ import { CHUNK_SIZE, joined, type Bytes, type SegmentKey } from "../src/model";
 import type { Player, Whereabouts } from "../src/player";
 import { Runner, type Asker, type Notice } from "../src/runner";
 import { Stopwatch } from "../src/stats";
+import type { TokenSource } from "../src/tokens";
 import { rootInput, signedBytes, toBase64, type Records } from "../src/wire/manifest";
 import type { RenditionManifest } from "../src/wire/manifest";
+import type { Join } from "../src/wire/tracker";
 
 const CONTENT = "00112233445566778899aabbccddeeff";
 const RENDITION = "demo/480p.m3u8";
@@ -193,6 +195,7 @@ beforeEach(() => {
   runner = new Runner({
     endpoint: Endpoint.of("https://cdn.example/p2pcdn.js"),
     site: undefined,
+    path: RENDITION,
     player,
     meters: new Meters(),
     stopwatch: new Stopwatch(),
@@ -468,6 +471,117 @@ describe("a live rendition", () => {
     expect(origin.mock.calls.flat()).toContain(
       "https://cdn.example/manifest/demo/480p.m3u8?records=4-4",
     );
+  });
+});
+
+describe("a site that wants tokens", () => {
+  const TOKEN = "aaaa.bbbb.cccc";
+
+  function given(token: TokenSource | undefined): void {
+    runner.allow({ p2p: true, upload: true, hostOnly: false, token });
+  }
+
+  async function sent(kind: string, most = 10_000): Promise<Join> {
+    const found = (): unknown => FakeSocket.last?.sent.find(({ type }) => type === kind);
+    await vi.waitFor(
+      () => {
+        expect(found()).toBeDefined();
+      },
+      { timeout: most },
+    );
+    return found() as Join;
+  }
+
+  /** Whether a refusal closes the socket, and whether there is another two minutes later. */
+  function refused(code: string): { closed: boolean; again: boolean } {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const socket = FakeSocket.last;
+    socket?.says({ type: "error", code, fatal: true });
+    const closed = socket?.closed === true;
+    vi.advanceTimersByTime(120_000);
+    vi.useRealTimers();
+    return { closed, again: FakeSocket.last !== socket };
+  }
+
+  it("gets one with a proof, for what is played", async () => {
+    const source = vi.fn(() => TOKEN);
+    given(source);
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    const { credentials } = await sent("join");
+    expect(credentials).toMatchObject({ token: TOKEN, url: `/media/${RENDITION}` });
+    expect(credentials?.proof?.signature).toHaveLength(86);
+    expect(source).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ site: "pk_demo", content: CONTENT }),
+    );
+  });
+
+  it("gets another before that expires, if there is somebody to ask", async () => {
+    given(() => TOKEN);
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await sent("join");
+    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.3 });
+    expect((await sent("renew")).credentials).toMatchObject({ token: TOKEN });
+  });
+
+  it("does not get one and the same twice", async () => {
+    given(TOKEN);
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await sent("join");
+    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.03 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(FakeSocket.last?.sent.map(({ type }) => type)).not.toContain("renew");
+  });
+
+  it("is left alone by those who have none, until they have", async () => {
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await sent("join");
+    expect(refused("bad_token")).toStrictEqual({ closed: true, again: false });
+    const first = FakeSocket.last;
+    given(TOKEN);
+    expect(FakeSocket.last).not.toBe(first);
+    FakeSocket.last?.says(WELCOME);
+    expect((await sent("join")).credentials).toMatchObject({ token: TOKEN });
+  });
+
+  it("is tried again where the back end gives none", async () => {
+    vi.spyOn(console, "info").mockReturnValue();
+    const source = vi.fn<() => string>().mockReturnValueOnce("").mockReturnValue(TOKEN);
+    given(source);
+    await introduced();
+    const first = FakeSocket.last;
+    first?.says(WELCOME);
+    await vi.waitFor(() => {
+      expect(first?.closed).toBe(true);
+    });
+    await vi.waitFor(
+      () => {
+        expect(FakeSocket.last).not.toBe(first);
+      },
+      { timeout: 10_000 },
+    );
+    FakeSocket.last?.says(WELCOME);
+    expect((await sent("join")).credentials).toMatchObject({ token: TOKEN });
+  });
+
+  it.each(["expired", "revoked", "site_off"])("says %s, and is looked for again", async (code) => {
+    given(() => TOKEN);
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await sent("join");
+    expect(refused(code)).toStrictEqual({ closed: true, again: true });
+    expect(notice).toHaveBeenCalledWith({ type: "TrackerRefused", code, retryAfter: null });
+  });
+
+  it("may not want this page at all", async () => {
+    given(() => TOKEN);
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await sent("join");
+    expect(refused("wrong_origin")).toStrictEqual({ closed: true, again: false });
   });
 });
 

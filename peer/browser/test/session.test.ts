@@ -127,6 +127,18 @@ describe("a content", () => {
 });
 
 describe("what is allowed", () => {
+  it("may need a token, which may come later", () => {
+    session.load(FILM);
+    expect(runner().options.path).toBe("film/index.m3u8");
+    const token = (): string => "a.b.c";
+    session.configure({ token });
+    session.configure({ upload: false });
+    expect(runner().permits.slice(1)).toStrictEqual([
+      { p2p: true, upload: true, hostOnly: false, token },
+      { p2p: true, upload: false, hostOnly: false, token },
+    ]);
+  });
+
   it("can be switched at any time", () => {
     session.load(FILM);
     session.configure({ upload: false });

@@ -21,6 +21,7 @@ from p2pcdn.wire.chunk import Frame, frames_of
 from p2pcdn.wire.codec import decode_from_tracker, decode_link, encode
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.manifest import Records, RenditionManifest, from_base64, to_base64
+from p2pcdn.wire.tracker import Credentials
 from tests.p2pcdn.core.media import IDENTITY, Media, Piece, genuine, inverted, signed, synthetic
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -153,6 +154,8 @@ class Player:
                 return self._data(item)
             case "reason" if kind == "RangeFailed":
                 return SourceReason(item)
+            case "credentials":
+                return msgspec.convert(item, Credentials)
             case "message" if kind == "TrackerSays":
                 return decode_from_tracker(json.dumps(item))
             case "message":

@@ -103,7 +103,7 @@ class Stage:
         self.refused: list[TrackerRefused] = []
         self.engine = Engine(cast(Node, self.node), self.keeper, self.refused.append)
         self.around = Recorder()
-        self.engine.start(Surroundings(*(cast(Any, self.around) for _ in range(3))))
+        self.engine.start(Surroundings(*(cast(Any, self.around) for _ in range(4))))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@
  * range, checked, and only then stored, used, announced, passed on and counted.
  */
 
+import type { ErrorCode } from "../errors";
 import { PROTOCOL, numbersOf, segmentId, type SegmentKey } from "../model";
 import type { Hello } from "../wire/link";
 import type { SegmentRecord } from "../wire/manifest";
@@ -33,6 +34,16 @@ import { Trust } from "./trust";
 /** Seconds between two decisions at least: what arrives in between is decided about together. */
 const DECIDE_EVERY = 0.05;
 const STORE_BYTES = 128 * 1024 * 1024;
+
+/** Refusals after which we may share nothing; after all others links do well without a tracker. */
+const UNWELCOME = new Set<ErrorCode>([
+  "unknown_site",
+  "bad_token",
+  "expired",
+  "revoked",
+  "wrong_origin",
+  "site_off",
+]);
 
 /** One peer in one swarm. */
 export class Node {
@@ -163,6 +174,7 @@ export class Node {
         this._signaling.receive(message, now);
         break;
       case "TrackerDown":
+      case "Proved":
       case "Described":
       case "CandidateFound":
         this._signaling.receive(message, now);
@@ -209,15 +221,16 @@ export class Node {
 
   // What the viewer and the tracker say
 
-  private _permit({ p2p, upload }: Allow, now: number): void {
+  private _permit({ p2p, upload, token = false }: Allow, now: number): void {
     const before = this._allow;
     this._allow = { p2p, upload };
+    this._signaling.token = token;
     this._signaling.upload = this._survey.upload = upload;
     this._survey.p2p = p2p;
     this._hurry();
     if (!p2p) {
       this.farewell();
-      for (const link of this._neighbours.all()) this._neighbours.end(link, "closed", now);
+      this._part(now);
       return;
     }
     if (upload !== before.upload) {
@@ -230,6 +243,14 @@ export class Node {
     if (message.type === "leases") this._leases.granted(message.leases, now);
     else if (message.type === "fetching") this._leases.begun(message, message.stripe, now);
     else if (message.type === "records") this._transfers.offered(message, null, now);
+    else if (message.type === "error" && message.fatal && UNWELCOME.has(message.code)) {
+      this._part(now);
+    }
+  }
+
+  /** End all links. */
+  private _part(now: number): void {
+    for (const link of this._neighbours.all()) this._neighbours.end(link, "closed", now);
   }
 
   // Putting things together

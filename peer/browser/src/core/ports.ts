@@ -12,7 +12,7 @@ import type { Bytes, SegmentKey, Span } from "../model";
 import type { Frame } from "../wire/chunk";
 import type { LinkMessage } from "../wire/link";
 import type { RenditionManifest } from "../wire/manifest";
-import type { FromTracker, ToTracker, Unlinked } from "../wire/tracker";
+import type { Credentials, FromTracker, ToTracker, Unlinked } from "../wire/tracker";
 
 export type LinkReason = Unlinked["reason"];
 
@@ -63,6 +63,8 @@ export interface Allow {
   readonly type: "Allow";
   readonly p2p: boolean;
   readonly upload: boolean;
+  /** Whether there is somebody to ask for join tokens; see `Prove`. */
+  readonly token?: boolean;
 }
 
 // Inputs: from the origin
@@ -129,6 +131,15 @@ export interface TrackerDown {
 export interface TrackerSays {
   readonly type: "TrackerSays";
   readonly message: FromTracker;
+}
+
+/**
+ * The answer to a `Prove`. A shell that has no token says nothing, and gives the socket up.
+ */
+export interface Proved {
+  readonly type: "Proved";
+  readonly nonce: string;
+  readonly credentials: Credentials;
 }
 
 /** The offer or answer that `MakeOffer` or `MakeAnswer` asked for. */
@@ -207,6 +218,7 @@ export type Input =
   | Checked
   | TrackerDown
   | TrackerSays
+  | Proved
   | Described
   | CandidateFound
   | LinkOpened
@@ -326,6 +338,16 @@ export interface Verify {
   readonly signature: Bytes;
 }
 
+/**
+ * Get a join token, and say (by `Proved`) that its key is ours, to the tracker that gave this nonce.
+ * `fresh` asks for another token than the last one.
+ */
+export interface Prove {
+  readonly type: "Prove";
+  readonly nonce: string;
+  readonly fresh: boolean;
+}
+
 // Events: what the shell is to do about links
 
 /** Open a connection for this link, with both channels, and describe it as an offer. */
@@ -409,6 +431,7 @@ export type Event =
   | AbortRange
   | Check
   | Verify
+  | Prove
   | MakeOffer
   | MakeAnswer
   | TakeAnswer

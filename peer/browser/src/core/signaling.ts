@@ -1,7 +1,7 @@
 /**
  * How links come about: the talk with the tracker, and every connection until its channels open.
  *
- *     out --welcome--> welcomed --join--> joining --joined--> in
+ *     out --welcome--> welcomed --join--> joining --joined--> in (renews its token)
  *      ^------------------- socket closed -----------------------'
  *
  *     a link:  offering --described--> spare --taken--> connecting --opened--> open
@@ -10,11 +10,12 @@
  *
  * The join carries an offer that is for nobody in particular, so that the first link costs no round
  * trip more than the tracker needs to name it. Such a spare offer is used once, or thrown away when
- * its addresses may have gone stale.
+ * its addresses may have gone stale. Where the site wants a token, the join waits for that, too.
  */
 
 import { PROTOCOL, forgetOldest } from "../model";
 import type {
+  Credentials,
   FromTracker,
   Position,
   PreparedOffer,
@@ -31,6 +32,7 @@ import type {
   LinkOpened,
   LinkReason,
   Outgoing,
+  Proved,
   TrackerDown,
   TrackerSays,
 } from "./ports";
@@ -46,6 +48,10 @@ const SPARE_LASTS = 55;
 const MOST_OVER = 16;
 /** Peers that are not met again. */
 const MOST_LIARS = 64;
+/** So long before it expires a token is renewed; a short one when a third of its time is left. */
+const RENEW_BEFORE = 30;
+/** So long a renewal may take before it is tried again. */
+const RENEW_AGAIN = 10;
 
 /** Where a link that is coming about stands. */
 type Stage = "offering" | "spare" | "answering" | "connecting" | "open";
@@ -76,6 +82,8 @@ export class Signaling {
   peer = "";
   welcome: Welcome | null = null;
   upload = true;
+  /** Whether a join carries one. */
+  token = false;
   position: Position | null = null;
   /** What the last join said of where we are. */
   joinedAt: Position | null = null;
@@ -88,6 +96,8 @@ export class Signaling {
   /** Who has sent us wrong bytes. */
   private readonly _liars = new Set<string>();
   private _joinAt: number | null = null;
+  private _renewAt: number | null = null;
+  private _credentials: Credentials | null = null;
   private readonly _messages: Outgoing[] = [];
   private readonly _events: Event[] = [];
 
@@ -115,14 +125,20 @@ export class Signaling {
   /** Leave the swarm, and close what was coming about. */
   leave(): void {
     this.tell({ type: "leave" });
-    this._dropUnopened();
-    this.state = "out";
+    this._out();
   }
 
   // The five verbs
 
   receive(
-    message: TrackerSays | TrackerDown | Described | CandidateFound | LinkOpened | LinkClosed,
+    message:
+      | TrackerSays
+      | TrackerDown
+      | Proved
+      | Described
+      | CandidateFound
+      | LinkOpened
+      | LinkClosed,
     now: number,
   ): void {
     switch (message.type) {
@@ -130,9 +146,10 @@ export class Signaling {
         this._hear(message.message, now);
         break;
       case "TrackerDown":
-        this._dropUnopened();
-        this.state = "out";
-        this._joinAt = null;
+        this._out();
+        break;
+      case "Proved":
+        this._proved(message, now);
         break;
       case "Described":
         this._described(message.link, message.sdp, now);
@@ -171,11 +188,15 @@ export class Signaling {
   }
 
   timerAt(): number | null {
-    return earliest([this._joinAt, ...Array.from(this._links.values(), deadline)]);
+    return earliest([this._joinAt, this._renewAt, ...Array.from(this._links.values(), deadline)]);
   }
 
   onTimer(now: number): void {
     if (this._joinAt !== null && this._joinAt <= now) this._join([]);
+    if (this._renewAt !== null && this._renewAt <= now) {
+      this._prove(true);
+      this._renewAt = now + RENEW_AGAIN;
+    }
     for (const link of this._links.values()) {
       const at = deadline(link);
       if (at === null || at > now) continue;
@@ -199,13 +220,14 @@ export class Signaling {
       case "welcome":
         this.welcome = message;
         this.state = "welcomed";
-        this._joinAt = now + OFFER_PATIENCE;
-        this._offer(null, now);
+        if (this.token) this._prove(false);
+        else this._prepare(now);
         break;
       case "joined":
         this.state = "in";
         this.peer = message.peer;
         this.alone = message.peers === 0;
+        this._expires(message.expires, now);
         this._events.push({ type: "Entered", peer: message.peer });
         break;
       case "error":
@@ -243,6 +265,8 @@ export class Signaling {
         break;
       }
       case "renewed":
+        this._expires(message.expires, now);
+        break;
       case "leases":
       case "fetching":
       case "records":
@@ -255,6 +279,33 @@ export class Signaling {
     const shuns = this._liars.has(peer);
     if (shuns) this._send({ type: "unlinked", pairing, reason: "integrity" });
     return shuns;
+  }
+
+  // Tokens
+
+  private _prove(fresh: boolean): void {
+    if (this.welcome) this._events.push({ type: "Prove", nonce: this.welcome.nonce, fresh });
+  }
+
+  private _proved({ nonce, credentials }: Proved, now: number): void {
+    if (nonce !== this.welcome?.nonce) return; // it is for a socket that is gone
+    if (this.state === "in") this._send({ type: "renew", credentials });
+    else if (this.state === "welcomed" && this._joinAt === null) {
+      this._credentials = credentials;
+      this._prepare(now);
+    }
+  }
+
+  /** The token will expire, and has to be renewed before. */
+  private _expires(seconds: number | null, now: number): void {
+    const before = Math.min(RENEW_BEFORE, (seconds ?? 0) / 3);
+    this._renewAt = seconds === null ? null : now + seconds - before;
+  }
+
+  /** Make the offer that the join should carry. */
+  private _prepare(now: number): void {
+    this._joinAt = now + OFFER_PATIENCE;
+    this._offer(null, now);
   }
 
   private _taken(taken: Taken, now: number): void {
@@ -321,9 +372,11 @@ export class Signaling {
   private _join(offers: readonly PreparedOffer[]): void {
     this._joinAt = null;
     this.state = "joining";
-    const { _identity: identity, upload, position, uplink } = this;
+    const { _identity: identity, _credentials: credentials, upload, position, uplink } = this;
     this.joinedAt = position;
-    this._send({ type: "join", protocol: PROTOCOL, ...identity, upload, offers, position, uplink });
+    this._credentials = null;
+    const ours = { upload, offers, position, uplink, ...(credentials && { credentials }) };
+    this._send({ type: "join", protocol: PROTOCOL, ...identity, ...ours });
   }
 
   // Book-keeping
@@ -352,6 +405,13 @@ export class Signaling {
   private _close({ number }: Pending): void {
     this._events.push({ type: "CloseLink", link: number });
     this._links.delete(number);
+  }
+
+  /** What was said on this socket is void; links stay. */
+  private _out(): void {
+    this.state = "out";
+    this._joinAt = this._renewAt = this._credentials = null;
+    this._dropUnopened();
   }
 
   private _dropUnopened(): void {
