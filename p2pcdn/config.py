@@ -8,16 +8,22 @@ A section is a frozen struct, a setting is one of its fields. The description of
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
 from p2pcdn.errors import ConfigError
-from p2pcdn.model import page_origin
+from p2pcdn.model import Mode, page_origin
 
 SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
+
+_TURN = re.compile(
+    r"turns?:(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
+)
+"""RFC 7065."""
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -245,6 +251,53 @@ class TrackerConfig(Section, frozen=True):
             "peers alone.",
         ),
     ] = 30.0
+    mode: Annotated[
+        Mode,
+        Meta(
+            description="Whom viewers share with, at the most: `off` (nobody), `lan` (only behind "
+            "the same public address), `network` (only of the same network operator), `any`, or "
+            "`relay` (anybody, but through tracker.turn alone, which hides their addresses and "
+            "saves nothing). A viewer may choose less."
+        ),
+    ] = "any"
+    networks: Annotated[
+        Path | None,
+        Meta(
+            description="Database in MaxMind's format that says which autonomous system an address "
+            "is in, such as GeoLite2-ASN.mmdb, for the mode `network`. Without one, viewers in the "
+            "same IPv4 /24 or IPv6 /48 count as of one network."
+        ),
+    ] = None
+    turn: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="TURN servers of your own, as `turn:turn.example.com:3478?transport=udp`, "
+            "for viewers in the mode `relay`; nobody else uses them."
+        ),
+    ] = ()
+    turn_secret: Annotated[
+        Path | None,
+        Meta(
+            description="File with the secret that these servers share with the tracker, coturn's "
+            "`static-auth-secret`."
+        ),
+    ] = None
+    turn_relays: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks (as `203.0.113.0/28`) that these servers relay from; empty: the "
+            "addresses of their hosts. Viewers are sent to no other relay."
+        ),
+    ] = ()
+    turn_lasts: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=604_800,
+            description="How long what lets a viewer use these servers is good for. Longer than a "
+            "viewing: links that come later need it, too.",
+        ),
+    ] = 43_200.0
     stun: Annotated[
         bool,
         Meta(
@@ -270,12 +323,28 @@ class TrackerConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:
-            _network(network)
+            _network("trusted_proxies", network)
+        for network in self.turn_relays:
+            _network("turn_relays", network)
+        for url in self.turn:
+            turn_host(url)
+        if bool(self.turn) != (self.turn_secret is not None):
+            missing = "tracker.turn_secret" if self.turn else "tracker.turn"
+            raise ConfigError(
+                f"Relays need both tracker.turn and tracker.turn_secret: {missing} is not set."
+            )
+        if self.mode == "relay" and not self.turn:
+            raise ConfigError("tracker.mode = relay needs TURN servers: set tracker.turn.")
 
     @property
     def proxy_networks(self) -> tuple[IPNetwork, ...]:
         """The trusted proxies as networks."""
-        return tuple(_network(network) for network in self.trusted_proxies)
+        return tuple(_network("trusted_proxies", network) for network in self.trusted_proxies)
+
+    @property
+    def relay_networks(self) -> tuple[IPNetwork, ...]:
+        """Where relays send from, as networks."""
+        return tuple(_network("turn_relays", network) for network in self.turn_relays)
 
 
 class PeerConfig(Section, frozen=True):
@@ -289,6 +358,13 @@ class PeerConfig(Section, frozen=True):
             "from use are dropped.",
         ),
     ] = 1_073_741_824
+    mode: Annotated[
+        Mode,
+        Meta(
+            description="Whom the peer shares with, as in tracker.mode; what holds is what both "
+            "allow."
+        ),
+    ] = "any"
     upload: Annotated[
         bool, Meta(description="Whether the peer sends to others, or only receives.")
     ] = True
@@ -330,7 +406,7 @@ class SiteConfig(Section, frozen=True):
         Meta(description="The kill switch: false ends all sharing of the site's viewers in 5 s."),
     ] = True
     mode: Annotated[
-        Literal["off", "lan", "network", "any", "relay"],
+        Mode,
         Meta(
             description="Whom the site lets its viewers link with: nobody, peers of the local "
             "network, of the same operator, anybody, or anybody through a relay."
@@ -460,10 +536,20 @@ def _no_origin(text: str) -> str:
     return f"A site's origins are like {example} (scheme, host, and port if unusual), not {text!r}."
 
 
-def _network(text: str) -> IPNetwork:
+def turn_host(url: str) -> str:
+    """The host of a TURN server's URL (RFC 7065), without brackets; `ConfigError` if it is none."""
+    match = _TURN.fullmatch(url)
+    if match is None:
+        raise ConfigError(
+            f"tracker.turn takes URLs such as turn:turn.example.com:3478, not {url!r}."
+        )
+    return match["host"].strip("[]")
+
+
+def _network(key: str, text: str) -> IPNetwork:
     try:
         return ipaddress.ip_network(text)
     except ValueError:
         raise ConfigError(
-            f"tracker.trusted_proxies takes networks such as 10.0.0.0/8, not {text!r}."
+            f"tracker.{key} takes networks such as 10.0.0.0/8, not {text!r}."
         ) from None

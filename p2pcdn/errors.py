@@ -39,6 +39,8 @@ class ErrorCode(StrEnum):
     """The page is not one of those that may join."""
     SITE_OFF = "site_off"
     """The site has switched sharing off; it may come back."""
+    NO_PEERS = "no_peers"
+    """The site shares nothing, or nothing that the viewer agrees to."""
     UNEXPECTED = "unexpected"
     """A valid message that makes no sense now: a second join, an answer nobody waits for."""
     UNKNOWN_PAIRING = "unknown_pairing"

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 PROTOCOL = 1
@@ -26,6 +26,10 @@ so a larger one would hold control messages up on a slow uplink."""
 
 HASH_SIZE = 32
 """SHA-256: the one fast hash that every browser has."""
+
+Mode = Literal["off", "lan", "network", "any", "relay"]
+"""Whom a peer links to: nobody; only peers in its local network; of its network operator; anybody;
+or anybody, but through a relay alone, which hides its address."""
 
 FILE_SLICE = 4 * 1024 * 1024
 """A plain file has no segments; slices of this size play their role."""

@@ -89,7 +89,7 @@ def _options(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a union; of any other type itself."""
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType, Literal) else (hint,)
 
 
 SETTINGS: dict[str, Setting] = {setting.key: setting for setting in _describe(Config)}

@@ -22,6 +22,7 @@ from http import HTTPStatus
 from ipaddress import ip_network
 from itertools import count
 
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -56,11 +57,13 @@ from p2pcdn.service import error_response
 from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress, Vantage
 from p2pcdn.wire.manifest import Records
-from p2pcdn.wire.tracker import Join, Limits, ToTracker, Welcome
+from p2pcdn.wire.tracker import FromTracker, Join, Joined, Limits, ToTracker, Welcome
 from tracker import dashboard_files, metrics
 from tracker.admission import Admission
 from tracker.api import Api
 from tracker.connection import Connection
+from tracker.networks import Networks
+from tracker.relays import Relays
 from tracker.reload import Reloader
 from tracker.sites import sites_of, tell_who_may_come, verifies
 from tracker.stun import StunServer
@@ -98,6 +101,8 @@ class Tracker:
         self._swarms = Swarms(_rules(config, self._sites), random.Random(os.urandom(32)))
         self._admission = Admission(config.tracker)
         self._api = Api(ledger)
+        self._networks = Networks(config.tracker.networks)
+        self._relays = Relays(config.tracker)
         self._stun = StunServer()
         self._stun_url: str | None = None
         self._advertised = tuple(ip_network(address) for address in config.peer.advertise)
@@ -122,6 +127,7 @@ class Tracker:
 
     async def start(self) -> None:
         self._api.start()
+        await self._relays.resolve()
         tell_who_may_come(self._sites)
         if self._reloader is not None:
             self._reloader.start()
@@ -145,6 +151,7 @@ class Tracker:
         self._stun.close()
         if self._reloader is not None:
             await self._reloader.close()
+        self._networks.close()
         if self._timer is not None:
             self._timer.cancel()
         await self._api.close()
@@ -216,7 +223,8 @@ class Tracker:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._runs.add(done)
         metrics.SOCKETS.inc()
-        vantage = Vantage(address, is_ours, self._advertised)
+        operator = self._networks.operator(address)
+        vantage = Vantage(address, is_ours, self._advertised, self._relays.networks, operator)
         visitor = Visitor(secrets.token_hex(16), _origin(request))
         try:
             self._think(Opened(number, vantage, visitor))
@@ -278,7 +286,15 @@ class Tracker:
     def _tell(self, tell: Tell) -> None:
         guest = self._guests.get(tell.socket)
         if guest is not None:
-            guest.connection.tell(tell.message)
+            guest.connection.tell(self._completed(tell.message))
+
+    def _completed(self, message: FromTracker) -> FromTracker:
+        """Add what only we know: the time, and a secret."""
+        if isinstance(message, Joined) and message.mode == "relay":
+            return msgspec.structs.replace(
+                message, relays=self._relays.admit(message.peer, time.time())
+            )
+        return message
 
     def _note(self, event: SwarmEvent, now: float) -> None:
         match event:
@@ -288,9 +304,9 @@ class Tracker:
             case Left(peer=peer):
                 metrics.PEERS.dec()
                 self._ledger.left(peer, now)
-            case Paired(pairing=pairing, a=a, b=b):
+            case Paired(pairing=pairing, a=a, b=b, relayed=relayed):
                 metrics.PAIRINGS.labels("introduced").inc()
-                self._ledger.paired(pairing, a, b)
+                self._ledger.paired(pairing, a, b, relayed=relayed)
             case PairingLinked(took=took):
                 metrics.PAIRINGS.labels("linked").inc()
                 metrics.LINK_TIME.inc(took / 1000)
@@ -344,6 +360,8 @@ def _rules(config: Config, sites: dict[str, Site]) -> Rules:
     limits = config.tracker
     return Rules(
         sites=Sites(sites, verifies),
+        mode=limits.mode,
+        relays=bool(limits.turn),
         neighbours=limits.neighbours,
         links=limits.links,
         pending_offers=limits.pending_offers,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.model import content_id
+from p2pcdn.model import Mode, content_id
 from p2pcdn.wire.token import (
     Claims,
     Token,
@@ -35,7 +35,6 @@ MOST_AHEAD = 300.0
 SKEW = 10.0
 """Seconds that the clock of a back end may be wrong by."""
 
-Mode = Literal["off", "lan", "network", "any", "relay"]
 
 Verifies = Callable[[bytes, bytes, bytes], bool]
 """Whether by a public key (an uncompressed point of P-256) some data has this signature (r and s in

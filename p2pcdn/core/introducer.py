@@ -195,7 +195,8 @@ class Introducer:
             end.meet(pairing.other(end), pairing, now)
             self._note_room(end)
         self._set_timer(pairing.deadline, pairing)
-        self._outbox.happened(Paired(pairing.id, offerer.id, answerer.id))
+        relayed = "relay" in (offerer.mode, answerer.mode)
+        self._outbox.happened(Paired(pairing.id, offerer.id, answerer.id, relayed))
         return pairing
 
     def _hand_over(self, pairing: Pairing, offer: KeptOffer) -> None:

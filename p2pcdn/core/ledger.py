@@ -5,6 +5,8 @@ which may lie; so only what both say is **confirmed**, per pairing and direction
 
     a reports: sent 900 --------> b reports: received 800        confirmed 800, claimed 100
 
+What went through a relay is counted apart: somebody paid for carrying it, so it saved nothing.
+
 Reports are totals since a session began: a lost one does no harm, and one that goes backwards is
 refused. Totals over everybody are kept up to date as reports come, so that reading them costs the
 same whether ten viewers or ten thousand are there, and nothing is lost when a viewer leaves.
@@ -37,6 +39,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Media that peers sent each other, as both ends say."""
     peer_bytes_claimed: int
     """Media that only one end speaks of (yet)."""
+    relayed_bytes: int
+    """Media that peers sent each other through a relay, as both ends say; neither confirmed nor
+    saved."""
     waste_bytes: int
     """Media that peers got in vain: twice, cancelled, or with a wrong hash."""
     overhead_bytes: int
@@ -68,17 +73,21 @@ class _Pair:
     a: str
     b: str
     ends: dict[str, _End]
+    relayed: bool = False
+    """Some of it went through a relay: so none of it counts."""
 
     def other(self, session: str) -> str:
         return self.b if session == self.a else self.a
 
     @property
-    def confirmed(self) -> int:
+    def agreed(self) -> int:
+        """What both ends say."""
         a, b = self.ends[self.a], self.ends[self.b]
         return min(a.sent, b.received) + min(b.sent, a.received)
 
     @property
     def claimed(self) -> int:
+        """What only one of them says."""
         a, b = self.ends[self.a], self.ends[self.b]
         return abs(a.sent - b.received) + abs(b.sent - a.received)
 
@@ -106,6 +115,7 @@ class Ledger:
         self._overhead = 0
         self._confirmed = 0
         self._claimed = 0
+        self._relayed = 0
         self._waste = 0
         self._refused = 0
 
@@ -139,9 +149,9 @@ class Ledger:
             if pair.other(session) not in self._sessions:
                 del self._pairs[pairing]  # nobody is left to report on it
 
-    def paired(self, pairing: str, a: str, b: str) -> None:
-        """The tracker introduced two sessions."""
-        pair = _Pair(a, b, {a: _End(), b: _End()})
+    def paired(self, pairing: str, a: str, b: str, *, relayed: bool = False) -> None:
+        """The tracker introduced two sessions, who may have no way to each other but a relay."""
+        pair = _Pair(a, b, {a: _End(), b: _End()}, relayed)
         self._pairs[pairing] = pair
         for session in (a, b):
             if session in self._sessions:
@@ -162,12 +172,19 @@ class Ledger:
             pair = known.pairs.get(entry.pairing)
             if pair is None:
                 continue  # closed in the book, or never issued to it
-            self._confirmed -= pair.confirmed
-            self._claimed -= pair.claimed
+            self._count(pair, -1)
             pair.ends[session] = _End(entry.sent, entry.received)
-            self._confirmed += pair.confirmed
-            self._claimed += pair.claimed
+            pair.relayed = pair.relayed or entry.relayed
+            self._count(pair, 1)
         return True
+
+    def _count(self, pair: _Pair, sign: int) -> None:
+        """Add a pairing's figures to the totals, or take them out."""
+        self._claimed += sign * pair.claimed
+        if pair.relayed:
+            self._relayed += sign * pair.agreed
+        else:
+            self._confirmed += sign * pair.agreed
 
     # What comes of it
 
@@ -178,6 +195,7 @@ class Ledger:
             origin_bytes=_shown(self._origin),
             peer_bytes_confirmed=_shown(self._confirmed),
             peer_bytes_claimed=_shown(self._claimed),
+            relayed_bytes=_shown(self._relayed),
             waste_bytes=_shown(self._waste),
             overhead_bytes=_shown(self._overhead),
             saved_bytes=_shown(max(0, self._confirmed - self._overhead)),

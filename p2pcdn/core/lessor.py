@@ -46,7 +46,7 @@ class Lessor:
         self._rules = rules
         self._rng = rng
         self._outbox = outbox
-        self._desks: dict[tuple[tuple[str, str], str], Desk] = {}
+        self._desks: dict[tuple[tuple[str, str, str], str], Desk] = {}
         """By the swarm's key and the rendition."""
         self._desk_of: dict[Member, Desk] = {}
         self._timers: list[tuple[float, int, Desk]] = []

@@ -177,6 +177,8 @@ class Link:
         """What the other end has announced, as whoever keeps that knows it."""
         self.busy_until = 0.0
         """Before this it is not asked for anything."""
+        self.relayed = False
+        """Whether it goes through a relay."""
         self.received = 0
         self.sent = 0
         """Bytes of chunks handed to the data channel."""
@@ -260,6 +262,13 @@ class Link:
     def lack(self, want: int) -> None:
         """Say that we don't have (or don't give) what `Wanted` asked for."""
         self.tell(Missing(want))
+
+    def withdraw(self) -> None:
+        """Take back what was promised and not sent."""
+        for upload in self._uploads:
+            self.lack(upload.want)
+        self._uploads.clear()
+        self.owed = 0
 
     def next_frame(self) -> Frame | None:
         """The next frame that we owe; None if there is none."""

@@ -16,6 +16,7 @@ from p2pcdn.model import home_of
 from p2pcdn.wire.candidate import network_of
 
 if TYPE_CHECKING:
+    from p2pcdn.model import Mode
     from p2pcdn.wire.candidate import Sieve, Vantage
     from p2pcdn.wire.tracker import Move, Position
 
@@ -54,10 +55,10 @@ class KeptOffer:
 
 @dataclass(slots=True)
 class Swarm:
-    """The peers of one content."""
+    """The peers of one content that may meet."""
 
-    key: tuple[str, str]
-    """Site and content."""
+    key: tuple[str, str, str]
+    """Site, content, and the network that its members are kept to, if they are."""
     members: Crowd[Member] = field(default_factory=Crowd)
     open: Crowd[Member] = field(default_factory=Crowd)
     """Those that may well be given one more neighbour."""
@@ -77,6 +78,8 @@ class Member:
     vantage: Vantage
     upload: bool
     position: Position | None
+    mode: Mode = "any"
+    """Whom it may be paired with."""
     offers: dict[int, KeptOffer] = field(default_factory=dict)
     pairings: dict[str, Pairing] = field(default_factory=dict)
     partners: dict[str, Pairing] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from math import inf
 
 from p2pcdn.core.availability import Availability, holding_of
 from p2pcdn.core.goodput import Goodput
+from p2pcdn.core.governor import Governor
 from p2pcdn.core.link import (
     Announced,
     ChunkCame,
@@ -26,7 +27,7 @@ from p2pcdn.core.link import (
     Wanted,
     WantFailed,
 )
-from p2pcdn.core.ports import LinkReason, LinkSays, LinkSends, Outgoing, SendFrame
+from p2pcdn.core.ports import Caps, LinkReason, LinkSays, LinkSends, Outgoing, SendFrame
 from p2pcdn.core.uplink import Uplink
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey
@@ -69,6 +70,7 @@ class Down:
     """Whether it had been up."""
     received: int
     sent: int
+    relayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Neighbours:
 
     def __init__(self) -> None:
         self.uplink = Uplink()
+        self.governor = Governor()
         self.goodput = Goodput()
         self._links: dict[int, Link] = {}
         self._availability = Availability()
@@ -199,18 +202,39 @@ class Neighbours:
             link.cancel(key)
         self._note_asking()
 
-    def answer(self, asked: Asked, chunk: bytes | None, now: float) -> None:
-        """Give a link what it wants, or say that we can't, or not now."""
+    def answer(self, asked: Asked, chunk: bytes | None, received: int, now: float) -> None:
+        """Give a link what it wants, or say that we can't, or not now. ``received`` are the bytes
+        of media that we have got so far."""
         link = self._links.get(asked.link)
         if link is None or link.state is State.OVER:
             return
         if chunk is None:
             link.lack(asked.want)
-        elif (wait := self.uplink.busy(self._owed(), PATIENCE[asked.need], now)) is not None:
+            return
+        owed = self._owed()
+        wait = self.governor.wait(len(chunk), self.sent, owed, received)
+        if wait is None:
+            wait = self.uplink.busy(owed, PATIENCE[asked.need], now)
+        if wait is not None:
             link.refuse(asked.want, wait)
         else:
             link.supply(asked.want, chunk, asked.need is Need.SOON)
             self._pump(now)
+
+    def limit(self, caps: Caps) -> None:
+        """Hold to these caps from now on."""
+        self.governor.limit(caps)
+        self.uplink.cap = inf if caps.rate is None else caps.rate
+
+    def withdraw(self) -> None:
+        """Take back all that is promised."""
+        for link in self._links.values():
+            link.withdraw()
+
+    def relayed(self, number: int) -> None:
+        """A link goes through a relay."""
+        if number in self._links:
+            self._links[number].relayed = True
 
     def announce(
         self,
@@ -361,7 +385,8 @@ class Neighbours:
             case Ended(reason):
                 self._forget(link)
                 greeted = bool(link.peer)
-                self._events.append(Down(link.number, reason, greeted, link.received, link.sent))
+                figures = (link.received, link.sent, link.relayed)
+                self._events.append(Down(link.number, reason, greeted, *figures))
 
     def _note(self, number: int, message: Have | Gone | Loading, now: float) -> None:
         self._quiet_until.pop(number, None)
@@ -401,7 +426,7 @@ class Neighbours:
         while owing:
             still = []
             for link in owing:
-                if not self.uplink.has_room(link.number, now):
+                if not self.governor.has_room(now) or not self.uplink.has_room(link.number, now):
                     continue
                 frame = link.next_frame()
                 if frame is not None:
@@ -409,12 +434,13 @@ class Neighbours:
                     still.append(link)
             owing = still
         if self._owed():
-            self._pump_at = self.uplink.room_at(now)
+            self._pump_at = max(self.uplink.room_at(now), self.governor.room_at())
 
     def _send(self, link: Link, frame: Frame, now: float) -> None:
         self._turn = link.number
         self.sent += len(frame.payload)
         self.uplink.sent(link.number, len(frame.payload), now)
+        self.governor.sent(len(frame.payload), now)
         self._messages.append(SendFrame(link.number, frame))
 
     def _tell_news(self, now: float) -> None:

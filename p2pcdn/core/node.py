@@ -41,6 +41,7 @@ from p2pcdn.core.ports import (
     CloseLink,
     Demand,
     Described,
+    Device,
     Event,
     Input,
     LinkBroke,
@@ -48,6 +49,7 @@ from p2pcdn.core.ports import (
     LinkDown,
     LinkDrained,
     LinkOpened,
+    LinkRelayed,
     LinkSays,
     LinkSends,
     LinkUp,
@@ -111,7 +113,10 @@ class Node:
         self._transfers = Transfers(
             identity.content, store or Store(store_bytes), self._stats, numbers
         )
-        self._allow = Allow(p2p=True, upload=True)
+        self._governor = self._neighbours.governor
+        self._p2p = True
+        self._uploads = True
+        """Whether the governor is open, as far as others were told."""
         self._playhead = Playhead()
         self._trust = Trust()
         self._leases = Leases()
@@ -184,7 +189,7 @@ class Node:
                 self._transfers.receive(message, now)
                 self._settle(now)
                 return
-            case TrackerSays() if not self._allow.p2p:
+            case TrackerSays() if not self._p2p:
                 return  # the shell closes the socket as soon as it can
             case Demand():
                 self._playhead.asked(message.key)
@@ -196,9 +201,12 @@ class Node:
             case Playing():
                 if self._playhead.moved(message, now):
                     self._trust.stalled(now)
-                self._reporter.moved(self._allow.upload)
+                self._reporter.moved(self._uploads)
             case Allow():
                 self._permit(message, now)
+            case Device():
+                self._governor.device = message
+                self._weigh(now)
             case LinkBroke(link, code):
                 error = ErrorCode(code)
                 self._neighbours.end(link, reason_for(error), now, error)
@@ -206,6 +214,8 @@ class Node:
                 self._signaling.receive(message, now)
                 if self._signaling.pairing_of(link) is not None:
                     self._neighbours.opened(link, self._hello(), now)
+            case LinkRelayed(link):
+                self._neighbours.relayed(link)
             case LinkClosed(link, reason):
                 self._neighbours.closed(link, reason, now)
                 self._pass_on(now)  # before the pairing is forgotten: its figures count
@@ -242,7 +252,7 @@ class Node:
         if self._wake_at is not None and self._wake_at <= now:
             self._wake_at = None
             self._dirty = True
-        self._reporter.on_timer(self._allow.upload, now)
+        self._reporter.on_timer(self._uploads, now)
         self._settle(now)
 
     def take_messages(self) -> list[Outgoing]:
@@ -260,19 +270,27 @@ class Node:
     # What the viewer and the tracker say
 
     def _permit(self, allow: Allow, now: float) -> None:
-        before, self._allow = self._allow, allow
-        self._signaling.upload = self._survey.upload = allow.upload
+        self._p2p = self._survey.p2p = allow.p2p
+        self._signaling.mode = allow.mode
         self._signaling.token = allow.token
-        self._survey.p2p = allow.p2p
+        self._governor.permitted = allow.upload
+        self._neighbours.limit(allow.caps)
         self._hurry()
         if not allow.p2p:
             self.farewell()
             self._part(now)
+        self._weigh(now)
+
+    def _weigh(self, now: float) -> None:
+        """See whether we give anything; who counts on it is told when that changes."""
+        uploads = self._governor.open
+        if uploads == self._uploads:
             return
-        if allow.upload != before.upload:
-            kind = Have if allow.upload else Gone
-            self._neighbours.announce(kind, self._holdings(), now)
-        self._reporter.tell_position(allow.upload)
+        self._uploads = self._signaling.upload = self._survey.upload = uploads
+        if not uploads:
+            self._neighbours.withdraw()
+        self._neighbours.announce(Have if uploads else Gone, self._holdings(), now)
+        self._reporter.tell_position(uploads)
 
     def _instructed(self, message: FromTracker, now: float) -> None:
         match message:
@@ -332,8 +350,10 @@ class Node:
                 self._transfers.from_link(link, key, data, now)
                 self._dirty = True
             case Asked():
-                chunk = self.store.get(event.key) if self._allow.upload else None
-                self._neighbours.answer(event, chunk, now)
+                chunk = self.store.get(event.key) if self._uploads else None
+                received = self._stats.origin_bytes + self._stats.peer_bytes
+                self._neighbours.answer(event, chunk, received, now)
+                self._weigh(now)
             case Undelivered(key):
                 self._transfers.lost(key)
                 self._dirty = True
@@ -342,7 +362,7 @@ class Node:
             case Heard(link, records):
                 self._transfers.offered(records, link, now)
             case Up(link, peer):
-                if self._allow.upload:
+                if self._uploads:
                     self._neighbours.introduce(link, self._holdings(), now)
                 self._events.append(LinkUp(link, peer))
                 self._changed()
@@ -371,7 +391,7 @@ class Node:
         now: float,
     ) -> None:
         """Tell all neighbours; who does not upload has nothing to tell."""
-        if self._allow.upload:
+        if self._uploads:
             self._neighbours.announce(kind, holdings, now)
 
     def _down(self, event: Down) -> None:
@@ -405,7 +425,7 @@ class Node:
                 self._dirty = True
                 return
             case Learned(records, link):
-                if self._allow.upload:
+                if self._uploads:
                     self._neighbours.pass_on(records, link)
                 self._dirty = True
                 return
@@ -464,4 +484,4 @@ class Node:
     # The other ends
 
     def _hello(self) -> Hello:
-        return Hello(PROTOCOL, self._identity.content, self.peer, self._allow.upload)
+        return Hello(PROTOCOL, self._identity.content, self.peer, self._uploads)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from p2pcdn.errors import SourceReason
-from p2pcdn.model import SegmentKey, Span
+from p2pcdn.model import Mode, SegmentKey, Span
 from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.link import LinkMessage
 from p2pcdn.wire.manifest import RenditionManifest
-from p2pcdn.wire.tracker import Credentials, FromTracker, ToTracker
+from p2pcdn.wire.tracker import Credentials, FromTracker, Relays, ToTracker
 
 LinkReason = Literal["failed", "timeout", "closed", "integrity", "protocol"]
 
@@ -68,6 +68,31 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Caps:
+    """How much may be given; None: as much as there is."""
+
+    rate: float | None = None
+    """Bytes a second."""
+    budget: int | None = None
+    """Bytes in all."""
+    ratio: float | None = None
+    """Of the media that came in, whether from peers or by HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What keeps this machine from giving, as far as it says."""
+
+    cellular: bool = False
+    """It is on a mobile network."""
+    saving: bool = False
+    """Its owner wants data to be saved (``Save-Data``)."""
+    hidden: bool = False
+    """Nobody looks at the player."""
+    on_battery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Allow:
     """What the site and the viewer agree to."""
 
@@ -75,6 +100,9 @@ class Allow:
     upload: bool
     token: bool = False
     """Whether there is somebody to ask for join tokens; see `Prove`."""
+    mode: Mode = "any"
+    """What the next join says: who changes it leaves first."""
+    caps: Caps = Caps()
 
 
 # Inputs: from the origin
@@ -186,6 +214,13 @@ class LinkOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkRelayed:
+    """A link goes through a relay, at least for a while: what it carries saves nothing."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinkClosed:
     """The connection failed or ended; nothing more will come."""
 
@@ -235,6 +270,7 @@ Input = (
     | Playing
     | Loaded
     | Allow
+    | Device
     | ManifestArrived
     | ManifestFailed
     | HashesArrived
@@ -248,6 +284,7 @@ Input = (
     | Described
     | CandidateFound
     | LinkOpened
+    | LinkRelayed
     | LinkClosed
     | LinkSays
     | LinkSends
@@ -435,9 +472,11 @@ class CloseLink:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The tracker has let us in."""
+    """The tracker has let us in. Links that are asked for after this are to be made as it says."""
 
     peer: str
+    mode: Mode = "any"
+    relays: Relays | None = None
 
 
 @dataclass(frozen=True, slots=True)

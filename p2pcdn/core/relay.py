@@ -33,7 +33,7 @@ class Relay:
 
     def keep(self, member: Member, number: int, sdp: str, now: float) -> None:
         """Keep an offer for whomever the member is paired with next."""
-        sieve = Sieve(member.vantage, self._rules.candidates)
+        sieve = Sieve(member.vantage, self._rules.candidates, member.mode)
         clean = clean_description(sdp, sieve, self._rules.sdp_bytes)
         member.keep(KeptOffer(number, clean, sieve, now))
 
@@ -83,7 +83,7 @@ class Relay:
         return member.pairings.get(pairing)
 
     def _clean(self, pairing: Pairing, member: Member, sdp: str) -> str:
-        sieve = Sieve(member.vantage, self._rules.candidates)
+        sieve = Sieve(member.vantage, self._rules.candidates, member.mode)
         pairing.sieves[pairing.role_of(member)] = sieve
         return clean_description(sdp, sieve, self._rules.sdp_bytes)
 

@@ -59,7 +59,7 @@ class Reporter:
         """A link is over; its figures count all the same."""
         pairing = self._signaling.pairing_of(down.link)
         if pairing is not None:
-            self._ended.append(PairReport(pairing, down.received, down.sent))
+            self._ended.append(PairReport(pairing, down.received, down.sent, down.relayed))
 
     def timer_at(self) -> float | None:
         return self._report_at
@@ -84,7 +84,8 @@ class Reporter:
     def _uplink(self) -> int:
         """Bytes a second that we have been seen to send; in steps, so that it is seldom news."""
         uplink = self._neighbours.uplink
-        return int(uplink.rate / 10_000 + 0.5) * 10_000 if uplink.measured else 0
+        rate = min(uplink.rate, uplink.cap)
+        return int(rate / 10_000 + 0.5) * 10_000 if uplink.measured else 0
 
     def _position(self) -> Position | None:
         playing = self._playhead.playing
@@ -109,7 +110,7 @@ class Reporter:
         for link in self._neighbours.up():
             pairing = self._signaling.pairing_of(link.number)
             if pairing is not None and (link.received or link.sent):
-                pairs.append(PairReport(pairing, link.received, link.sent))
+                pairs.append(PairReport(pairing, link.received, link.sent, link.relayed))
         stats = self._transfers.stats
         return Report(
             origin_bytes=stats.origin_bytes,

@@ -11,7 +11,9 @@
 
 The join carries an offer that is for nobody in particular, so that the first link costs no round
 trip more than the tracker needs to name it. Such a spare offer is used once, or thrown away when
-its addresses may have gone stale. Where the site wants a token, the join waits for that, too.
+its addresses may have gone stale. Where the site wants a token, the join waits for that, too. Who
+hides behind a relay has to be let in by it before there is an address to offer: so there the join
+goes first.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from p2pcdn.core.ports import (
     TrackerRefused,
     TrackerSays,
 )
-from p2pcdn.model import PROTOCOL
+from p2pcdn.model import PROTOCOL, Mode
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
@@ -140,6 +142,8 @@ class Signaling:
         self.upload = True
         self.token = False
         """Whether a join carries one."""
+        self.mode: Mode = "any"
+        """Whom the next join will say that we may be paired with."""
         self.position: Position | None = None
         """What the next join will say of where we are."""
         self.joined_at: Position | None = None
@@ -286,12 +290,8 @@ class Signaling:
                     self._prove(fresh=False)
                 else:
                     self._prepare(now)
-            case Joined(peer=peer, peers=peers, expires=expires):
-                self.state = State.IN
-                self.peer = peer
-                self.alone = peers == 0
-                self._expires(expires, now)
-                self._events.append(Entered(peer))
+            case Joined():
+                self._entered(message, now)
             case Renewed(expires=expires):
                 self._expires(expires, now)
             case Refused(code=code, fatal=fatal, retry_after=retry_after):
@@ -340,8 +340,21 @@ class Signaling:
         before = min(RENEW_BEFORE, (seconds or 0.0) / 3)
         self._renew_at = None if seconds is None else now + seconds - before
 
+    def _entered(self, joined: Joined, now: float) -> None:
+        self.state = State.IN
+        self.peer = joined.peer
+        self.alone = joined.peers == 0
+        self._expires(joined.expires, now)
+        self._events.append(Entered(joined.peer, joined.mode, joined.relays))
+        if joined.mode == "relay":
+            self._drop_unopened()  # what was made without a relay
+            self._offer(None, now)
+
     def _prepare(self, now: float) -> None:
-        """Make the offer that the join should carry."""
+        """Make the offer that the join should carry, if it can be made before."""
+        if self.mode == "relay":
+            self._join(())
+            return
         self._join_at = now + OFFER_PATIENCE
         self._offer(None, now)
 
@@ -414,6 +427,7 @@ class Signaling:
                 self.position,
                 self.uplink,
                 self._credentials,
+                self.mode,
             )
         )
         self._credentials = None

@@ -21,6 +21,7 @@ is only answered.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 from random import Random
 
@@ -28,6 +29,7 @@ from p2pcdn.core.blame import Jury, Verdict
 from p2pcdn.core.introducer import Introducer, new_id
 from p2pcdn.core.lessor import Lessor
 from p2pcdn.core.member import Member, Swarm
+from p2pcdn.core.modes import both, neighbourhood
 from p2pcdn.core.pairing import Pairing, Phase, Step
 from p2pcdn.core.passes import Passes
 from p2pcdn.core.relay import Relay
@@ -50,7 +52,7 @@ from p2pcdn.core.swarm_ports import (
     Tell,
 )
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.model import PROTOCOL, home_of
+from p2pcdn.model import PROTOCOL, Mode, home_of
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.tracker import (
     Fetching,
@@ -92,7 +94,8 @@ class Swarms:
         self._vantages: dict[int, Vantage] = {}
         """Of every open socket."""
         self._members: dict[int, Member] = {}
-        self._swarms: dict[tuple[str, str], Swarm] = {}
+        self._swarms: dict[tuple[str, str], dict[str, Swarm]] = {}
+        """By site and content, and then by the network that their members are kept to."""
 
     # The five verbs
 
@@ -104,12 +107,11 @@ class Swarms:
             case Closed(socket=socket):
                 self._remove(socket, now)
             case Published(site=site, content=content, records=records):
-                swarm = self._swarms.get((site, content))
-                if swarm is not None:
+                for swarm in self._swarms.get((site, content), {}).values():
                     self._lessor.published(swarm, records)
             case SitesChanged(sites=sites):
                 self._rules.sites.put(sites)
-                self._turn_out(list(self._passes.unwelcome()), now)
+                self._turn_out(dict([*self._too_free(), *self._passes.unwelcome()]), now)
             case Said(socket=socket, message=said, unix=unix):
                 if socket not in self._vantages:
                     return  # dismissed, and it has not heard of it yet
@@ -125,7 +127,7 @@ class Swarms:
 
     def on_timer(self, now: float) -> None:
         expired = RemoteError(ErrorCode.EXPIRED, "the join token has expired")
-        self._turn_out([(socket, expired) for socket in self._passes.expired(now)], now)
+        self._turn_out(dict.fromkeys(self._passes.expired(now), expired), now)
         self._introducer.on_timer(now)
         self._lessor.on_timer(now)
         for verdict in self._jury.verdicts(now):
@@ -218,29 +220,51 @@ class Swarms:
     def _join(self, socket: int, join: Join, now: float, unix: float) -> None:
         self._check(socket, join, now)
         lasts = self._passes.admit(socket, join, now, unix)
-        key = (join.site, join.content)
-        swarm = self._swarms.get(key) or Swarm(key)
+        mode = self._mode(join)
+        vantage = self._vantages[socket]
+        network = neighbourhood(mode, vantage)
+        swarms = self._swarms.get((join.site, join.content), {})
+        swarm = swarms.get(network) or Swarm((join.site, join.content, network))
         member = Member(
             socket=socket,
             id=new_id(self._rng),
             swarm=swarm,
-            vantage=self._vantages[socket],
+            vantage=vantage,
             upload=join.upload,
             position=join.position,
+            mode=mode,
             since=now,
             uplink=join.uplink,
             told=now,
         )
-        for offer in join.offers:
+        # Who did not know that it has to take a relay will make another offer, for that.
+        for offer in join.offers if mode != "relay" or join.mode == mode else ():
             self._relay.keep(member, offer.offer, offer.sdp, now)
-        self._outbox.tell(socket, Joined(member.id, len(swarm.members), lasts))
+        self._outbox.tell(socket, Joined(member.id, len(swarm.members), lasts, mode))
         self._outbox.happened(Arrived(member.id, join.content, join.client == "browser"))
-        self._swarms[key] = swarm
+        self._swarms.setdefault((join.site, join.content), swarms)[network] = swarm
         self._members[socket] = member
         swarm.members.add(member)
         swarm.open.add(member)
         self._lessor.place(member, now)
         self._introducer.take_in(member, now)
+
+    def _mode(self, join: Join) -> Mode:
+        """Whom the peer may meet, as the operator, the site and the viewer have it."""
+        site = both(self._rules.mode, self._rules.sites.mode(join.site))
+        mode = both(site, join.mode)
+        if mode == "off" or (mode == "relay" and not self._rules.relays):
+            raise RemoteError(
+                ErrorCode.NO_PEERS, f"the site's mode is {site}, the viewer's {join.mode}"
+            )
+        return mode
+
+    def _too_free(self) -> Iterator[tuple[int, RemoteError]]:
+        """Members who may meet peers that their site does not let them meet any more."""
+        for socket, member in self._members.items():
+            mode = self._rules.sites.mode(member.swarm.key[0])
+            if both(mode, member.mode) != member.mode:
+                yield socket, RemoteError(ErrorCode.SITE_OFF, f"the site's mode is {mode} now")
 
     def _sentence(self, verdict: Verdict, now: float) -> None:
         """Dismiss those who were accused; others of that home stay, but nobody new comes in."""
@@ -269,14 +293,14 @@ class Swarms:
         self._remove(socket, now)
         self._outbox.happened(Dismissed(socket, code))
 
-    def _turn_out(self, unwelcome: list[tuple[int, RemoteError]], now: float) -> None:
+    def _turn_out(self, unwelcome: dict[int, RemoteError], now: float) -> None:
         """Send all of them away; none is introduced to another meanwhile."""
-        for socket, _ in unwelcome:
+        for socket in unwelcome:
             member = self._members[socket]
             member.present = False
             member.swarm.open.discard(member)
             member.swarm.members.discard(member)
-        for socket, error in unwelcome:
+        for socket, error in unwelcome.items():
             self._refuse(socket, error, now)
 
     def _remove(self, socket: int, now: float) -> None:
@@ -290,7 +314,11 @@ class Swarms:
         swarm.members.discard(member)
         swarm.open.discard(member)
         if not swarm.members:
-            self._swarms.pop(swarm.key, None)
+            site, content, network = swarm.key
+            swarms = self._swarms.get((site, content), {})
+            swarms.pop(network, None)
+            if not swarms:
+                self._swarms.pop((site, content), None)
         self._lessor.remove(member, now)
         self._introducer.take_out(member, now)
         self._outbox.happened(Left(member.id))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from p2pcdn.core.access import Site, Sites, Visitor
 from p2pcdn.core.blame import ENOUGH
 from p2pcdn.errors import ErrorCode
+from p2pcdn.model import Mode
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import FromTracker, Report, ToTracker
@@ -27,6 +28,10 @@ class Rules:
 
     sites: Sites = field(default_factory=Sites)
     """Who may come in, and with whom each site lets its viewers link."""
+    mode: Mode = "any"
+    """The most that any site may let its viewers do."""
+    relays: bool = False
+    """Whether there are any, for those who agree to nothing else."""
     neighbours: int = 8
     links: int = 16
     pending_offers: int = 2
@@ -152,6 +157,8 @@ class Paired:
     pairing: str
     a: str
     b: str
+    relayed: bool = False
+    """Whether they can only link through a relay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ rate that is thought too high is found out, rather than believed more and more.
 
 from __future__ import annotations
 
+from math import inf
+
 from p2pcdn.model import CHUNK_SIZE
 
 FIRST_RATE = 625_000.0
@@ -48,6 +50,8 @@ class Uplink:
     def __init__(self) -> None:
         self.rate = FIRST_RATE
         """Bytes a second."""
+        self.cap = inf
+        """Bytes a second that we are allowed."""
         self.measured = False
         self.yielding = False
         """Whether our own player needs the line: then nobody is kept waiting but those who
@@ -71,7 +75,8 @@ class Uplink:
         """How long somebody who asks for a chunk, and would wait for ``patience`` seconds, should
         wait before asking again, with ``queued`` bytes promised already; None if the chunk will be
         sent."""
-        waiting = (queued + self._in_buffers(now)) / self.rate
+        rate = min(self.rate, self.cap)
+        waiting = (queued + self._in_buffers(now)) / rate
         if self.yielding:
             patience /= 4
         if waiting <= patience:
@@ -79,7 +84,7 @@ class Uplink:
         turn = max(self._next_turn, now + max(waiting - patience / 2, LEAST_WAIT))
         if turn >= now + MOST_WAIT:
             return MOST_WAIT
-        self._next_turn = turn + OVERBOOKED * CHUNK_SIZE / self.rate
+        self._next_turn = turn + OVERBOOKED * CHUNK_SIZE / rate
         return turn - now
 
     def has_room(self, link: int, now: float) -> bool:

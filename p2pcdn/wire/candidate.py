@@ -10,7 +10,9 @@
 A candidate tells a stranger where to send packets. So an honest one can give away a viewer's
 private network, and a forged one can point other viewers' browsers at a victim. What is passed on
 is therefore only what the tracker can vouch for: names that nobody can resolve outside the local
-network (mDNS), and the address that the peer's own socket comes from.
+network (mDNS), and the address that the peer's own socket comes from. A peer's `Mode` narrows or
+shifts that: in its local network private addresses are told as well, and whoever hides behind a
+relay tells the relay's address alone.
 """
 
 from __future__ import annotations
@@ -22,12 +24,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.model import Mode
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOWEST_PORT = 1024
 """Ports below are for services, not for peers; browsers refuse them in candidates, too."""
+
+_PRIVATE = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+)
+"""Of local networks (RFC 1918, RFC 4193). Link-local addresses mean nothing without their zone."""
+
+_TUNNELS = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/32", "64:ff9b::/96")))
+"""6to4, Teredo, NAT64: an IPv4 address stands in them, perhaps a private one."""
+
+_KINDS: dict[Mode, tuple[str, ...]] = {
+    "off": (),
+    "lan": ("host",),
+    "network": ("host", "srflx"),
+    "any": ("host", "srflx"),
+    "relay": ("relay",),
+}
+"""Which kinds a peer may tell of itself, by its mode."""
 
 _FIELDS = re.compile(
     r"""candidate:(?P<foundation>[A-Za-z0-9+/]{1,32})
@@ -45,7 +65,7 @@ _FIELDS = re.compile(
 _MDNS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.IGNORECASE)
 """A random (version 4) UUID for each page and network, as the mDNS draft for ICE has it."""
 
-_KEPT_EXTENSIONS = ("generation", "ufrag")
+_KEPT_EXTENSION = re.compile(r"generation \d{1,10}|ufrag [A-Za-z0-9+/]{4,256}", re.ASCII)
 """They bind a candidate to its session. Others tell of the viewer's network (``network-cost``)."""
 
 
@@ -90,7 +110,7 @@ def parse_candidate(text: str) -> Candidate:
         address=match["address"],
         port=int(match["port"]),
         kind=match["kind"],
-        extensions=tuple(pair for pair in pairs if pair[0] in _KEPT_EXTENSIONS),
+        extensions=tuple(pair for pair in pairs if _KEPT_EXTENSION.fullmatch(" ".join(pair))),
     )
 
 
@@ -110,6 +130,11 @@ def network_of(address: IPAddress) -> bytes:
     return address.packed[: 3 if address.version == 4 else 6]
 
 
+def is_private(address: IPAddress) -> bool:
+    """Whether it means something in one local network only."""
+    return any(address in network for network in _PRIVATE)
+
+
 def _nowhere(_: IPAddress) -> bool:
     return False
 
@@ -124,9 +149,16 @@ class Vantage:
     """Whether an address is an interface of the tracker's machine."""
     advertised: tuple[IPNetwork, ...] = ()
     """Where peers of the operator's own are reached, whatever their sockets come from."""
+    relays: tuple[IPNetwork, ...] = ()
+    """From where the operator's relays send."""
+    operator: str = ""
+    """The network that the socket comes from; peers of one network have the same. Empty if that is
+    not known."""
 
     def vouches(self, candidate: Candidate, address: IPAddress) -> bool:
         """Whether the peer is surely to be found at this address of its candidate."""
+        if candidate.kind == "relay":
+            return any(address in network for network in self.relays)
         if not _is_place(address):
             return False
         if address == self.source:
@@ -152,12 +184,14 @@ class Sieve:
 
     Of the socket's own address family only what the `Vantage` vouches for passes; of the other
     family one public address does, since the tracker cannot see it and dual-stack viewers need it.
+    What a peer in mode ``lan`` tells is only for peers in its own network: private addresses pass.
     """
 
-    def __init__(self, vantage: Vantage, most: int) -> None:
+    def __init__(self, vantage: Vantage, most: int, mode: Mode = "any") -> None:
         self.passed = 0
         self._vantage = vantage
         self._most = most
+        self._mode = mode
         self._other: IPAddress | None = None
 
     def sift(self, text: str) -> str | None:
@@ -166,6 +200,8 @@ class Sieve:
             return None
         candidate = parse_candidate(text)
         if self.passed >= self._most or not _is_usable(candidate):
+            return None
+        if candidate.kind not in _KINDS[self._mode]:
             return None
         if not _MDNS.fullmatch(candidate.address):
             address = parse_address(candidate.address)
@@ -181,9 +217,13 @@ class Sieve:
     def _is_known(self, candidate: Candidate, address: IPAddress) -> bool:
         if self._vantage.vouches(candidate, address):
             return True
+        if candidate.kind == "relay":
+            return False
+        if self._mode == "lan":
+            return is_private(address)
         if address.version == self._vantage.source.version or not address.is_global:
             return False
-        if not _is_place(address):
+        if not _is_place(address) or any(address in tunnel for tunnel in _TUNNELS):
             return False
         self._other = self._other or address
         return address == self._other
@@ -194,6 +234,5 @@ def _is_usable(candidate: Candidate) -> bool:
     return (
         candidate.transport == "udp"
         and candidate.component == 1
-        and candidate.kind in ("host", "srflx")
         and LOWEST_PORT <= candidate.port <= 65_535
     )

@@ -24,6 +24,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from p2pcdn.errors import ErrorCode
+from p2pcdn.model import Mode
 from p2pcdn.wire.fields import (
     Candidate,
     ContentId,
@@ -118,6 +119,9 @@ class Join(Message, frozen=True, tag="join"):
     uplink: Count = 0
     """Bytes a second that the peer has been seen to send; 0 if it has not sent enough to tell."""
     credentials: Credentials | None = None
+    mode: Mode = "any"
+    """Whom the viewer agrees to be paired with. Who changes that leaves and joins anew: every
+    address told so far was told under the old one."""
 
 
 class Renew(Message, frozen=True, tag="renew"):
@@ -201,6 +205,9 @@ class PairReport(Part, frozen=True):
     pairing: Id
     received: Count
     sent: Count
+    relayed: bool = False
+    """Whether any of it went through a TURN relay: then somebody pays for it, and it saves
+    nothing."""
 
 
 class Report(Message, frozen=True, tag="report"):
@@ -261,6 +268,15 @@ class Welcome(Message, frozen=True, tag="welcome"):
     by."""
 
 
+class Relays(Part, frozen=True):
+    """The site's own TURN servers (RFC 8656), and what they let this peer in by, for a while."""
+
+    urls: Annotated[tuple[Annotated[str, Meta(max_length=256)], ...], Meta(max_length=8)]
+    """As RFC 7065 has them."""
+    username: Annotated[str, Meta(max_length=128)]
+    credential: Annotated[str, Meta(max_length=128)]
+
+
 class Joined(Message, frozen=True, tag="joined"):
     """The peer is in the swarm."""
 
@@ -269,6 +285,10 @@ class Joined(Message, frozen=True, tag="joined"):
     """How many others there are."""
     expires: Seconds | None = None
     """In how many seconds the join token does: renew it before. None if there was none."""
+    mode: Mode = "any"
+    """What the viewer's choice and the site's leave together."""
+    relays: Relays | None = None
+    """Given in mode ``relay``."""
 
 
 class Renewed(Message, frozen=True, tag="renewed"):

@@ -95,6 +95,8 @@ def _type(schema: Schema) -> str:
             return f"readonly [{', '.join(_type(item) for item in items)}]"
         case {"items": {"$ref": ref}}:
             return f"readonly {_name(ref)}[]"
+        case {"items": {"type": "string"}}:
+            return "readonly string[]"
         case {"type": "integer" | "number"}:
             return "number"
         case {"type": "string" | "boolean" | "null" as name}:

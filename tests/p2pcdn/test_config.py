@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pcdn.config import Address, Config, PeerConfig, Tls, TrackerConfig, split_address
+from p2pcdn.config import Address, Config, PeerConfig, Tls, TrackerConfig, split_address, turn_host
 from p2pcdn.errors import ConfigError
 
 
@@ -56,3 +56,40 @@ def test_what_is_advertised_is_an_address() -> None:
     assert PeerConfig(advertise=("2001:db8::1",)).advertise == ("2001:db8::1",)
     with pytest.raises(ConfigError, match="not 'example'"):
         PeerConfig(advertise=("example",))
+
+
+TURN = ("turn:turn.example.com:3478?transport=udp",)
+
+
+def test_relays_are_turn_servers_with_a_secret() -> None:
+    tracker = TrackerConfig(
+        mode="relay", turn=TURN, turn_secret=Path("secret"), turn_relays=("192.0.2.0/28",)
+    )
+    assert tracker.relay_networks == (ip_network("192.0.2.0/28"),)
+    with pytest.raises(ConfigError, match=r"tracker\.turn_secret is not set"):
+        TrackerConfig(turn=TURN)
+    with pytest.raises(ConfigError, match=r"tracker\.turn is not set"):
+        TrackerConfig(turn_secret=Path("secret"))
+    with pytest.raises(ConfigError, match=r"set tracker\.turn"):
+        TrackerConfig(mode="relay")
+    with pytest.raises(ConfigError, match="turn_relays takes networks"):
+        TrackerConfig(turn_relays=("turn.example.com",))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("turn:turn.example.com", "turn.example.com"),
+        ("turns:turn.example.com:5349?transport=tcp", "turn.example.com"),
+        ("turn:192.0.2.1:3478", "192.0.2.1"),
+        ("turn:[2001:db8::1]:3478", "2001:db8::1"),
+    ],
+)
+def test_a_turn_server_has_a_host(url: str, host: str) -> None:
+    assert turn_host(url) == host
+
+
+@pytest.mark.parametrize("url", ["", "turn:", "stun:a:1", "turn::3478", "https://a", "turn:a b"])
+def test_what_is_no_turn_server_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"turn:turn\.example\.com:3478"):
+        TrackerConfig(turn=(url,), turn_secret=Path("secret"))

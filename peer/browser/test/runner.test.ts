@@ -521,7 +521,7 @@ describe("a site that wants tokens", () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
     await sent("join");
-    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.3 });
+    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.3, mode: "any", relays: null });
     expect((await sent("renew")).credentials).toMatchObject({ token: TOKEN });
   });
 
@@ -530,7 +530,7 @@ describe("a site that wants tokens", () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
     await sent("join");
-    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.03 });
+    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.03, mode: "any", relays: null });
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(FakeSocket.last?.sent.map(({ type }) => type)).not.toContain("renew");
   });
@@ -593,7 +593,7 @@ describe("the end", () => {
     await vi.waitFor(() => {
       expect(socket?.sent).toHaveLength(1);
     });
-    socket?.says({ type: "joined", peer: "0011223344556677", peers: 0, expires: null });
+    socket?.says({ type: "joined", peer: "0011223344556677", peers: 0, expires: null, mode: "any", relays: null });
     runner.demand(key(0), 0, asker);
     runner.close();
     expect(socket?.sent.map(({ type }) => type)).toStrictEqual(["join", "report", "leave"]);

@@ -18,8 +18,8 @@ from p2pcdn.core.node import STORE_BYTES, Node
 from p2pcdn.errors import SourceReason
 from p2pcdn.model import SegmentKey, Span
 from p2pcdn.wire.chunk import Frame, frames_of
-from p2pcdn.wire.codec import decode_from_tracker, decode_link, encode
-from p2pcdn.wire.fields import Message
+from p2pcdn.wire.codec import decode_from_tracker, decode_link
+from p2pcdn.wire.fields import Message, Part
 from p2pcdn.wire.manifest import Records, RenditionManifest, from_base64, to_base64
 from p2pcdn.wire.tracker import Credentials
 from tests.p2pcdn.core.media import IDENTITY, Media, Piece, genuine, inverted, signed, synthetic
@@ -150,6 +150,8 @@ class Player:
         match name:
             case "key":
                 return SegmentKey(**item)
+            case "caps":
+                return ports.Caps(**item)
             case "data":
                 return self._data(item)
             case "reason" if kind == "RangeFailed":
@@ -318,8 +320,8 @@ def plain(value: Any) -> Any:
         }
     if isinstance(value, SegmentKey):
         return value._asdict()
-    if isinstance(value, Message):
-        return json.loads(encode(value))
+    if isinstance(value, Message | Part):
+        return json.loads(msgspec.json.encode(value))
     if dataclasses.is_dataclass(value):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         out = {name: plain(item) for name, item in fields.items() if not isinstance(item, bytes)}

@@ -6,9 +6,18 @@ import ipaddress
 from random import Random
 from typing import TypeVar
 
+from p2pcdn.core.access import Site
 from p2pcdn.core.swarm import Swarms
-from p2pcdn.core.swarm_ports import Closed, Opened, Published, Rules, Said, SwarmEvent
-from p2pcdn.model import CHUNK_SIZE, PROTOCOL
+from p2pcdn.core.swarm_ports import (
+    Closed,
+    Opened,
+    Published,
+    Rules,
+    Said,
+    SitesChanged,
+    SwarmEvent,
+)
+from p2pcdn.model import CHUNK_SIZE, PROTOCOL, Mode
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.manifest import Records, RenditionManifest, SegmentRecord
 from p2pcdn.wire.tracker import (
@@ -29,6 +38,8 @@ from p2pcdn.wire.tracker import (
 T = TypeVar("T")
 
 CONTENT = "c" * 32
+RELAY = "192.0.2.3"
+"""Where the operator's relay sends from."""
 FINGERPRINT = ":".join(["AB"] * 32)
 
 
@@ -100,6 +111,7 @@ class World:
     def __init__(self, rules: Rules | None = None, seed: int = 1) -> None:
         self.swarms = Swarms(rules or Rules(), Random(seed))
         self.now = 0.0
+        self.relays = (ipaddress.ip_network(RELAY),)
         self.heard: dict[int, list[FromTracker]] = {}
         self.ids: dict[int, str] = {}
         """Sockets' peers."""
@@ -109,13 +121,14 @@ class World:
         self._done: dict[int, int] = {}
         """How much of what it was told each socket has acted upon."""
 
-    def connect(self, source: str = "198.51.100.7") -> int:
+    def connect(self, source: str = "198.51.100.7", operator: str = "") -> int:
         """A new socket."""
         self._sockets += 1
         socket = self._sockets
         self.heard[socket] = []
         self.open.add(socket)
-        self.swarms.receive(Opened(socket, Vantage(ipaddress.ip_address(source))), self.now)
+        vantage = Vantage(ipaddress.ip_address(source), relays=self.relays, operator=operator)
+        self.swarms.receive(Opened(socket, vantage), self.now)
         self._drain()
         return socket
 
@@ -128,12 +141,25 @@ class World:
         site: str = "pk_demo",
         source: str = "198.51.100.7",
         uplink: int = 0,
+        mode: Mode = "any",
+        operator: str = "",
     ) -> int:
         """A new peer, with prepared offers of these numbers."""
-        socket = self.connect(source)
+        socket = self.connect(source, operator)
         prepared = tuple(PreparedOffer(number, sdp(ufrag=f"of{number:04}")) for number in offers)
         self.say(
-            socket, Join(PROTOCOL, site, content, "browser", upload, prepared, position, uplink)
+            socket,
+            Join(
+                PROTOCOL,
+                site,
+                content,
+                "browser",
+                upload,
+                prepared,
+                position,
+                uplink,
+                mode=mode,
+            ),
         )
         return socket
 
@@ -146,6 +172,11 @@ class World:
         """The socket vanishes."""
         self.open.discard(socket)
         self.swarms.receive(Closed(socket), self.now)
+        self._drain()
+
+    def change(self, sites: dict[str, Site]) -> None:
+        """The operator says something else of the sites."""
+        self.swarms.receive(SitesChanged(sites), self.now)
         self._drain()
 
     def publish(self, news: Published) -> None:

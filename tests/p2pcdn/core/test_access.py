@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import pytest
 
-from p2pcdn.core.access import MOST_AHEAD, SKEW, Mode, Site, Sites, Visitor
+from p2pcdn.core.access import MOST_AHEAD, SKEW, Site, Sites, Visitor
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.model import PROTOCOL, content_id
+from p2pcdn.model import PROTOCOL, Mode, content_id
 from p2pcdn.wire.manifest import to_base64
 from p2pcdn.wire.tracker import Credentials, Join, Renew
 from tests.p2pcdn.core.minting import NOW, ORDER, Signer, claims_for

@@ -20,7 +20,7 @@ RULES = Rules()
 
 def audience(*positions: Position | None, upload: bool = True) -> Audience:
     """Members at these positions, told at 0.0."""
-    made = Audience(Swarm(("s", "c")), "v")
+    made = Audience(Swarm(("s", "c", "")), "v")
     for number, position in enumerate(positions):
         id_ = f"{number:016x}"
         made.members.add(Member(number, id_, made.swarm, VANTAGE, upload, position))

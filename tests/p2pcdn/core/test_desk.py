@@ -12,7 +12,7 @@ from p2pcdn.core.member import Member, Swarm
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.tracker import Lease
 
-SWARM = Swarm(("s", "c"))
+SWARM = Swarm(("s", "c", ""))
 VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
 
 

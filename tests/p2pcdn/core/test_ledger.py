@@ -26,9 +26,16 @@ def ledger() -> Ledger:
 
 
 def says(
-    ledger: Ledger, session: str, *, sent: Any = 0, received: Any = 0, pairing: str = PAIRING
+    ledger: Ledger,
+    session: str,
+    *,
+    sent: Any = 0,
+    received: Any = 0,
+    pairing: str = PAIRING,
+    relayed: bool = False,
 ) -> bool:
-    return ledger.report(session, Report(0, 0, 0, 0, 0, (PairReport(pairing, received, sent),)), 0)
+    pairs = (PairReport(pairing, received, sent, relayed),)
+    return ledger.report(session, Report(0, 0, 0, 0, 0, pairs), 0)
 
 
 def test_an_empty_book() -> None:
@@ -52,6 +59,40 @@ def test_the_two_directions_are_apart(ledger: Ledger) -> None:
     says(ledger, "b", sent=60, received=900)
     assert ledger.summary().peer_bytes_confirmed == 950
     assert ledger.summary().peer_bytes_claimed == 10
+
+
+@pytest.mark.parametrize("teller", ["a", "b"])
+def test_what_went_through_a_relay_saves_nothing(ledger: Ledger, teller: str) -> None:
+    says(ledger, "a", sent=900)
+    says(ledger, "b", received=800)
+    if teller == "a":
+        says(ledger, "a", sent=1000, relayed=True)
+    else:
+        says(ledger, "b", received=1000, relayed=True)
+    summary = ledger.summary()
+    assert summary.peer_bytes_confirmed == summary.saved_bytes == 0
+    assert summary.relayed_bytes == {"a": 800, "b": 900}[teller]
+    assert summary.offload == 0.0
+
+
+def test_a_relay_is_not_forgotten(ledger: Ledger) -> None:
+    says(ledger, "a", sent=900, relayed=True)
+    says(ledger, "b", received=900)
+    says(ledger, "a", sent=1000)
+    says(ledger, "b", received=1000)
+    assert ledger.summary().peer_bytes_confirmed == 0
+    assert ledger.summary().relayed_bytes == 1000
+
+
+def test_the_tracker_knows_who_can_only_link_through_a_relay() -> None:
+    ledger = Ledger()
+    ledger.joined("a", "content", 0.0)
+    ledger.joined("b", "content", 0.0)
+    ledger.paired(PAIRING, "a", "b", relayed=True)
+    says(ledger, "a", sent=900)
+    says(ledger, "b", received=900)
+    assert ledger.summary().saved_bytes == 0
+    assert ledger.summary().relayed_bytes == 900
 
 
 def test_one_end_alone_confirms_nothing_even_if_it_claims_both_ways(ledger: Ledger) -> None:

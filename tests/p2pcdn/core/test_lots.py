@@ -27,7 +27,7 @@ VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
 
 def member(number: int = 1, uplink: int = 0, rng: Random | None = None) -> Member:
     id_ = f"{(rng or Random(number)).getrandbits(64):016x}"
-    return Member(number, id_, Swarm(("s", "c")), VANTAGE, True, None, uplink=uplink)
+    return Member(number, id_, Swarm(("s", "c", "")), VANTAGE, True, None, uplink=uplink)
 
 
 def members(*uplinks: int, seed: int = 1) -> list[Member]:

@@ -27,7 +27,7 @@ VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
 def member(number: int = 1, vantage: Vantage = VANTAGE, source: str | None = None) -> Member:
     if source is not None:
         vantage = Vantage(ipaddress.ip_address(source))
-    return Member(number, f"{number:016x}", Swarm(("s", "c")), vantage, True, None)
+    return Member(number, f"{number:016x}", Swarm(("s", "c", "")), vantage, True, None)
 
 
 def kept(number: int, since: float = 0.0) -> KeptOffer:

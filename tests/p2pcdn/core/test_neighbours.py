@@ -233,7 +233,7 @@ def wanted(neighbours: Neighbours, link: int, want: int, chunk: bytes | None = C
     (asked,) = neighbours.take_events()
     assert asked == Asked(link, want, KEY, Need.USUAL)
     assert isinstance(asked, Asked)
-    neighbours.answer(asked, chunk, NOW)
+    neighbours.answer(asked, chunk, 0, NOW)
 
 
 def frames_sent(neighbours: Neighbours) -> list[tuple[int, Frame]]:
@@ -248,7 +248,7 @@ def test_what_is_wanted_of_us() -> None:
     wanted(neighbours, 1, 6, None)
     assert told(neighbours) == [(1, Missing(6))]
     neighbours.closed(1, "failed", NOW)
-    neighbours.answer(Asked(1, 7, KEY, Need.USUAL), b"abc", NOW)
+    neighbours.answer(Asked(1, 7, KEY, Need.USUAL), b"abc", 0, NOW)
     assert neighbours.take_messages() == []
     assert neighbours.sent == 3
 
@@ -305,9 +305,9 @@ def test_wants_that_can_wait_are_refused_first_and_those_that_are_due_soon_last(
     refused = {}
     for want, need in enumerate((Need.SPARE, Need.USUAL, Need.SOON)):
         neighbours.uplink.rate = CHUNK_SIZE / 0.4
-        neighbours.answer(Asked(2, want, KEY, need), None, NOW)
+        neighbours.answer(Asked(2, want, KEY, need), None, 0, NOW)
         told(neighbours)
-        neighbours.answer(Asked(2, want, KEY, need), CHUNK, NOW)
+        neighbours.answer(Asked(2, want, KEY, need), CHUNK, 0, NOW)
         refused[need] = any(isinstance(message, Busy) for _, message in told(neighbours))
     assert refused == {Need.SPARE: True, Need.USUAL: True, Need.SOON: False}
 
@@ -402,7 +402,7 @@ def test_records_are_passed_on_to_all_but_who_told_them() -> None:
 
 def test_the_figures_of_a_link_outlive_it() -> None:
     neighbours = neighbours_with(1)
-    neighbours.answer(Asked(1, 0, KEY, Need.USUAL), b"abc", NOW)
+    neighbours.answer(Asked(1, 0, KEY, Need.USUAL), b"abc", 0, NOW)
     neighbours.want(1, KEY, 5, Need.USUAL, NOW)
     neighbours.receive(LinkSends(1, Frame(0, 0, b"1234")), NOW)
     neighbours.credit(1, 100)

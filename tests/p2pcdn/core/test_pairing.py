@@ -14,7 +14,7 @@ from p2pcdn.wire.candidate import Vantage
 
 def member(number: int) -> Member:
     vantage = Vantage(ipaddress.ip_address("198.51.100.7"))
-    return Member(number, f"{number:016x}", Swarm(("s", "c")), vantage, True, None)
+    return Member(number, f"{number:016x}", Swarm(("s", "c", "")), vantage, True, None)
 
 
 def pairing(phase: Phase) -> Pairing:

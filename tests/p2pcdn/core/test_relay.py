@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from p2pcdn.core.swarm_ports import Dismissed, Rules
+from p2pcdn.model import Mode
+from p2pcdn.wire.candidate import parse_address
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
@@ -18,7 +25,7 @@ from p2pcdn.wire.tracker import (
     Taken,
     Unpaired,
 )
-from tests.p2pcdn.core.swarming import World, mdns, sdp
+from tests.p2pcdn.core.swarming import RELAY, World, mdns, sdp
 
 
 @pytest.fixture
@@ -188,3 +195,80 @@ def test_a_description_has_a_limit(over: int) -> None:
         assert world.refusals(offerer) == [("too_large", True)]
     else:
         assert world.last(answerer, Offered).pairing == pairing
+
+
+PRIVATE = [
+    ipaddress.ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+]
+PLACES = st.one_of(
+    st.sampled_from(
+        [
+            "198.51.100.7", "203.0.113.9", "8.8.8.8", "10.0.0.5", "172.16.3.4", "192.168.1.5",
+            "100.64.0.1", "169.254.1.1", "127.0.0.1", "0.0.0.0", "224.0.0.251", "255.255.255.255",
+            "::1", "::", "fe80::1", "fe80::1%eth0", "fd00::5", "ff02::fb", "2600::7", "2600::8",
+            "::ffff:10.0.0.5", "::ffff:192.168.1.5", "::10.0.0.5", "2002:a00:5::1",
+            "64:ff9b::10.0.0.5", "2001:0:1::f5ff:fffa", "printer.local", "victim.example.com",
+            RELAY,
+        ]
+    ),
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(str),
+    *(st.ip_addresses(network=network).map(str) for network in PRIVATE),
+)  # fmt: skip
+TEXTS = st.builds(
+    "candidate:1 1 {} {} {} {} typ {} raddr {} rport {}{}".format,
+    st.sampled_from(["udp", "UDP", "tcp"]),
+    st.integers(1, 2**31 - 1),
+    PLACES,
+    st.integers(1, 65_535),
+    st.sampled_from(["host", "srflx", "prflx", "relay"]),
+    PLACES,
+    st.integers(1, 65_535),
+    st.sampled_from(["", " generation 0", " ufrag 10.0.0.5", " tcptype active"]),
+)
+SOURCES = ("198.51.100.7", "2600::7", "192.168.1.5", "127.0.0.1")
+
+
+@settings(deadline=None)  # of a busy machine nothing is to be learnt here
+@given(
+    texts=st.lists(TEXTS, max_size=8),
+    mode=st.sampled_from(["lan", "network", "any", "relay"]),
+    source=st.sampled_from(SOURCES),
+    way=st.sampled_from(["prepared", "invited", "answers"]),
+)
+def test_no_address_gets_out_but_those_that_may(
+    texts: list[str], mode: Mode, source: str, way: str
+) -> None:
+    """Inside of descriptions, and after them; of the one who offers, and who answers."""
+    world = World(Rules(candidates=100, relays=True))
+    half = len(texts) // 2
+    if way == "prepared":
+        teller = world.join(source=source, mode=mode)
+        world.say(teller, Prepared(1, sdp("actpass", *texts[:half])))
+        world.say(teller, *(PreparedCandidate(1, text) for text in texts[half:]))
+        other = world.join(source=source, mode=mode)
+    else:
+        other, teller = world.join(source=source, mode=mode), world.join(source=source, mode=mode)
+        offerer, answerer = (teller, other) if way == "invited" else (other, teller)
+        if not world.all(offerer, Invite):
+            offerer, answerer = answerer, offerer
+        pairing = world.all(offerer, Invite)[0].pairing
+        world.offer(offerer, pairing, *(texts[:half] if offerer == teller else ()))
+        world.answer(answerer, pairing, *(texts[:half] if answerer == teller else ()))
+        world.say(teller, *(SendCandidate(pairing, text) for text in texts[half:]))
+    heard = "\n".join(map(str, world.heard[other]))
+    told = set(map(parse_address, re.findall(r"[0-9A-Za-z:.%-]*[:.][0-9A-Za-z:.%-]+", heard)))
+    told -= {None, ipaddress.ip_address("0.0.0.0"), ipaddress.ip_address("::")}
+    for address in told:
+        assert address is not None
+        own = address == ipaddress.ip_address(source)
+        by_relay = mode == "relay" and str(address) == RELAY
+        local = mode == "lan" and any(address in network for network in PRIVATE)
+        other_family = address.version != ipaddress.ip_address(source).version
+        public = mode in ("network", "any") and address.is_global and other_family
+        assert (own and mode != "relay") or by_relay or local or public, (address, heard)
+        if public and not own:
+            assert sum(a.version == address.version for a in told if a) == 1, "one of that family"
+    assert "local" not in heard
+    assert "example" not in heard

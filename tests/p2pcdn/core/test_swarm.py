@@ -23,7 +23,8 @@ from p2pcdn.core.swarm_ports import (
     Rules,
 )
 from p2pcdn.errors import ErrorCode
-from p2pcdn.model import PROTOCOL
+from p2pcdn.model import PROTOCOL, Mode
+from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
@@ -32,6 +33,7 @@ from p2pcdn.wire.tracker import (
     Invite,
     Join,
     Joined,
+    Leases,
     Leave,
     Linked,
     Move,
@@ -125,6 +127,85 @@ def test_with_a_bad_offer_in_its_join_nobody_hears_of_the_peer() -> None:
     assert world.refusals(socket) == [("bad_sdp", True)]
     assert len(world.heard[other]) == heard
     assert len(world.happened(Arrived)) == 1
+
+
+@pytest.mark.parametrize(
+    ("site", "viewer"),
+    [("off", "any"), ("any", "off"), ("lan", "relay"), ("relay", "network"), ("any", "relay")],
+)
+def test_who_may_meet_nobody_is_told_so(site: Mode, viewer: Mode) -> None:
+    world = World(Rules(mode=site))
+    socket = world.join(mode=viewer)
+    assert world.refusals(socket) == [("no_peers", True)]
+    assert world.happened(Arrived) == []
+
+
+def test_peers_are_told_what_the_sites_choice_and_theirs_leave() -> None:
+    world = World(Rules(mode="network"))
+    told = [world.all(world.join(mode=mode), Joined)[0].mode for mode in ("any", "network", "lan")]
+    assert told == ["network", "network", "lan"]
+
+
+def test_each_site_has_a_mode_of_its_own_within_the_trackers() -> None:
+    sites = Sites({"pk_a": Site(mode="lan"), "pk_b": Site(), "pk_c": Site(mode="network")})
+    world = World(Rules(sites=sites, mode="network"))
+    told = [world.all(world.join(site=f"pk_{name}"), Joined)[0].mode for name in "abc"]
+    assert told == ["lan", "network", "network"]
+
+
+def test_when_a_site_becomes_stricter_whoever_is_too_free_has_to_join_anew() -> None:
+    world = World(Rules(sites=Sites({"pk_demo": Site()})))
+    free, kept = world.join(), world.join(mode="lan")
+    world.change({"pk_demo": Site(mode="network")})
+    assert world.refusals(free) == [("site_off", True)]
+    assert world.all(free, Refused)[0].retry_after is not None
+    assert world.refusals(kept) == []
+    world.change({"pk_demo": Site(mode="any")})
+    assert world.refusals(kept) == []
+
+
+def test_who_is_kept_to_a_network_meets_only_those_there() -> None:
+    world = World()
+    first = world.join(1, mode="lan")
+    world.join(mode="any")
+    assert not world.all(first, Taken)
+    assert world.all(world.join(mode="lan", source="198.51.100.8"), Joined)[0].peers == 0
+    assert not world.all(first, Taken)
+    assert world.all(world.join(mode="lan"), Joined)[0].peers == 1
+    assert world.all(first, Taken)
+
+
+def test_records_reach_those_who_fetch_for_a_network() -> None:
+    """Each network has leases of its own: nobody there waits for somebody out of reach."""
+    world = World(Rules(mode="lan"))
+    pairs = [
+        [world.join(position=live(20), source=source) for _ in range(2)]
+        for source in ("198.51.100.7", "198.51.100.8")
+    ]
+    world.settle()
+    world.wait(2)
+    for pair in pairs:
+        leased = {
+            (lease.sequence, lease.stripe)
+            for socket in pair
+            for leases in world.all(socket, Leases)
+            for lease in leases.leases
+            if lease.delay == 0
+        }
+        assert leased
+    world.publish(published(CONTENT, 21))
+    for pair in pairs:
+        assert any(world.all(socket, Records) for socket in pair)
+
+
+def test_behind_a_relay_an_offer_made_without_one_is_left() -> None:
+    world = World(Rules(mode="relay", relays=True))
+    first = world.join(1, mode="any")
+    world.join(mode="any")
+    assert not world.all(first, Taken)
+    ready = world.join(1, mode="relay")
+    assert world.all(ready, Taken)
+    assert all(paired.relayed for paired in world.happened(Paired))
 
 
 def test_a_socket_joins_once() -> None:
@@ -313,8 +394,10 @@ class AnythingGoes(RuleBasedStateMachine):
             for pairing in member.pairings.values():
                 assert pairing.other(member).swarm is member.swarm
                 assert pairing.other(member).present
-        for swarm in self.world.swarms._swarms.values():
-            assert set(swarm.open) <= set(swarm.members)
+        for swarms in self.world.swarms._swarms.values():
+            for swarm in swarms.values():
+                assert set(swarm.open) <= set(swarm.members)
+                assert swarm.members
 
     @rule()
     def everybody_does(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.model import Mode
 from p2pcdn.wire.candidate import (
     IPAddress,
     Sieve,
@@ -31,12 +33,21 @@ def text(
     return f"candidate:1 1 {transport} 2113937151 {address} {port} typ {kind}{rest}"
 
 
-def sieve(source: str = HOME, *, ours: tuple[str, ...] = (), advertised: str = "") -> Sieve:
+def sieve(
+    source: str = HOME,
+    *,
+    ours: tuple[str, ...] = (),
+    advertised: str = "",
+    relays: str = "",
+    mode: Mode = "any",
+) -> Sieve:
     def is_ours(address: IPAddress) -> bool:
         return str(address) in ours
 
     networks = (ipaddress.ip_network(advertised),) if advertised else ()
-    return Sieve(Vantage(ipaddress.ip_address(source), is_ours, networks), 10)
+    senders = (ipaddress.ip_network(relays),) if relays else ()
+    vantage = Vantage(ipaddress.ip_address(source), is_ours, networks, senders)
+    return Sieve(vantage, 10, mode)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +80,10 @@ def test_what_the_tracker_can_vouch_for_passes(source: str, candidate: str) -> N
         pytest.param(HOME, text("127.0.0.1"), id="loopback"),
         pytest.param("127.0.0.1", text("127.0.0.1"), id="loopback over loopback"),
         pytest.param("::1", text("::1"), id="loopback over loopback, IPv6"),
+        pytest.param(HOME, text("2002:a00:1::1", "srflx"), id="6to4 of a private address"),
+        pytest.param(HOME, text("64:ff9b::a00:1", "srflx"), id="NAT64 of one"),
+        pytest.param(HOME, text("2001:0:1::f5ff:fffe", "srflx"), id="Teredo"),
+        pytest.param(HOME, text("::ffff:10.0.0.1"), id="a private address, mapped"),
         pytest.param(HOME, text("0.0.0.0", "srflx"), id="unspecified"),
         pytest.param(HOME, text("239.1.1.1"), id="multicast"),
         pytest.param(HOME, text("255.255.255.255"), id="broadcast"),
@@ -104,6 +119,47 @@ def test_advertised_addresses_pass_as_host_candidates() -> None:
     assert sieve(advertised="198.51.100.0/24").sift(text("198.51.100.9")) is not None
     assert sieve(advertised="198.51.100.0/24").sift(text("198.51.101.9")) is None
     assert sieve(advertised="198.51.100.0/24").sift(text("198.51.100.9", "srflx")) is None
+
+
+@pytest.mark.parametrize(
+    ("candidate", "passing"),
+    [
+        pytest.param(text(MDNS), {"lan", "network", "any"}, id="an mDNS name"),
+        pytest.param(text(HOME), {"lan", "network", "any"}, id="the socket's own address"),
+        pytest.param(text(HOME, "srflx"), {"network", "any"}, id="what STUN says"),
+        pytest.param(text(PUBLIC_6, "srflx"), {"network", "any"}, id="the other family"),
+        pytest.param(text(PUBLIC_6), {"network", "any"}, id="the other family, behind no NAT"),
+        pytest.param(text("192.168.1.5"), {"lan"}, id="a private address"),
+        pytest.param(text("10.0.0.5"), {"lan"}, id="another"),
+        pytest.param(text("fd00::5"), {"lan"}, id="a private one of the other family"),
+        pytest.param(text("192.168.1.5", "srflx"), set(), id="a NAT behind the NAT"),
+        pytest.param(text("fe80::5"), set(), id="link-local"),
+        pytest.param(text("198.51.100.1"), set(), id="somebody else's"),
+        pytest.param(text("192.0.2.3", "relay"), {"relay"}, id="the operator's relay"),
+        pytest.param(text("192.0.2.4", "relay"), set(), id="somebody else's relay"),
+        pytest.param(text(HOME, "relay"), set(), id="no relay at all"),
+        pytest.param(text("192.0.2.3", "srflx"), set(), id="a relay that calls itself otherwise"),
+    ],
+)
+def test_what_passes_in_each_mode(candidate: str, passing: set[str]) -> None:
+    modes: tuple[Mode, ...] = get_args(Mode)
+    passed = {mode for mode in modes if sieve(mode=mode, relays="192.0.2.3").sift(candidate)}
+    assert passed == passing
+
+
+def test_without_relays_of_the_operator_none_pass() -> None:
+    assert sieve(mode="relay").sift(text("192.0.2.3", "relay")) is None
+
+
+def test_a_relay_may_be_on_this_machine() -> None:
+    assert sieve(mode="relay", relays="127.0.0.1").sift(text("127.0.0.1", "relay")) is not None
+
+
+def test_whom_a_relay_serves_is_not_told() -> None:
+    sent = text("192.0.2.3", "relay", rest=f" raddr {HOME} rport 41000")
+    passed = sieve(mode="relay", relays="192.0.2.3").sift(sent)
+    assert passed is not None
+    assert passed.endswith("typ relay raddr 0.0.0.0 rport 9")
 
 
 def test_one_address_of_the_other_family_passes() -> None:

@@ -122,7 +122,7 @@ def test_what_is_only_sent_may_leave_out_what_has_a_default() -> None:
     [
         {},
         {"type": "array"},
-        {"type": "array", "items": {"type": "string"}},
+        {"type": "array", "items": {"type": "array"}},
         {"type": "array", "items": {"$ref": "#/$defs/Message"}, "minItems": 1},
         {"type": "integer", "exclusiveMinimum": 0},
         {"type": "number", "multipleOf": 2},
@@ -144,3 +144,11 @@ def test_the_type_of_a_message_within_a_message_is_checked() -> None:
     text = typescript(sent={}, decoded={"Said": root, **found})
     assert 'const Stop = record({ type: literal("stop") });' in text
     assert "const Wrap = record({ stop: Stop });" in text
+
+
+def test_a_list_of_texts() -> None:
+    texts = {"type": "array", "items": {"type": "string", "maxLength": 5}, "maxItems": 2}
+    message = {"type": "object", "properties": {"texts": texts}}
+    text = typescript(sent={}, decoded={"Message": message})
+    assert "readonly texts: readonly string[];" in text
+    assert "texts: list(text(5), 2)" in text

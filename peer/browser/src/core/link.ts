@@ -137,6 +137,8 @@ export class Link {
   sent = 0;
   /** Bytes that we have promised to the other end and not sent. */
   owed = 0;
+  /** Whether it goes through a relay. */
+  relayed = false;
   /** Bytes received that were no longer wanted. */
   wasted = 0;
   /** Bytes a second that the other end brings us when we ask. */
@@ -225,6 +227,12 @@ export class Link {
   /** Say that we don't have (or don't give) what `Wanted` asked for. */
   lack(want: number): void {
     this.tell({ type: "missing", want });
+  }
+
+  /** Take back what was promised and not sent. */
+  withdraw(): void {
+    for (const { want } of this._uploads.splice(0)) this.lack(want);
+    this.owed = 0;
   }
 
   /** The next frame that we owe; none if there is none. */

@@ -19,8 +19,9 @@ import type { Hello } from "../wire/link";
 import type { Records } from "../wire/manifest";
 import { Availability, holdingOf, type Load } from "./availability";
 import { Goodput } from "./goodput";
+import { Governor } from "./governor";
 import { Link, type Announcement, type LinkEvent, type Need } from "./link";
-import type { LinkReason, LinkSays, LinkSends, Outgoing } from "./ports";
+import type { Caps, LinkReason, LinkSays, LinkSends, Outgoing } from "./ports";
 import { Uplink } from "./uplink";
 
 /** Seconds for which a link that let a want time out is not asked for anything. */
@@ -57,6 +58,7 @@ export interface Down {
   readonly greeted: boolean;
   readonly received: number;
   readonly sent: number;
+  readonly relayed: boolean;
 }
 
 /** A link brought a whole chunk, still unproved. */
@@ -105,6 +107,7 @@ export type Chunks = Iterable<readonly [SegmentKey, Iterable<number>]>;
 /** All open links of a node. */
 export class Neighbours {
   readonly uplink = new Uplink();
+  readonly governor = new Governor();
   readonly goodput = new Goodput();
   private readonly _links = new Map<number, Link>();
   private readonly _availability = new Availability();
@@ -189,19 +192,45 @@ export class Neighbours {
     this._settled(key);
   }
 
-  /** Give a link what it wants, or say that we can't, or not now. */
-  answer({ link: number, want, need }: Asked, chunk: Bytes | undefined, now: number): void {
+  /**
+   * Give a link what it wants, or say that we can't, or not now. `received` are the bytes of media
+   * that we have got so far.
+   */
+  answer(asked: Asked, chunk: Bytes | undefined, received: number, now: number): void {
+    const { link: number, want, need } = asked;
     const link = this._links.get(number);
     if (!link || link.state === "over") return;
-    const wait = chunk && this.uplink.busy(this._owed(), PATIENCE[need], now);
     if (!chunk) {
       link.lack(want);
-    } else if (typeof wait === "number") {
+      return;
+    }
+    const owed = this._owed();
+    const wait =
+      this.governor.wait(chunk.length, this.sent, owed, received) ??
+      this.uplink.busy(owed, PATIENCE[need], now);
+    if (wait !== null) {
       link.refuse(want, wait);
     } else {
       link.supply(want, chunk, need === "soon");
       this._pump(now);
     }
+  }
+
+  /** Hold to these caps from now on. */
+  limit(caps: Caps): void {
+    this.governor.limit(caps);
+    this.uplink.cap = this.governor.rate;
+  }
+
+  /** Take back all that is promised. */
+  withdraw(): void {
+    for (const link of this._links.values()) link.withdraw();
+  }
+
+  /** A link goes through a relay. */
+  relayed(number: number): void {
+    const link = this._links.get(number);
+    if (link) link.relayed = true;
   }
 
   /** Tell every link, soon. What is gone is no longer announced as held or loading. */
@@ -333,7 +362,7 @@ export class Neighbours {
   }
 
   private _hear(link: Link, event: LinkEvent, now: number): void {
-    const { number, received, sent } = link;
+    const { number, received, sent, relayed } = link;
     switch (event.type) {
       case "Greeted":
         this._events.push({ type: "Up", link: number, peer: event.hello.peer });
@@ -363,7 +392,8 @@ export class Neighbours {
         this._forget(link);
         const greeted = link.peer !== "";
         const { reason } = event;
-        this._events.push({ type: "Down", link: number, reason, greeted, received, sent });
+        const figures = { received, sent, relayed };
+        this._events.push({ type: "Down", link: number, reason, greeted, ...figures });
         break;
       }
     }
@@ -404,16 +434,18 @@ export class Neighbours {
       .filter(({ owed }) => owed)
       .sort((a, b) => isNext(a) - isNext(b) || a.number - b.number);
     while (owing.length) owing = owing.filter((link) => this._sendFrame(link, now));
-    if (this._owed()) this._pumpAt = this.uplink.roomAt(now);
+    if (this._owed()) this._pumpAt = Math.max(this.uplink.roomAt(now), this.governor.roomAt());
   }
 
   /** Whether there was room for a frame, and a frame for the room. */
   private _sendFrame(link: Link, now: number): boolean {
     const { number } = link;
-    const frame = this.uplink.hasRoom(number, now) ? link.nextFrame() : undefined;
+    const hasRoom = this.governor.hasRoom(now) && this.uplink.hasRoom(number, now);
+    const frame = hasRoom ? link.nextFrame() : undefined;
     if (!frame) return false;
     this._turn = number;
     this.uplink.sent(number, frame.payload.length, now);
+    this.governor.sent(frame.payload.length, now);
     this.sent += frame.payload.length;
     this._messages.push({ type: "SendFrame", link: number, frame });
     return true;

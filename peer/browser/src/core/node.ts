@@ -56,7 +56,10 @@ export class Node {
   private readonly _leases = new Leases();
   private readonly _survey: Survey;
   private readonly _reporter: Reporter;
-  private _allow = { p2p: true, upload: true };
+  private readonly _governor = this._neighbours.governor;
+  private _p2p = true;
+  /** Whether the governor is open, as far as others were told. */
+  private _uploads = true;
   private _dirty = false;
   private _decidedAt: number;
   private _wakeAt: number | null = null;
@@ -138,7 +141,7 @@ export class Node {
         this._settle(now);
         return;
       case "TrackerSays":
-        if (!this._allow.p2p) return; // the shell closes the socket as soon as it can
+        if (!this._p2p) return; // the shell closes the socket as soon as it can
         this._instructed(message.message, now);
         this._signaling.receive(message, now);
         this._reporter.begin(now);
@@ -154,10 +157,14 @@ export class Node {
         break;
       case "Playing":
         if (this._playhead.moved(message, now)) this._trust.stalled(now);
-        this._reporter.moved(this._allow.upload);
+        this._reporter.moved(this._uploads);
         break;
       case "Allow":
         this._permit(message, now);
+        break;
+      case "Device":
+        this._governor.device = message;
+        this._weigh(now);
         break;
       case "LinkBroke":
         this._neighbours.end(message.link, reasonFor(message.code), now, message.code);
@@ -167,6 +174,9 @@ export class Node {
         if (this._signaling.pairingOf(message.link) !== null) {
           this._neighbours.opened(message.link, this._hello(), now);
         }
+        break;
+      case "LinkRelayed":
+        this._neighbours.relayed(message.link);
         break;
       case "LinkClosed":
         this._neighbours.closed(message.link, message.reason, now);
@@ -201,7 +211,7 @@ export class Node {
       this._wakeAt = null;
       this._dirty = true;
     }
-    this._reporter.onTimer(this._allow.upload, now);
+    this._reporter.onTimer(this._uploads, now);
     this._settle(now);
   }
 
@@ -221,22 +231,29 @@ export class Node {
 
   // What the viewer and the tracker say
 
-  private _permit({ p2p, upload, token = false }: Allow, now: number): void {
-    const before = this._allow;
-    this._allow = { p2p, upload };
+  private _permit(allow: Allow, now: number): void {
+    const { p2p, upload, token = false, mode = "any", caps = {} } = allow;
+    this._p2p = this._survey.p2p = p2p;
+    this._signaling.mode = mode;
     this._signaling.token = token;
-    this._signaling.upload = this._survey.upload = upload;
-    this._survey.p2p = p2p;
+    this._governor.permitted = upload;
+    this._neighbours.limit(caps);
     this._hurry();
     if (!p2p) {
       this.farewell();
       this._part(now);
-      return;
     }
-    if (upload !== before.upload) {
-      this._neighbours.announce(upload ? "have" : "gone", this._holdings(), now);
-    }
-    this._reporter.tellPosition(upload);
+    this._weigh(now);
+  }
+
+  /** See whether we give anything; who counts on it is told when that changes. */
+  private _weigh(now: number): void {
+    const uploads = this._governor.open;
+    if (uploads === this._uploads) return;
+    this._uploads = this._signaling.upload = this._survey.upload = uploads;
+    if (!uploads) this._neighbours.withdraw();
+    this._neighbours.announce(uploads ? "have" : "gone", this._holdings(), now);
+    this._reporter.tellPosition(uploads);
   }
 
   private _instructed(message: FromTracker, now: number): void {
@@ -296,8 +313,10 @@ export class Node {
         this._dirty = true;
         break;
       case "Asked": {
-        const chunk = this._allow.upload ? this.store.get(event.key) : undefined;
-        this._neighbours.answer(event, chunk, now);
+        const chunk = this._uploads ? this.store.get(event.key) : undefined;
+        const received = this._stats.originBytes + this._stats.peerBytes;
+        this._neighbours.answer(event, chunk, received, now);
+        this._weigh(now);
         break;
       }
       case "Undelivered":
@@ -312,7 +331,7 @@ export class Node {
         break;
       case "Up": {
         const { link, peer } = event;
-        if (this._allow.upload) this._neighbours.introduce(link, this._holdings());
+        if (this._uploads) this._neighbours.introduce(link, this._holdings());
         this._events.push({ type: "LinkUp", link, peer });
         this._changed();
         break;
@@ -345,7 +364,7 @@ export class Node {
     chunks: Iterable<number>,
     now: number,
   ): void {
-    if (this._allow.upload) this._neighbours.announce(kind, [[segment, chunks]], now);
+    if (this._uploads) this._neighbours.announce(kind, [[segment, chunks]], now);
   }
 
   /** What came over a link was wrong; it may be over by now. */
@@ -381,7 +400,7 @@ export class Node {
         this._dirty = true;
         return;
       case "Learned":
-        if (this._allow.upload) this._neighbours.passOn(event.records, event.link);
+        if (this._uploads) this._neighbours.passOn(event.records, event.link);
         this._dirty = true;
         return;
       case "Forged":
@@ -445,7 +464,7 @@ export class Node {
 
   private _hello(): Hello {
     const { content } = this._identity;
-    const { upload } = this._allow;
+    const { _uploads: upload } = this;
     return { type: "hello", protocol: PROTOCOL, content, peer: this.peer, upload };
   }
 }

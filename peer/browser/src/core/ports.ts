@@ -12,9 +12,22 @@ import type { Bytes, SegmentKey, Span } from "../model";
 import type { Frame } from "../wire/chunk";
 import type { LinkMessage } from "../wire/link";
 import type { RenditionManifest } from "../wire/manifest";
-import type { Credentials, FromTracker, ToTracker, Unlinked } from "../wire/tracker";
+import type {
+  Credentials,
+  FromTracker,
+  Joined,
+  Relays,
+  ToTracker,
+  Unlinked,
+} from "../wire/tracker";
 
 export type LinkReason = Unlinked["reason"];
+
+/**
+ * Whom a peer links to: nobody; only peers in its local network; of its network operator; anybody;
+ * or anybody, but through a relay alone, which hides its address.
+ */
+export type Mode = Joined["mode"];
 
 // Inputs: from the player
 
@@ -58,6 +71,28 @@ export interface Loaded {
   readonly took?: number;
 }
 
+/** How much may be given; what is left out or null is not limited. */
+export interface Caps {
+  /** Bytes a second. */
+  readonly rate?: number | null;
+  /** Bytes in all. */
+  readonly budget?: number | null;
+  /** Of the media that came in, whether from peers or by HTTP. */
+  readonly ratio?: number | null;
+}
+
+/** What keeps this machine from giving, as far as it says. */
+export interface Device {
+  readonly type: "Device";
+  /** It is on a mobile network. */
+  readonly cellular?: boolean;
+  /** Its owner wants data to be saved (`Save-Data`). */
+  readonly saving?: boolean;
+  /** Nobody looks at the player. */
+  readonly hidden?: boolean;
+  readonly onBattery?: boolean;
+}
+
 /** What the site and the viewer agree to. */
 export interface Allow {
   readonly type: "Allow";
@@ -65,6 +100,9 @@ export interface Allow {
   readonly upload: boolean;
   /** Whether there is somebody to ask for join tokens; see `Prove`. */
   readonly token?: boolean;
+  /** What the next join says; `any` by default. Who changes it leaves first. */
+  readonly mode?: Mode;
+  readonly caps?: Caps;
 }
 
 // Inputs: from the origin
@@ -163,6 +201,12 @@ export interface LinkOpened {
   readonly link: number;
 }
 
+/** A link goes through a relay, at least for a while: what it carries saves nothing. */
+export interface LinkRelayed {
+  readonly type: "LinkRelayed";
+  readonly link: number;
+}
+
 /** The connection failed or ended; nothing more will come. */
 export interface LinkClosed {
   readonly type: "LinkClosed";
@@ -209,6 +253,7 @@ export type Input =
   | Playing
   | Loaded
   | Allow
+  | Device
   | ManifestArrived
   | ManifestFailed
   | HashesArrived
@@ -222,6 +267,7 @@ export type Input =
   | Described
   | CandidateFound
   | LinkOpened
+  | LinkRelayed
   | LinkClosed
   | LinkSays
   | LinkSends
@@ -386,10 +432,12 @@ export interface CloseLink {
 
 // Events: what a person may want to see
 
-/** The tracker has let us in. */
+/** The tracker has let us in. Links that are asked for after this are to be made as it says. */
 export interface Entered {
   readonly type: "Entered";
   readonly peer: string;
+  readonly mode: Mode;
+  readonly relays: Relays | null;
 }
 
 /** A link is open and both ends have greeted each other. */

@@ -52,9 +52,9 @@ export class Reporter {
   }
 
   /** A link is over; its figures count all the same. */
-  ended({ link, received, sent }: Down): void {
+  ended({ link, received, sent, relayed }: Down): void {
     const pairing = this._signaling.pairingOf(link);
-    if (pairing !== null) this._ended.push({ pairing, received, sent });
+    if (pairing !== null) this._ended.push({ pairing, received, sent, relayed });
   }
 
   timerAt(): number | null {
@@ -84,8 +84,8 @@ export class Reporter {
 
   /** Bytes a second that we have been seen to send; in steps, so that it is seldom news. */
   private _uplink(): number {
-    const { measured, rate } = this._neighbours.uplink;
-    return measured ? Math.floor(rate / 10_000 + 0.5) * 10_000 : 0;
+    const { measured, rate, cap } = this._neighbours.uplink;
+    return measured ? Math.floor(Math.min(rate, cap) / 10_000 + 0.5) * 10_000 : 0;
   }
 
   private _position(): Position | null {
@@ -110,9 +110,10 @@ export class Reporter {
 
   private _figures(): Report {
     const pairs = [...this._ended];
-    for (const { number, received, sent } of this._neighbours.up()) {
+    for (const { number, received, sent, relayed } of this._neighbours.up()) {
       const pairing = this._signaling.pairingOf(number);
-      if (pairing !== null && (received || sent)) pairs.push({ pairing, received, sent });
+      if (pairing === null || !(received || sent)) continue;
+      pairs.push({ pairing, received, sent, relayed });
     }
     const { stats, wasted } = this._transfers;
     return {

@@ -10,7 +10,9 @@
  *
  * The join carries an offer that is for nobody in particular, so that the first link costs no round
  * trip more than the tracker needs to name it. Such a spare offer is used once, or thrown away when
- * its addresses may have gone stale. Where the site wants a token, the join waits for that, too.
+ * its addresses may have gone stale. Where the site wants a token, the join waits for that, too. Who
+ * hides behind a relay has to be let in by it before there is an address to offer: so there the join
+ * goes first.
  */
 
 import { PROTOCOL, forgetOldest } from "../model";
@@ -31,6 +33,7 @@ import type {
   LinkClosed,
   LinkOpened,
   LinkReason,
+  Mode,
   Outgoing,
   Proved,
   TrackerDown,
@@ -84,6 +87,8 @@ export class Signaling {
   upload = true;
   /** Whether a join carries one. */
   token = false;
+  /** Whom the next join will say that we may be paired with. */
+  mode: Mode = "any";
   position: Position | null = null;
   /** What the last join said of where we are. */
   joinedAt: Position | null = null;
@@ -223,13 +228,19 @@ export class Signaling {
         if (this.token) this._prove(false);
         else this._prepare(now);
         break;
-      case "joined":
+      case "joined": {
+        const { peer, peers, expires, mode, relays } = message;
         this.state = "in";
-        this.peer = message.peer;
-        this.alone = message.peers === 0;
-        this._expires(message.expires, now);
-        this._events.push({ type: "Entered", peer: message.peer });
+        this.peer = peer;
+        this.alone = peers === 0;
+        this._expires(expires, now);
+        this._events.push({ type: "Entered", peer, mode, relays });
+        if (mode === "relay") {
+          this._dropUnopened(); // what was made without a relay
+          this._offer(null, now);
+        }
         break;
+      }
       case "error":
         if (message.fatal) {
           const { code, retry_after: retryAfter } = message;
@@ -302,8 +313,12 @@ export class Signaling {
     this._renewAt = seconds === null ? null : now + seconds - before;
   }
 
-  /** Make the offer that the join should carry. */
+  /** Make the offer that the join should carry, if it can be made before. */
   private _prepare(now: number): void {
+    if (this.mode === "relay") {
+      this._join([]);
+      return;
+    }
     this._joinAt = now + OFFER_PATIENCE;
     this._offer(null, now);
   }
@@ -372,10 +387,11 @@ export class Signaling {
   private _join(offers: readonly PreparedOffer[]): void {
     this._joinAt = null;
     this.state = "joining";
-    const { _identity: identity, _credentials: credentials, upload, position, uplink } = this;
+    const { _identity: identity, _credentials: credentials } = this;
+    const { upload, position, uplink, mode } = this;
     this.joinedAt = position;
     this._credentials = null;
-    const ours = { upload, offers, position, uplink, ...(credentials && { credentials }) };
+    const ours = { upload, offers, position, uplink, mode, ...(credentials && { credentials }) };
     this._send({ type: "join", protocol: PROTOCOL, ...identity, ...ours });
   }
 

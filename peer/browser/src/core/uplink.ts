@@ -42,6 +42,8 @@ const SMOOTHING = 0.25;
 export class Uplink {
   /** Bytes a second. */
   rate = FIRST_RATE;
+  /** Bytes a second that we are allowed. */
+  cap = Infinity;
   measured = false;
   /**
    * Whether our own player needs the line: then nobody is kept waiting but those who already are.
@@ -69,12 +71,13 @@ export class Uplink {
    * before asking again, with `queued` bytes promised already; null if the chunk will be sent.
    */
   busy(queued: number, patience: number, now: number): number | null {
-    const waiting = (queued + this._inBuffers(now)) / this.rate;
+    const rate = Math.min(this.rate, this.cap);
+    const waiting = (queued + this._inBuffers(now)) / rate;
     const most = this.yielding ? patience / 4 : patience;
     if (waiting <= most) return null;
     const turn = Math.max(this._nextTurn, now + Math.max(waiting - most / 2, LEAST_WAIT));
     if (turn >= now + MOST_WAIT) return MOST_WAIT;
-    this._nextTurn = turn + (OVERBOOKED * CHUNK_SIZE) / this.rate;
+    this._nextTurn = turn + (OVERBOOKED * CHUNK_SIZE) / rate;
     return turn - now;
   }
 

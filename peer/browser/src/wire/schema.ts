@@ -42,6 +42,7 @@ export interface Join {
   readonly position?: Position | null;
   readonly uplink?: number;
   readonly credentials?: Credentials | null;
+  readonly mode?: "any" | "lan" | "network" | "off" | "relay";
 }
 
 /** An offer made in advance, for whomever the tracker pairs with next. */
@@ -170,6 +171,7 @@ export interface PairReport {
   readonly pairing: string;
   readonly received: number;
   readonly sent: number;
+  readonly relayed?: boolean;
 }
 
 /** The peer goes, on purpose. */
@@ -231,6 +233,15 @@ export interface Joined {
   readonly peer: string;
   readonly peers: number;
   readonly expires: number | null;
+  readonly mode: "any" | "lan" | "network" | "off" | "relay";
+  readonly relays: Relays | null;
+}
+
+/** The site's own TURN servers (RFC 8656), and what they let this peer in by, for a while. */
+export interface Relays {
+  readonly urls: readonly string[];
+  readonly username: string;
+  readonly credential: string;
 }
 
 /** The peer may stay. */
@@ -384,6 +395,7 @@ export type ErrorCode =
   | "expired"
   | "internal"
   | "malformed"
+  | "no_peers"
   | "revoked"
   | "site_off"
   | "slow"
@@ -505,7 +517,8 @@ const StripeNumber = integer(0, 7);
 const Seconds = number(0, 86400);
 const Limits = record({ message_bytes: Count, messages_per_second: Count, links: Count });
 const Welcome = record({ protocol: Count, nonce: ContentId, limits: Limits, report_every: Seconds, stun: optional(orNull(text(256)), null) });
-const Joined = record({ peer: Id, peers: Count, expires: optional(orNull(Seconds), null) });
+const Relays = record({ urls: list(text(256), 8), username: text(128), credential: text(128) });
+const Joined = record({ peer: Id, peers: Count, expires: optional(orNull(Seconds), null), mode: optional(literal("any", "lan", "network", "off", "relay"), "any"), relays: optional(orNull(Relays), null) });
 const Renewed = record({ expires: optional(orNull(Seconds), null) });
 const Invite = record({ pairing: Id, peer: Id });
 const Taken = record({ pairing: Id, peer: Id, offer: Offer });
@@ -521,7 +534,7 @@ const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25
 const Key = record({ id: text(64), algorithm: literal("ecdsa-p256", "ed25519"), public: text(128, /^[A-Za-z0-9_-]*$(?!\n)/u) });
 const RenditionManifest = record({ type: literal("rendition"), version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
 const Records = record({ page: RenditionManifest, hashes: Base64 });
-const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "bad_token", "banned", "draining", "expired", "internal", "malformed", "revoked", "site_off", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content", "wrong_origin");
+const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "bad_token", "banned", "draining", "expired", "internal", "malformed", "no_peers", "revoked", "site_off", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content", "wrong_origin");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
 export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, error: Refused });
 const Hello = record({ protocol: Count, content: ContentId, peer: Id, upload: boolean });

@@ -27,6 +27,7 @@ export type {
   Refused,
   Renew,
   Renewed,
+  Relays,
   Report,
   SendAnswer,
   SendCandidate,

@@ -60,7 +60,7 @@ describe("links", () => {
     neighbours.takeEvents();
     say(1, { type: "have", holdings: [{ ...v7, chunks: [[0, 0]] }] });
     neighbours.credit(1, 50);
-    neighbours.answer(asked(1, 0), new Uint8Array(70), 0);
+    neighbours.answer(asked(1, 0), new Uint8Array(70), 0, 0);
     neighbours.end(1, "integrity", 0);
     expect(neighbours.takeEvents()).toMatchObject([
       { type: "Noted", segments: [v7] },
@@ -87,7 +87,7 @@ describe("links", () => {
     neighbours.drained(1, 0, 0);
     neighbours.end(1, "closed", 0);
     neighbours.closed(1, "closed", 0);
-    neighbours.answer(asked(1, 0), undefined, 0);
+    neighbours.answer(asked(1, 0), undefined, 0, 0);
     neighbours.introduce(1, [[v7, [0]]]);
     expect([neighbours.takeEvents(), neighbours.takeMessages()]).toStrictEqual([[], []]);
   });
@@ -239,8 +239,8 @@ describe("what others want", () => {
     neighbours.takeEvents();
     say(2, { type: "want", want: 5, ...key, spare: true, soon: false });
     expect(neighbours.takeEvents()).toStrictEqual([asked(2, 5, "spare")]);
-    neighbours.answer(asked(2, 5), undefined, 0);
-    neighbours.answer(asked(2, 5), new Uint8Array(3), 0);
+    neighbours.answer(asked(2, 5), undefined, 0, 0);
+    neighbours.answer(asked(2, 5), new Uint8Array(3), 0, 0);
     expect(neighbours.takeMessages()).toMatchObject([
       { type: "TellLink", link: 2, message: { type: "missing", want: 5 } },
       { type: "SendFrame", link: 2, frame: { want: 5, offset: 0 } },
@@ -252,7 +252,7 @@ describe("what others want", () => {
     /** How many chunks more are promised, each of them a tenth of a second. */
     const promised = (need: Asked["need"]): number => {
       for (let more = 0; ; more++) {
-        neighbours.answer(asked(2, 99, need), chunk, 0);
+        neighbours.answer(asked(2, 99, need), chunk, 0, 0);
         if (neighbours.takeMessages().some((out) => out.type === "TellLink")) return more;
       }
     };
@@ -260,8 +260,8 @@ describe("what others want", () => {
   });
 
   it("is sent to one after the other, as far as there is room, and on when there is more", () => {
-    neighbours.answer(asked(1, 0), chunk, 0);
-    neighbours.answer(asked(2, 0), chunk, 0);
+    neighbours.answer(asked(1, 0), chunk, 0, 0);
+    neighbours.answer(asked(2, 0), chunk, 0, 0);
     expect(frames()).toStrictEqual([[1, 0], [1, 0], [1, 0], [2, 0], [2, 0], [2, 0]]); // prettier-ignore
     const at = neighbours.alarm;
     expect(at).toBeGreaterThan(0);

@@ -46,7 +46,7 @@ function told(): ToTracker[] {
 function enter(): void {
   hear({ type: "welcome", protocol: 1, nonce, limits, report_every: 10, stun: null });
   signaling.receive({ type: "Described", link: 1, sdp: "sdp" }, 0);
-  hear({ type: "joined", peer: "0".repeat(16), peers: 1, expires: null });
+  hear({ type: "joined", peer: "0".repeat(16), peers: 1, expires: null, mode: "any", relays: null });
 }
 
 function plays(head: number, rendition = "v"): void {
