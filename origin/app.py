@@ -62,9 +62,9 @@ class Origin:
         )
         self._meter = Meter(ledger)
         self._media = Media(self._source, self._catalog)
-        signer = Signer(config.data)
-        pages = Pages(config.site, self._catalog.hasher, signer)
-        self._manifests = Manifests(self._catalog, pages, config.site, signer.keys)
+        self._signer = Signer(config.data)
+        pages = Pages(config.site, self._catalog.hasher, self._signer)
+        self._manifests = Manifests(self._catalog, pages, config.site, self._signer)
         self._news = None if pass_on is None else News(pages, pass_on)
         if self._news is not None:
             self._catalog.listen(self._news.take)
@@ -102,7 +102,8 @@ class Origin:
 
     def problems(self) -> list[str]:
         """Why media cannot be served as they should be."""
-        problems = [] if self._store.problem is None else [self._store.problem]
+        found = (self._store.problem, self._signer.problem)
+        problems = [problem for problem in found if problem is not None]
         try:
             self._source.folder_time("")
         except (SourceError, OSError):

@@ -27,9 +27,10 @@ from origin.http.conditions import Validators
 from origin.http.representation import Content, Representation
 from origin.http_error import HttpError
 from origin.paths import path_below
+from origin.signing import Signer
 from p2pcdn.model import Span, content_id
 from p2pcdn.wire.codec import encode
-from p2pcdn.wire.manifest import PAGE_RECORDS, VERSION, Key, PresentationManifest, RenditionRef
+from p2pcdn.wire.manifest import PAGE_RECORDS, VERSION, PresentationManifest, RenditionRef
 
 PREFIX = "/manifest/"
 
@@ -58,11 +59,11 @@ Make = Callable[[Edition], Awaitable[Blob]]
 class Manifests:
     """Finds what a request under `/manifest/` asks for."""
 
-    def __init__(self, catalog: Catalog, pages: Pages, site: str, keys: tuple[Key, ...]) -> None:
+    def __init__(self, catalog: Catalog, pages: Pages, site: str, signer: Signer) -> None:
         self._catalog = catalog
         self._pages = pages
         self._site = site
-        self._keys = keys
+        self._signer = signer
 
     async def show(self, request: web.Request) -> Representation:
         """The manifest, page or hash list that the request asks for."""
@@ -148,9 +149,8 @@ class Manifests:
                 for entry in playlist.renditions[:_MOST_RENDITIONS]
                 if len(entry.path) <= _MOST_PATH
             ),
-            keys=self._keys,
         )
-        return blob(encode(manifest).encode())
+        return blob(encode(self._signer.sign(manifest)).encode())
 
 
 def _question(request: web.Request) -> tuple[str | None, str]:

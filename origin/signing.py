@@ -1,86 +1,86 @@
-"""The origin's key, and its signatures under what it says.
+"""The origin's signatures under what it says.
 
-A record that a viewer has from another viewer is worth nothing without the origin's signature. The
-key is made on first use and kept in the data directory, which several origins of a site may share;
-viewers learn its public half with each page that they fetch from the origin themselves.
+A record that a viewer has from another viewer is worth nothing without the origin's signature.
+Viewers learn the public keys with each manifest that they fetch from the origin themselves, or the
+page pins them.
+
+The key ring may be changed while we run, by `p2pcdn keys` or for another origin that shares the
+directory. Its file is looked at once a second at most, when something is to be signed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+import structlog
 from msgspec.structs import replace
 
+from origin import keyring
 from p2pcdn.errors import ConfigError
-from p2pcdn.wire.manifest import Key, RenditionManifest, Signature, signed_bytes, to_base64
+from p2pcdn.wire.manifest import Key, PresentationManifest, RenditionManifest, signed_bytes
 
-FILE = "origin-key.pem"
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the file."""
+
+M = TypeVar("M", bound=PresentationManifest | RenditionManifest)
+
+log = structlog.get_logger("p2pcdn.origin")
 
 
 class Signer:
-    """Signs with the key in a directory, which is made if there is none."""
+    """Signs with the current keys of the ring in a directory, which is made if there is none."""
 
-    def __init__(self, directory: Path) -> None:
-        self._private = _key_in(directory / FILE)
-        public = self._private.public_key().public_bytes_raw()
-        self._id = hashlib.sha256(public).hexdigest()[:16]
-        self.keys = (Key(self._id, "ed25519", to_base64(public)),)
-        """What viewers need to verify it."""
+    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._directory = directory
+        self._clock = clock
+        self.problem: str | None = None
+        """What is wrong with the ring, for an operator; the keys stay as they were."""
+        keyring.load(directory)  # so that there is a file
+        self._take(self._look())
 
-    def sign(self, page: RenditionManifest) -> RenditionManifest:
-        """The page with our signature, and with our keys beside it."""
-        value = to_base64(self._private.sign(signed_bytes(page)))
-        signature = Signature(self._id, "ed25519", value)
-        return replace(page, signatures=(signature,), keys=self.keys)
+    def _take(self, seen: tuple[int, int, int] | None) -> None:
+        """Take the keys out of the file, which was like that before it was read."""
+        self._seen, self._look_at = seen, self._clock() + LOOK_EVERY
+        if seen is None:  # keys that others pin are not made anew by the way
+            raise ConfigError(f"The file {self._directory / keyring.FILE} is gone.")
+        ring = keyring.load(self._directory)
+        self._keys = ring.published()
+        self._signing = ring.current.signer()
 
+    def keys(self) -> tuple[Key, ...]:
+        """What viewers need to verify us: what is signed with others is of no use any more."""
+        self._refresh()
+        return self._keys
 
-def _key_in(path: Path) -> Ed25519PrivateKey:
-    try:
-        if not path.exists():
-            _make(path)
-        return _read(path)
-    except OSError as error:
-        raise ConfigError(f"The file {path} cannot be used: {error.strerror}.") from error
+    def sign(self, manifest: M) -> M:
+        """The manifest with our signatures, and with our keys beside them."""
+        keys = self.keys()
+        signatures = self._signing.sign(signed_bytes(manifest))
+        return replace(manifest, signatures=signatures, keys=keys)
 
+    def _refresh(self) -> None:
+        if self._clock() < self._look_at:
+            return
+        seen = self._look()
+        if seen == self._seen:
+            self._look_at = self._clock() + LOOK_EVERY
+            return
+        try:
+            self._take(seen)
+        except ConfigError as error:
+            self.problem = str(error)
+            log.warning("keys_not_read", error=str(error))
+        else:
+            self.problem = None
+            log.info("keys_changed", keys=[key.id for key in self._keys])
 
-def _read(path: Path) -> Ed25519PrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError) as error:
-        raise _no_key(path) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise _no_key(path)
-    return key
-
-
-def _no_key(path: Path) -> ConfigError:
-    return ConfigError(
-        f"The file {path} has to be an Ed25519 key in PEM, without a password. Without the file, a"
-        " new key is made."
-    )
-
-
-def _make(path: Path) -> None:
-    """Make a key that appears at once and whole, and only if nobody else was faster."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    key = Ed25519PrivateKey.generate()
-    data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    descriptor, name = tempfile.mkstemp(dir=path.parent)  # for nobody else to read: mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        path.hardlink_to(name)
-    except FileExistsError:
-        pass
-    finally:
-        Path(name).unlink()
+    def _look(self) -> tuple[int, int, int] | None:
+        """What is different whenever the file is another one."""
+        try:
+            found = (self._directory / keyring.FILE).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size

@@ -19,6 +19,7 @@ from p2pcdn.errors import ConfigError
 from p2pcdn.model import Mode, page_origin
 
 SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
+_THUMBPRINT = re.compile("[0-9a-f]{64}")
 
 _TURN = re.compile(
     r"turns?:(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
@@ -386,8 +387,22 @@ class PeerConfig(Section, frozen=True):
             "another (a 1:1 NAT, a container)."
         ),
     ] = ()
+    keys: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Keys of which one has to sign every manifest, by their thumbprints, as "
+            "`p2pcdn keys` prints them; with none, the origin is believed when it says which keys "
+            "it has."
+        ),
+    ] = ()
 
     def __post_init__(self) -> None:
+        for key in self.keys:
+            if not _THUMBPRINT.fullmatch(key):
+                raise ConfigError(
+                    "peer.keys takes thumbprints of keys, 64 hexadecimal digits each as `p2pcdn "
+                    f"keys` prints them, not {key!r}."
+                )
         for address in self.advertise:
             try:
                 ipaddress.ip_address(address)

@@ -2,12 +2,16 @@
 
 An edition names bytes by the identity of their file and says nothing about hashes, so it is cheap
 to make, and two editions with the same fingerprint have the same manifest.
+
+An *era* is a run of editions in which no segment ever becomes something else: segments are added
+after the newest, and the oldest are dropped. An encoder that begins anew, or a file that is
+replaced, begins another era.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,6 +51,10 @@ class Piece(NamedTuple):
     stretch: Stretch
 
 
+Marks = Mapping[int, bytes]
+"""What tells the segments of two editions apart, by their sequences."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """A version of a rendition."""
@@ -64,6 +72,8 @@ class Edition:
     """Seconds that are worth waiting for a better one: something seems to be half written."""
     time: int = 0
     """When it came to be, in milliseconds since 1970."""
+    era: int = 0
+    """The time of the first edition of those, up to this one, that each continue the one before."""
 
     @property
     def first(self) -> int:
@@ -86,6 +96,26 @@ class Edition:
     def says_the_same(self, other: Edition) -> bool:
         """Whether the manifests of both are the same, but for their time."""
         return self._told() == other._told()
+
+    def marks(self) -> Marks:
+        """What each segment is, in 16 bytes."""
+        return {
+            n: hashlib.sha256(msgspec.msgpack.encode(piece)).digest()[:16]
+            for n, piece in self.pieces.items()
+        }
+
+    def continues(self, marks: Marks) -> bool:
+        """Whether no segment of another edition, by its marks, has become something else, and the
+        newest is not an older one."""
+        return self.last >= max(marks, default=-1) and self._agrees(marks)
+
+    def precedes(self, marks: Marks) -> bool:
+        """Whether another edition, by its marks, continues this one, which is live."""
+        overlaps = any(n in marks for n in self.pieces)
+        return self.live and overlaps and self.last < max(marks) and self._agrees(marks)
+
+    def _agrees(self, marks: Marks) -> bool:
+        return all(marks.get(n, mark) == mark for n, mark in self.marks().items())
 
     def fingerprint(self) -> bytes:
         """The same for two editions that say the same, also after a restart."""

@@ -10,26 +10,34 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import structlog
 
-from origin.catalog.edition import Stretch
+from origin.catalog.edition import Edition, Stretch
 from p2pcdn.errors import ConfigError
 
 FILE = "origin.sqlite3"
 
-_VERSION = 1
+_VERSION = 2
+_SAME_HASHES = 1
+"""A version before this one that has the same hashes."""
 _SCHEMA = f"""
-    CREATE TABLE hashes (
+    CREATE TABLE IF NOT EXISTS hashes (
         path TEXT, offset INTEGER, length INTEGER,
         version TEXT NOT NULL,  -- of the file
         list BLOB NOT NULL,     -- 32 bytes a chunk
         PRIMARY KEY (path, offset, length)
     ) WITHOUT ROWID;
-    CREATE TABLE editions (
-        rendition TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, time INTEGER NOT NULL
+    CREATE TABLE editions (     -- the latest of each rendition
+        rendition TEXT PRIMARY KEY,
+        fingerprint BLOB NOT NULL,
+        time INTEGER NOT NULL,
+        era INTEGER NOT NULL,
+        marks BLOB NOT NULL     -- what its segments are, in MessagePack
     ) WITHOUT ROWID;
     PRAGMA user_version = {_VERSION};
 """
@@ -84,28 +92,44 @@ class HashStore:
             lambda: self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", row), None
         )
 
-    def date(self, rendition: str, fingerprint: bytes, now: int) -> int:
-        """When this edition came to be, in milliseconds since 1970.
+    def date(self, draft: Edition, before: Edition | None, now: int) -> Edition:
+        """The edition with its time and its era, in milliseconds since 1970.
 
-        It is ``now`` when it is seen for the first time, but always later than the edition before
-        it, whatever the clock says.
+        The time is ``now`` when it is seen for the first time, but always later than that of the
+        edition before it, whatever the clock says. Origins that share the file agree: who is a step
+        behind another does not date anything anew.
         """
+        now = now if before is None else max(now, before.time + 1)
+        goes_on = before is not None and draft.continues(before.marks())
+        undated = replace(draft, time=now, era=before.era if before and goes_on else now)
 
-        def update() -> int:
+        def update() -> Edition:
             with self._database:
                 self._database.execute("BEGIN IMMEDIATE")
-                row = self._database.execute(
-                    "SELECT fingerprint, time FROM editions WHERE rendition = ?", (rendition,)
-                ).fetchone()
-                if row is not None and row[0] == fingerprint:
-                    return int(row[1])
-                time = now if row is None else max(now, row[1] + 1)
-                self._database.execute(
-                    "REPLACE INTO editions VALUES (?, ?, ?)", (rendition, fingerprint, time)
-                )
-                return time
+                return self._date(draft, undated, 0 if before is None else before.era)
 
-        return self._attempt(update, now)
+        return self._attempt(update, undated)
+
+    def _date(self, draft: Edition, undated: Edition, least_era: int) -> Edition:
+        latest = self._database.execute(
+            "SELECT fingerprint, time, era, marks FROM editions WHERE rendition = ?",
+            (draft.rendition,),
+        ).fetchone()
+        dated = undated
+        if latest is not None:
+            fingerprint, time, era, packed = latest
+            marks = msgspec.msgpack.decode(packed, type=dict[int, bytes])
+            if era >= least_era and fingerprint == draft.fingerprint():
+                return replace(draft, time=time, era=era)
+            if era >= least_era and draft.precedes(marks):
+                return replace(draft, time=time - 1, era=era)
+            now = max(undated.time, time + 1)
+            goes_on = era >= least_era and draft.continues(marks)
+            dated = replace(draft, time=now, era=era if goes_on else now)
+        packed = msgspec.msgpack.encode(dated.marks())
+        row = (dated.rendition, dated.fingerprint(), dated.time, dated.era, packed)
+        self._database.execute("REPLACE INTO editions VALUES (?, ?, ?, ?, ?)", row)
+        return dated
 
     def prune(self, exists: Callable[[list[str]], Iterable[str]]) -> None:
         """Forget the hashes of files that are gone."""
@@ -154,10 +178,11 @@ class HashStore:
             # Several processes may share the file. A crash of the machine costs the last hashes.
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
-            if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version != _VERSION:
+                hashes = "" if version == _SAME_HASHES else "DROP TABLE IF EXISTS hashes;"
                 database.executescript(
-                    "BEGIN IMMEDIATE; DROP TABLE IF EXISTS hashes; DROP TABLE IF EXISTS editions;"
-                    f"{_SCHEMA} COMMIT;"
+                    f"BEGIN IMMEDIATE; {hashes} DROP TABLE IF EXISTS editions; {_SCHEMA} COMMIT;"
                 )
         except BaseException:
             database.close()

@@ -17,6 +17,7 @@ import msgspec
 from origin.catalog.edition import Edition
 from origin.catalog.hashing import ChangedError
 from origin.catalog.pages import Pages
+from p2pcdn.core.news import FEW
 from p2pcdn.model import Span
 from p2pcdn.wire.manifest import PAGE_RECORDS, Records, RenditionManifest, to_base64
 
@@ -35,6 +36,9 @@ class News:
     def take(self, before: Edition, edition: Edition) -> None:
         """A live edition has taken the place of another."""
         first = edition.after(before.last)
+        if edition.era != before.era:
+            # Whoever watches it does not look for numbers that are lower than those it had.
+            first = max(edition.first, edition.last - FEW + 1)
         if first is None:
             return
         new = Span(max(first, edition.last - PAGE_RECORDS + 1), edition.last)

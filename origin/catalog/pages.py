@@ -42,7 +42,7 @@ class Pages:
         self._site = site
         self._hasher = hasher
         self._signer = signer
-        self._recent: OrderedDict[tuple[str, int, Span], Blob] = OrderedDict()
+        self._recent: OrderedDict[tuple[object, ...], Blob] = OrderedDict()
 
     async def page(self, edition: Edition, sequence: int) -> Blob:
         """The page that would hold ``sequence``, as JSON."""
@@ -51,7 +51,7 @@ class Pages:
 
     async def records(self, edition: Edition, sequences: Span) -> Blob:
         """The page of these segments, as far as the edition has them, as JSON."""
-        key = (edition.rendition, edition.time, sequences)
+        key = (edition.rendition, edition.time, edition.last, sequences, self._signer.keys())
         made = self._recent.get(key)
         if made is None:
             made = await self._make(edition, sequences)
@@ -78,6 +78,7 @@ class Pages:
             rendition=edition.rendition,
             chunk_size=CHUNK_SIZE,
             live=edition.live,
+            era=edition.era,
             time=edition.time,
             first=edition.first,
             last=edition.last,

@@ -229,11 +229,8 @@ class Rendition:
     def _dated(self, draft: Edition) -> Edition:
         before = self.edition
         if before is not None and before.says_the_same(draft):
-            return replace(draft, time=before.time)
-        now = time.time_ns() // 1_000_000
-        if before is not None:
-            now = max(now, before.time + 1)
-        return replace(draft, time=self._studio.store.date(self.path, draft.fingerprint(), now))
+            return replace(draft, time=before.time, era=before.era)
+        return self._studio.store.date(draft, before, time.time_ns() // 1_000_000)
 
     def _publish(self, edition: Edition) -> None:
         self.before, self.edition = self.edition, edition

@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "sim": Entry(
         "p2pcdn.cli.sim:command", "Simulated viewers, thousands of them: what would it save?"
     ),
+    "keys": Entry("p2pcdn.cli.keys:command", "The keys that manifests are signed with."),
     "config": Entry("p2pcdn.cli.config:command", "What can be set, and what is."),
     "healthcheck": Entry("p2pcdn.cli.healthcheck:command", "Is the server of this machine ready?"),
 }

@@ -42,6 +42,13 @@ Show = Callable[["NativePeer"], Awaitable[None]]
 @click.option(
     "--token-url", metavar="URL", help="A back end that answers a join token, asked by POST."
 )
+@click.option(
+    "--key",
+    "keys",
+    metavar="THUMBPRINT",
+    multiple=True,
+    help="A key that has to sign the manifests, as `p2pcdn keys` prints it; any of several.",
+)
 @with_settings()
 def command(
     settings: Settings,
@@ -51,6 +58,7 @@ def command(
     advertise: tuple[str, ...],
     token: str | None,
     token_url: str | None,
+    keys: tuple[str, ...],
 ) -> int:
     """Join the swarm of the content at each URL, keep all of it, and seed it.
 
@@ -60,7 +68,7 @@ def command(
     from p2pcdn.service import run
     from peer.native.runner import PeerError
 
-    config = _configured(settings.config, no_upload, advertise, token, token_url)
+    config = _configured(settings.config, no_upload, advertise, token, token_url, keys)
     try:
         return run(_hold(urls, config, tracker))
     except PeerError as error:
@@ -73,6 +81,7 @@ def _configured(
     advertise: Sequence[str],
     token: str | None,
     token_url: str | None,
+    keys: Sequence[str],
 ) -> Config:
     peer = config.peer
     if token is not None:
@@ -83,6 +92,8 @@ def _configured(
         peer = msgspec.structs.replace(peer, upload=False)
     if advertise:
         peer = msgspec.structs.replace(peer, advertise=tuple(advertise))
+    if keys:
+        peer = msgspec.structs.replace(peer, keys=tuple(keys))
     return msgspec.structs.replace(config, peer=peer)
 
 

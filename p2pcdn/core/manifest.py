@@ -9,7 +9,10 @@ The machine is told which segments matter (`need`) and sees to it that they beco
 A hash list may come from anybody, since it must hash to the record's root. A record counts if it
 came from the origin, or with its signature, by a key that the origin has told us. Only a *known*
 segment may be asked of peers. What is older than the rendition's oldest segment will never be
-known, and is not asked for.
+known, and is not asked for, unless all that is needed is: then the rendition may have begun anew.
+
+Whoever brings records has to bring them in time. A page that is old, by what the origin's clock
+says at least, may be of a rendition that has begun anew since; it is not looked at.
 """
 
 from __future__ import annotations
@@ -41,13 +44,17 @@ from p2pcdn.wire.manifest import (
     Records,
     RenditionManifest,
     SegmentRecord,
+    Signature,
     from_base64,
     root_input,
     split_hashes,
 )
 
-Keys = dict[str, bytes]
-"""The origin's public keys by their ids, raw, as its own pages tell them."""
+Keys = dict[str, Key]
+"""The origin's public keys by their ids, as its own pages tell them."""
+
+MOST_AGE = 5
+"""How many segments' durations old a page may be that somebody offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,11 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """The segment is no longer what its record said."""
-
-    sequence: int
+class Renewed:
+    """The rendition has begun anew: nothing is what its record said."""
 
 
-ManifestEvent = Event | Known | Changed | Learned | Forged
+ManifestEvent = Event | Known | Renewed | Learned | Forged
 
 
 @dataclass(slots=True)
@@ -104,6 +109,8 @@ class Manifest:
         """Whether just their records were asked for."""
         self._proof = Question()
         """Hashes; it is answered when they have been checked."""
+        self._clock: float | None = None
+        """What the origin's clock is ahead of ours at least, in milliseconds."""
         self._events: list[ManifestEvent] = []
 
     # What is known
@@ -162,13 +169,12 @@ class Manifest:
         page = records.page
         if not (self._may_believe(page) and page.live and self._segments.lacks(page)):
             return
-        known = (s for s in page.signatures if s.algorithm == "ed25519" and s.key in self._keys)
-        signature = next(known, None)
-        if signature is not None:
-            proof = Proof(self._keys[signature.key], from_base64(signature.value) or b"")
+        known = [s for s in page.signatures if self._is_by_known_key(s)]
+        if known and not self._is_old(page, now):
             # Whatever else stands beside the page is not passed on with it.
-            page = replace(page, signatures=(signature,), keys=())
-            self._offers.take(Records(page, records.hashes), proof, link, now)
+            page = replace(page, signatures=tuple(known), keys=())
+            proofs = [self._proof_of(signature) for signature in known]
+            self._offers.take(Records(page, records.hashes), proofs, link, now)
 
     def checked(self, check: int, ok: bool, now: float) -> None:
         """The answer to one of our checks."""
@@ -177,7 +183,7 @@ class Manifest:
         if claim is not None:
             self._decide(claim, ok, now)
         elif offer is not None:
-            self._take_offer(offer)
+            self._take_offer(offer, now)
         self._ask(now)
 
     def timer_at(self) -> float | None:
@@ -218,7 +224,8 @@ class Manifest:
         return FetchManifest(self.rendition, first)
 
     def _has_no_record(self, sequence: int) -> bool:
-        return self.record(sequence) is None and sequence >= self._segments.first
+        oldest = min(self._segments.first, max(self._need, default=0))
+        return self.record(sequence) is None and sequence >= oldest
 
     def _has_no_hashes(self, sequence: int) -> bool:
         return self.record(sequence) is not None and not self.knows(sequence)
@@ -245,12 +252,26 @@ class Manifest:
         ours = page.content == self.content and page.rendition == self.rendition
         return ours and self._segments.fits(page)
 
+    def _is_by_known_key(self, signature: Signature) -> bool:
+        key = self._keys.get(signature.key)
+        return key is not None and key.algorithm == signature.algorithm
+
+    def _proof_of(self, signature: Signature) -> Proof:
+        public = from_base64(self._keys[signature.key].public) or b""
+        return Proof(signature.algorithm, public, from_base64(signature.value) or b"")
+
+    def _is_old(self, page: RenditionManifest, now: float) -> bool:
+        if self._clock is None:
+            return False
+        age = now * 1000 + self._clock - page.time
+        return 0 < MOST_AGE * self.usual_duration() < age
+
     def _take_page(self, page: RenditionManifest, now: float) -> None:
         if not self._may_believe(page):
             self._page.failed(now)
             return
         self._learn_keys(page.keys)
-        self._believe(page)
+        self._believe(page, now)
         if self._page_is_short:
             self._news.page(page)
             self._events += self._news.ripe()
@@ -261,25 +282,26 @@ class Manifest:
 
     def _learn_keys(self, keys: Sequence[Key]) -> None:
         """The last page says which keys there are."""
-        ours = [key for key in keys if key.algorithm == "ed25519"]
-        if ours:
+        if keys:
             self._keys.clear()
-            self._keys.update({key.id: from_base64(key.public) or b"" for key in ours})
+            self._keys.update({key.id: key for key in keys})
 
-    def _take_offer(self, offer: Offer) -> None:
+    def _take_offer(self, offer: Offer, now: float) -> None:
         """An offer is proved, and counts unless something newer has come meanwhile."""
         page = offer.records.page
         if not self._segments.fits(page):
             return
-        self._believe(page)
+        self._believe(page, now)
         for record, hashes in zip(page.segments, offer.hashes, strict=True):
             self._know(record, hashes)
         self._events += self._news.proved(offer.records, offer.link)
 
-    def _believe(self, page: RenditionManifest) -> None:
-        for sequence in self._segments.believe(page):
-            self._news.changed(sequence)
-            self._events.append(Changed(sequence))
+    def _believe(self, page: RenditionManifest, now: float) -> None:
+        ahead = page.time - now * 1000
+        self._clock = ahead if self._clock is None else max(self._clock, ahead)
+        if self._segments.believe(page):
+            self._news.renewed()
+            self._events.append(Renewed())
 
     def _know(self, record: SegmentRecord, hashes: list[bytes]) -> None:
         if self._segments.know(record, hashes):

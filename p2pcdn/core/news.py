@@ -45,9 +45,10 @@ class News:
         if page.live and page.signatures and 0 < len(page.segments) <= FEW:
             self._waiting = [*self._waiting, replace(page, keys=())][-MOST_WAITING:]
 
-    def changed(self, sequence: int) -> None:
-        """A segment is no longer what it was; what it is now is news."""
-        self._told.discard(sequence)
+    def renewed(self) -> None:
+        """The rendition has begun anew: whatever it has now is news."""
+        self._told.clear()
+        self._waiting.clear()
 
     def ripe(self) -> list[Learned]:
         """The short pages whose segments have all become known, if they are news."""

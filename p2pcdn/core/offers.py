@@ -2,9 +2,9 @@
 
 An offer is believed as a whole or not at all::
 
-    offered --Verify, and a Check for each segment--> all true:  proved
-                                                      one false: Forged, the sender is to blame
-                                                      no answer: nothing, nobody knows whose fault
+    offered --a Verify for each signature,------> all true:  proved
+              a Check for each segment            one false: Forged, the sender is to blame
+                                                  no answer: nothing, nobody knows whose fault
 
 Nothing is used, and nothing is passed on, before it is proved. Another offer of the same segments
 is looked at as well, unless it is the very same: a forgery must not keep the genuine one away.
@@ -12,12 +12,21 @@ is looked at as well, unless it is the very same: a forgery must not keep the ge
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from p2pcdn.core.ports import Check, Verify
 from p2pcdn.model import HASH_SIZE
-from p2pcdn.wire.manifest import Records, from_base64, root_input, signed_bytes, split_hashes
+from p2pcdn.wire.manifest import (
+    Algorithm,
+    Records,
+    from_base64,
+    root_input,
+    signed_bytes,
+    split_hashes,
+)
 
 ANSWER_TIMEOUT = 5.0
 """Anything but a clear yes by then is a no."""
@@ -35,10 +44,10 @@ class Forged:
     link: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What the origin's signature of an offer can be verified with."""
+class Proof(NamedTuple):
+    """What a signature of the origin's can be verified with."""
 
+    algorithm: Algorithm
     key: bytes
     signature: bytes
 
@@ -71,8 +80,8 @@ class Offers:
             for record in offer.records.page.segments
         )
 
-    def take(self, records: Records, proof: Proof, link: int | None, now: float) -> None:
-        """Look at an offer."""
+    def take(self, records: Records, proofs: Sequence[Proof], link: int | None, now: float) -> None:
+        """Look at an offer, with a proof (at least one) for each signature that it has."""
         if len(self._pending) >= MOST_PENDING or any(o.records == records for o in self._pending):
             return
         lists = split_hashes(from_base64(records.hashes) or b"", records.page.segments)
@@ -82,7 +91,7 @@ class Offers:
         hashes = [_split(joined) for joined in lists]
         offer = Offer(records, hashes, link, now + ANSWER_TIMEOUT, set())
         self._pending.append(offer)
-        self._verify(offer, proof)
+        self._verify(offer, proofs)
         self._check(offer)
 
     # The five verbs
@@ -118,9 +127,10 @@ class Offers:
         offer.unanswered.add(number)
         return number
 
-    def _verify(self, offer: Offer, proof: Proof) -> None:
+    def _verify(self, offer: Offer, proofs: Sequence[Proof]) -> None:
         data = signed_bytes(offer.records.page)
-        self._events.append(Verify(self._number(offer), data, proof.key, proof.signature))
+        for algorithm, key, signature in proofs:
+            self._events.append(Verify(self._number(offer), algorithm, data, key, signature))
 
     def _check(self, offer: Offer) -> None:
         page = offer.records.page

@@ -14,7 +14,7 @@ from p2pcdn.errors import SourceReason
 from p2pcdn.model import Mode, SegmentKey, Span
 from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.link import LinkMessage
-from p2pcdn.wire.manifest import RenditionManifest
+from p2pcdn.wire.manifest import Algorithm, RenditionManifest
 from p2pcdn.wire.tracker import Credentials, FromTracker, Relays, ToTracker
 
 LinkReason = Literal["failed", "timeout", "closed", "integrity", "protocol"]
@@ -405,12 +405,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Say (by `Checked`) whether ``signature`` is that of ``data`` by the Ed25519 ``key``.
+    """Say (by `Checked`) whether ``signature`` is that of ``data`` by the raw ``key``.
 
     A no means that it is wrong: whoever sent it is cut off. A shell that cannot tell stays silent.
     """
 
     check: int
+    algorithm: Algorithm
     data: bytes
     key: bytes
     signature: bytes

@@ -1,8 +1,13 @@
 """The segments of one rendition, as far as they are known: records, and proved chunk hashes.
 
-A page may be believed if it *fits*. Time never goes back: a page that is older than the newest one
-may fill gaps, but whatever changes a record or brings back what has gone was rolled back, or comes
-out of a stale cache.
+A page may be believed if it *fits*::
+
+    a later era      and a later time: all that was known is void
+    the same era     no record changes; a later time: the newest segment is not an older one;
+                     else it fills gaps, and brings nothing from beyond the newest page's bounds
+    an earlier era   never
+
+What does not fit was rolled back, or comes out of a stale cache.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ class Segments:
         self.live = False
         self.first, self.last = 0, -1
         """Sequences of the rendition's oldest and newest segment, as the newest page has them."""
-        self._time = -1
+        self._era, self._time = -1, -1
         """Of the newest page."""
         self._records: dict[int, SegmentRecord] = {}
         self._hashes: dict[int, list[bytes]] = {}
@@ -58,24 +63,34 @@ class Segments:
 
     def fits(self, page: RenditionManifest) -> bool:
         """Whether a page can be true beside what is known."""
+        if page.era != self._era:
+            return page.era > self._era and page.time > self._time
+        if any(self._records.get(r.sequence, r) != r for r in page.segments):
+            return False
+        if page.time > self._time:
+            return page.last >= self.last
         there = Span(self.first, self.last)
-        return page.time > self._time or all(
-            r.sequence in there and self._records.get(r.sequence, r) == r for r in page.segments
-        )
+        return all(r.sequence in there for r in page.segments)
 
     def lacks(self, page: RenditionManifest) -> bool:
-        """Whether a page speaks of a segment that is not known as it says."""
-        return any(not (self.knows(r.sequence) and self.has(r)) for r in page.segments)
+        """Whether a page speaks of another era, or of a segment that is not known as it says."""
+        new = any(not (self.knows(r.sequence) and self.has(r)) for r in page.segments)
+        return new or page.era != self._era
 
     # Taking in
 
-    def believe(self, page: RenditionManifest) -> list[int]:
-        """Take the records of a page that fits; returns the segments that have changed."""
-        changed = [r.sequence for r in page.segments if self._enter(r)]
+    def believe(self, page: RenditionManifest) -> bool:
+        """Take the records of a page that fits; returns whether what was known is void by that."""
+        renewed = page.era > self._era >= 0
+        if renewed:
+            self._forget_all()
+        for record in page.segments:
+            self._enter(record)
         if page.time >= self._time:
-            self._time, self.last, self.live = page.time, page.last, page.live
+            self._era, self._time = page.era, page.time
+            self.last, self.live = page.last, page.live
             self._forget_before(page.first)
-        return changed
+        return renewed
 
     def know(self, record: SegmentRecord, hashes: list[bytes]) -> bool:
         """These hashes give the record's root; returns whether the segment is known by that."""
@@ -85,16 +100,11 @@ class Segments:
         self.newest_known = max(self.newest_known, record.sequence)
         return True
 
-    def _enter(self, record: SegmentRecord) -> bool:
-        known = self._records.get(record.sequence)
-        if known == record:
-            return False
-        if known is not None:
-            self._forget(record.sequence)
-        self._records[record.sequence] = record
-        self._bytes += record.length
-        self._duration += record.duration
-        return known is not None
+    def _enter(self, record: SegmentRecord) -> None:
+        if record.sequence not in self._records:
+            self._records[record.sequence] = record
+            self._bytes += record.length
+            self._duration += record.duration
 
     def _forget(self, sequence: int) -> None:
         record = self._records.pop(sequence)
@@ -106,3 +116,8 @@ class Segments:
         self.first = first
         for sequence in [s for s in self._records if s < first]:
             self._forget(sequence)
+
+    def _forget_all(self) -> None:
+        for sequence in list(self._records):
+            self._forget(sequence)
+        self.newest_known = -1

@@ -13,7 +13,7 @@ from math import inf
 
 from p2pcdn.core.bits import run
 from p2pcdn.core.http import Http
-from p2pcdn.core.manifest import Changed, Keys, Known, Manifest
+from p2pcdn.core.manifest import Keys, Known, Manifest, Renewed
 from p2pcdn.core.news import Learned
 from p2pcdn.core.offers import Forged
 from p2pcdn.core.ports import (
@@ -327,8 +327,8 @@ class Transfers:
             match event:
                 case Known(sequence):
                     self._known(SegmentKey(manifest.rendition, sequence), now)
-                case Changed(sequence):
-                    self._forget(SegmentKey(manifest.rendition, sequence))
+                case Renewed():
+                    self._renew(manifest.rendition)
                 case Check(check=check) | Verify(check=check):
                     self._checks[check] = manifest
                     self._events.append(event)
@@ -337,8 +337,15 @@ class Transfers:
         times = [manifest.timer_at() for manifest in self._manifests.values()]
         self._manifests_at = min((at for at in times if at is not None), default=inf)
 
+    def _renew(self, rendition: str) -> None:
+        """The rendition has begun anew: nothing that is held of it is what it was."""
+        for key in dict.fromkeys((*self._transfers, *self.store.segments())):
+            if key.rendition == rendition:
+                self._forget(key)
+
     def _forget(self, key: SegmentKey) -> None:
         """The segment is no longer what it was."""
+        self._known_at.pop(key, None)
         transfer = self._transfers.pop(key, None)
         if transfer is not None and transfer.demanded is not None:
             self._events.append(SegmentFailed(key, SourceReason.INTEGRITY))

@@ -143,7 +143,7 @@ class Media:
             rendition=RENDITION,
             chunk_size=CHUNK_SIZE,
             live=self.live,
-            time=newest + 1,
+            time=1 + round(1000 * self.published(newest)),
             first=self._oldest(newest),
             last=newest,
             segments=tuple(map(self._record, here)),

@@ -17,7 +17,7 @@ from being passed off as another one.
 
 What a signature covers is `signed_bytes`, never the JSON text, which any proxy may re-serialise.
 The keys stand beside the signatures and are not covered: whoever fetches a page from the origin
-learns them, and nobody believes those that somebody else sends along.
+learns them, if they are not pinned, and nobody believes those that somebody else sends along.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Key(Part, frozen=True):
     id: KeyId
     algorithm: Algorithm
     public: Annotated[str, Meta(max_length=128, pattern=whole("[A-Za-z0-9_-]*"))]
-    """Base64url, without padding: of an Ed25519 key its 32 bytes (RFC 8032, 5.1.5)."""
+    """Base64url, without padding: of an Ed25519 key its 32 bytes (RFC 8032, 5.1.5), of one for
+    ECDSA the 65 bytes of its point, uncompressed (SEC 1, 2.3.3)."""
 
 
 class Signature(Part, frozen=True):
@@ -74,7 +75,8 @@ class Signature(Part, frozen=True):
     key: KeyId
     algorithm: Algorithm
     value: Annotated[str, Meta(max_length=256)]
-    """Base64url, without padding."""
+    """Base64url, without padding: 64 bytes (RFC 8032, 5.1.6), or r and s, 32 bytes each, of ECDSA
+    with SHA-256, as WebCrypto and JWS write them."""
 
 
 class SegmentRecord(Part, frozen=True):
@@ -136,6 +138,9 @@ class RenditionManifest(Manifest, frozen=True, tag="rendition"):
     """Sequence of the newest segment of the whole rendition; below `first` if there is none."""
     segments: Annotated[tuple[SegmentRecord, ...], Meta(max_length=PAGE_RECORDS)]
     """Those of this page, by ascending sequence."""
+    era: Count = 0
+    """The time at which the rendition last began anew. Within an era segments are added after the
+    newest and dropped from the oldest, and no record ever changes."""
     signatures: Annotated[tuple[Signature, ...], Meta(max_length=4)] = ()
     keys: Annotated[tuple[Key, ...], Meta(max_length=4)] = ()
 
@@ -192,8 +197,10 @@ def segment_root(
     return hashlib.sha256(root_input(content, rendition, sequence, length, hashes)).hexdigest()
 
 
-def signed_bytes(manifest: RenditionManifest) -> bytes:
-    """The canonical bytes of a page that its signatures cover."""
+def signed_bytes(manifest: PresentationManifest | RenditionManifest) -> bytes:
+    """The canonical bytes of a manifest that its signatures cover."""
+    if isinstance(manifest, PresentationManifest):
+        return _presentation_bytes(manifest)
     return b"".join(
         [
             b"p2pcdn rendition v1\n",
@@ -201,9 +208,10 @@ def signed_bytes(manifest: RenditionManifest) -> bytes:
             _text(manifest.content),
             _text(manifest.rendition),
             struct.pack(
-                ">I?QQQI",
+                ">I?QQQQI",
                 manifest.chunk_size,
                 manifest.live,
+                manifest.era,
                 manifest.time,
                 manifest.first,
                 manifest.last,
@@ -215,6 +223,18 @@ def signed_bytes(manifest: RenditionManifest) -> bytes:
                 + bytes.fromhex(r.root)
                 for r in manifest.segments
             ),
+        ]
+    )
+
+
+def _presentation_bytes(manifest: PresentationManifest) -> bytes:
+    return b"".join(
+        [
+            b"p2pcdn presentation v1\n",
+            _text(manifest.site),
+            _text(manifest.content),
+            struct.pack(">I", len(manifest.renditions)),
+            *(_text(r.rendition) + _text(r.uri) for r in manifest.renditions),
         ]
     )
 

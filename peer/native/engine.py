@@ -13,7 +13,6 @@ wakes whoever wants to be woken first.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +56,7 @@ from peer.native.keeper import Keeper
 from peer.native.links import Links
 from peer.native.tokens import Tokens
 from peer.native.tracker_client import TrackerClient
-from peer.native.verification import verifies
+from peer.native.verification import matches, verifies
 
 log = structlog.get_logger("p2pcdn.peer")
 
@@ -205,9 +204,9 @@ class Engine:
                 around.links.do(event)
             case Check(check, data, digest):
                 # A chunk takes 0.1 ms or less: a thread would cost as much.
-                self.feed(Checked(check, hashlib.sha256(data).digest() == digest))
-            case Verify(check, data, key, signature):
-                self.feed(Checked(check, verifies(data, key, signature)))
+                self.feed(Checked(check, matches(data, digest)))
+            case Verify(check, algorithm, data, key, signature):
+                self.feed(Checked(check, verifies(algorithm, data, key, signature)))
             case Prove():
                 around.tokens.do(event)
             case SegmentReady(key):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from p2pcdn.errors import RemoteError, SourceError, SourceReason
 from p2pcdn.model import Span
 from p2pcdn.wire.codec import decode_manifest
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
+from peer.native import verification
 from peer.native.addresses import ContentAddress
 
 MANIFEST_BYTES = 4 * 1024 * 1024
@@ -57,9 +58,17 @@ class Timing:
 class HttpSource:
     """One content at one origin."""
 
-    def __init__(self, session: aiohttp.ClientSession, address: ContentAddress) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        address: ContentAddress,
+        pins: Collection[str] = (),
+    ) -> None:
+        """``pins`` are the thumbprints of the keys of which one has to sign every manifest; with
+        none, the origin is believed when it says which keys it has."""
         self._session = session
         self._address = address
+        self._pins = frozenset(pins)
 
     async def manifest(
         self, path: str, *, at: int | None = None
@@ -130,9 +139,13 @@ class HttpSource:
             _expect(answer, 200)
             text = await _read(answer, MANIFEST_BYTES)
         try:
-            return decode_manifest(text)
+            manifest = decode_manifest(text)
         except RemoteError as error:
             raise SourceError(SourceReason.STATUS, f"no manifest: {error.detail}") from error
+        admitted = verification.admitted(manifest, self._pins) if self._pins else manifest
+        if admitted is None:
+            raise SourceError(SourceReason.INTEGRITY, f"{path} is not signed by a pinned key")
+        return admitted
 
     @asynccontextmanager
     async def _get(

@@ -140,7 +140,7 @@ class NativePeer:
         await self._end.aclose()
 
     async def _start(self, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
-        source = HttpSource(session, self.address)
+        source = HttpSource(session, self.address, self._config.peer.keys)
         manifest = await self._manifest(source)
         renditions = _renditions(manifest)
         if not renditions:
@@ -246,6 +246,8 @@ def _sentence(url: str, error: SourceError) -> str:
             return f"The origin of {url} cannot be reached: {error.detail}."
         case SourceReason.TIMEOUT:
             return f"The origin of {url} does not answer."
+        case SourceReason.INTEGRITY:
+            return f"The manifest of {url} is not signed by a key that is pinned (--key)."
     return f"The origin gives no manifest for {url}: {error.detail}."
 
 

@@ -1,30 +1,32 @@
-"""The origin's key: made once, kept to ourselves, and good for signatures that hold."""
+"""The origin's signatures: they hold, and the keys may change while it runs."""
 
 from __future__ import annotations
 
-import hashlib
-import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
 )
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from msgspec.structs import replace
 
-from origin import signing
-from origin.signing import FILE, Signer
+from origin import keyring
+from origin.signing import LOOK_EVERY, Signer
 from p2pcdn.errors import ConfigError
-from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord, from_base64, signed_bytes
+from p2pcdn.es256 import to_der
+from p2pcdn.wire.manifest import (
+    PresentationManifest,
+    RenditionManifest,
+    RenditionRef,
+    SegmentRecord,
+    from_base64,
+    signed_bytes,
+)
 
 PAGE = RenditionManifest(
     version=1,
@@ -38,72 +40,87 @@ PAGE = RenditionManifest(
     last=7,
     segments=(SegmentRecord(7, "7.ts", 1000, "0" * 64),),
 )
+PRESENTATION = PresentationManifest(1, "pk_test", "0" * 32, (RenditionRef("v", "v.m3u8"),))
 
 
-def verify(page: RenditionManifest) -> None:
-    """Raises if a page does not carry a signature by the key that it carries."""
-    [key], [signature] = page.keys, page.signatures
-    assert (signature.key, signature.algorithm) == (key.id, key.algorithm)
-    public = Ed25519PublicKey.from_public_bytes(from_base64(key.public) or b"")
-    public.verify(from_base64(signature.value) or b"", signed_bytes(page))
+def verify(manifest: RenditionManifest | PresentationManifest) -> None:
+    """Raises if a manifest does not carry a signature of each kind by a key that it carries."""
+    keys = {key.id: key for key in manifest.keys}
+    edwards, curve = manifest.signatures
+    assert (edwards.algorithm, curve.algorithm) == ("ed25519", "ecdsa-p256")
+    data = signed_bytes(manifest)
+    public = [from_base64(keys[s.key].public) or b"" for s in manifest.signatures]
+    value = [from_base64(s.value) or b"" for s in manifest.signatures]
+    assert [keys[s.key].algorithm for s in manifest.signatures] == ["ed25519", "ecdsa-p256"]
+    Ed25519PublicKey.from_public_bytes(public[0]).verify(value[0], data)
+    point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), public[1])
+    point.verify(to_der(value[1]), data, ECDSA(SHA256()))
 
 
-def test_what_is_signed_can_be_verified(tmp_path: Path) -> None:
-    signed = Signer(tmp_path).sign(PAGE)
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("manifest", [PAGE, PRESENTATION])
+def test_what_is_signed_can_be_verified(
+    tmp_path: Path, manifest: RenditionManifest | PresentationManifest
+) -> None:
+    signed = Signer(tmp_path).sign(manifest)
     verify(signed)
-    assert replace(signed, signatures=(), keys=()) == PAGE
+    assert replace(signed, signatures=(), keys=()) == manifest
     with pytest.raises(InvalidSignature):
-        verify(replace(signed, last=8))
+        verify(replace(signed, content="1" * 32))
 
 
-def test_a_key_is_named_by_its_hash(tmp_path: Path) -> None:
-    [key] = Signer(tmp_path).keys
-    assert key.id == hashlib.sha256(from_base64(key.public) or b"").hexdigest()[:16]
+def test_the_keys_outlive_a_restart(tmp_path: Path) -> None:
+    assert Signer(tmp_path / "data").keys() == Signer(tmp_path / "data").keys()
+    assert Signer(tmp_path / "other").keys() != Signer(tmp_path / "data").keys()
 
 
-def test_the_key_outlives_a_restart(tmp_path: Path) -> None:
-    assert Signer(tmp_path / "data").sign(PAGE) == Signer(tmp_path / "data").sign(PAGE)
-    assert Signer(tmp_path / "other").keys != Signer(tmp_path / "data").keys
+def test_a_rotation_is_noticed_by_all_who_share_the_ring(tmp_path: Path) -> None:
+    clock = Clock()
+    one, other = Signer(tmp_path, clock), Signer(tmp_path, clock)
+    ring = keyring.load(tmp_path)
+    old = one.keys()
+    keyring.save(tmp_path, ring := ring.added(keyring.new_pair()))
+    assert one.keys() == old, "it is not looked at for every page"
+    clock.now += LOOK_EVERY
+    for signer in (one, other):
+        assert signer.keys() == ring.published()
+        assert {s.key for s in signer.sign(PAGE).signatures} == {key.id for key in old}
+    keyring.save(tmp_path, ring := ring.rotated())
+    clock.now += LOOK_EVERY
+    for signer in (one, other):
+        verify(signed := signer.sign(PAGE))
+        assert not {s.key for s in signed.signatures} & {key.id for key in old}
+        assert set(old) < set(signed.keys)
 
 
-def test_nobody_else_can_read_it(tmp_path: Path) -> None:
-    Signer(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
-    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
-
-
-def test_origins_that_start_together_have_one_key(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(lambda _: Signer(tmp_path).keys, range(32)))
-    assert len(set(keys)) == 1
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
-
-
-def test_whoever_is_too_late_leaves_the_key_as_it_is(tmp_path: Path) -> None:
-    Signer(tmp_path)
-    before = (tmp_path / FILE).read_bytes()
-    signing._make(tmp_path / FILE)
-    assert (tmp_path / FILE).read_bytes() == before
-
-
-def pem(key: object, encryption: KeySerializationEncryption) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)  # type: ignore[attr-defined,no-any-return]
-
-
-def test_a_file_that_is_no_such_key(tmp_path: Path) -> None:
-    Signer(tmp_path)
-    path = tmp_path / FILE
-    ours = load_pem_private_key(path.read_bytes(), None)
-    for data in (
-        b"",
-        b"not a key",
-        pem(generate_private_key(SECP256R1()), NoEncryption()),
-        pem(ours, BestAvailableEncryption(b"password")),
-    ):
-        path.write_bytes(data)
-        with pytest.raises(ConfigError, match="has to be an Ed25519 key"):
-            Signer(tmp_path)
-        assert path.read_bytes() == data, "a key is never replaced"
+@pytest.mark.parametrize("damage", ["gone", "empty"])
+def test_a_ring_that_cannot_be_read_leaves_the_keys_as_they_were(
+    tmp_path: Path, damage: str
+) -> None:
+    clock = Clock()
+    signer = Signer(tmp_path, clock)
+    keys, path = signer.keys(), tmp_path / keyring.FILE
+    aside = path.rename(tmp_path / "aside")
+    if damage == "empty":
+        path.write_bytes(b"")
+    clock.now += LOOK_EVERY
+    assert signer.keys() == keys
+    assert signer.problem is not None
+    assert str(path) in signer.problem
+    assert path.exists() is (damage == "empty"), "no new keys are made by the way"
+    aside.replace(path)
+    clock.now += LOOK_EVERY
+    assert signer.keys() == keys
+    assert signer.problem is None
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:

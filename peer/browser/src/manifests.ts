@@ -1,7 +1,8 @@
 /** Manifests and hash lists from the end point: small, bounded, and never waited for too long. */
 
 import type { Bytes } from "./model";
-import { usableKeys } from "./verify";
+import { sayOnce } from "./say";
+import { isSignedBy, usableKeys } from "./verify";
 import { decodeManifest } from "./wire/codec";
 import type { RenditionManifest } from "./wire/manifest";
 
@@ -14,15 +15,24 @@ const TIMEOUT = 8_000;
 
 /**
  * A page of a rendition's manifest, with those of its keys that this browser can verify by; nothing
- * if there is none, whatever the reason.
+ * if there is none, whatever the reason. If keys are pinned, the others are left out, and a page that
+ * none of them signed is none.
  */
-export async function fetchPage(url: URL): Promise<RenditionManifest | undefined> {
+export async function fetchPage(
+  url: URL,
+  pins?: readonly string[],
+): Promise<RenditionManifest | undefined> {
   const data = await fetchBytes(url, LONGEST_PAGE);
   if (!data) return undefined;
   try {
     const manifest = decodeManifest(new TextDecoder().decode(data));
     if (manifest.type !== "rendition") return undefined;
-    return { ...manifest, keys: await usableKeys(manifest.keys) };
+    const keys = await usableKeys(manifest.keys, pins);
+    if (pins && !(await isSignedBy(keys, manifest))) {
+      sayOnce("plain HTTP, no peers: the manifest is not signed by a key of data-key.");
+      return undefined;
+    }
+    return { ...manifest, keys };
   } catch {
     return undefined;
   }

@@ -15,7 +15,10 @@ export interface Options {
   upload?: boolean;
   /** A join token, for sites that issue them, or a function that gets one. */
   token?: TokenSource;
-  /** The key that manifests are signed with. Kept for when signatures are checked. */
+  /**
+   * Keys of which one has to sign the manifests, by their thumbprints, as `p2pcdn keys` prints them,
+   * with spaces between. Without any, the end point is believed when it says which keys it has.
+   */
   key?: string;
   /** Show what happens in a corner of the page. */
   debug?: boolean;
@@ -39,11 +42,16 @@ export function optionsOf(script: HTMLOrSVGScriptElement | null): Options {
     ...(tracker && { tracker }),
     ...(token && { token }),
     ...(tokenUrl && { token: tokensFrom(tokenUrl) }),
-    ...(key && { key }),
+    ...(key !== undefined && { key }),
     p2p: isOn(p2p, true),
     upload: isOn(upload, true),
     debug: isOn(debug, false),
   };
+}
+
+/** The thumbprints of an option; undefined without it. One that says nothing pins nothing. */
+export function pinsOf(key: string | undefined): string[] | undefined {
+  return key?.toLowerCase().split(/[\s,]+/);
 }
 
 /** An attribute without a value means yes, as in HTML. */

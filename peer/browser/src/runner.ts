@@ -22,7 +22,7 @@ import type {
   Prove,
   TrackerRefused,
 } from "./core/ports";
-import { matches } from "./digest";
+import { isSound, matches } from "./digest";
 import type { Endpoint } from "./endpoint";
 import type { ErrorCode, SourceReason } from "./errors";
 import { Links } from "./links";
@@ -32,6 +32,7 @@ import { segmentId, type Bytes, type SegmentKey } from "./model";
 import type { Located, Player } from "./player";
 import { Ranges } from "./ranges";
 import type { RtcOptions } from "./rtc";
+import { sayOnce } from "./say";
 import { noFigures, type Figures, type Stopwatch } from "./stats";
 import { prove, type TokenSource } from "./tokens";
 import { TrackerSocket } from "./tracker-socket";
@@ -88,6 +89,8 @@ export interface RunnerOptions {
   readonly site: string | undefined;
   /** What the player plays, as a path of the end point's media. */
   readonly path?: string | undefined;
+  /** Thumbprints of the keys of which one has to sign the manifests. */
+  readonly pins?: readonly string[] | undefined;
   readonly player: Player;
   readonly meters: Meters;
   readonly stopwatch: Stopwatch;
@@ -136,10 +139,13 @@ export class Runner {
   async introduce(rendition: string, sequence: number): Promise<void> {
     if (this._node || this._introducing || this._over || !this._permit.p2p) return;
     this._introducing = true;
-    const page = await fetchPage(this._options.endpoint.manifest(rendition, sequence));
+    const { endpoint, pins } = this._options;
+    const page = await fetchPage(endpoint.manifest(rendition, sequence), pins);
+    const sound = await isSound();
     this._introducing = false;
     try {
-      if (page?.rendition === rendition) this._begin(page);
+      if (!sound) this._distrust();
+      else if (page?.rendition === rendition) this._begin(page);
       else this._introduceLater(rendition, sequence);
     } catch (error) {
       this._crash(error);
@@ -300,6 +306,13 @@ export class Runner {
     this._failAll();
   }
 
+  /** Without a verifier that works nothing of others' may be used. */
+  private _distrust(): void {
+    if (this._over) return;
+    sayOnce("plain HTTP, no peers: crypto.subtle does not work here.");
+    this.close();
+  }
+
   private _crash(error: unknown): void {
     this._stop();
     this._options.crashed(error);
@@ -401,11 +414,12 @@ export class Runner {
         break;
       case "Check":
         void matches(event.data, event.digest).then((ok) => {
-          this._receive({ type: "Checked", check: event.check, ok });
+          if (ok === undefined) this._distrust();
+          else this._receive({ type: "Checked", check: event.check, ok });
         });
         break;
       case "Verify":
-        void verifies(event.data, event.key, event.signature).then((ok) => {
+        void verifies(event.algorithm, event.data, event.key, event.signature).then((ok) => {
           if (ok !== undefined) this._receive({ type: "Checked", check: event.check, ok });
         });
         break;
@@ -465,15 +479,15 @@ export class Runner {
 
   /** Asks the origin for records or hashes. */
   private async _ask(event: FetchManifest | FetchRecords | FetchHashes): Promise<void> {
-    const { endpoint } = this._options;
+    const { endpoint, pins } = this._options;
     const { rendition } = event;
     if (event.type === "FetchHashes") {
       const data = (await fetchHashes(endpoint.hashes(rendition, ...event.sequences))) ?? null;
       this._receive({ type: "HashesArrived", rendition, sequences: event.sequences, data });
     } else if (event.type === "FetchRecords") {
-      this._page(rendition, await fetchPage(endpoint.records(rendition, ...event.sequences)));
+      this._page(rendition, await fetchPage(endpoint.records(rendition, ...event.sequences), pins));
     } else {
-      this._page(rendition, await fetchPage(endpoint.manifest(rendition, event.sequence)));
+      this._page(rendition, await fetchPage(endpoint.manifest(rendition, event.sequence), pins));
     }
   }
 

@@ -10,7 +10,7 @@ import { consented } from "./consent";
 import { Endpoint } from "./endpoint";
 import { Request, type Meters, type Outcome } from "./meters";
 import type { Bytes, SegmentKey } from "./model";
-import type { Options, Switches } from "./options";
+import { pinsOf, type Options, type Switches } from "./options";
 import type { Player } from "./player";
 import { Runner, type Asker, type Notice } from "./runner";
 import { noFigures, sum, type Stats, type Stopwatch } from "./stats";
@@ -216,6 +216,7 @@ export class Session extends EventTarget {
       endpoint: this._endpoint,
       site: this._options.site,
       path: this._url && this.rendition(this._url),
+      pins: pinsOf(this._options.key),
       player: this._player,
       meters: this._shared.meters,
       stopwatch: this._shared.stopwatch,

@@ -2,16 +2,33 @@
 
 import { createHash } from "node:crypto";
 
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { matches } from "../src/digest";
+import { isSound, matches } from "../src/digest";
 
 const data = new Uint8Array([1, 2, 3]);
 const digest = new Uint8Array(createHash("sha256").update(data).digest());
 
+beforeEach(() => {
+  vi.stubGlobal("self", globalThis);
+});
 afterEach(() => {
+  vi.useRealTimers();
   vi.unstubAllGlobals();
 });
+
+const constant = () => Promise.resolve(new ArrayBuffer(32));
+const never = () => new Promise(() => undefined);
+
+const BROKEN = [
+  ["is missing", undefined],
+  ["throws", { subtle: { digest: () => { throw new Error("no"); } } }],
+  ["fails", { subtle: { digest: () => Promise.reject(new Error("no")) } }],
+  ["has nothing to say", { subtle: { digest: () => undefined } }],
+  ["says yes", { subtle: { digest: () => true } }],
+  ["is too short", { subtle: { digest: () => new ArrayBuffer(31) } }],
+  ["never answers", { subtle: { digest: never } }],
+] as const;
 
 describe("matches", () => {
   it("tells the right digest from others", async () => {
@@ -21,14 +38,27 @@ describe("matches", () => {
     expect(await matches(data, new Uint8Array(0))).toBe(false);
   });
 
-  it.each([
-    ["is missing", undefined],
-    ["throws", { subtle: { digest: () => { throw new Error("no"); } } }],
-    ["fails", { subtle: { digest: () => Promise.reject(new Error("no")) } }],
-    ["has nothing to say", { subtle: { digest: () => undefined } }],
-  ])("is a no if WebCrypto %s", async (_, crypto) => {
+  it.each(BROKEN)("can't tell if WebCrypto %s", async (_, crypto) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     vi.stubGlobal("crypto", crypto);
-    expect(await matches(data, digest)).toBe(false);
-    expect(await matches(data, new Uint8Array(0))).toBe(false);
+    const answers = [matches(data, digest), matches(data, new Uint8Array(0))];
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(await Promise.all(answers)).toStrictEqual([undefined, undefined]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a browser", () => {
+  it("is sound if its digests are right", async () => {
+    expect(await isSound()).toBe(true);
+  });
+
+  const WRONG = [...BROKEN, ["always says the same", { subtle: { digest: constant } }]] as const;
+  it.each(WRONG)("is not if WebCrypto %s", async (_, crypto) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.stubGlobal("crypto", crypto);
+    const answer = isSound();
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(await answer).toBe(false);
   });
 });

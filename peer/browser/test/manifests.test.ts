@@ -1,9 +1,13 @@
 /** Manifests and hash lists: what is too long, too late or no manifest is nothing. */
 
+import { createHash } from "node:crypto";
+
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { Endpoint } from "../src/endpoint";
 import { fetchHashes, fetchPage } from "../src/manifests";
+import { fromBase64 } from "../src/wire/manifest";
+import { manifestBytes } from "./wire/vectors";
 
 const endpoint = Endpoint.of("https://cdn.example/p2pcdn.js");
 const PAGE = {
@@ -23,6 +27,7 @@ const fetched = vi.fn<typeof fetch>();
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.stubGlobal("self", globalThis);
   vi.stubGlobal("fetch", fetched);
 });
 afterEach(() => {
@@ -45,6 +50,23 @@ describe("a page", () => {
     const keys = [{ ...key, algorithm: "ecdsa-p256" }, key, { ...key, public: "AAAA" }];
     fetched.mockResolvedValueOnce(Response.json({ ...PAGE, last: 0, keys }));
     expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toMatchObject({ keys: [key] });
+  });
+
+  it("is nothing if none of the pinned keys signed it, which is said once", async () => {
+    const info = vi.spyOn(console, "info").mockReturnValue();
+    const found = manifestBytes.signatures.find(({ valid }) => valid);
+    const public_ = found?.page.keys[0]?.public ?? "";
+    const pin = createHash("sha256").update(fromBase64(public_) ?? "").digest("hex");
+    const fetchWith = (pins: string[]) => {
+      fetched.mockResolvedValueOnce(Response.json(found?.page));
+      return fetchPage(endpoint.manifest("x.m3u8", 7), pins);
+    };
+    expect(await fetchWith(["0".repeat(64), pin])).toMatchObject({ keys: [{ public: public_ }] });
+    expect(info).not.toHaveBeenCalled();
+    for (const pins of [[], [""], [pin.slice(0, 16)], ["0".repeat(64)]]) {
+      expect(await fetchWith(pins)).toBeUndefined();
+    }
+    expect(info).toHaveBeenCalledOnce();
   });
 
   it.each([

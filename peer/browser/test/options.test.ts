@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { optionsOf, type Options } from "../src/options";
+import { optionsOf, pinsOf, type Options } from "../src/options";
 
 class ScriptElement {
   constructor(
@@ -40,6 +40,13 @@ describe("options of a script tag", () => {
   it("may say where tokens come from", () => {
     const { token } = options({ tokenUrl: "/p2p-token" }) as Options;
     expect(token).toBeTypeOf("function");
+  });
+
+  it("have pins, of which one that says nothing pins nothing", () => {
+    expect(pinsOf(undefined)).toBeUndefined();
+    expect(pinsOf("AB cd,\n ef")).toStrictEqual(["ab", "cd", "ef"]);
+    expect(pinsOf("")).toStrictEqual([""]);
+    expect(options({ key: "" })).toMatchObject({ key: "" });
   });
 
   it.each([

@@ -56,6 +56,7 @@ function page(first = 0, last = SEGMENTS - 1): RenditionManifest {
     first: 0,
     last,
     segments,
+    era: 0,
     signatures: [],
     keys: [],
   };
@@ -314,6 +315,57 @@ describe("a manifest", () => {
       expect(origin).toHaveBeenCalled();
     });
     await new Promise((resolve) => setImmediate(resolve));
+    expect(crashed).not.toHaveBeenCalled();
+  });
+});
+
+describe("a verifier that does not work", () => {
+  const digest = vi.spyOn(webcrypto.subtle, "digest");
+  const saysOther = () => Promise.resolve(new ArrayBuffer(32));
+  const BROKEN: [string, () => unknown][] = [
+    ["throws", () => { throw new Error("no"); }],
+    ["fails", () => Promise.reject(new Error("no"))],
+    ["has nothing to say", () => undefined],
+    ["never answers", () => new Promise(() => undefined)],
+  ];
+  const breaks = (how: () => unknown): void => {
+    digest.mockImplementation(how as typeof webcrypto.subtle.digest);
+  };
+
+  beforeEach(() => {
+    vi.spyOn(console, "info").mockReturnValue();
+  });
+  afterEach(() => {
+    digest.mockReset();
+    vi.useRealTimers();
+  });
+
+  it.each([...BROKEN, ["always says the same", saysOther] as const])(
+    "means plain HTTP from the start if it %s",
+    async (_, how) => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      breaks(how);
+      const socket = FakeSocket.last;
+      const introduced = runner.introduce(RENDITION, 0);
+      runner.demand(key(0), 20, asker);
+      await vi.advanceTimersByTimeAsync(6_000);
+      await introduced;
+      expect(asker.failed).toHaveBeenCalledExactlyOnceWith("aborted");
+      expect([runner.takes(20), socket?.closed]).toStrictEqual([false, true]);
+    },
+  );
+
+  it.each(BROKEN)("means plain HTTP from now on if it %s", async (_, how) => {
+    await introduced();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    runner.demand(key(0), 20, asker);
+    breaks(how);
+    const sent = { cached: false, ttfb: 0, took: 0 };
+    expect(runner.loaded(key(1), media(1), sent)).toBe(true);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(asker.ready).not.toHaveBeenCalled();
+    expect(asker.failed).toHaveBeenCalledExactlyOnceWith("aborted");
+    expect([runner.takes(20), runner.figures().peerBytes]).toStrictEqual([false, 0]);
     expect(crashed).not.toHaveBeenCalled();
   });
 });

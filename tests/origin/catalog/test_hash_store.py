@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from origin.catalog.edition import Stretch
+from origin.catalog.edition import Edition, Piece, Stretch
 from origin.catalog.hash_store import FILE, HashStore
 from origin.sources import Identity
 from p2pcdn.errors import ConfigError
@@ -41,17 +42,85 @@ def test_a_changed_file_is_unknown_and_takes_the_place(data: Path) -> None:
     store.close()
 
 
+def edition(first: int, last: int, *, version: int = 0, rendition: str = "r") -> Edition:
+    """Of a live rendition; another version has the same names for other segments."""
+    identity = Identity(10, version, 1)
+    pieces = {
+        n: Piece(n, f"{n}.ts", 2000, Stretch(f"{n}.ts", identity, 0, 10))
+        for n in range(first, last + 1)
+    }
+    return Edition(rendition, "c", live=True, pieces=pieces)
+
+
+def dated(store: HashStore, draft: Edition, now: int, before: Edition | None = None) -> Dates:
+    found = store.date(draft, before, now)
+    return found.time, found.era
+
+
+Dates = tuple[int, int]
+
+
 def test_dates_strictly_grow_whatever_the_clock_says(data: Path) -> None:
     store = HashStore(data)
-    assert store.date("r", b"first", 1000) == 1000
-    assert store.date("r", b"first", 2000) == 1000
-    assert store.date("r", b"second", 3000) == 3000
-    assert store.date("r", b"third", 500) == 3001
-    assert store.date("r", b"first", 500) == 3002
-    assert store.date("other", b"first", 500) == 500
+    assert dated(store, edition(0, 2), 1000) == (1000, 1000)
+    assert dated(store, edition(0, 2), 2000) == (1000, 1000)
+    assert dated(store, edition(0, 3), 3000) == (3000, 1000)
+    assert dated(store, edition(1, 4), 500) == (3001, 1000)
+    assert dated(store, edition(1, 5), 500) == (3002, 1000)
+    assert dated(store, edition(0, 2, rendition="other"), 500) == (500, 500)
     store.close()
     store = HashStore(data)
-    assert store.date("r", b"first", 9000) == 3002
+    assert dated(store, edition(1, 5), 9000) == (3002, 1000)
+    assert dated(store, edition(4, 9), 9000) == (9000, 1000)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "anew",
+    [
+        edition(10, 13, version=1),
+        edition(13, 14, version=1),
+        edition(0, 3),
+        edition(0, 3, version=1),
+        edition(11, 12, version=1),
+    ],
+)
+def test_an_era_begins_where_a_segment_became_another_or_the_newest_an_older_one(
+    data: Path, anew: Edition
+) -> None:
+    store = HashStore(data)
+    assert dated(store, edition(10, 13), 1000) == (1000, 1000)
+    assert dated(store, anew, 2000) == (2000, 2000)
+    store.close()
+
+
+@pytest.mark.parametrize("next_", [edition(10, 14), edition(13, 14), edition(14, 20)])
+def test_an_era_goes_on_where_segments_are_added_and_dropped(data: Path, next_: Edition) -> None:
+    store = HashStore(data)
+    assert dated(store, edition(10, 13), 1000) == (1000, 1000)
+    assert dated(store, next_, 2000) == (2000, 1000)
+    store.close()
+
+
+def test_an_origin_that_is_a_step_behind_another_dates_nothing_anew(data: Path) -> None:
+    one, other = HashStore(data), HashStore(data)
+    first = one.date(edition(10, 13), None, 1000)
+    assert one.date(edition(10, 15), first, 2000).time == 2000
+    assert dated(other, edition(10, 14), 3000, first) == (1999, 1000)
+    assert dated(other, edition(9, 15), 3000, first) == (3000, 1000), "it remembers more"
+    finished = replace(edition(10, 14), live=False)
+    assert dated(other, finished, 4000) == (4000, 4000), "this is no live stream that lags"
+    one.close()
+    other.close()
+
+
+def test_an_era_never_goes_back(data: Path) -> None:
+    """As when the file was lost, or could not be written for a while."""
+    store = HashStore(data)
+    dated(store, edition(10, 13), 1000)
+    before = replace(edition(10, 13), time=1500, era=1500)
+    assert dated(store, edition(10, 13), 1400, before) == (1501, 1501)
+    assert dated(store, edition(10, 14), 1600, before) == (1600, 1501)
     store.close()
 
 
@@ -86,12 +155,28 @@ def test_a_file_of_another_version_begins_anew(data: Path) -> None:
     store.close()
 
 
+def test_hashes_survive_a_version_that_only_changed_the_rest(data: Path) -> None:
+    store = HashStore(data)
+    store.keep(ONE, b"1" * 32)
+    store._database.executescript(
+        "DROP TABLE editions; CREATE TABLE editions (x); PRAGMA user_version = 1;"
+    )
+    store.close()
+    store = HashStore(data)
+    assert store.find([ONE]) == {ONE: b"1" * 32}
+    assert dated(store, edition(0, 2), 7) == (7, 7)
+    store.close()
+
+
 def test_goes_on_without_a_database_and_says_so(data: Path) -> None:
     store = HashStore(data)
     store.close()  # as good as a disk that fails
     store.keep(ONE, b"1" * 32)
     assert store.find([ONE]) == {}
-    assert store.date("r", b"first", 7) == 7
+    assert dated(store, edition(0, 2), 7) == (7, 7)
+    before = replace(edition(0, 2), time=7, era=7)
+    assert dated(store, edition(0, 3), 6, before) == (8, 7)
+    assert dated(store, edition(0, 3, version=1), 9, before) == (9, 9)
     store.prune(lambda paths: [])
     assert store.problem is not None
     assert str(data / FILE) in store.problem
@@ -102,11 +187,11 @@ def test_a_failed_date_leaves_no_transaction_open(data: Path) -> None:
     rival = sqlite3.connect(data / FILE, isolation_level=None)
     store._database.execute("PRAGMA busy_timeout = 1")
     rival.execute("BEGIN IMMEDIATE")
-    assert store.date("r", b"first", 7) == 7
+    assert dated(store, edition(0, 2), 7) == (7, 7)
     assert "locked" in str(store.problem)
     rival.execute("COMMIT")
     rival.close()
-    assert store.date("r", b"first", 8) == 8
+    assert dated(store, edition(0, 2), 8) == (8, 8)
     assert str(store.problem) == "None"
     store.close()
 

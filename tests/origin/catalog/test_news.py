@@ -48,7 +48,8 @@ async def told(studio: Studio, tmp_path: Path) -> AsyncIterator[Told]:
 
 def publish(content: Path, *numbers: int, first: int = 0) -> None:
     for number in numbers:
-        write(content / f"{number}.ts", noise(100_000, number))
+        if not (content / f"{number}.ts").exists():
+            write(content / f"{number}.ts", noise(100_000, number))
     names = [f"{number}.ts" for number in numbers]
     write(content / "live.m3u8", media_playlist(names, first=first, live=True))
 
@@ -93,6 +94,25 @@ async def test_it_is_what_those_would_get_who_ask(
     assert told.sequences == [[3, 4]]
     asked = await told.pages.records(after, Span(3, 4))
     assert encode(told.records[0].page).encode() == asked.data
+
+
+async def test_of_what_begins_anew_the_newest_are_told(
+    studio: Studio, told: Told, content: Path
+) -> None:
+    rendition = Rendition("live.m3u8", studio)
+    found = []
+    for first, last in ((10, 12), (0, 4)):
+        names = [f"{n}.ts" for n in range(first, last + 1)]
+        for n, name in enumerate(names):
+            write(content / name, noise(100_000, first + n))
+        write(content / "live.m3u8", media_playlist(names, first=first, live=True))
+        await rendition.refresh()
+        assert rendition.edition is not None
+        found.append(rendition.edition)
+    told.news.take(*found)
+    await told.settle()
+    assert told.sequences == [[2, 3, 4]]
+    assert told.records[0].page.era == told.records[0].page.time > found[0].time
 
 
 async def test_where_nothing_is_new_nothing_is_told(

@@ -92,6 +92,7 @@ async def test_a_changed_file_makes_a_later_edition(make: Make, content: Path) -
     after = await rendition.current()
     assert after.pieces[1] != before.pieces[1]
     assert after.time > before.time
+    assert after.era == after.time
     rendition.doubt()
     assert await rendition.current() == after
 
@@ -100,6 +101,7 @@ async def test_time_goes_on_over_a_restart(make: Make, content: Path) -> None:
     write_vod(content)
     before = await make("480p.m3u8").current()
     assert await make("480p.m3u8").current() == before
+    assert before.era == before.time
     write(content / "480p_1.ts", b"other")
     assert (await make("480p.m3u8").current()).time > before.time
 
@@ -171,6 +173,7 @@ async def test_it_stays_as_it_was_until_the_new_segment_is_hashed(
     assert after.document.data == newer
     assert list(after.pieces) == [0, 1, 2]
     assert after.time > before.time
+    assert after.era == before.era == before.time
 
 
 async def test_it_waits_for_a_segment_that_is_named_too_early(make: Make, content: Path) -> None:
@@ -240,6 +243,7 @@ async def test_an_encoder_that_begins_anew_is_believed_after_a_while(
     after = await rendition.current()
     assert list(after.pieces) == [0]
     assert after.time > before.time
+    assert after.era == after.time
 
 
 async def test_the_end_of_a_live_one(make: Make, content: Path) -> None:
@@ -252,6 +256,7 @@ async def test_the_end_of_a_live_one(make: Make, content: Path) -> None:
     assert not after.live
     assert list(after.pieces) == [0, 1, 2]
     assert after.time > before.time
+    assert after.era == before.era
 
 
 async def test_a_presentation_that_comes_late_takes_its_renditions(

@@ -85,6 +85,11 @@ class Piece:
         return SegmentRecord(sequence, f"{sequence}.ts", self.length, root, self.duration)
 
 
+def time_of(pieces: Iterable[Piece]) -> int:
+    """When the newest of these came out, in milliseconds."""
+    return 1 + round(1000 * max((piece.published for piece in pieces), default=0.0))
+
+
 @dataclass(slots=True)
 class Media:
     """All segments of a content, and what an origin would answer about them."""
@@ -112,15 +117,14 @@ class Media:
             rendition,
             [p for p in there if p.key.sequence // PAGE_RECORDS == page],
             now,
-            time=1 + sum(p.published > 0 for p in there),
+            time=time_of(there),
         )
 
     def few(self, rendition: str, sequences: Span, now: float) -> RenditionManifest:
         """The page of just these segments, as an origin would answer now."""
         there = self.published(rendition, now)
-        time = 1 + sum(p.published > 0 for p in there)
         pieces = [p for p in there if p.key.sequence in sequences]
-        return self.page_of(rendition, pieces, now, time=time)
+        return self.page_of(rendition, pieces, now, time=time_of(there))
 
     def records(self, rendition: str, sequences: Span, now: float) -> Records:
         """What a peer that knows these segments would tell another one."""
@@ -134,6 +138,7 @@ class Media:
         now: float,
         *,
         time: int = 1,
+        era: int = 0,
         wrong: bool = False,
         bounds: Span | None = None,
     ) -> RenditionManifest:
@@ -150,6 +155,7 @@ class Media:
             time=time,
             first=first,
             last=last,
+            era=era,
             segments=tuple(piece.record(wrong=wrong) for piece in pieces),
             keys=(KEY,),
         )

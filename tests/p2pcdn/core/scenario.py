@@ -22,7 +22,16 @@ from p2pcdn.wire.codec import decode_from_tracker, decode_link
 from p2pcdn.wire.fields import Message, Part
 from p2pcdn.wire.manifest import Records, RenditionManifest, from_base64, to_base64
 from p2pcdn.wire.tracker import Credentials
-from tests.p2pcdn.core.media import IDENTITY, Media, Piece, genuine, inverted, signed, synthetic
+from tests.p2pcdn.core.media import (
+    IDENTITY,
+    Media,
+    Piece,
+    genuine,
+    inverted,
+    signed,
+    synthetic,
+    time_of,
+)
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 SCENARIOS = VECTORS / "scenarios"
@@ -175,7 +184,8 @@ class Player:
         self,
         rendition: str,
         sequences: list[int],
-        time: int = 1,
+        time: int | None = None,
+        era: int = 0,
         first: int | None = None,
         last: int | None = None,
         wrong: bool = False,
@@ -185,7 +195,8 @@ class Player:
             rendition,
             [piece for piece in there if piece.key.sequence in Span(*sequences)],
             self.now,
-            time=time,
+            time=time_of(there) if time is None else time,
+            era=era,
             wrong=wrong,
         )
         first = page.first if first is None else first

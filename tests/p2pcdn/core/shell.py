@@ -223,7 +223,7 @@ class Shell:
             case ports.Check(check, data, digest):
                 ok = hashlib.sha256(data).digest() == digest
                 self.later(lambda: self.give(ports.Checked(check, ok)), 0.001)
-            case ports.Verify(check, data, _, signature):
+            case ports.Verify(check, _, data, _, signature):
                 ok = genuine(data, signature)
                 self.later(lambda: self.give(ports.Checked(check, ok)), 0.001)
             case ports.FetchRange():

@@ -11,7 +11,7 @@ from itertools import count
 import msgspec
 import pytest
 
-from p2pcdn.core.manifest import Changed, Known, Manifest, ManifestEvent
+from p2pcdn.core.manifest import Known, Manifest, ManifestEvent, Renewed
 from p2pcdn.core.news import Learned
 from p2pcdn.core.offers import Forged
 from p2pcdn.core.ports import (
@@ -60,7 +60,7 @@ def answered(manifest: Manifest, now: float = NOW) -> list[ManifestEvent]:
             match event:
                 case Check(check, data, digest):
                     manifest.checked(check, hashlib.sha256(data).digest() == digest, now)
-                case Verify(check, data, _, signature):
+                case Verify(check, _, data, _, signature):
                     manifest.checked(check, genuine(data, signature), now)
                 case _:
                     told.append(event)
@@ -241,24 +241,26 @@ def test_a_page_that_brings_back_what_has_gone_is_asked_for_again() -> None:
     assert manifest.timer_at() == NOW + FIRST_PAUSE
 
 
-def test_a_record_that_changes_takes_what_was_known_with_it() -> None:
+def renewed(page: RenditionManifest, time: int) -> ManifestArrived:
+    """The page of a rendition that has begun anew: all its roots are others."""
+    segments = tuple(msgspec.structs.replace(r, root="0" * 64) for r in page.segments)
+    return ManifestArrived(msgspec.structs.replace(page, segments=segments, time=time, era=time))
+
+
+def test_a_rendition_that_begins_anew_takes_what_was_known_with_it() -> None:
     manifest = manifest_that_needs()
     known(manifest, 0, 3)
-    page = page_of(0, 3, time=2).page
-    other = msgspec.structs.replace(page.segments[2], root="0" * 64)
-    segments = (*page.segments[:2], other, page.segments[3])
-    manifest.receive(ManifestArrived(msgspec.structs.replace(page, segments=segments)), NOW)
-    assert manifest.take_events()[0] == Changed(2)
-    assert [manifest.knows(n) for n in range(4)] == [True, True, False, True]
+    manifest.receive(renewed(page_of(0, 1).page, 2), NOW)
+    assert manifest.take_events()[0] == Renewed()
+    assert [manifest.knows(n) for n in range(4)] == [False] * 4
+    assert manifest.record(2) is None
 
 
-def test_a_check_of_a_record_that_changed_meanwhile_proves_nothing() -> None:
+def test_a_check_of_what_the_segment_was_proves_nothing() -> None:
     manifest = manifest_that_needs(0)
     manifest.receive(page_of(0, 0), NOW)
     manifest.receive(hashes_of(0, 0), NOW)
-    page = page_of(0, 0, time=2).page
-    other = msgspec.structs.replace(page.segments[0], root="0" * 64)
-    manifest.receive(ManifestArrived(msgspec.structs.replace(page, segments=(other,))), NOW)
+    manifest.receive(renewed(page_of(0, 0).page, 2), NOW)
     assert known_by(answered(manifest)) == []
     assert not manifest.knows(0)
 
@@ -267,11 +269,20 @@ def test_what_leaves_the_rendition_is_forgotten() -> None:
     manifest = manifest_that_needs()
     known(manifest, 0, 3)
     manifest.receive(page_of(2, 5, time=2, oldest=2), NOW)
-    assert Changed not in map(type, manifest.take_events())
+    assert Renewed() not in manifest.take_events()
     assert [manifest.knows(n) for n in range(4)] == [False, False, True, True]
     manifest.need([0, 1, 2, 3], NOW)
     assert asked(manifest) == []
     assert manifest.timer_at() is None
+
+
+def test_what_lies_before_the_rendition_may_be_of_another_era() -> None:
+    manifest = manifest_that_needs()
+    manifest.receive(page_of(100, 103, oldest=100), NOW)
+    manifest.need([0, 1], NOW)
+    assert asked(manifest) == [FetchManifest("v", 1)]
+    manifest.receive(renewed(page_of(0, 1).page, 2), NOW)
+    assert manifest.record(0) is not None
 
 
 def test_a_page_without_the_segment_is_not_asked_for_at_once() -> None:
@@ -500,16 +511,15 @@ def test_offers_that_are_not_looked_at(records: Records) -> None:
     assert manifest.timer_at() is None
 
 
-def test_an_old_page_changes_no_record() -> None:
+def test_a_page_of_an_earlier_era_changes_nothing() -> None:
     manifest = watching(9)
-    page = offer_of(9, 9).page
-    changed = msgspec.structs.replace(page.segments[0], root="0" * 64)
-    newer = msgspec.structs.replace(page, segments=(changed,), time=5)
-    manifest.receive(ManifestArrived(newer), NOW)
-    assert manifest.take_events() == [Changed(9), FetchHashes("v", Span(9, 9))]
-    manifest.offered(offer_of(9, 9, time=4), 7, NOW)
+    manifest.need([9], NOW)
+    manifest.receive(renewed(offer_of(9, 9).page, 5), NOW)
+    assert manifest.take_events() == [Renewed(), FetchHashes("v", Span(9, 9))]
+    for time in (4, 6):
+        manifest.offered(offer_of(9, 9, time=time), 7, NOW)
     assert manifest.take_events() == []
-    assert manifest.record(9) == changed
+    assert manifest.record(9) == renewed(offer_of(9, 9).page, 5).page.segments[0]
 
 
 def test_an_old_page_may_fill_a_gap() -> None:
@@ -519,24 +529,23 @@ def test_an_old_page_may_fill_a_gap() -> None:
     assert known_by(answered(manifest)) == [11, 10]
 
 
-def test_a_newer_page_changes_what_was_known() -> None:
+def test_a_page_of_a_later_era_changes_what_was_known() -> None:
     manifest = watching(9)
+    manifest.need([], NOW)
     piece = Piece(SegmentKey("v", 9), 2000)
     again = Media.of([piece], live=True)
-    page = again.page_of("v", [piece], NOW, time=2, bounds=Span(0, 9))
+    page = again.page_of("v", [piece], NOW, time=2, era=2, bounds=Span(0, 9))
     records = Records(
         msgspec.structs.replace(page, keys=()), again.records("v", Span(9, 9), NOW).hashes
     )
     manifest.offered(records, 7, NOW)
-    assert answered(manifest) == [Changed(9), Known(9), Learned(records, 7)]
+    assert answered(manifest) == [Renewed(), Known(9), Learned(records, 7)]
 
 
 def test_what_is_proved_too_late_is_not_believed() -> None:
     manifest = watching(9)
     manifest.offered(offer_of(9, 10, time=2), 7, NOW)
-    page = offer_of(9, 9, time=5).page
-    other = msgspec.structs.replace(page.segments[0], root="0" * 64)
-    manifest.receive(ManifestArrived(msgspec.structs.replace(page, segments=(other,))), NOW)
+    manifest.receive(renewed(offer_of(9, 9).page, 5), NOW)
     assert known_by(answered(manifest)) == []
     assert manifest.record(10) is None
 
@@ -589,7 +598,7 @@ def test_the_newest_page_says_which_keys_there_are() -> None:
 
 
 def test_renditions_share_keys() -> None:
-    keys = {KEY.id: bytes(32)}
+    keys = {KEY.id: KEY}
     manifest = Manifest(CONTENT, "v", count(1), keys)
     manifest.offered(offer_of(10, 10), 7, NOW)
     assert known_by(answered(manifest)) == [10]
@@ -630,14 +639,34 @@ def test_a_page_that_happens_to_be_short_is_no_news() -> None:
     assert answered(manifest)[-2:] == [Known(0), Known(1)]
 
 
-def test_of_a_segment_that_changed_others_are_told_again() -> None:
+def test_of_a_rendition_that_begins_anew_others_are_told_again() -> None:
     manifest = watching(9)
+    manifest.need([], NOW)
     manifest.offered(offer_of(10, 10), 7, NOW)
     answered(manifest)
-    page = offer_of(10, 10, time=3).page
-    other = msgspec.structs.replace(page.segments[0], root="0" * 64)
-    manifest.receive(ManifestArrived(msgspec.structs.replace(page, segments=(other,))), NOW)
-    assert Changed(10) in manifest.take_events()
-    records = offer_of(10, 10, time=4)
+    records = offer_of(10, 10, time=4, era=4)
     manifest.offered(records, 7, NOW)
-    assert answered(manifest) == [Changed(10), Known(10), Learned(records, 7)]
+    assert answered(manifest) == [Renewed(), Known(10), Learned(records, 7)]
+
+
+# What is too old to be true
+
+
+@pytest.mark.parametrize(("age", "looked_at"), [(10.0, True), (10.1, False)])
+def test_an_old_page_is_not_looked_at(age: float, looked_at: bool) -> None:
+    """Its segments last for two seconds each: five of them are the bound."""
+    manifest = watching(9)
+    manifest.offered(offer_of(10, 10, time=1), 7, NOW + age)
+    assert manifest.take_events() == []  # it is as old as what is known, and brings more
+    manifest.offered(offer_of(10, 10, time=2), 7, NOW + age + 0.001)
+    assert (known_by(answered(manifest)) == [10]) is looked_at
+
+
+def test_the_clock_is_that_of_the_newest_page_whoever_brought_it() -> None:
+    manifest = watching(9)
+    manifest.offered(offer_of(10, 10, time=60_000), 7, NOW + 1)
+    assert known_by(answered(manifest, NOW + 1)) == [10]
+    manifest.offered(offer_of(11, 11, time=60_001), 7, NOW + 11)
+    assert known_by(answered(manifest, NOW + 11)) == [11]
+    manifest.offered(offer_of(12, 12, time=60_002), 7, NOW + 11.1)
+    assert manifest.take_events() == []

@@ -77,10 +77,10 @@ def test_who_brought_it_is_known() -> None:
     assert peer.news.proved(records_of(3, 4), 8) == [Learned(records_of(3, 4), 8)]
 
 
-def test_a_segment_that_changed_is_news_again() -> None:
+def test_what_began_anew_is_news_again() -> None:
     peer = Peer()
     peer.news.proved(records_of(3, 3), 7)
-    peer.news.changed(3)
+    peer.news.renewed()
     assert peer.news.proved(records_of(3, 3), 7) != []
 
 
@@ -90,7 +90,8 @@ def test_what_has_gone_or_changed_is_no_news() -> None:
     peer.answered(page_of(4, 4))
     peer.answered(page_of(5, 19, time=2, oldest=4))
     other = replace(PIECES[4].record(), root="0" * 64)
-    peer.answered(replace(page_of(4, 4, time=3, oldest=4), segments=(other,), signatures=()))
+    page = replace(page_of(4, 4, time=3, oldest=4), segments=(other,), signatures=(), era=3)
+    peer.answered(page)
     assert peer.know(3, 4) == []
 
 

@@ -16,7 +16,7 @@ from tests.p2pcdn.core.media import Media, Piece
 
 PIECES = {n: Piece(SegmentKey("v", n), 70_000 + n) for n in range(20)}
 MEDIA = Media.of(PIECES.values(), live=True)
-PROOF = Proof(b"key", b"signature")
+PROOF = Proof("ed25519", b"key", b"signature")
 NOW = 0.0
 
 
@@ -27,7 +27,7 @@ def records_of(first: int, last: int) -> Records:
 def offered(*offers: Records, link: int | None = 7) -> Offers:
     found = Offers(count(1))
     for records in offers:
-        found.take(records, PROOF, link, NOW)
+        found.take(records, [PROOF], link, NOW)
     return found
 
 
@@ -41,7 +41,7 @@ def answer(offers: Offers, *answers: bool) -> list[Offer]:
 def test_an_offer_is_a_signature_and_a_root_for_each_segment() -> None:
     records = records_of(3, 4)
     verify, *checks = offered(records).take_events()
-    assert verify == Verify(1, signed_bytes(records.page), b"key", b"signature")
+    assert verify == Verify(1, "ed25519", signed_bytes(records.page), b"key", b"signature")
     assert [check.check for check in checks if isinstance(check, Check)] == [2, 3]
     for check in checks:
         assert isinstance(check, Check)

@@ -14,9 +14,11 @@ PIECES = {n: Piece(SegmentKey("v", n), 1000 + n) for n in range(20)}
 MEDIA = Media.of(PIECES.values(), live=True)
 
 
-def page_of(*sequences: int, time: int = 1, first: int = 0, last: int = 9) -> RenditionManifest:
+def page_of(
+    *sequences: int, time: int = 1, era: int = 0, first: int = 0, last: int = 9
+) -> RenditionManifest:
     pieces = [PIECES[n] for n in sequences]
-    return MEDIA.page_of("v", pieces, 0.0, time=time, bounds=Span(first, last))
+    return MEDIA.page_of("v", pieces, 0.0, time=time, era=era, bounds=Span(first, last))
 
 
 def changed(page: RenditionManifest) -> RenditionManifest:
@@ -24,10 +26,10 @@ def changed(page: RenditionManifest) -> RenditionManifest:
     return replace(page, segments=tuple(replace(r, root="0" * 64) for r in page.segments))
 
 
-def segments_of(*sequences: int, time: int = 5) -> Segments:
+def segments_of(*sequences: int, time: int = 5, era: int = 0) -> Segments:
     """Segments of which the records are known."""
     segments = Segments()
-    assert segments.believe(page_of(*sequences, time=time)) == []
+    assert not segments.believe(page_of(*sequences, time=time, era=era))
     return segments
 
 
@@ -62,8 +64,10 @@ def test_hashes_are_those_of_the_record_that_is_known() -> None:
     ("page", "fits"),
     [
         (page_of(3, 4, time=6), True),
-        (changed(page_of(3, time=6)), True),
+        (changed(page_of(3, time=6)), False),
         (page_of(12, time=6, last=12), True),
+        (page_of(8, time=6, last=8), False),
+        (page_of(8, time=4, last=8), True),
         (page_of(3, 4, time=5), True),
         (changed(page_of(3, time=5)), False),
         (page_of(5, time=4), True),
@@ -78,24 +82,42 @@ def test_which_pages_fit(page: RenditionManifest, fits: bool) -> None:
     assert segments_of(3, 4).fits(page) is fits
 
 
+@pytest.mark.parametrize(
+    ("page", "fits"),
+    [
+        (page_of(5, time=6, era=3), True),
+        (page_of(5, time=6, era=2), False),
+        (page_of(5, time=4, era=2), False),
+        (page_of(5, time=6), False),
+        (changed(page_of(3, time=6, era=6)), True),
+        (page_of(2, time=6, era=6, last=2), True),
+        (page_of(5, time=5, era=5), False),
+        (page_of(5, time=4, era=4), False),
+    ],
+)
+def test_which_eras_fit(page: RenditionManifest, fits: bool) -> None:
+    assert segments_of(3, 4, era=3).fits(page) is fits
+
+
 def test_what_is_before_the_oldest_segment_does_not_come_back() -> None:
     segments = segments_of(3, 4)
-    assert segments.believe(page_of(5, time=6, first=5)) == []
+    assert not segments.believe(page_of(5, time=6, first=5))
     assert segments.record(3) is None
     assert segments.usual_bytes() == 1005
     assert not segments.fits(page_of(4, time=5))
 
 
-def test_a_page_that_changes_a_record_takes_what_was_known_with_it() -> None:
+def test_another_era_takes_all_that_was_known_with_it() -> None:
     segments = segments_of(3, 4)
     for n in (3, 4):
         assert segments.know(PIECES[n].record(), PIECES[n].hashes())
-    page = page_of(3, 4, time=6)
-    other = replace(page, segments=(changed(page).segments[0], page.segments[1]))
-    assert segments.believe(other) == [3]
+    assert segments.believe(page_of(3, time=6, era=6, last=3))
+    assert (segments.first, segments.last, segments.newest_known) == (0, 3, -1)
+    assert segments.record(3) == PIECES[3].record()
+    assert segments.record(4) is None
     assert not segments.knows(3)
-    assert segments.knows(4)
     assert segments.usual_bytes() == 1003
+    assert not segments.believe(page_of(3, time=7, era=6, last=3)), "once"
 
 
 def test_an_older_page_says_nothing_about_the_whole() -> None:
@@ -113,3 +135,4 @@ def test_what_a_page_has_that_is_not_known() -> None:
     assert segments.lacks(changed(page_of(3, time=6)))
     assert segments.lacks(page_of(3, 5, time=6))
     assert not segments.lacks(page_of(time=6))
+    assert segments.lacks(page_of(3, time=6, era=6))

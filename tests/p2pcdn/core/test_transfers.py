@@ -383,6 +383,17 @@ def test_what_waits_is_needed() -> None:
 # Changes and the end
 
 
+def test_what_began_anew_leaves_nothing_of_what_had_left_it() -> None:
+    transfers = transfers_that_know(1)
+    transfers.receive(RangeData(fetched(transfers, demanded(transfers)), FIRST), NOW)
+    answer(transfers)
+    page = msgspec.structs.replace(MEDIA.page("v", 1, NOW), segments=())
+    transfers.receive(ManifestArrived(msgspec.structs.replace(page, time=2, first=2)), NOW)
+    assert transfers.store.size > 0
+    transfers.receive(ManifestArrived(msgspec.structs.replace(page, time=3, era=3)), NOW)
+    assert transfers.store.size == 0
+
+
 def test_what_changes_is_thrown_away() -> None:
     transfers = transfers_that_know(1)
     fetch = fetched(transfers, demanded(transfers))
@@ -390,7 +401,7 @@ def test_what_changes_is_thrown_away() -> None:
     answer(transfers)
     page = MEDIA.page("v", 1, NOW)
     records = [msgspec.structs.replace(r, root="0" * 64) for r in page.segments]
-    changed = msgspec.structs.replace(page, time=2, segments=tuple(records))
+    changed = msgspec.structs.replace(page, time=2, era=2, segments=tuple(records))
     transfers.receive(ManifestArrived(changed), NOW)
     assert transfers.take_events()[:4] == [
         SegmentFailed(ONE, SourceReason.INTEGRITY),

@@ -130,8 +130,8 @@ async def test_a_check_is_answered_once_the_rest_is_done(stage: Stage) -> None:
 async def test_a_signature_is_verified(stage: Stage) -> None:
     origin = Ed25519PrivateKey.generate()
     key = origin.public_key().public_bytes_raw()
-    genuine = Verify(1, b"x", key, origin.sign(b"x"))
-    forged = Verify(2, b"y", key, origin.sign(b"x"))
+    genuine = Verify(1, "ed25519", b"x", key, origin.sign(b"x"))
+    forged = Verify(2, "ed25519", b"y", key, origin.sign(b"x"))
     stage.node.answers[TrackerDown()] = [genuine, forged]
     stage.engine.feed(TrackerDown())
     assert stage.node.heard == [TrackerDown(), Checked(1, True), Checked(2, False)]

@@ -10,7 +10,10 @@
  * A hash list may come from anybody, since it must hash to the record's root. A record counts if it
  * came from the origin, or with its signature, by a key that the origin has told us. Only a *known*
  * segment may be asked of peers. What is older than the rendition's oldest segment will never be
- * known, and is not asked for.
+ * known, and is not asked for, unless all that is needed is: then the rendition may have begun anew.
+ *
+ * Whoever brings records has to bring them in time. A page that is old, by what the origin's clock
+ * says at least, may be of a rendition that has begun anew since; it is not looked at.
  */
 
 import type { Bytes, Span } from "../model";
@@ -34,8 +37,11 @@ import { Segments } from "./segments";
 /** Gives out the numbers by which things are known: each is one more than the last. */
 export type Numbers = () => number;
 
-/** The origin's public keys by their ids, raw, as its own pages tell them. */
-export type Keys = Map<string, Bytes>;
+/** The origin's public keys by their ids, as its own pages tell them. */
+export type Keys = Map<string, Key>;
+
+/** How many segments' durations old a page may be that somebody offers. */
+const MOST_AGE = 5;
 
 /** The segment can be verified from now on. */
 export interface Known {
@@ -43,13 +49,12 @@ export interface Known {
   readonly sequence: number;
 }
 
-/** The segment is no longer what its record said. */
-export interface Changed {
-  readonly type: "Changed";
-  readonly sequence: number;
+/** The rendition has begun anew: nothing is what its record said. */
+export interface Renewed {
+  readonly type: "Renewed";
 }
 
-export type ManifestEvent = Event | Known | Changed | Learned | Forged;
+export type ManifestEvent = Event | Known | Renewed | Learned | Forged;
 
 /** Hashes that are said to be those of a record, until the check has answered. */
 type Claim = readonly [SegmentRecord, Bytes];
@@ -76,6 +81,8 @@ export class Manifest {
   private _pageIsShort = false;
   /** Hashes; it is answered when they have been checked. */
   private readonly _proof = new Question();
+  /** What the origin's clock is ahead of ours at least, in milliseconds. */
+  private _clock = -Infinity;
   private readonly _events: ManifestEvent[] = [];
 
   constructor(
@@ -156,15 +163,18 @@ export class Manifest {
    */
   offered({ page, hashes }: Records, link: number | null, now: number): void {
     if (!this._mayBelieve(page) || !page.live || !this._segments.lacks(page)) return;
-    for (const signature of page.signatures) {
-      const key = signature.algorithm === "ed25519" && this._keys.get(signature.key);
-      if (!key) continue;
-      const proof = { key, signature: fromBase64(signature.value) ?? new Uint8Array() };
-      // Whatever else stands beside the page is not passed on with it.
-      const bare = { ...page, signatures: [signature], keys: [] };
-      this._offers.take({ type: "records", page: bare, hashes }, proof, link, now);
-      return;
-    }
+    const signatures = page.signatures.filter(
+      ({ key, algorithm }) => this._keys.get(key)?.algorithm === algorithm,
+    );
+    if (!signatures.length || this._isOld(page, now)) return;
+    const proofs = signatures.map(({ key, algorithm, value }) => ({
+      algorithm,
+      key: bytesOf(this._keys.get(key)?.public),
+      signature: bytesOf(value),
+    }));
+    // Whatever else stands beside the page is not passed on with it.
+    const bare = { ...page, signatures, keys: [] };
+    this._offers.take({ type: "records", page: bare, hashes }, proofs, link, now);
   }
 
   /** The answer to one of our checks. */
@@ -173,7 +183,7 @@ export class Manifest {
     const offer = this._offers.checked(check, ok);
     this._claims.delete(check);
     if (claim) this._decide(claim, ok, now);
-    else if (offer) this._takeOffer(offer);
+    else if (offer) this._takeOffer(offer, now);
     this._ask(now);
   }
 
@@ -223,7 +233,8 @@ export class Manifest {
   }
 
   private _hasNoRecord(sequence: number): boolean {
-    return !this.record(sequence) && sequence >= this._segments.first;
+    const oldest = Math.min(this._segments.first, Math.max(...this._needed));
+    return !this.record(sequence) && sequence >= oldest;
   }
 
   private _hasNoHashes(sequence: number): boolean {
@@ -257,13 +268,18 @@ export class Manifest {
     return ours && this._segments.fits(page);
   }
 
+  private _isOld({ time }: RenditionManifest, now: number): boolean {
+    const most = MOST_AGE * this.usualDuration();
+    return most > 0 && now * 1_000 + this._clock - time > most;
+  }
+
   private _takePage(page: RenditionManifest, now: number): void {
     if (!this._mayBelieve(page)) {
       this._page.failed(now);
       return;
     }
     this._learnKeys(page.keys);
-    this._believe(page);
+    this._believe(page, now);
     if (this._pageIsShort) {
       this._news.page(page);
       this._events.push(...this._news.ripe());
@@ -274,27 +290,26 @@ export class Manifest {
 
   /** The last page says which keys there are. */
   private _learnKeys(keys: readonly Key[]): void {
-    const ours = keys.filter(({ algorithm }) => algorithm === "ed25519");
-    if (ours.length) this._keys.clear();
-    for (const key of ours) this._keys.set(key.id, fromBase64(key.public) ?? new Uint8Array());
+    if (keys.length) this._keys.clear();
+    for (const key of keys) this._keys.set(key.id, key);
   }
 
   /** An offer is proved, and counts unless something newer has come meanwhile. */
-  private _takeOffer({ records, hashes, link }: Offer): void {
+  private _takeOffer({ records, hashes, link }: Offer, now: number): void {
     const { page } = records;
     if (!this._segments.fits(page)) return;
-    this._believe(page);
+    this._believe(page, now);
     page.segments.forEach((record, i) => {
       this._know(record, hashes[i]);
     });
     this._events.push(...this._news.proved(records, link));
   }
 
-  private _believe(page: RenditionManifest): void {
-    for (const sequence of this._segments.believe(page)) {
-      this._news.changed(sequence);
-      this._events.push({ type: "Changed", sequence });
-    }
+  private _believe(page: RenditionManifest, now: number): void {
+    this._clock = Math.max(this._clock, page.time - now * 1_000);
+    if (!this._segments.believe(page)) return;
+    this._news.renewed();
+    this._events.push({ type: "Renewed" });
   }
 
   private _know(record: SegmentRecord, hashes: Bytes | undefined): void {
@@ -340,6 +355,10 @@ export class Manifest {
     this._know(record, hashes);
     this._events.push(...this._news.ripe());
   }
+}
+
+function bytesOf(text: string | undefined): Bytes {
+  return fromBase64(text ?? "") ?? new Uint8Array();
 }
 
 /** The first of some times; null if there is none. */

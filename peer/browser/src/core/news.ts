@@ -40,9 +40,10 @@ export class News {
     this._waiting = [...this._waiting, { ...page, keys: [] }].slice(-MOST_WAITING);
   }
 
-  /** A segment is no longer what it was; what it is now is news. */
-  changed(sequence: number): void {
-    this._told.delete(sequence);
+  /** The rendition has begun anew: whatever it has now is news. */
+  renewed(): void {
+    this._told.clear();
+    this._waiting = [];
   }
 
   /** The short pages whose segments have all become known, if they are news. */

@@ -3,9 +3,9 @@
  *
  * An offer is believed as a whole or not at all:
  *
- *     offered --Verify, and a Check for each segment--> all true:  proved
- *                                                       one false: Forged, the sender is to blame
- *                                                       no answer: nothing, nobody knows whose fault
+ *     offered --a Verify for each signature,------> all true:  proved
+ *               a Check for each segment            one false: Forged, the sender is to blame
+ *                                                   no answer: nothing, nobody knows whose fault
  *
  * Nothing is used, and nothing is passed on, before it is proved. Another offer of the same segments
  * is looked at as well, unless it is the very same: a forgery must not keep the genuine one away.
@@ -18,6 +18,7 @@ import {
   rootInput,
   signedBytes,
   splitHashes,
+  type Algorithm,
   type Records,
 } from "../wire/manifest";
 import type { Numbers } from "./manifest";
@@ -39,8 +40,9 @@ export interface Forged {
   readonly link: number | null;
 }
 
-/** What the origin's signature of an offer can be verified with. */
+/** What a signature of the origin's can be verified with. */
 export interface Proof {
+  readonly algorithm: Algorithm;
   readonly key: Bytes;
   readonly signature: Bytes;
 }
@@ -69,8 +71,8 @@ export class Offers {
     );
   }
 
-  /** Look at an offer. */
-  take(records: Records, proof: Proof, link: number | null, now: number): void {
+  /** Look at an offer, with a proof (at least one) for each signature that it has. */
+  take(records: Records, proofs: readonly Proof[], link: number | null, now: number): void {
     if (this._pending.length >= MOST_PENDING) return;
     if (this._pending.some((offer) => same(offer.records, records))) return;
     const data = fromBase64(records.hashes);
@@ -82,7 +84,7 @@ export class Offers {
     const until = now + ANSWER_TIMEOUT;
     const offer = { records, hashes, link, until, unanswered: new Set<number>() };
     this._pending.push(offer);
-    this._verify(offer, proof);
+    this._verify(offer, proofs);
     this._check(offer);
   }
 
@@ -118,9 +120,11 @@ export class Offers {
     return number;
   }
 
-  private _verify(offer: Offer, { key, signature }: Proof): void {
+  private _verify(offer: Offer, proofs: readonly Proof[]): void {
     const data = signedBytes(offer.records.page);
-    this._events.push({ type: "Verify", check: this._number(offer), data, key, signature });
+    for (const proof of proofs) {
+      this._events.push({ type: "Verify", check: this._number(offer), data, ...proof });
+    }
   }
 
   private _check(offer: Offer): void {

@@ -11,7 +11,7 @@ import type { ErrorCode, SourceReason } from "../errors";
 import type { Bytes, SegmentKey, Span } from "../model";
 import type { Frame } from "../wire/chunk";
 import type { LinkMessage } from "../wire/link";
-import type { RenditionManifest } from "../wire/manifest";
+import type { Algorithm, RenditionManifest } from "../wire/manifest";
 import type {
   Credentials,
   FromTracker,
@@ -372,13 +372,14 @@ export interface Check {
 }
 
 /**
- * Say (by `Checked`) whether `signature` is that of `data` by the Ed25519 `key`.
+ * Say (by `Checked`) whether `signature` is that of `data` by the raw `key`.
  *
  * A no means that it is wrong: whoever sent it is cut off. A shell that cannot tell stays silent.
  */
 export interface Verify {
   readonly type: "Verify";
   readonly check: number;
+  readonly algorithm: Algorithm;
   readonly data: Bytes;
   readonly key: Bytes;
   readonly signature: Bytes;

@@ -1,9 +1,14 @@
 /**
  * The segments of one rendition, as far as they are known: records, and proved chunk hashes.
  *
- * A page may be believed if it *fits*. Time never goes back: a page that is older than the newest
- * one may fill gaps, but whatever changes a record or brings back what has gone was rolled back, or
- * comes out of a stale cache.
+ * A page may be believed if it *fits*:
+ *
+ *     a later era      and a later time: all that was known is void
+ *     the same era     no record changes; a later time: the newest segment is not an older one;
+ *                      else it fills gaps, and brings nothing from beyond the newest page's bounds
+ *     an earlier era   never
+ *
+ * What does not fit was rolled back, or comes out of a stale cache.
  */
 
 import type { Bytes } from "../model";
@@ -18,6 +23,7 @@ export class Segments {
   /** The newest segment that could be verified, so far. */
   newestKnown = -1;
   /** Of the newest page. */
+  private _era = -1;
   private _time = -1;
   private readonly _records = new Map<number, SegmentRecord>();
   private readonly _hashes = new Map<number, Bytes>();
@@ -59,27 +65,38 @@ export class Segments {
   // What a page says
 
   /** Whether a page can be true beside what is known. */
-  fits({ time, segments }: RenditionManifest): boolean {
-    return time > this._time || segments.every((record) => this._fillsGap(record));
+  fits({ era, time, last, segments }: RenditionManifest): boolean {
+    const newer = time > this._time;
+    if (era !== this._era) return era > this._era && newer;
+    if (segments.some((record) => this.record(record.sequence) && !this.has(record))) return false;
+    if (newer) return last >= this.last;
+    return segments.every(({ sequence }) => sequence >= this.first && sequence <= this.last);
   }
 
-  /** Whether a page speaks of a segment that is not known as it says. */
-  lacks({ segments }: RenditionManifest): boolean {
+  /** Whether a page speaks of another era, or of a segment that is not known as it says. */
+  lacks({ era, segments }: RenditionManifest): boolean {
+    if (era !== this._era) return true;
     return segments.some((record) => !this.knows(record.sequence) || !this.has(record));
   }
 
   // Taking in
 
-  /** Take the records of a page that fits; returns the segments that have changed. */
-  believe(page: RenditionManifest): number[] {
-    const changed = page.segments.filter((record) => this._enter(record));
+  /** Take the records of a page that fits; returns whether what was known is void by that. */
+  believe(page: RenditionManifest): boolean {
+    const renewed = this._era >= 0 && page.era > this._era;
+    if (renewed) {
+      this._forgetBefore(Infinity);
+      this.newestKnown = -1;
+    }
+    for (const record of page.segments) this._enter(record);
     if (page.time >= this._time) {
+      this._era = page.era;
       this._time = page.time;
       this.last = page.last;
       this.live = page.live;
       this._forgetBefore(page.first);
     }
-    return changed.map(({ sequence }) => sequence);
+    return renewed;
   }
 
   /** These hashes give the record's root; returns whether the segment is known by that. */
@@ -91,32 +108,23 @@ export class Segments {
     return true;
   }
 
-  private _fillsGap(record: SegmentRecord): boolean {
-    const { sequence } = record;
-    const there = sequence >= this.first && sequence <= this.last;
-    return there && (!this._records.has(sequence) || this.has(record));
-  }
-
-  private _enter(record: SegmentRecord): boolean {
-    if (this.has(record)) return false;
-    const changes = this._forget(record.sequence);
-    this._records.set(record.sequence, record);
-    this._bytes += record.length;
-    this._duration += record.duration;
-    return changes;
-  }
-
-  private _forget(sequence: number): boolean {
-    const record = this._records.get(sequence);
-    this._bytes -= record?.length ?? 0;
-    this._duration -= record?.duration ?? 0;
-    this._hashes.delete(sequence);
-    return this._records.delete(sequence);
+  private _enter(record: SegmentRecord): void {
+    const { sequence, length, duration } = record;
+    if (this._records.has(sequence)) return;
+    this._records.set(sequence, record);
+    this._bytes += length;
+    this._duration += duration;
   }
 
   private _forgetBefore(first: number): void {
     this.first = first;
-    for (const sequence of this._records.keys()) if (sequence < first) this._forget(sequence);
+    for (const [sequence, { length, duration }] of this._records) {
+      if (sequence >= first) continue;
+      this._records.delete(sequence);
+      this._hashes.delete(sequence);
+      this._bytes -= length;
+      this._duration -= duration;
+    }
   }
 }
 

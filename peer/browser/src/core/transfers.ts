@@ -344,8 +344,8 @@ export class Transfers {
     for (const event of manifest.takeEvents()) {
       if (event.type === "Known") {
         this._known({ rendition, sequence: event.sequence }, now);
-      } else if (event.type === "Changed") {
-        this._forget({ rendition, sequence: event.sequence });
+      } else if (event.type === "Renewed") {
+        this._renew(rendition);
       } else {
         if ("check" in event) this._checks.set(event.check, manifest);
         this._events.push(event);
@@ -353,8 +353,15 @@ export class Transfers {
     }
   }
 
+  /** The rendition has begun anew: nothing that is held of it is what it was. */
+  private _renew(rendition: string): void {
+    const keys = [...[...this.open()].map(({ key }) => key), ...this.store.segments()];
+    for (const key of keys) if (key.rendition === rendition) this._forget(key);
+  }
+
   /** The segment is no longer what it was. */
   private _forget(key: SegmentKey): void {
+    this._knownAt.delete(segmentId(key));
     const demanded = this.transfer(key)?.demanded ?? null;
     this._transfers.delete(segmentId(key));
     if (demanded !== null) this._events.push({ type: "SegmentFailed", key, reason: "integrity" });

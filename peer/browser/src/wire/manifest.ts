@@ -12,11 +12,11 @@
  *
  * What a signature covers is `signedBytes`, never the JSON text, which any proxy may re-serialise.
  * The keys stand beside the signatures and are not covered: whoever fetches a page from the origin
- * learns them, and nobody believes those that somebody else sends along.
+ * learns them, if they are not pinned, and nobody believes those that somebody else sends along.
  */
 
 import { CHUNK_SIZE, HASH_SIZE, chunkCount, joined, utf8, type Bytes } from "../model";
-import type { RenditionManifest, SegmentRecord } from "./schema";
+import type { PresentationManifest, RenditionManifest, SegmentRecord, Signature } from "./schema";
 
 export type {
   Key,
@@ -28,6 +28,9 @@ export type {
   SegmentRecord,
   Signature,
 } from "./schema";
+
+/** How a signature was made. */
+export type Algorithm = Signature["algorithm"];
 
 /** Records a page: about 11 KB of JSON, so that little comes before a peer's first chunk. */
 export const PAGE_RECORDS = 64;
@@ -56,8 +59,9 @@ export function rootInput(
   ]);
 }
 
-/** The canonical bytes of a page that its signatures cover. */
-export function signedBytes(manifest: RenditionManifest): Bytes {
+/** The canonical bytes of a manifest that its signatures cover. */
+export function signedBytes(manifest: PresentationManifest | RenditionManifest): Bytes {
+  if (manifest.type === "presentation") return presentationBytes(manifest);
   return joined([
     utf8("p2pcdn rendition v1\n"),
     text(manifest.site),
@@ -65,6 +69,7 @@ export function signedBytes(manifest: RenditionManifest): Bytes {
     text(manifest.rendition),
     u32(manifest.chunk_size),
     [manifest.live ? 1 : 0],
+    u64(manifest.era),
     u64(manifest.time),
     u64(manifest.first),
     u64(manifest.last),
@@ -114,6 +119,16 @@ export function fromBase64(text: string): Bytes | null {
 /** A digest out of its hexadecimal form. */
 export function fromHex(hex: string): Bytes {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+function presentationBytes({ site, content, renditions }: PresentationManifest): Bytes {
+  return joined([
+    utf8("p2pcdn presentation v1\n"),
+    text(site),
+    text(content),
+    u32(renditions.length),
+    ...renditions.flatMap(({ rendition, uri }) => [text(rendition), text(uri)]),
+  ]);
 }
 
 function recordBytes(record: SegmentRecord): ArrayLike<number>[] {

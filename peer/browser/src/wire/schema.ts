@@ -347,6 +347,7 @@ export interface RenditionManifest {
   readonly first: number;
   readonly last: number;
   readonly segments: readonly SegmentRecord[];
+  readonly era: number;
   readonly signatures: readonly Signature[];
   readonly keys: readonly Key[];
 }
@@ -532,7 +533,7 @@ const BeingFetched = record({ rendition: text(512), sequence: Count, stripe: Str
 const SegmentRecord = record({ sequence: Count, uri: text(2048), length: integer(1, 4294967296), root: Digest, duration: optional(Count, 0), offset: optional(Count, 0) });
 const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25519"), value: text(256) });
 const Key = record({ id: text(64), algorithm: literal("ecdsa-p256", "ed25519"), public: text(128, /^[A-Za-z0-9_-]*$(?!\n)/u) });
-const RenditionManifest = record({ type: literal("rendition"), version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
+const RenditionManifest = record({ type: literal("rendition"), version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), era: optional(Count, 0), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
 const Records = record({ page: RenditionManifest, hashes: Base64 });
 const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "bad_token", "banned", "draining", "expired", "internal", "malformed", "no_peers", "revoked", "site_off", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content", "wrong_origin");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });

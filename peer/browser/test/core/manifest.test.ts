@@ -61,7 +61,7 @@ const fetchHashes = (...sequences: [number, number]): ManifestEvent => {
   return { type: "FetchHashes", rendition: "v", sequences };
 };
 const known = (sequence: number): ManifestEvent => ({ type: "Known", sequence });
-const changed = (sequence: number): ManifestEvent => ({ type: "Changed", sequence });
+const renewed: ManifestEvent = { type: "Renewed" };
 
 describe("a segment that is needed", () => {
   it("gets its record, its hashes and their proof, in this order", () => {
@@ -92,8 +92,16 @@ describe("a segment that is needed", () => {
 
   it("is not asked for when the rendition has left it behind", () => {
     arrive({ first: 10 });
-    manifest.need([3], 0);
-    expect([manifest.takeEvents(), manifest.record(3)]).toStrictEqual([[], undefined]);
+    manifest.need([3, 20], 0);
+    expect([manifest.takeEvents(), manifest.record(3)]).toStrictEqual(
+      [[fetchHashes(20, 20)], undefined],
+    );
+  });
+
+  it("is asked for if all that is needed lies before it: another era may have begun", () => {
+    arrive({ first: 10 });
+    manifest.need([3, 4], 0);
+    expect(manifest.takeEvents()).toStrictEqual([fetchPage(4)]);
   });
 });
 
@@ -157,18 +165,18 @@ describe("what fails", () => {
   });
 });
 
-describe("a segment that changes", () => {
-  it("is not known any more, and said", () => {
+describe("a rendition that begins anew", () => {
+  it("is said, and nothing is known of it any more", () => {
     manifest.need([3], 0);
     arrive();
     hashes([3, 3]);
     check();
-    const segments = page(0).segments.map((record) =>
-      record.sequence === 3 ? { ...record, root: "0".repeat(64) } : { ...record },
-    );
+    const segments = page(0).segments.slice(0, 4).map((record) => ({ ...record, root: "0".repeat(64) }));
     arrive({ time: 2, segments });
-    expect(manifest.takeEvents()[0]).toStrictEqual(changed(3));
-    expect(manifest.knows(3)).toBe(false);
+    expect(manifest.knows(3)).toBe(true);
+    arrive({ time: 2, era: 2, segments });
+    expect(manifest.takeEvents()).toContainEqual(renewed);
+    expect([manifest.knows(3), manifest.record(4)]).toStrictEqual([false, undefined]);
   });
 });
 
@@ -339,26 +347,57 @@ describe("what somebody offers", () => {
     expect(verifies).toHaveLength(7);
   });
 
-  it("changes no record if it is older, but may fill a gap", () => {
+  it("changes no record of a later era, but may fill a gap", () => {
     watch();
-    const newer = livePage(9, 9, { time: 5, last: 11 });
+    manifest.need([9], 0);
+    const newer = livePage(9, 9, { time: 5, era: 5, last: 11 });
     const segments = newer.segments.map(wrongRoot);
     manifest.receive({ type: "ManifestArrived", page: { ...newer, segments } }, 0);
-    expect(check()).toStrictEqual([changed(9), fetchHashes(9, 9)]);
+    expect(check()).toStrictEqual([renewed, fetchHashes(9, 9)]);
     manifest.offered(offer(9, 9, { time: 4 }), 7, 0);
-    expect(manifest.takeEvents()).toStrictEqual([]);
-    manifest.offered(offer(10, 10, { time: 4 }), 7, 0);
-    expect(check()).toStrictEqual([known(10), learned(offer(10, 10, { time: 4 }), 7)]);
-    manifest.offered(offer(11, 11, { time: 4, last: 11 }), 7, 0);
-    expect(check()).toStrictEqual([known(11), learned(offer(11, 11, { time: 4, last: 11 }), 7)]);
     manifest.offered(offer(9, 9, { time: 6 }), 7, 0);
-    expect(check()).toStrictEqual([changed(9), known(9), learned(offer(9, 9, { time: 6 }), 7)]);
+    manifest.offered(offer(10, 10, { time: 6, era: 4 }), 7, 0);
+    manifest.offered(offer(9, 9, { time: 6, era: 5 }), 7, 0);
+    expect(manifest.takeEvents()).toStrictEqual([]);
+    for (const sequence of [10, 11]) {
+      const filling = offer(sequence, sequence, { time: 4, era: 5 });
+      manifest.offered(filling, 7, 0);
+      expect(check()).toStrictEqual([known(sequence), learned(filling, 7)]);
+    }
+    manifest.need([], 0);
+    const anew = offer(9, 9, { time: 6, era: 6 });
+    manifest.offered(anew, 7, 0);
+    expect(check()).toStrictEqual([renewed, known(9), learned(anew, 7)]);
+  });
+
+  it("is not looked at if it is older than five segments", () => {
+    watch();
+    manifest.offered(offer(10, 10, { time: 2 }), 7, 10.1);
+    expect(manifest.takeEvents()).toStrictEqual([]);
+    manifest.offered(offer(10, 10, { time: 2 }), 7, 10);
+    expect(check()).toContainEqual(known(10));
+  });
+
+  it("is proved by each signature that is by a known key", () => {
+    const other = { ...KEY, id: "other", algorithm: "ecdsa-p256" } as const;
+    watch({ keys: [KEY, other] });
+    const { page, hashes } = offer(10, 10);
+    const [first] = page.signatures;
+    if (!first) throw new Error("unsigned");
+    const second = { ...first, key: "other", algorithm: "ecdsa-p256" } as const;
+    const both: Records = { type: "records", page: { ...page, signatures: [first, second] }, hashes };
+    manifest.offered(both, 7, 0);
+    const verifies = manifest.takeEvents().filter(({ type }) => type === "Verify");
+    expect(verifies).toMatchObject([{ algorithm: "ed25519" }, { algorithm: "ecdsa-p256" }]);
+    // A signature that says it was made in another way than its key is for is none.
+    manifest.offered({ ...both, page: { ...page, signatures: [{ ...first, key: "other" }] } }, 7, 0);
+    expect(manifest.takeEvents()).toStrictEqual([]);
   });
 
   it("is not believed if something newer has come before the proof", () => {
     watch();
     manifest.offered(offer(9, 10), 7, 0);
-    const newer = livePage(9, 9, { time: 5 });
+    const newer = livePage(9, 9, { time: 5, era: 5 });
     const segments = newer.segments.map(wrongRoot);
     manifest.receive({ type: "ManifestArrived", page: { ...newer, segments } }, 0);
     expect(check()).not.toContainEqual(known(10));

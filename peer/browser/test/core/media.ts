@@ -64,6 +64,11 @@ export function inverted(data: Bytes): Bytes {
   return data.map((byte, at) => (at === last ? byte ^ 255 : byte));
 }
 
+/** When the newest of these came out, in milliseconds. */
+function timeOf(pieces: readonly Piece[]): number {
+  return 1 + Math.round(1_000 * Math.max(0, ...pieces.map(({ published = 0 }) => published)));
+}
+
 /** All segments of a content, and what an origin would answer about them. */
 export class Media {
   private readonly known = new Map<string, { data: Bytes; hashes: Bytes }>();
@@ -81,16 +86,14 @@ export class Media {
   page(rendition: string, sequence: number, now: number): RenditionManifest {
     const there = this.published(rendition, now);
     const page = (of: number): number => Math.floor(of / PAGE_RECORDS);
-    const time = 1 + there.filter(({ published = 0 }) => published > 0).length;
+    const time = timeOf(there);
     const records = there.filter((piece) => page(piece.sequence) === page(sequence));
     return this.pageOf(rendition, records, now, time, false);
   }
 
   /** The page of just these segments, as an origin would answer now. */
   few(rendition: string, sequences: Span, now: number): RenditionManifest {
-    const there = this.published(rendition, now);
-    const time = 1 + there.filter(({ published = 0 }) => published > 0).length;
-    return this.pageOfSpan(rendition, sequences, now, time, false);
+    return this.pageOfSpan(rendition, sequences, now);
   }
 
   /** What a peer that knows these segments would tell another one. */
@@ -105,12 +108,13 @@ export class Media {
     rendition: string,
     [first, last]: Span,
     now: number,
-    time: number,
-    wrong: boolean,
+    time?: number,
+    wrong = false,
+    era = 0,
   ): RenditionManifest {
     const there = this.published(rendition, now);
     const pieces = there.filter(({ sequence }) => sequence >= first && sequence <= last);
-    return this.pageOf(rendition, pieces, now, time, wrong);
+    return this.pageOf(rendition, pieces, now, time ?? timeOf(there), wrong, era);
   }
 
   /** The hashes of a run of segments; null if one of them is not there. */
@@ -134,6 +138,7 @@ export class Media {
     now: number,
     time: number,
     wrong: boolean,
+    era = 0,
   ): RenditionManifest {
     const there = this.published(rendition, now);
     return signed({
@@ -148,6 +153,7 @@ export class Media {
       first: there.at(0)?.sequence ?? 0,
       last: there.at(-1)?.sequence ?? -1,
       segments: pieces.map((piece) => this.record(piece, wrong)),
+      era,
       signatures: [],
       keys: [KEY],
     });

@@ -56,6 +56,7 @@ interface GivenAnswer {
   readonly rendition: string;
   readonly sequences: Span;
   readonly time?: number;
+  readonly era?: number;
   readonly first?: number;
   readonly last?: number;
   readonly failed?: boolean;
@@ -194,8 +195,8 @@ export class Player {
   }
 
   private page(given: GivenAnswer): RenditionManifest {
-    const { rendition, sequences, time = 1, wrong = false } = given;
-    const page = this.media.pageOfSpan(rendition, sequences, this.now, time, wrong);
+    const { rendition, sequences, time, era, wrong = false } = given;
+    const page = this.media.pageOfSpan(rendition, sequences, this.now, time, wrong, era);
     return signed({ ...page, first: given.first ?? page.first, last: given.last ?? page.last });
   }
 

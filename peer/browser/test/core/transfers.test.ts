@@ -7,6 +7,7 @@ import { newStats, type Stats } from "../../src/core/stats";
 import { Store } from "../../src/core/store";
 import { Transfers, type TransferEvent } from "../../src/core/transfers";
 import { CHUNK_SIZE, segmentId, type SegmentKey } from "../../src/model";
+import type { RenditionManifest } from "../../src/wire/manifest";
 import { CONTENT, Media } from "./media";
 
 const LENGTH = CHUNK_SIZE + 100;
@@ -294,19 +295,34 @@ describe("transfers", () => {
     expect(transfers.open().map(({ key }) => key.sequence)).toStrictEqual([1, 3, 4]);
   });
 
-  it("of a segment that changes are over, and what was held of it is gone", () => {
+  it("of a rendition that begins anew are over, and what was held of it is gone", () => {
     learn(1, 2);
     demand(1);
     transfers.fromLink(7, { ...segment(1), chunk: 1 }, bytes(1).slice(CHUNK_SIZE), 0);
     answer();
     const page = media.page("v", 0, 0);
     const segments = page.segments.map((record) => ({ ...record, root: "0".repeat(64) }));
-    transfers.receive({ type: "ManifestArrived", page: { ...page, time: 2, segments } }, 0);
+    transfers.receive({ type: "ManifestArrived", page: { ...page, time: 2, era: 2, segments } }, 0);
     const events = transfers.takeEvents().filter(({ type }) => !type.startsWith("Fetch"));
     expect(events).toStrictEqual([
       { type: "SegmentFailed", key: segment(1), reason: "integrity" },
       { type: "Dropped", segment: segment(1), chunks: [1] },
     ]);
     expect([transfers.store.size, transfers.knows(segment(1))]).toStrictEqual([0, false]);
+  });
+
+  it("of a rendition that begins anew leave nothing, not even of what had left it", () => {
+    learn(1, 2);
+    demand(1);
+    transfers.fromLink(7, { ...segment(1), chunk: 1 }, bytes(1).slice(CHUNK_SIZE), 0);
+    answer();
+    const page = media.page("v", 0, 0);
+    const arrives = (more: Partial<RenditionManifest>): void => {
+      transfers.receive({ type: "ManifestArrived", page: { ...page, segments: [], ...more } }, 0);
+    };
+    arrives({ time: 2, first: 3 });
+    expect(transfers.store.size).toBeGreaterThan(0);
+    arrives({ time: 3, era: 3 });
+    expect(transfers.store.size).toBe(0);
   });
 });
