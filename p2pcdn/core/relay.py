@@ -58,13 +58,15 @@ class Relay:
             sdp = self._clean(pairing, member, message.sdp)
             self._outbox.tell(pairing.answerer.socket, Offered(pairing.id, member.id, sdp))
 
-    def answer(self, member: Member, message: SendAnswer) -> None:
-        """The answer to an offer."""
+    def answer(self, member: Member, message: SendAnswer) -> bool:
+        """The answer to an offer; whether there was such an offer."""
         pairing = self._pairing(member, message.pairing)
-        if pairing is not None:
-            pairing.advance(member, Step.ANSWER)
-            sdp = self._clean(pairing, member, message.sdp)
-            self._outbox.tell(pairing.offerer.socket, Answered(pairing.id, sdp))
+        if pairing is None:
+            return False
+        pairing.advance(member, Step.ANSWER)
+        sdp = self._clean(pairing, member, message.sdp)
+        self._outbox.tell(pairing.offerer.socket, Answered(pairing.id, sdp))
+        return True
 
     def candidate(self, member: Member, message: SendCandidate) -> None:
         """A candidate of one end, which has described itself before."""

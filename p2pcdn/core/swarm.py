@@ -178,8 +178,8 @@ class Swarms:
                 self._dismiss(socket, None, now)
 
     def _answer(self, member: Member, message: SendAnswer, now: float) -> None:
-        self._relay.answer(member, message)
-        self._introducer.seek(member, now)  # it has room for another offer
+        if self._relay.answer(member, message):
+            self._introducer.seek(member, now)  # it has room for another offer
 
     def _linked(self, member: Member, message: Linked, now: float) -> None:
         pairing = member.pairings.get(message.pairing)
