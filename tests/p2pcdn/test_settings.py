@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from p2pcdn import settings
-from p2pcdn.config import Config
+from p2pcdn.config import Config, SiteConfig, TrackerConfig
 from p2pcdn.errors import ConfigError
 from p2pcdn.settings import SETTINGS
 
@@ -113,6 +113,85 @@ def test_a_file_is_strict_about_types_and_keys(tmp_path: Path, text: str, said: 
         settings.load(file=file, environ={})
     assert said in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+SITES = """
+[sites.shop]
+keys = ["key"]
+origins = ["https://shop.example"]
+mode = "lan"
+revoked_tokens = ["t-1"]
+
+[sites."a.b"]
+enabled = false
+
+[sites.empty]
+"""
+
+
+def test_each_site_has_a_table(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.toml", SITES)
+    flags = {"sites.shop.mode": "relay", "sites.new.revoked_contents": "/media/a, /media/b"}
+    found = settings.load(flags=flags, environ={}, file=file)
+    sites = found.config.sites
+    assert set(sites) == {"shop", "a.b", "empty", "new"}
+    assert sites["shop"] == SiteConfig(
+        keys=("key",), origins=("https://shop.example",), mode="relay", revoked_tokens=("t-1",)
+    )
+    assert not sites["a.b"].enabled
+    assert sites["empty"] == SiteConfig()
+    assert sites["new"].revoked_contents == ("/media/a", "/media/b")
+    assert found.sources["sites.shop.keys"] == str(file)
+    assert found.sources["sites.shop.mode"] == "the command line"
+    assert settings.value_of(found.config, "sites.a.b.enabled") is False
+
+
+def test_sites_with_tables_are_served_and_those_that_are_named() -> None:
+    table = {"shop": SiteConfig(enabled=False)}
+    assert Config(site="x").served_sites == {"x": SiteConfig()}
+    assert Config(site="x", sites=table).served_sites == table
+    named = TrackerConfig(sites=("shop", "other"))
+    assert Config(tracker=named, sites=table).served_sites == table | {"other": SiteConfig()}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[sites.shop]\nmod = 'lan'", "no setting 'sites.shop.mod' ({file}); the nearest is"
+         " sites.shop.mode."),
+        ("[sites.shop]\norigin = 'x'", "no setting 'sites.shop.origin' ({file}); the nearest is"
+         " sites.shop.origins."),
+        ("[sites.shop]\nmode = 'wan'", "sites.shop.mode = 'wan' ({file}) is not right: it takes off"
+         " or lan or network or any or relay."),
+        ("[sites.shop]\nenabled = 'no'", "sites.shop.enabled = 'no' ({file}) is not right: it takes"
+         " true or false."),
+        ("[sites.shop]\ntokens = true", "[sites.shop] is not right: A site whose joins need tokens"
+         " needs keys"),
+        ("[sites.'a.b']\norigins = ['a']", "[sites.\"a.b\"] is not right: A site's origins are"),
+        ("[sites.'a b']\nmode = 'lan'", "A site's id has 1 to 64 letters, digits, `_`, `.` or `-`,"
+         " not 'a b'"),
+        ("[sites]\nmode = 'lan'", "no setting 'sites.mode'"),
+        ("[sites.shop.keys]\na = 1", "no setting 'sites.shop.keys.a'"),
+        ("sites = 1", "no setting 'sites'"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_site_is_strict_too(tmp_path: Path, text: str, said: str) -> None:
+    file = write(tmp_path / "p.toml", text)
+    with pytest.raises(ConfigError) as caught:
+        settings.load(file=file, environ={})
+    assert said.format(file=file) in str(caught.value)
+
+
+def test_it_can_be_read_again(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.toml", "site = 'one'\n[tracker]\nlinks = 3")
+    found = settings.load(flags={"tracker.links": "5"}, environ={}, file=file)
+    assert found.file == file
+    write(file, "site = 'two'\n[tracker]\nlinks = 4")
+    again = found.again()
+    assert (again.site, again.tracker.links) == ("two", 5), "a flag still beats the file"
+    write(file, "sit = 'three'")
+    with pytest.raises(ConfigError, match="nearest is site"):
+        found.again()
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from p2pcdn.config import Config, PeerConfig, TrackerConfig
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import Server
+from p2pcdn.settings import Settings
 from p2pcdn.wire.codec import decode_from_tracker, encode
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.tracker import (
@@ -114,10 +115,10 @@ class Client:
 class Rig:
     """The server, its ledger, and as many clients as a test wants."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, settings: Settings | None = None) -> None:
         self.config = config
         self.ledger = Ledger()
-        self.tracker = Tracker(config, self.ledger)
+        self.tracker = Tracker(config, self.ledger, settings)
         self.server = Server.of(config, [self.tracker])
         self.session = aiohttp.ClientSession()
         self._clients: list[Client] = []

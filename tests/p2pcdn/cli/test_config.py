@@ -37,6 +37,19 @@ def test_what_is_in_force_is_toml_with_the_sources(
     assert "# content is not set\n" in called.out
 
 
+def test_sites_are_shown_with_their_tables(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text('[sites."a.b"]\nmode = "lan"\n[sites.shop]')
+    called = call(capsys, "config", "--show", "--config", str(file))
+    assert called.code == 0
+    sites = tomllib.loads(called.out)["sites"]
+    assert sites["a.b"]["mode"] == "lan"
+    assert sites["shop"]["enabled"] is True
+    assert f'mode = "lan"  # {file}\n' in called.out
+
+
 def test_it_wants_to_know_what(capsys: pytest.CaptureFixture[str]) -> None:
     called = call(capsys, "config")
     assert called.code == 2
