@@ -18,7 +18,7 @@ from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 
 EVERY = 1.0
-"""Seconds between two looks at the file."""
+"""Seconds between two looks at the file, which is read when it was the same at both."""
 
 log = structlog.get_logger("p2pcdn.tracker")
 
@@ -67,10 +67,14 @@ class Reloader:
             log.info("configuration_read")
 
     async def _watch(self) -> None:
+        before = self._stamp
         while True:
             await asyncio.sleep(EVERY)
-            if self._look() != self._stamp:
+            now = self._look()
+            # While it is being written it may be empty, which would say that all is open.
+            if now == before != self._stamp:
                 self.again()
+            before = now
 
     def _look(self) -> tuple[int, ...] | None:
         """What changes whenever the file does; None while there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from p2pcdn.cli.options import with_settings
+from p2pcdn.errors import ConfigError
 from p2pcdn.settings import Settings
 
 
@@ -22,6 +23,11 @@ def command(settings: Settings) -> int:
 
     config = settings.config
     content = serving.content_of(config)
+    if config.site not in config.served_sites:
+        raise ConfigError(
+            f"The tracker would not serve the site of the media, {config.site}: name it by --site, "
+            f"or give it a table, [sites.{config.site}]."
+        )
     ledger = Ledger()
     tracker = Tracker(config, ledger, settings)
     return serving.serve(

@@ -97,7 +97,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_change_is_seen_well_within_five_seconds() -> None:
-    assert LOOKS <= 1.0
+    assert 2 * LOOKS <= 2.0
 
 
 async def test_a_token_and_its_proof_are_good_on_their_own_socket_only(tmp_path: Path) -> None:

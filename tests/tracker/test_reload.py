@@ -70,6 +70,21 @@ async def test_a_file_that_is_wrong_changes_nothing_and_is_reported(tmp_path: Pa
     assert reading.read == ["mended"]
 
 
+async def test_a_file_that_is_being_written_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "EVERY", 0.0)
+    reading = Reading(tmp_path / "p.toml")
+    reading.reloader.start()
+    for number in range(20):
+        reading.file.write_text("#" * number)  # of another size at each look
+        await asyncio.sleep(0)
+    assert reading.read == []
+    reading.file.write_text("site = 'whole'")
+    assert await reading.next() == "whole"
+    await reading.reloader.close()
+
+
 async def test_a_file_that_stays_as_it_is_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

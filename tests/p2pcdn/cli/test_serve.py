@@ -97,3 +97,24 @@ def test_a_taken_port_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert called.code == 2
     assert called.err.startswith("p2pcdn: Another program listens on port ")
     assert called.err.count("\n") == 1
+
+
+def test_the_site_of_the_media_is_one_that_the_tracker_serves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--content", str(tmp_path), "--set", "sites.pk_shop.mode=lan"]
+    called = call(capsys, "serve", *words)
+    assert called.code == 2
+    assert "would not serve the site of the media, pk_demo" in called.err
+    assert "[sites.pk_demo]" in called.err
+
+
+def test_that_it_is_open_stands_in_its_log(tmp_path: Path) -> None:
+    with serving("serve", "--content", str(tmp_path), "--data", str(tmp_path / "data")) as command:
+        command.read("Snippet")
+        assert command.stop() == 0
+        assert command.process.stderr is not None
+        logged = [json.loads(line) for line in command.process.stderr]
+    assert [(line["event"], line["site"]) for line in logged if line["event"] == "open"] == [
+        ("open", "pk_demo")
+    ]

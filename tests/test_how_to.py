@@ -1,0 +1,81 @@
+"""What the how-tos tell people to write works: their programs are run, and their files are read."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from p2pcdn.config import Config, SiteConfig
+from p2pcdn.core.access import Sites, Visitor
+from p2pcdn.errors import RemoteError
+from p2pcdn.model import PROTOCOL, content_id
+from p2pcdn.settings import SITE_SETTINGS
+from p2pcdn.wire.tracker import Join
+from tests.p2pcdn.cli.calling import call
+from tests.p2pcdn.core.minting import Signer
+from tracker.sites import sites_of, verifies
+
+TOKENS = (Path(__file__).parents[1] / "docs/how-to/tokens.md").read_text(encoding="utf-8")
+SITE, URL, NONCE = "pk_shop", "/media/show/master.m3u8", "0" * 32
+VIEWER = Signer.of("viewer")
+
+CALLS = {
+    "python": (sys.executable, "back_end.py", "{code}\nprint(join_token({viewer!r}, {url!r}))"),
+    "javascript": ("node", "back_end.mjs", "{code}\nconsole.log(joinToken({viewer!r}, {url!r}));"),
+    "php": ("php", "back_end.php", "<?php\n{code}\necho join_token({viewer!r}, {url!r});"),
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", TOKENS, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("language", CALLS)
+def test_a_back_end_as_it_is_written_there_gives_tokens_that_a_tracker_takes(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program, name, text = CALLS[language]
+    if language == "php" and shutil.which(program) is None:
+        pytest.skip("there is no PHP on this machine")
+    made = call(capsys, "token", "new-key", str(tmp_path / "site.pem"))
+    (key,) = tomllib.loads(made.out.partition("\n\n")[2])["sites"]["NAME"]["keys"]
+    (code,) = blocks(language)
+    (tmp_path / name).write_text(text.format(code=code, viewer=VIEWER.thumbprint, url=URL))
+    sites = Sites(sites_of(Config(sites={SITE: SiteConfig(keys=(key,))})), verifies)
+    tokens = [
+        subprocess.run(
+            [program, name], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=50
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    for token in tokens:
+        admit(sites, token, URL)
+        with pytest.raises(RemoteError, match="another content"):
+            admit(sites, token, "/media/other")
+        with pytest.raises(RemoteError, match="another key"):
+            admit(sites, token, URL, Signer.of("thief"))
+    assert tokens[0] != tokens[1], "each has an id of its own"
+
+
+def admit(sites: Sites, token: str, url: str, viewer: Signer = VIEWER) -> None:
+    content = content_id(SITE, url)
+    shown = viewer.credentials(NONCE, SITE, content, token, url)
+    join = Join(PROTOCOL, SITE, content, "browser", True, credentials=shown)
+    sites.admit(join, Visitor(NONCE, "https://www.example.com"), time.time())
+
+
+def test_the_configuration_is_as_it_is_written_there() -> None:
+    for text in blocks("toml"):
+        for table in tomllib.loads(text)["sites"].values():
+            assert set(table) <= set(SITE_SETTINGS)
+
+
+def test_every_program_is_tried() -> None:
+    assert all(len(blocks(language)) == 1 for language in CALLS)
