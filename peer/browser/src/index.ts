@@ -49,7 +49,7 @@ export function configure(switches: Switches): void {
   thePage().configure(switches);
 }
 
-/** The viewer's own choice, which is remembered and beats the site's. */
-export function consent(mode: Consent): void {
-  thePage().consent(mode);
+/** The viewer's own choice, if there is one; to be made, it is given, remembered, and beats the page's. */
+export function consent(mode?: Consent): Consent | undefined {
+  return thePage().consent(mode);
 }

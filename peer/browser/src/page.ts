@@ -1,8 +1,8 @@
 /** All sessions of one page, and what they have in common. */
 
-import { choose, type Consent } from "./consent";
+import { choose, chosen, type Consent } from "./consent";
 import { Meters } from "./meters";
-import type { Options, Switches } from "./options";
+import { switchesOf, type Options, type Switches } from "./options";
 import { HlsPlayer } from "./players/hls";
 import type { Hls } from "./players/hls-types";
 import { Session, type Shared } from "./session";
@@ -67,19 +67,19 @@ export class Page {
     };
   }
 
-  configure({ p2p, upload, token }: Switches): void {
-    const switches = {
-      ...(p2p !== undefined && { p2p }),
-      ...(upload !== undefined && { upload }),
-      ...(token !== undefined && { token }),
-    };
+  configure(given: Switches): void {
+    const switches = switchesOf(given);
     Object.assign(this.options, switches);
     for (const session of this._sessions.values()) session.configure(switches);
   }
 
-  consent(mode: Consent): void {
-    choose(mode);
-    for (const session of this._sessions.values()) session.permit();
+  /** The viewer's choice, after it was changed to `mode`, if that is given. */
+  consent(mode?: Consent): Consent | undefined {
+    if (mode !== undefined) {
+      choose(mode);
+      for (const session of this._sessions.values()) session.permit();
+    }
+    return chosen();
   }
 
   private _end(session: Session): void {

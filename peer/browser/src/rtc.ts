@@ -8,7 +8,7 @@
  * go of its connection: Chromium counts 500 a tab, closed ones included until they are collected.
  */
 
-import type { Input, LinkReason } from "./core/ports";
+import type { Input, LinkReason, Mode } from "./core/ports";
 import { RemoteError } from "./errors";
 import type { Stopwatch } from "./stats";
 import { decodeFrame, encodeFrame, type Frame } from "./wire/chunk";
@@ -32,8 +32,9 @@ const MOST_EARLY = 64;
 
 export interface RtcOptions {
   readonly iceServers: RTCIceServer[];
-  /** Only addresses of the local network, on both sides. */
-  readonly hostOnly: boolean;
+  /** In `lan`, only addresses of the local network are used, on both sides; in `relay`, only ours of
+   * a relay. */
+  readonly mode: Mode;
 }
 
 export class RtcLink {
@@ -53,8 +54,9 @@ export class RtcLink {
     private readonly _stopwatch: Stopwatch,
     private readonly _tell: (input: Input) => void,
   ) {
-    const { iceServers } = _options;
-    this._connection = new RTCPeerConnection({ iceServers: _options.hostOnly ? [] : iceServers });
+    const { iceServers, mode } = _options;
+    const iceTransportPolicy = mode === "relay" ? "relay" : "all";
+    this._connection = new RTCPeerConnection({ iceServers, iceTransportPolicy });
     this._control = this._channel("control", 0, true);
     this._data = this._channel("data", 1, false);
     this._watchConnection();
@@ -87,7 +89,7 @@ export class RtcLink {
   }
 
   addCandidate(candidate: string, sdpMid: string): void {
-    if (this._options.hostOnly && !isHost(candidate)) return;
+    if (this._isLocal && !isHost(candidate)) return;
     // One bad candidate is no reason to give up the others.
     this._remote.then(() => this._connection.addIceCandidate({ candidate, sdpMid })).catch(nothing);
   }
@@ -195,6 +197,21 @@ export class RtcLink {
     this._early = undefined;
     this._tell({ type: "LinkOpened", link });
     for (const input of early) this._tell(input);
+    void this._watchRoute();
+  }
+
+  /** Tells if what we send goes through a relay, now or later. */
+  private async _watchRoute(): Promise<void> {
+    try {
+      const { _connection: connection, number: link } = this;
+      // Not in Firefox.
+      const ice = connection.sctp?.transport.iceTransport;
+      if (ice) ice.onselectedcandidatepairchange ??= () => void this._watchRoute();
+      const isThrough = isRelayed(await connection.getStats());
+      if (isThrough && !this._over) this._tell({ type: "LinkRelayed", link });
+    } catch {
+      // The tracker knows, too, who can only link through one.
+    }
   }
 
   private _decode(read: () => Input): void {
@@ -238,9 +255,13 @@ export class RtcLink {
   }
 
   private _fit(sdp: string): string {
-    return this._options.hostOnly
+    return this._isLocal
       ? sdp.replace(/a=candidate:.*\r?\n/g, (line) => (isHost(line) ? line : ""))
       : sdp;
+  }
+
+  private get _isLocal(): boolean {
+    return this._options.mode === "lan";
   }
 
   private _open(): boolean {
@@ -278,6 +299,27 @@ function nothing(): void {
 
 function isHost(candidate: string): boolean {
   return candidate.includes(" typ host");
+}
+
+interface Stat {
+  readonly type: string;
+  readonly selectedCandidatePairId?: string;
+  /** Firefox names the pair itself. */
+  readonly selected?: boolean;
+  readonly localCandidateId?: string;
+  readonly remoteCandidateId?: string;
+  readonly candidateType?: string;
+}
+
+/** Whether the pair of candidates that is in use has a relay at one of its ends. */
+function isRelayed(report: RTCStatsReport): boolean {
+  const stats = new Map<string | undefined, Stat>();
+  report.forEach((stat: Stat & { readonly id: string }) => stats.set(stat.id, stat));
+  const all = [...stats.values()];
+  const named = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
+  const pair = stats.get(named) ?? all.find(({ selected }) => selected);
+  const ends = [pair?.localCandidateId, pair?.remoteCandidateId];
+  return ends.some((id) => stats.get(id)?.candidateType === "relay");
 }
 
 /** Waits until all candidates are there, or the moment for the first ones has passed. */

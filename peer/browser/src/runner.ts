@@ -9,7 +9,9 @@
 import { Node } from "./core/node";
 import type {
   Allow,
+  Caps,
   ChunkRejected,
+  Device,
   Entered,
   Event,
   FetchHashes,
@@ -18,10 +20,12 @@ import type {
   Input,
   LinkDown,
   LinkUp,
+  Mode,
   Outgoing,
   Prove,
   TrackerRefused,
 } from "./core/ports";
+import { watchDevice } from "./device";
 import { isSound, matches } from "./digest";
 import type { Endpoint } from "./endpoint";
 import type { ErrorCode, SourceReason } from "./errors";
@@ -45,6 +49,7 @@ const INTRODUCTIONS = [1_000, 4_000, 16_000];
 
 /** Refusals that will be the same tomorrow. */
 const HOPELESS = new Set<ErrorCode>([
+  "no_peers",
   "unknown_site",
   "unsupported_protocol",
   "wrong_origin",
@@ -77,8 +82,9 @@ export type Notice = Entered | LinkUp | LinkDown | ChunkRejected | TrackerRefuse
 export interface Permit {
   readonly p2p: boolean;
   readonly upload: boolean;
-  /** Only links within the local network. */
-  readonly hostOnly: boolean;
+  /** Whom to share with. */
+  readonly mode: Mode;
+  readonly caps: Caps;
   /** Where join tokens come from. */
   readonly token?: TokenSource | undefined;
 }
@@ -102,7 +108,13 @@ export interface RunnerOptions {
 export class Runner {
   private _node: Node | undefined;
   private _identity: { readonly site: string; readonly content: string } | undefined;
-  private _permit: Permit = { p2p: false, upload: false, hostOnly: false };
+  private _permit: Permit = { p2p: false, upload: false, mode: "off", caps: {} };
+  /** What the tracker said when it let us in. */
+  private _entered: Entered | undefined;
+  /** What the content is to be learnt by, once that is allowed. */
+  private _first: SegmentKey | undefined;
+  private _device: Device | undefined;
+  private readonly _unwatch: () => void;
   private _welcome: Welcome | undefined;
   private _inbox: Input[] = [];
   private readonly _askers = new Map<string, Asker>();
@@ -131,12 +143,17 @@ export class Runner {
       progress: (key, bytes) => this._askers.get(segmentId(key))?.progress(bytes),
       count: (bytes) => (this._httpBytes += bytes),
     });
+    this._unwatch = watchDevice((device) => {
+      this._device = device;
+      if (this._node) this._receive(device);
+    });
   }
 
   // The player's side
 
   /** A rendition is known by name: learn which content it belongs to, unless that is known. */
   async introduce(rendition: string, sequence: number): Promise<void> {
+    this._first = { rendition, sequence };
     if (this._node || this._introducing || this._over || !this._permit.p2p) return;
     this._introducing = true;
     const { endpoint, pins } = this._options;
@@ -215,10 +232,13 @@ export class Runner {
     const { p2p } = permit;
     const before = this._permit;
     this._permit = permit;
-    if (before.p2p && (!p2p || before.hostOnly !== permit.hostOnly)) this.part();
+    const moves = before.mode !== permit.mode;
+    if (moves) this._entered = undefined;
+    if (before.p2p && (!p2p || moves)) this.part();
     if (this._node) this._receive(this._allowed());
     if (p2p) this._socket.open();
     else this._failAll();
+    if (p2p && this._first) void this.introduce(this._first.rendition, this._first.sequence);
   }
 
   /** Leaves the swarm, with the last figures, and keeps what is stored: the page may come back. */
@@ -253,6 +273,7 @@ export class Runner {
     const early = this._inbox;
     this._inbox = [];
     this._receive(this._allowed());
+    if (this._device) this._receive(this._device);
     this._page(rendition, page);
     this.moved();
     for (const input of early) this._receive(input);
@@ -299,6 +320,7 @@ export class Runner {
 
   private _stop(): void {
     this._over = true;
+    this._unwatch();
     clearTimeout(this._timer);
     this._socket.close();
     this._links.drop();
@@ -439,6 +461,7 @@ export class Runner {
         this._options.notice(event);
         break;
       case "Entered":
+        this._entered = event;
         this._options.stopwatch.mark("announce");
         this._options.notice(event);
         break;
@@ -457,8 +480,8 @@ export class Runner {
   }
 
   private _allowed(): Allow {
-    const { p2p, upload, token } = this._permit;
-    return { type: "Allow", p2p, upload, token: token !== undefined };
+    const { p2p, upload, mode, caps, token } = this._permit;
+    return { type: "Allow", p2p, upload, mode, caps, token: token !== undefined };
   }
 
   /** Whether a refusal will be the same tomorrow, as things stand. */
@@ -506,11 +529,15 @@ export class Runner {
   }
 
   private _rtcOptions(): RtcOptions {
-    const stun = this._welcome?.stun;
-    const { hostOnly } = this._permit;
+    const { mode, relays } = this._entered ?? { ...this._permit, relays: null };
+    if (mode === "relay") {
+      const { urls = [], username = "", credential = "" } = relays ?? {};
+      return { iceServers: urls.length ? [{ urls: [...urls], username, credential }] : [], mode };
+    }
+    const stun = mode === "lan" ? undefined : this._welcome?.stun;
     // An empty host is the one by which we reached the tracker.
     const url = stun?.replace(/^stun::/, `stun:${this._options.endpoint.tracker.hostname}:`);
-    return { iceServers: url ? [{ urls: url }] : [], hostOnly };
+    return { iceServers: url ? [{ urls: url }] : [], mode };
   }
 }
 

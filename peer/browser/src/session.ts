@@ -6,11 +6,11 @@
  * there is no runner, or it does not know a segment, the player loads as it always did.
  */
 
-import { consented } from "./consent";
+import { ask, chosen } from "./consent";
 import { Endpoint } from "./endpoint";
 import { Request, type Meters, type Outcome } from "./meters";
 import type { Bytes, SegmentKey } from "./model";
-import { pinsOf, type Options, type Switches } from "./options";
+import { pinsOf, switchesOf, type Options, type Switches } from "./options";
 import type { Player } from "./player";
 import { Runner, type Asker, type Notice } from "./runner";
 import { noFigures, sum, type Stats, type Stopwatch } from "./stats";
@@ -77,10 +77,8 @@ export class Session extends EventTarget {
   }
 
   /** Switches sharing, or giving, on or off. */
-  configure({ p2p, upload, token }: Switches): void {
-    if (p2p !== undefined) this._options.p2p = p2p;
-    if (upload !== undefined) this._options.upload = upload;
-    if (token !== undefined) this._options.token = token;
+  configure(switches: Switches): void {
+    Object.assign(this._options, switchesOf(switches));
     this.permit();
   }
 
@@ -191,14 +189,20 @@ export class Session extends EventTarget {
 
   /** Applies what site and viewer allow now. */
   permit(): void {
-    const { p2p = true, upload = true, token } = this._options;
-    const viewer = consented();
-    this._runner?.allow({
-      p2p: p2p && viewer.p2p,
-      upload,
-      hostOnly: viewer.hostOnly,
-      ...(token && { token }),
-    });
+    const { p2p = true, upload = true, consent, token, ...limits } = this._options;
+    const choice = chosen();
+    const mode = choice ?? limits.mode ?? "any";
+    const waits = consent === "required" && choice === undefined;
+    if (waits && this._runner) ask();
+    const { uploadRate: rate, uploadBudget, uploadRatio: ratio } = limits;
+    const caps = {
+      ...(rate !== undefined && { rate }),
+      // What earlier runners gave counts, too.
+      ...(uploadBudget !== undefined && { budget: uploadBudget - this._past.uploadedBytes }),
+      ...(ratio !== undefined && { ratio }),
+    };
+    const on = p2p && !waits && mode !== "off";
+    this._runner?.allow({ p2p: on, upload, mode, caps, ...(token && { token }) });
   }
 
   /** The page goes, perhaps to come back. */

@@ -25,36 +25,52 @@ async function load(): Promise<typeof Module> {
 
 describe("consent", () => {
   it("is the site's business until the viewer says something", async () => {
-    const { consented } = await load();
-    expect(consented()).toStrictEqual({ p2p: true, hostOnly: false });
+    expect((await load()).chosen()).toBeUndefined();
   });
 
-  it.each([
-    ["off", { p2p: false, hostOnly: false }],
-    ["lan", { p2p: true, hostOnly: true }],
-    ["network", { p2p: true, hostOnly: true }],
-    ["any", { p2p: true, hostOnly: false }],
-    ["relay", { p2p: false, hostOnly: false }],
-  ] as const)("%s takes effect and is remembered", async (mode, effect) => {
-    const { choose, consented } = await load();
-    choose(mode);
-    expect(consented()).toStrictEqual(effect);
-    expect((await load()).consented()).toStrictEqual(effect);
-  });
+  it.each(["off", "lan", "network", "any", "relay"] as const)(
+    "%s takes effect and is remembered",
+    async (mode) => {
+      const { choose, chosen } = await load();
+      choose(mode);
+      expect(chosen()).toBe(mode);
+      expect((await load()).chosen()).toBe(mode);
+    },
+  );
 
   it("does not change by what is no choice", async () => {
-    const { choose, consented } = await load();
+    const { choose, chosen } = await load();
     choose("off");
     choose("everything" as "any");
-    expect(consented().p2p).toBe(false);
+    expect(chosen()).toBe("off");
     store.set("p2pcdn.consent", "everything");
-    expect((await load()).consented().p2p).toBe(true);
+    expect((await load()).chosen()).toBeUndefined();
   });
 
   it("lasts as long as the page where there is no storage", async () => {
     vi.stubGlobal("localStorage", undefined);
-    const { choose, consented } = await load();
+    const { choose, chosen } = await load();
     choose("off");
-    expect(consented().p2p).toBe(false);
+    expect(chosen()).toBe("off");
+  });
+
+  it("is asked for once a page", async () => {
+    const heard = vi.fn<(event: Event) => boolean>();
+    vi.stubGlobal("dispatchEvent", heard);
+    const { ask } = await load();
+    ask();
+    ask();
+    expect(heard.mock.calls.map(([{ type }]) => type)).toStrictEqual(["p2pcdn:consentneeded"]);
+  });
+});
+
+describe("a mode in an attribute", () => {
+  it.each([
+    ["lan", "lan"],
+    [" Any ", "any"],
+    ["none", "off"],
+    ["", "off"],
+  ])("%j is %s", async (text, mode) => {
+    expect((await load()).modeOf(text)).toBe(mode);
   });
 });

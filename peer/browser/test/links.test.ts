@@ -2,8 +2,9 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { Input } from "../src/core/ports";
+import type { Input, Mode } from "../src/core/ports";
 import { Links } from "../src/links";
+import type { RtcOptions } from "../src/rtc";
 import { Stopwatch } from "../src/stats";
 import { encodeFrame } from "../src/wire/chunk";
 
@@ -57,6 +58,10 @@ class Connection {
   setLocalDescription = vi.fn(() => Promise.resolve());
   setRemoteDescription = vi.fn(() => Promise.resolve());
   addIceCandidate = vi.fn(() => Promise.resolve());
+  sctp = { transport: { iceTransport: { onselectedcandidatepairchange: null } } };
+  stats: Record<string, unknown>[] = [];
+  getStats = (): Promise<Map<unknown, unknown>> =>
+    Promise.resolve(new Map(this.stats.map((stat) => [stat["id"], stat])));
 
   constructor(readonly options: unknown) {
     if (Connection.made.length >= Connection.limit) throw new Error("too many");
@@ -81,7 +86,7 @@ class Connection {
 }
 
 let told: Input[];
-let hostOnly: boolean;
+let mode: Mode;
 let links: Links;
 
 function connection(): Connection {
@@ -115,11 +120,11 @@ beforeEach(() => {
   Connection.made = [];
   Connection.limit = 500;
   told = [];
-  hostOnly = false;
+  mode = "any";
   const iceServers = [{ urls: "stun:cdn.example:8080" }];
-  const options = (): { iceServers: RTCIceServer[]; hostOnly: boolean } => ({
+  const options = (): RtcOptions => ({
     iceServers,
-    hostOnly,
+    mode,
   });
   links = new Links(options, new Stopwatch(), (input) => told.push(input));
 });
@@ -249,20 +254,72 @@ describe("coming about", () => {
 
 describe("within the local network", () => {
   it("offers no way to the outside, and takes none", async () => {
-    hostOnly = true;
+    mode = "lan";
     links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
     links.act({ type: "AddCandidate", link: 7, candidate: OUTSIDE, mid: "0" });
     links.act({ type: "AddCandidate", link: 7, candidate: HOST, mid: "0" });
     await settle();
     vi.advanceTimersByTime(50);
     await settle();
-    expect(connection().options).toStrictEqual({ iceServers: [] });
+    expect(connection().options).toMatchObject({ iceTransportPolicy: "all" });
     const sdp = `v=0\r\na=${HOST}\r\na=mid:0\r\n`;
     expect(connection().setRemoteDescription).toHaveBeenCalledWith({ type: "offer", sdp });
     expect(connection().addIceCandidate).toHaveBeenCalledExactlyOnceWith({
       candidate: HOST,
       sdpMid: "0",
     });
+  });
+});
+
+describe("behind a relay", () => {
+  const ends = (local: string, remote: string): Record<string, unknown>[] => [
+    { id: "T", type: "transport", selectedCandidatePairId: "P" },
+    { id: "P", type: "candidate-pair", localCandidateId: "L", remoteCandidateId: "R" },
+    { id: "Q", type: "candidate-pair", localCandidateId: "X", remoteCandidateId: "R" },
+    { id: "L", type: "local-candidate", candidateType: local },
+    { id: "X", type: "local-candidate", candidateType: "relay" },
+    { id: "R", type: "remote-candidate", candidateType: remote },
+  ];
+
+  async function opened(stats: Record<string, unknown>[]): Promise<void> {
+    links.act({ type: "MakeAnswer", link: 7, sdp: SDP });
+    await settle();
+    connection().stats = stats;
+    for (const channel of channels()) channel.open();
+    await settle();
+  }
+
+  it("offers no address but a relay's", () => {
+    mode = "relay";
+    links.act({ type: "MakeOffer", link: 7 });
+    expect(connection().options).toMatchObject({ iceTransportPolicy: "relay" });
+  });
+
+  it.each([
+    ["host", "srflx", false],
+    ["relay", "host", true],
+    ["host", "relay", true],
+    ["prflx", "prflx", false],
+  ])("from %s to %s: %s", async (local, remote, relayed) => {
+    await opened(ends(local, remote));
+    expect(told.some(({ type }) => type === "LinkRelayed")).toBe(relayed);
+  });
+
+  it("is told where the browser names the pair itself", async () => {
+    const [, pair, , ...rest] = ends("relay", "host");
+    await opened([{ ...pair, selected: true }, ...rest]);
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRelayed", link: 7 });
+  });
+
+  it("is told when it becomes so", async () => {
+    await opened(ends("host", "host"));
+    expect(told.at(-1)).toStrictEqual({ type: "LinkOpened", link: 7 });
+    connection().stats = ends("relay", "host");
+    const change = connection().sctp.transport.iceTransport
+      .onselectedcandidatepairchange as unknown as () => void;
+    change();
+    await settle();
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRelayed", link: 7 });
   });
 });
 

@@ -49,6 +49,27 @@ describe("options of a script tag", () => {
     expect(options({ key: "" })).toMatchObject({ key: "" });
   });
 
+  it("say whom to share with, and how much", () => {
+    const dataset = { mode: "lan", consent: "required", uploadRate: "100000" };
+    const more = { uploadBudget: "5e6", uploadRatio: "0.5" };
+    expect(options({ ...dataset, ...more })).toMatchObject({
+      mode: "lan",
+      consent: "required",
+      uploadRate: 100_000,
+      uploadBudget: 5_000_000,
+      uploadRatio: 0.5,
+    });
+  });
+
+  it("share nothing where nobody can tell what was meant", () => {
+    const dataset = { mode: "everybody", uploadRate: "fast", uploadBudget: "1 GB" };
+    expect(options(dataset)).toMatchObject({ mode: "off", uploadRate: 0, uploadBudget: 0 });
+  });
+
+  it("need no consent where that is said", () => {
+    expect(options({ consent: "off" })).toStrictEqual(defaults);
+  });
+
   it.each([
     ["off", false],
     ["false", false],

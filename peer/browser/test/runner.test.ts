@@ -5,6 +5,7 @@ import { createHash, generateKeyPairSync, sign, webcrypto } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Node } from "../src/core/node";
+import type { Mode } from "../src/core/ports";
 import { Endpoint } from "../src/endpoint";
 import type { RangeSink, Source } from "../src/http-source";
 import { Meters } from "../src/meters";
@@ -158,12 +159,25 @@ const crashed = vi.fn<(error: unknown) => void>();
 let player: FakePlayer;
 let runner: Runner;
 
+function made(): Runner {
+  return new Runner({
+    endpoint: Endpoint.of("https://cdn.example/p2pcdn.js"),
+    site: undefined,
+    path: RENDITION,
+    player,
+    meters: new Meters(),
+    stopwatch: new Stopwatch(),
+    notice,
+    crashed,
+  });
+}
+
 function key(sequence: number): SegmentKey {
   return { rendition: RENDITION, sequence };
 }
 
-function permit(p2p: boolean, hostOnly = false): void {
-  runner.allow({ p2p, upload: true, hostOnly });
+function permit(p2p: boolean, mode: Mode = "any"): void {
+  runner.allow({ p2p, upload: true, mode, caps: {} });
 }
 
 function node(): Node {
@@ -188,21 +202,14 @@ beforeEach(() => {
   vi.stubGlobal("WebSocket", FakeSocket);
   vi.stubGlobal("RTCPeerConnection", FakeConnection);
   vi.stubGlobal("location", { href: "https://page.example/" });
+  vi.stubGlobal("document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
+  vi.stubGlobal("navigator", {});
   vi.stubGlobal("fetch", (url: URL) => Promise.resolve(origin(url.href)));
   vi.clearAllMocks();
   FakeConnection.made = [];
   FakeSocket.last = undefined;
   player = new FakePlayer();
-  runner = new Runner({
-    endpoint: Endpoint.of("https://cdn.example/p2pcdn.js"),
-    site: undefined,
-    path: RENDITION,
-    player,
-    meters: new Meters(),
-    stopwatch: new Stopwatch(),
-    notice,
-    crashed,
-  });
+  runner = made();
   permit(true);
 });
 afterEach(() => {
@@ -225,14 +232,67 @@ describe("the beginning", () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
     const iceServers = [{ urls: "stun:cdn.example:8080" }];
-    expect(FakeConnection.made).toStrictEqual([{ iceServers }]);
+    expect(FakeConnection.made).toStrictEqual([{ iceServers, iceTransportPolicy: "all" }]);
   });
 
   it("asks nobody for our address where only the local network is allowed", async () => {
-    permit(true, true);
+    permit(true, "lan");
     await introduced();
     FakeSocket.last?.says(WELCOME);
-    expect(FakeConnection.made).toStrictEqual([{ iceServers: [] }]);
+    expect(FakeConnection.made).toMatchObject([{ iceServers: [] }]);
+  });
+
+  it("takes the site's relays where the site wants that, and asks nobody for our address", async () => {
+    permit(true, "relay");
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    expect(FakeSocket.last?.sent).toMatchObject([{ type: "join", mode: "relay" }]);
+    expect(FakeConnection.made).toStrictEqual([]);
+    const relays = { urls: ["turn:turn.example:3478"], username: "1:a", credential: "b" };
+    const joined = { type: "joined", peer: "0".repeat(16), peers: 0, mode: "relay", relays };
+    FakeSocket.last?.says(joined);
+    const options = { iceServers: [relays], iceTransportPolicy: "relay" };
+    expect(FakeConnection.made).toStrictEqual([options]);
+    permit(true, "any");
+    FakeSocket.last?.says(WELCOME);
+    expect(FakeConnection.made).toMatchObject([options, { iceTransportPolicy: "all" }]);
+  });
+
+  it("leaves and joins anew in another mode", async () => {
+    await introduced();
+    const before = FakeSocket.last;
+    before?.says(WELCOME);
+    before?.says({ type: "joined", peer: "0".repeat(16), peers: 0 });
+    permit(true, "any");
+    expect(before?.closed).toBe(false);
+    permit(true, "network");
+    expect(before?.sent.at(-1)).toStrictEqual({ type: "leave" });
+    expect(before?.closed).toBe(true);
+    expect(FakeSocket.last).not.toBe(before);
+  });
+
+  it("learns the content as soon as that is allowed", async () => {
+    permit(false);
+    await runner.introduce(RENDITION, 0);
+    expect(node()).toBeUndefined();
+    permit(true);
+    await known(3);
+  });
+
+  it("tells the node what the machine is at", async () => {
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0 });
+    const connection = Object.assign(new EventTarget(), { type: "cellular" });
+    vi.stubGlobal("navigator", { connection });
+    runner.close();
+    runner = made();
+    permit(true);
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await vi.waitFor(() => {
+      expect(FakeSocket.last?.sent).toMatchObject([{ type: "join", upload: false }]);
+    });
   });
 
   it("asks for nothing at all where peers are off", async () => {
@@ -530,7 +590,7 @@ describe("a site that wants tokens", () => {
   const TOKEN = "aaaa.bbbb.cccc";
 
   function given(token: TokenSource | undefined): void {
-    runner.allow({ p2p: true, upload: true, hostOnly: false, token });
+    runner.allow({ p2p: true, upload: true, mode: "any", caps: {}, token });
   }
 
   async function sent(kind: string, most = 10_000): Promise<Join> {
@@ -573,7 +633,7 @@ describe("a site that wants tokens", () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
     await sent("join");
-    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.3, mode: "any", relays: null });
+    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.3 });
     expect((await sent("renew")).credentials).toMatchObject({ token: TOKEN });
   });
 
@@ -582,7 +642,7 @@ describe("a site that wants tokens", () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
     await sent("join");
-    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.03, mode: "any", relays: null });
+    FakeSocket.last?.says({ type: "joined", peer: "0".repeat(16), peers: 0, expires: 0.03 });
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(FakeSocket.last?.sent.map(({ type }) => type)).not.toContain("renew");
   });
@@ -645,7 +705,7 @@ describe("the end", () => {
     await vi.waitFor(() => {
       expect(socket?.sent).toHaveLength(1);
     });
-    socket?.says({ type: "joined", peer: "0011223344556677", peers: 0, expires: null, mode: "any", relays: null });
+    socket?.says({ type: "joined", peer: "0011223344556677", peers: 0, expires: null });
     runner.demand(key(0), 0, asker);
     runner.close();
     expect(socket?.sent.map(({ type }) => type)).toStrictEqual(["join", "report", "leave"]);

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { choose } from "../src/consent";
+import { ask, chosen } from "../src/consent";
 import { Meters } from "../src/meters";
 import type { Options } from "../src/options";
 import type { Player } from "../src/player";
@@ -37,6 +37,7 @@ vi.mock("../src/runner", () => ({
     return new FakeRunner(options);
   }),
 }));
+vi.mock("../src/consent", () => ({ ask: vi.fn(), chosen: vi.fn() }));
 vi.mock("../src/support", () => ({ supported: vi.fn(() => true) }));
 
 const FILM = "https://cdn.example/media/film/index.m3u8";
@@ -72,7 +73,7 @@ beforeEach(() => {
   vi.stubGlobal("localStorage", undefined);
   vi.clearAllMocks();
   FakeRunner.made = [];
-  choose("any");
+  vi.mocked(chosen).mockReturnValue("any");
   begin();
 });
 afterEach(() => {
@@ -84,7 +85,7 @@ afterEach(() => {
 describe("a content", () => {
   it("has a runner from the moment that it is to be played", () => {
     session.load(FILM);
-    expect(runner().permits).toStrictEqual([{ p2p: true, upload: true, hostOnly: false }]);
+    expect(runner().permits).toStrictEqual([{ p2p: true, upload: true, mode: "any", caps: {} }]);
     session.load(FILM);
     expect(FakeRunner.made).toHaveLength(1);
   });
@@ -134,8 +135,8 @@ describe("what is allowed", () => {
     session.configure({ token });
     session.configure({ upload: false });
     expect(runner().permits.slice(1)).toStrictEqual([
-      { p2p: true, upload: true, hostOnly: false, token },
-      { p2p: true, upload: false, hostOnly: false, token },
+      { p2p: true, upload: true, mode: "any", caps: {}, token },
+      { p2p: true, upload: false, mode: "any", caps: {}, token },
     ]);
   });
 
@@ -149,14 +150,47 @@ describe("what is allowed", () => {
 
   it("is what the viewer allows, whatever the site says", () => {
     session.load(FILM);
-    choose("off");
+    vi.mocked(chosen).mockReturnValue("off");
     session.permit();
     expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
     session.configure({ p2p: true });
     expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
-    choose("lan");
+    vi.mocked(chosen).mockReturnValue("lan");
     session.permit();
-    expect(runner().permits.at(-1)).toMatchObject({ p2p: true, hostOnly: true });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true, mode: "lan" });
+  });
+
+  it("is what the page says, where the viewer has said nothing", () => {
+    vi.mocked(chosen).mockReturnValue(undefined);
+    session.configure({ mode: "network" });
+    session.load(FILM);
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true, mode: "network" });
+    session.configure({ mode: "off" });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
+  });
+
+  it("is nothing before the viewer has said something, where that is required", () => {
+    vi.mocked(chosen).mockReturnValue(undefined);
+    session.destroy();
+    begin({ endpoint: "https://cdn.example/p2pcdn.js", consent: "required" });
+    expect(ask).not.toHaveBeenCalled();
+    session.load(FILM);
+    expect(ask).toHaveBeenCalled();
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
+    session.configure({ p2p: true, mode: "any" });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
+    vi.mocked(chosen).mockReturnValue("any");
+    session.permit();
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true, mode: "any" });
+  });
+
+  it("has caps, to which what was given before counts", () => {
+    session.configure({ uploadRate: 100_000, uploadBudget: 1_000, uploadRatio: 0.5 });
+    session.load(FILM);
+    expect(runner().permits.at(-1)?.caps).toStrictEqual({ rate: 100_000, budget: 1_000, ratio: 0.5 });
+    runner().now = { uploadedBytes: 400 };
+    session.load(OTHER);
+    expect(runner(1).permits.at(-1)?.caps).toMatchObject({ budget: 600 });
   });
 });
 
