@@ -320,7 +320,9 @@ class Tracker:
                 metrics.BANS.inc()
                 log.warning("banned", peers=peers)
             case Reported(peer=peer, report=report):
+                before = self._ledger.origin_mismatches
                 self._ledger.report(peer, report, now)
+                metrics.MISMATCHES.inc(self._ledger.origin_mismatches - before)
             case Dismissed(socket=number, code=code):
                 guest = self._guests.get(number)
                 if guest is not None:

@@ -23,4 +23,9 @@ LEASES = Counter(
     ["outcome"],
 )
 BANS = Counter("p2pcdn_tracker_bans", "Addresses banned for wrong bytes, by a jury of peers.")
+MISMATCHES = Counter(
+    "p2pcdn_origin_mismatches",
+    "Chunks that viewers got by HTTP with a wrong hash: something is wrong with the origin, or a "
+    "cache before it.",
+)
 STUN = Counter("p2pcdn_stun_answers", "STUN Binding requests answered.")

@@ -44,6 +44,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     saved."""
     waste_bytes: int
     """Media that peers got in vain: twice, cancelled, or with a wrong hash."""
+    origin_mismatches: int
+    """Chunks that viewers got by HTTP with a wrong hash: the origin, or a cache before it, gives
+    out something else than what it signed."""
     overhead_bytes: int
     """Manifests, hash lists, playlists and signalling."""
     saved_bytes: int
@@ -117,6 +120,8 @@ class Ledger:
         self._claimed = 0
         self._relayed = 0
         self._waste = 0
+        self.origin_mismatches = 0
+        """As in the summary."""
         self._refused = 0
 
     # What the servers know for themselves
@@ -167,6 +172,7 @@ class Ledger:
             self._refused += 1
             return False
         self._waste += report.waste_bytes - known.last.waste_bytes
+        self.origin_mismatches += report.origin_mismatches - known.last.origin_mismatches
         known.last = report
         for entry in report.pairs:
             pair = known.pairs.get(entry.pairing)
@@ -197,6 +203,7 @@ class Ledger:
             peer_bytes_claimed=_shown(self._claimed),
             relayed_bytes=_shown(self._relayed),
             waste_bytes=_shown(self._waste),
+            origin_mismatches=_shown(self.origin_mismatches),
             overhead_bytes=_shown(self._overhead),
             saved_bytes=_shown(max(0, self._confirmed - self._overhead)),
             offload=self._confirmed / watched if watched else 0.0,
@@ -240,6 +247,7 @@ def _own(report: Report) -> tuple[int, ...]:
         report.cache_bytes,
         report.waste_bytes,
         report.rejected_chunks,
+        report.origin_mismatches,
     )
 
 

@@ -163,6 +163,14 @@ class Manifest:
                 self._take_hashes(sequences, data, now)
         self._ask(now)
 
+    def doubt(self, sequence: int, now: float) -> None:
+        """The origin gives out something else than what the segment's record says: has the
+        rendition begun anew?"""
+        if self._page.may_ask(now):
+            self._page.since, self._page_for = now, Span(sequence, sequence)
+            self._page_is_short = False
+            self._events.append(FetchManifest(self.rendition, sequence))
+
     def offered(self, records: Records, link: int | None, now: float) -> None:
         """Somebody who need not be believed says what some live segments are: over a link, or
         (None) over the tracker's socket."""

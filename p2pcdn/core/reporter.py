@@ -118,5 +118,6 @@ class Reporter:
             cache_bytes=stats.cache_bytes,
             waste_bytes=self._transfers.wasted + self._neighbours.wasted,
             rejected_chunks=stats.rejected_chunks,
+            origin_mismatches=stats.origin_mismatches,
             pairs=tuple(pairs[-MOST_PAIRS:]),
         )

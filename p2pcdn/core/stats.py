@@ -19,6 +19,8 @@ class Stats:
     uploaded_bytes: int = 0
     waste_bytes: int = 0
     rejected_chunks: int = 0
+    origin_mismatches: int = 0
+    """Rejected chunks that came by HTTP: from the origin, or from a cache before it."""
     link_attempts: int = 0
     links: int = 0
     """Links that are up now."""

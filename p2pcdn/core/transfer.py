@@ -42,6 +42,8 @@ class Fetch:
     """Bytes that were verified while the fetch was under way, not in the figures yet."""
     cached: bool | None = None
     """Whether it came from an HTTP cache; None while that is not known."""
+    fresh: bool = False
+    """Whether it went past every cache."""
     blamed: bool = False
     """Whether something that it brought was wrong: however much, it is one failure."""
     _next: int = 0

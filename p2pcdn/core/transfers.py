@@ -222,7 +222,7 @@ class Transfers:
         """Ask the origin for a run of chunks."""
         transfer.asked_origin(chunks)
         length = transfer.record.length
-        fetch = Fetch(next(self._numbers), transfer.key, length, chunks)
+        fetch = Fetch(next(self._numbers), transfer.key, length, chunks, fresh=transfer.stale)
         self._fetches[fetch.number] = fetch
         span = bytes_of(length, chunks)
         whole = span == Span(0, length - 1)
@@ -443,6 +443,7 @@ class Transfers:
         elif copy.fetch is not None:
             self._events.append(Dropped(transfer.key, [copy.chunk]))
         if copy.link is None:
+            self.stats.origin_mismatches += 1
             transfer.stale = True
         if copy.fetch is not None:
             self._blame(copy.fetch, SourceReason.INTEGRITY, now)
@@ -527,15 +528,23 @@ class Transfers:
             self._events.append(Dropped(fetch.key, lost))
 
     def _blame(self, fetch: Fetch, reason: SourceReason, now: float) -> None:
-        """The origin failed, once a fetch; after too many the player has to try by itself."""
+        """The origin failed, once a fetch; after too many the player has to try by itself, and at
+        once if no cache is to blame for what is wrong."""
         transfer = self._transfers.get(fetch.key)
         if transfer is None or fetch.blamed:
             return
         fetch.blamed = True
         transfer.origin_failed(now)
-        if transfer.origin_failures >= MOST_FAILURES and transfer.demanded is not None:
+        hopeless = reason is SourceReason.INTEGRITY and fetch.fresh
+        if not hopeless and transfer.origin_failures < MOST_FAILURES:
+            return
+        if transfer.demanded is not None:
             self.release(transfer.key)
             self._events.append(SegmentFailed(transfer.key, reason))
+        if hopeless:
+            manifest = self.manifest(transfer.key.rendition)
+            manifest.doubt(transfer.key.sequence, now)
+            self._gather(manifest, now)
 
     def _spare(self, transfer: Transfer) -> None:
         """Abort the fetches of a transfer that have nothing left to bring."""

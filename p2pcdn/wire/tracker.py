@@ -219,6 +219,8 @@ class Report(Message, frozen=True, tag="report"):
     waste_bytes: Count
     rejected_chunks: Count = 0
     pairs: Annotated[tuple[PairReport, ...], Meta(max_length=64)] = ()
+    origin_mismatches: Count = 0
+    """Rejected chunks that came by HTTP: from the origin, or from a cache before it."""
 
 
 class Leave(Message, frozen=True, tag="leave"):

@@ -17,6 +17,7 @@ FIELDS = {
     "peer_bytes_confirmed",
     "peer_bytes_claimed",
     "waste_bytes",
+    "origin_mismatches",
     "overhead_bytes",
     "saved_bytes",
     "offload",

@@ -31,6 +31,8 @@ export interface Figures {
   links: number;
   linkAttempts: number;
   rejectedChunks: number;
+  /** Those of them that came by HTTP: something is wrong with the origin, or a cache before it. */
+  originMismatches: number;
 }
 
 export interface Stats extends Figures {
@@ -52,6 +54,7 @@ export function noFigures(): Figures {
     links: 0,
     linkAttempts: 0,
     rejectedChunks: 0,
+    originMismatches: 0,
   };
 }
 

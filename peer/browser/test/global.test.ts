@@ -66,6 +66,7 @@ describe("the global", () => {
       links: 0,
       linkAttempts: 0,
       rejectedChunks: 0,
+      originMismatches: 0,
       sessions: 0,
       startupMs: null,
       timings: { announce: null, answer: null, ice: null, open: null, firstChunk: null },

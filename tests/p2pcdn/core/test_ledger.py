@@ -109,6 +109,13 @@ def test_nobody_reports_for_a_pairing_that_is_not_its_own(ledger: Ledger) -> Non
     assert ledger.summary().peer_bytes_confirmed == 0
 
 
+def test_what_came_wrong_by_http_is_counted_over_all(ledger: Ledger) -> None:
+    for session, mismatches in (("a", 2), ("b", 3), ("a", 4)):
+        assert ledger.report(session, Report(0, 0, 0, 0, origin_mismatches=mismatches), 0.0)
+    assert not ledger.report("a", Report(0, 0, 0, 0, origin_mismatches=3), 0.0)
+    assert ledger.summary().origin_mismatches == ledger.origin_mismatches == 7
+
+
 def test_totals_replace_each_other_so_a_lost_report_does_no_harm(ledger: Ledger) -> None:
     for total in (100, 300, 300, 1000):
         says(ledger, "a", sent=total)

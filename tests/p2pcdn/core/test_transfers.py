@@ -18,6 +18,7 @@ from p2pcdn.core.ports import (
     Checked,
     ChunkRejected,
     Demand,
+    FetchManifest,
     FetchRange,
     HashesArrived,
     Loaded,
@@ -381,6 +382,32 @@ def test_what_waits_is_needed() -> None:
 
 
 # Changes and the end
+
+
+def test_an_origin_that_is_wrong_past_all_caches_may_have_begun_anew() -> None:
+    transfers = transfers_that_know(1)
+    for fresh in (False, True):
+        transfer = demanded(transfers)
+        assert transfer.stale is fresh
+        fetch = fetched(transfers, transfer)
+        transfers.receive(RangeData(fetch, FIRST), NOW)
+        told = answer(transfers, ok=False)
+        transfers.receive(RangeFailed(fetch, SourceReason.CLOSED), NOW)
+        transfers.take_events()
+        assert (FetchManifest("v", 1) in told) is fresh
+        assert (SegmentFailed(ONE, SourceReason.INTEGRITY) in told) is fresh
+    assert transfers.stats.origin_mismatches == 2
+    page = msgspec.structs.replace(MEDIA.page("v", 1, NOW), time=2, era=2)
+    transfers.receive(ManifestArrived(page), NOW)
+    assert not transfers.knows(ONE)
+
+
+def test_what_a_link_brings_wrong_is_no_fault_of_the_origin() -> None:
+    transfers = transfers_that_know(1)
+    demanded(transfers)
+    transfers.from_link(7, ChunkKey("v", 1, 0), FIRST, NOW)
+    answer(transfers, ok=False)
+    assert (transfers.stats.rejected_chunks, transfers.stats.origin_mismatches) == (1, 0)
 
 
 def test_what_began_anew_leaves_nothing_of_what_had_left_it() -> None:

@@ -158,6 +158,18 @@ export class Manifest {
   }
 
   /**
+   * The origin gives out something else than what the segment's record says: has the rendition begun
+   * anew?
+   */
+  doubt(sequence: number, now: number): void {
+    if (!this._page.mayAsk(now)) return;
+    this._page.since = now;
+    this._pageFor = [sequence, sequence];
+    this._pageIsShort = false;
+    this._events.push({ type: "FetchManifest", rendition: this.rendition, sequence });
+  }
+
+  /**
    * Somebody who need not be believed says what some live segments are: over a link, or (null) over
    * the tracker's socket.
    */

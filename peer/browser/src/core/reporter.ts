@@ -123,6 +123,7 @@ export class Reporter {
       cache_bytes: stats.cacheBytes,
       waste_bytes: wasted + this._neighbours.wasted,
       rejected_chunks: stats.rejectedChunks,
+      origin_mismatches: stats.originMismatches,
       pairs: pairs.slice(-MOST_PAIRS),
     };
   }

@@ -13,6 +13,8 @@ export interface Stats {
   uploadedBytes: number;
   wasteBytes: number;
   rejectedChunks: number;
+  /** Rejected chunks that came by HTTP: from the origin, or from a cache before it. */
+  originMismatches: number;
   linkAttempts: number;
   /** Links that are up now. */
   links: number;
@@ -26,6 +28,7 @@ export function newStats(): Stats {
     uploadedBytes: 0,
     wasteBytes: 0,
     rejectedChunks: 0,
+    originMismatches: 0,
     linkAttempts: 0,
     links: 0,
   };

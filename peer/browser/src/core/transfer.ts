@@ -51,6 +51,8 @@ export class Fetch {
     readonly key: SegmentKey,
     readonly length: number,
     readonly chunks: Span,
+    /** Whether it went past every cache. */
+    readonly fresh = false,
   ) {
     this._next = chunks[0];
   }

@@ -239,7 +239,7 @@ export class Transfers {
     transfer.askedOrigin(chunks);
     const { key, stale: fresh } = transfer;
     const { length } = transfer.record;
-    const fetch = new Fetch(this._numbers(), key, length, chunks);
+    const fetch = new Fetch(this._numbers(), key, length, chunks, fresh);
     this._fetches.set(fetch.number, fetch);
     const span = bytesOf(length, chunks);
     const whole = span[0] === 0 && span[1] === length - 1;
@@ -467,7 +467,10 @@ export class Transfers {
     } else if (fetch) {
       this._events.push({ type: "Dropped", segment: key, chunks: [chunk] });
     }
-    if (link === null) transfer.stale = true;
+    if (link === null) {
+      this.stats.originMismatches += 1;
+      transfer.stale = true;
+    }
     if (fetch) this._blame(fetch, "integrity", now);
   }
 
@@ -551,16 +554,26 @@ export class Transfers {
     if (chunks.length) this._events.push({ type: "Dropped", segment, chunks });
   }
 
-  /** The origin failed, once a fetch; after too many the player has to try by itself. */
+  /**
+   * The origin failed, once a fetch; after too many the player has to try by itself, and at once if
+   * no cache is to blame for what is wrong.
+   */
   private _blame(fetch: Fetch, reason: SourceReason, now: number): void {
     const { key } = fetch;
     const transfer = this.transfer(key);
     if (!transfer || fetch.blamed) return;
     fetch.blamed = true;
     transfer.originFailed(now);
-    if (transfer.originFailures < MOST_FAILURES || transfer.demanded === null) return;
-    this.release(key);
-    this._events.push({ type: "SegmentFailed", key, reason });
+    const hopeless = reason === "integrity" && fetch.fresh;
+    if (!hopeless && transfer.originFailures < MOST_FAILURES) return;
+    if (transfer.demanded !== null) {
+      this.release(key);
+      this._events.push({ type: "SegmentFailed", key, reason });
+    }
+    if (!hopeless) return;
+    const manifest = this.manifest(key.rendition);
+    manifest.doubt(key.sequence, now);
+    this._gather(manifest, now);
   }
 
   /** Abort the fetches of a transfer that have nothing left to bring. */

@@ -164,6 +164,7 @@ export interface Report {
   readonly waste_bytes: number;
   readonly rejected_chunks?: number;
   readonly pairs?: readonly PairReport[];
+  readonly origin_mismatches?: number;
 }
 
 /** What this peer has received and sent on one pairing since it began, in media bytes. */

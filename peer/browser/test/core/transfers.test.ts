@@ -128,17 +128,17 @@ describe("a fetch", () => {
     expect(transfers.wasted).toBe(size);
   });
 
-  it("is blamed once for all that was wrong in it, and the third ends the demand", () => {
-    const failures = [1, 2, 3].map(() => {
+  it("is blamed once for all that was wrong in it, and one past all caches ends the demand", () => {
+    const failures = [1, 2].map(() => {
       const number = fetch(1, 0, 1);
       transfers.receive({ type: "RangeData", fetch: number, data: bytes(1) }, 0);
       const events = answer(false).map(({ type }) => type);
       expect(events.filter((type) => type === "ChunkRejected")).toHaveLength(2);
       return events.includes("SegmentFailed");
     });
-    expect(failures).toStrictEqual([false, false, true]);
-    expect([stats.rejectedChunks, stats.originBytes]).toStrictEqual([6, 0]);
-    expect(transfers.wasted).toBe(3 * LENGTH);
+    expect(failures).toStrictEqual([false, true]);
+    expect([stats.rejectedChunks, stats.originBytes]).toStrictEqual([4, 0]);
+    expect(transfers.wasted).toBe(2 * LENGTH);
   });
 });
 
@@ -309,6 +309,26 @@ describe("transfers", () => {
       { type: "Dropped", segment: segment(1), chunks: [1] },
     ]);
     expect([transfers.store.size, transfers.knows(segment(1))]).toStrictEqual([0, false]);
+  });
+
+  it("that are wrong past all caches are over, and what the rendition is now is asked for", () => {
+    learn(1);
+    for (const fresh of [false, true]) {
+      demand(1);
+      expect(transfers.transfer(segment(1))?.stale).toBe(fresh);
+      const number = fetch(1, 0, 1);
+      const data = bytes(1).slice(0, CHUNK_SIZE);
+      transfers.receive({ type: "RangeData", fetch: number, data }, 0);
+      for (const event of transfers.takeEvents()) {
+        if (event.type === "Check") transfers.receive({ type: "Checked", check: event.check, ok: false }, 0);
+      }
+      const told = transfers.takeEvents().map(({ type }) => type);
+      expect(told.includes("FetchManifest")).toBe(fresh);
+      expect(told.includes("SegmentFailed")).toBe(fresh);
+      transfers.receive({ type: "RangeFailed", fetch: number, reason: "closed" }, 0);
+      transfers.takeEvents();
+    }
+    expect([stats.rejectedChunks, stats.originMismatches]).toStrictEqual([2, 2]);
   });
 
   it("of a rendition that begins anew leave nothing, not even of what had left it", () => {
