@@ -30,6 +30,10 @@ TICK = 0.05
 PATIENCE = 60.0
 """Seconds after which the rest of a body is given up that a viewer does not fetch."""
 
+FAREWELL = 3.0
+"""The same once the connection was closed at our end. It is no longer among the connections that
+are limited in number, so a viewer who fetches nothing is not to keep its descriptor."""
+
 
 class Ledger(Protocol):
     """The account that bytes go to."""
@@ -48,6 +52,7 @@ class Flow:
         self._handed = 0
         self._counted = 0
         self._deadline: float | None = None
+        self._left = False
 
     def handed(self, size: int) -> None:
         """So many more bytes were given to the transport."""
@@ -73,7 +78,13 @@ class Flow:
             self._tcp.close()
 
     def _is_over(self, now: float) -> bool:
-        return self._tcp is None or self._tcp.is_over() or now >= (self._deadline or 0.0)
+        if self._tcp is None or self._tcp.is_over():
+            return True
+        assert self._deadline is not None  # it was finished
+        if self._tcp.is_left and not self._left:
+            self._left = True
+            self._deadline = min(self._deadline, now + FAREWELL)
+        return now >= self._deadline
 
     def _arrived(self) -> int:
         if self._tcp is None:

@@ -37,7 +37,8 @@ class Tcp:
         self._transport = transport
         self._descriptor = transport.get_extra_info("socket").fileno()
         self._socket = socket.socket(fileno=os.dup(self._descriptor))
-        self._ended = False
+        self.is_left = False
+        """Whether the loop has closed its descriptor: ours alone keeps the connection."""
         try:
             self._info()
         except OSError:
@@ -56,10 +57,10 @@ class Tcp:
 
     def is_over(self) -> bool:
         """Whether nothing more will be acknowledged."""
-        if not self._ended and self._transport.is_closing() and self._is_left_by_the_loop():
+        if not self.is_left and self._transport.is_closing() and self._is_left_by_the_loop():
             # Its close ended nothing as long as there is our descriptor, so the end of the stream
             # has to be said here.
-            self._ended = True
+            self.is_left = True
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
         return self._info()[0] == _CLOSED

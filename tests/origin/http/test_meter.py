@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from origin.http import meter as meter_module
-from origin.http.meter import PATIENCE, Flow, Meter
+from origin.http.meter import FAREWELL, PATIENCE, Flow, Meter
 from origin.http.tcp import Tcp
 from tests.origin.conftest import Totals
 from tests.origin.waiting import until
@@ -21,6 +21,7 @@ class FakeTcp:
         self.acked = header
         self.queued = 0
         self.over = False
+        self.is_left = False
         self.closed = False
 
     def acknowledged(self) -> int:
@@ -104,6 +105,20 @@ def test_patience_ends() -> None:
     assert not counted.flow.settle(4.9 + PATIENCE)
     assert counted.flow.settle(5.0 + PATIENCE)
     assert counted.bytes == 0
+
+
+def test_patience_is_short_once_the_connection_was_closed_here() -> None:
+    tcp = FakeTcp()
+    counted = Counted(tcp)
+    counted.flow.handed(1000)
+    counted.flow.finish(5.0)
+    assert not counted.flow.settle(10.0)
+    tcp.is_left = True
+    assert not counted.flow.settle(20.0)
+    tcp.acked = 10
+    assert not counted.flow.settle(19.9 + FAREWELL)
+    assert counted.flow.settle(20.0 + FAREWELL)
+    assert counted.bytes == 10
 
 
 def test_without_a_kernel_that_tells_what_is_written_counts() -> None:

@@ -112,6 +112,7 @@ async def test_closing_sends_the_rest_and_the_end() -> None:
         assert not tcp.is_over()  # and it does not cut off what is not written yet
         await receiver.read(3_000_000)
         await until(lambda: not tcp.is_over() and tcp.acknowledged() >= 3_000_000)
+        assert tcp.is_left
         loop = asyncio.get_running_loop()
         # As the loop's own close would have told it at once.
         assert await asyncio.wait_for(loop.sock_recv(receiver.socket, 1), 5) == b""

@@ -1,0 +1,1 @@
+"""Slow and flooding clients against a server with honest ones, too: ``python -m bench.siege``."""

@@ -1,0 +1,139 @@
+"""What slow and flooding clients cost honest ones: ``python -m bench.siege``.
+
+The server, the attackers and the honest viewers are a process each. The honest are measured alone,
+then beside 1,000 slow connections of ten kinds, alone again, and beside a flood of messages on the
+tracker's sockets. The server has its default limits, but for `stall_timeout`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.siege.attacks import Target, besiege
+from bench.siege.flood import Flood
+from bench.siege.honest import Honest, percentile
+from bench.siege.server import resident, serve
+from p2pcdn import logs
+from p2pcdn.service import run
+
+DEADLINE = 10.0
+"""By when every slow connection has to be closed."""
+STALL = 5.0
+FLOODERS = 40
+MESSAGES = 4000.0
+
+
+@contextmanager
+def another(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """This program once more, as a process beside this one."""
+    command = [sys.executable, "-m", "bench.siege", *words]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+async def watch(url: str, seconds: float, server: int) -> tuple[Honest, float]:
+    """Honest viewers for so long; and by how much the server's memory grew at most, in MiB."""
+    honest = Honest(url, "/media/small.ts")
+    watching = asyncio.create_task(honest.run(seconds))
+    first = most = resident(server)
+    while not watching.done():
+        await asyncio.wait([watching], timeout=0.25)
+        most = max(most, resident(server))
+    await watching
+    return honest, most - first
+
+
+def row(name: str, honest: Honest, memory: float) -> None:
+    cells = [
+        f"{percentile(times, share) * 1000:.1f}"
+        for times in (honest.http, honest.tracker)
+        for share in (0.5, 0.99)
+    ]
+    print(f"| {name} | {' | '.join(cells)} | {memory:.1f} |", flush=True)
+
+
+def report(connections: int, seconds: float) -> None:
+    """Measure, and print two tables."""
+    with tempfile.TemporaryDirectory() as name, another("--serve", name) as server:
+        assert server.stdout is not None
+        port, tls_port = (int(word) for word in server.stdout.readline().split())
+        url = f"http://127.0.0.1:{port}"
+        ports = [str(port), str(tls_port)]
+        asyncio.run(watch(url, 3.0, server.pid))  # imports, hashing, caches
+        print("| honest viewers | HTTP, p50 ms | p99 | tracker, p50 ms | p99 | memory, MiB |")
+        print("|---|---|---|---|---|---|")
+        row("alone", *asyncio.run(watch(url, seconds, server.pid)))
+        with another("--slow", str(connections), *ports) as attackers:
+            row(
+                f"beside {connections:,} slow connections",
+                *asyncio.run(watch(url, DEADLINE, server.pid)),
+            )
+            closed = json.loads(attackers.communicate()[0])
+        row("alone again", *asyncio.run(watch(url, seconds, server.pid)))
+        with another("--flood", str(seconds + 4), *ports) as attackers:
+            asyncio.run(asyncio.sleep(2.0))
+            row(
+                f"beside {MESSAGES:,.0f} messages a second",
+                *asyncio.run(watch(url, seconds, server.pid)),
+            )
+            print(f"\n{attackers.communicate()[0].strip()}\n")
+    print("| slow connection | how many | first closed after, s | last |")
+    print("|---|---|---|---|")
+    for kind, times in closed.items():
+        ended = [time for time in times if time is not None]
+        last = (
+            f"{max(ended):.1f}" if len(ended) == len(times) else f"{len(times) - len(ended)} never"
+        )
+        print(f"| {kind} | {len(times)} | {min(ended, default=0):.1f} | {last} |")
+
+
+async def slow(connections: int, target: Target) -> None:
+    print(json.dumps(await besiege(target, connections, DEADLINE)))
+
+
+async def flood(seconds: float, target: Target) -> None:
+    flooding = Flood(f"http://127.0.0.1:{target.port}/tracker/v1", FLOODERS, MESSAGES)
+    await flooding.run(seconds)
+    print(
+        f"{flooding.sent / seconds:,.0f} messages a second were sent by {FLOODERS} sockets, "
+        f"which were thrown out {flooding.closed} times."
+    )
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.siege", description=__doc__)
+    parser.add_argument("--connections", type=int, default=1000, help="slow ones")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--slow", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--flood", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("ports", type=int, nargs="*", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    logs.configure("error")
+    if options.serve:
+        return run(serve(options.serve, STALL))
+    if options.ports:
+        target = Target(options.ports[0], options.ports[1], "/media/large.ts")
+        attack = slow(options.slow, target) if options.slow else flood(options.flood, target)
+        asyncio.run(attack)
+        return 0
+    report(options.connections, options.seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
