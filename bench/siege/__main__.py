@@ -27,7 +27,9 @@ from p2pcdn.service import run
 
 DEADLINE = 10.0
 """By when every slow connection has to be closed."""
-STALL = 5.0
+STALL = 3.0
+"""Seconds of `stall_timeout`. By default it is two minutes, since an honest player may stop reading
+for as long; then those who read nothing are closed as much later."""
 FLOODERS = 40
 MESSAGES = 4000.0
 

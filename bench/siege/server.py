@@ -13,7 +13,7 @@ from bench.siege.attacks import Target
 from origin.app import Origin
 from p2pcdn.config import Config, OriginConfig, Tls, TrackerConfig
 from p2pcdn.core.ledger import Ledger
-from p2pcdn.service import Server
+from p2pcdn.service import Server, settle
 from tests.certificates import make_certificate
 from tracker.app import Tracker
 
@@ -68,6 +68,7 @@ async def serve(directory: Path, stall: float) -> None:
     async with besieged(
         directory, OriginConfig(stall_timeout=stall), TrackerConfig(stun=False)
     ) as servers:
+        settle()  # as a process does that serves for ever
         print(servers.plain.port, servers.tls.port, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

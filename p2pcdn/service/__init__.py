@@ -12,7 +12,7 @@ clients and its operator is here, once.
 """
 
 from p2pcdn.service.errors import error_response
-from p2pcdn.service.loop import run
+from p2pcdn.service.loop import run, settle
 from p2pcdn.service.server import Server, Service, ssl_context
 
-__all__ = ["Server", "Service", "error_response", "run", "ssl_context"]
+__all__ = ["Server", "Service", "error_response", "run", "settle", "ssl_context"]

@@ -31,6 +31,7 @@ from p2pcdn.service import probes
 from p2pcdn.service.deadline import DeadlineHandler, read_body
 from p2pcdn.service.errors import answer_errors
 from p2pcdn.service.gate import Gate, affordable
+from p2pcdn.service.loop import settle
 
 DRAIN_TIME = 0.5
 """How long services may take to end what waits for long."""
@@ -172,6 +173,7 @@ class Server:
     async def serve_forever(self) -> None:
         """Start, serve until cancelled (as `p2pcdn.service.run` does on a signal), close."""
         async with self:
+            settle()
             await asyncio.get_running_loop().create_future()
 
     async def _start_services(self) -> None:

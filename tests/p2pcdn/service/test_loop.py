@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from p2pcdn.errors import ConfigError
-from p2pcdn.service import run
+from p2pcdn.service import run, settle
 from p2pcdn.service.loop import Loop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -103,3 +104,12 @@ def test_a_second_signal_waits_for_nothing() -> None:
         assert started.stdout.readline() == "closing\n"
         started.send_signal(signal.SIGTERM)
         assert started.wait(timeout=20) == 130
+
+
+def test_what_is_there_is_left_alone_by_the_collector() -> None:
+    frozen = gc.get_freeze_count()
+    try:
+        settle()
+        assert gc.get_freeze_count() > frozen + 1000
+    finally:
+        gc.unfreeze()
