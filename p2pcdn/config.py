@@ -369,6 +369,22 @@ class PeerConfig(Section, frozen=True):
     upload: Annotated[
         bool, Meta(description="Whether the peer sends to others, or only receives.")
     ] = True
+    upload_rate: Annotated[
+        float | None,
+        Meta(
+            ge=0,
+            description="Most bytes a second that the peer sends; with less than 32,768 it sends "
+            "none, since a chunk would take too long.",
+        ),
+    ] = None
+    upload_budget: Annotated[
+        int | None,
+        Meta(ge=0, description="Most bytes that the peer sends as long as it runs."),
+    ] = None
+    upload_ratio: Annotated[
+        float | None,
+        Meta(ge=0, description="Most bytes sent for each byte of media that the peer gets."),
+    ] = None
     token: Annotated[
         str | None,
         Meta(description="A join token, where the site wants one. It is good for minutes."),

@@ -46,6 +46,7 @@ NEEDS = (
     Need("libavcodec-extra", "H.264 in Firefox", lambda: find_library("avcodec") is not None),
     Need("iproute2", "viewers behind NATs, as root", _program("ip")),
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
+    Need("coturn", "peers behind a TURN server", _program("turnserver")),
 )
 
 

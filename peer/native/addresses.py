@@ -10,12 +10,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
+from p2pcdn.wire.tracker import Relays
+from peer.native.transport import Relay
 
 _MEDIA, _MANIFEST, _TRACKER = "/media/", "/manifest/", "/tracker/v1"
+_TURN = re.compile(
+    r"(?P<scheme>turns?):(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?"
+    r"(\?transport=(?P<transport>udp|tcp))?"
+)
 _SOCKETS = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -73,6 +80,25 @@ def tracker_url(text: str) -> str:
         raise ConfigError(f"A tracker has a URL such as wss://HOST{_TRACKER}; {text!r} is none.")
     path = parts.path if parts.path not in ("", "/") else _TRACKER
     return urlunsplit((scheme, parts.netloc, path, parts.query, ""))
+
+
+def turn_servers(relays: Relays | None) -> tuple[Relay, ...]:
+    """The TURN servers (RFC 7065) that a tracker's `joined` gives, as far as they can be read."""
+    if relays is None:
+        return ()
+    found = (_TURN.fullmatch(url) for url in relays.urls)
+    return tuple(
+        Relay(
+            match["host"].strip("[]"),
+            int(match["port"] or (5349 if match["scheme"] == "turns" else 3478)),
+            relays.username,
+            relays.credential,
+            match["transport"] or ("tcp" if match["scheme"] == "turns" else "udp"),
+            match["scheme"] == "turns",
+        )
+        for match in found
+        if match is not None
+    )
 
 
 def stun_server(stun: str | None, tracker_host: str | None) -> tuple[str, int] | None:

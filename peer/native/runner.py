@@ -13,15 +13,15 @@ import aiohttp
 
 from p2pcdn.config import Config
 from p2pcdn.core.node import Node
-from p2pcdn.core.ports import Allow, TrackerDown, TrackerRefused, TrackerSays
+from p2pcdn.core.ports import Allow, Caps, TrackerDown, TrackerRefused, TrackerSays
 from p2pcdn.core.signaling import Identity
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.errors import ErrorCode, P2pcdnError, SourceError, SourceReason
 from p2pcdn.model import SegmentKey
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
-from p2pcdn.wire.tracker import FromTracker, Welcome
-from peer.native.addresses import ContentAddress, stun_server, tracker_url
+from p2pcdn.wire.tracker import FromTracker, Joined, Welcome
+from peer.native.addresses import ContentAddress, stun_server, tracker_url, turn_servers
 from peer.native.engine import Engine, Surroundings
 from peer.native.fetches import Fetches
 from peer.native.http_source import HttpSource
@@ -33,6 +33,7 @@ from peer.native.transport import Transport
 
 HOPELESS = {
     ErrorCode.UNKNOWN_SITE,
+    ErrorCode.NO_PEERS,
     ErrorCode.UNSUPPORTED_PROTOCOL,
     ErrorCode.WRONG_ORIGIN,
     ErrorCode.BANNED,
@@ -206,16 +207,23 @@ class NativePeer:
         )
         engine.start(self._around)
         known = self._around.tokens.known
-        engine.feed(Allow(p2p=True, upload=settings.upload, token=known))
+        caps = Caps(settings.upload_rate, settings.upload_budget, settings.upload_ratio)
+        self._transport.confine(settings.mode, ())
+        engine.feed(
+            Allow(p2p=True, upload=settings.upload, token=known, mode=settings.mode, caps=caps)
+        )
 
     # The tracker
 
     def _hear(self, message: FromTracker) -> None:
-        if isinstance(message, Welcome) and self._transport is not None:
+        assert self._transport is not None
+        if isinstance(message, Welcome):
             tracker = self._around.tracker
             self._transport.place(
                 local=tracker.local, stun=stun_server(message.stun, tracker.remote)
             )
+        elif isinstance(message, Joined):
+            self._transport.confine(message.mode, turn_servers(message.relays))
         self._engine.feed(TrackerSays(message))
 
     def _refused(self, refusal: TrackerRefused) -> None:

@@ -12,7 +12,7 @@ node, by calling ``feed``, always from the loop and never from within a call of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from p2pcdn.core.ports import (
     Input,
@@ -23,6 +23,7 @@ from p2pcdn.core.ports import (
     LinkSends,
 )
 from p2pcdn.errors import ErrorCode, RemoteError
+from p2pcdn.model import Mode
 from p2pcdn.wire.chunk import Frame, decode_frame
 from p2pcdn.wire.codec import decode_link
 from p2pcdn.wire.link import LinkMessage
@@ -31,6 +32,18 @@ Feed = Callable[[Input], None]
 
 CONTROL, DATA = 0, 1
 """The ids of the two negotiated channels."""
+
+
+class Relay(NamedTuple):
+    """A TURN server, and what lets us in."""
+
+    host: str
+    port: int
+    username: str
+    credential: str
+    transport: str = "udp"
+    """By which it is reached; ``tcp`` otherwise."""
+    tls: bool = False
 
 
 class TransportLink(Protocol):
@@ -67,6 +80,10 @@ class Transport(Protocol):
 
     def place(self, *, local: str | None, stun: tuple[str, int] | None) -> None:
         """From which of our addresses the tracker is reached, and where STUN is answered."""
+
+    def confine(self, mode: Mode, relays: tuple[Relay, ...]) -> None:
+        """Links from now on are for peers of this mode: in ``lan`` nothing is asked of STUN, in
+        ``relay`` no address is told but those of relays."""
 
     async def close(self) -> None:
         """Give up what all links share, after the last one was closed."""

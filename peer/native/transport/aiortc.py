@@ -18,16 +18,22 @@ from collections import deque
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from aiortc import RTCConfiguration, RTCIceCandidate, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    RTCConfiguration,
+    RTCIceCandidate,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened
-from p2pcdn.model import FRAME_PAYLOAD
+from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRelayed
+from p2pcdn.model import FRAME_PAYLOAD, Mode
 from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
-from peer.native.transport import CONTROL, DATA, Feed, Inbox, LinkError, ice
+from peer.native.transport import CONTROL, DATA, Feed, Inbox, LinkError, Relay, ice
 from peer.native.transport.description import put_together, take_apart, usable
 from peer.native.transport.guard import guard
 from peer.native.transport.mdns import Resolver, is_local_name
@@ -53,6 +59,8 @@ class AiortcTransport:
         self.resolver = Resolver(ice.multicast_addresses())
         self.local: str | None = None
         self.stun: tuple[str, int] | None = None
+        self.mode: Mode = "any"
+        self.relays: tuple[Relay, ...] = ()
 
     def link(self, number: int, feed: Feed) -> AiortcLink:
         self.resolver.listen()
@@ -60,6 +68,9 @@ class AiortcTransport:
 
     def place(self, *, local: str | None, stun: tuple[str, int] | None) -> None:
         self.local, self.stun = local, stun
+
+    def confine(self, mode: Mode, relays: tuple[Relay, ...]) -> None:
+        self.mode, self.relays = mode, relays
 
     async def close(self) -> None:
         self.resolver.close()
@@ -72,8 +83,10 @@ class AiortcLink:
         self._transport = transport
         self._number = number
         self._inbox = Inbox(number, feed)
+        self._mode, self._relays = transport.mode, transport.relays
+        policy = RTCIceTransportPolicy.RELAY if self._mode == "relay" else RTCIceTransportPolicy.ALL
         # Without a configuration aiortc would ask a third party's STUN server.
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._connection = RTCPeerConnection(RTCConfiguration([], iceTransportPolicy=policy))
         self._control = self._channel("control", CONTROL, ordered=True)
         self._data = self._channel("data", DATA, ordered=False)
         self._data.on("bufferedamountlow", self._drained)
@@ -151,6 +164,9 @@ class AiortcLink:
         )
 
     async def _gather(self) -> None:
+        if self._mode == "relay":
+            await ice.gather_relayed(self._ice, self._relays)
+            return
         await ice.gather(self._ice, ice.local_addresses(self._transport.local))
 
     async def _take(self, sdp: str, kind: str) -> None:
@@ -162,10 +178,12 @@ class AiortcLink:
 
     def _description(self) -> str:
         """How this end describes itself, while STUN finds out more."""
-        if self._transport.stun is not None:
+        if self._transport.stun is not None and self._mode not in ("lan", "relay"):
             self._start(ice.reflect(self._ice, self._transport.stun, self._found))
         bare, candidates = take_apart(self._connection.localDescription.sdp)
-        return put_together(bare, candidates + ice.advertised(self._ice, self._transport.advertise))
+        if self._mode != "relay":
+            candidates += ice.advertised(self._ice, self._transport.advertise)
+        return put_together(bare, candidates)
 
     def _found(self, candidate: str) -> None:
         self._inbox.feed(CandidateFound(self._number, candidate, self._sctp.mid or "0"))
@@ -243,6 +261,8 @@ class AiortcLink:
         if self._control.readyState == self._data.readyState == "open":
             self._start(self._watch())
             self._inbox.feed(LinkOpened(self._number))
+            if ice.is_relayed(self._ice):
+                self._inbox.feed(LinkRelayed(self._number))
 
     def _state_changed(self) -> None:
         if self._connection.connectionState == "failed":

@@ -22,6 +22,8 @@ from aioice import stun
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import Connection, StunProtocol, get_host_addresses
 
+from peer.native.transport import Relay
+
 MOST_ADDRESSES = 6
 """A tracker passes ten candidates on: room for what STUN and ``advertise`` add."""
 MOST_QUEUED = 2_048
@@ -99,6 +101,27 @@ async def gather(connection: Connection, addresses: list[str]) -> None:
     connection._local_candidates_start = True
     connection._local_candidates += await connection.get_component_candidates(COMPONENT, addresses)
     connection._local_candidates_end = True
+
+
+async def gather_relayed(connection: Connection, relays: Iterable[Relay]) -> None:
+    """Open a socket at the first relay that lets us in, and nowhere else."""
+    connection._queue = DatagramQueue()
+    connection._local_candidates_start = True
+    for relay in relays:
+        connection.turn_server = (relay.host, relay.port)
+        connection.turn_username, connection.turn_password = relay.username, relay.credential
+        connection.turn_transport, connection.turn_ssl = relay.transport, relay.tls
+        found = await connection.get_component_candidates(COMPONENT, [])
+        connection._local_candidates += found
+        if found:
+            break
+    connection._local_candidates_end = True
+
+
+def is_relayed(connection: Connection) -> bool:
+    """Whether what is sent goes through a relay, at either end."""
+    pair = connection._nominated.get(COMPONENT)
+    return pair is not None and "relay" in (pair.local_candidate.type, pair.remote_candidate.type)
 
 
 def advertised(connection: Connection, addresses: Iterable[str]) -> list[str]:

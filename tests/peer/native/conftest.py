@@ -8,12 +8,8 @@ from random import Random
 
 import pytest
 
-from origin.app import Origin
-from p2pcdn.config import Config, TrackerConfig
-from p2pcdn.core.ledger import Ledger
-from p2pcdn.service import Server
-from tests.peer.native.hosting import Site, write_show
-from tracker.app import Tracker
+from p2pcdn.config import TrackerConfig
+from tests.peer.native.hosting import Site, hosted, write_show
 
 
 @pytest.fixture
@@ -26,14 +22,5 @@ def content(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def site(content: Path, tmp_path: Path) -> AsyncIterator[Site]:
-    config = Config(
-        listen="127.0.0.1:0",
-        content=content,
-        data=tmp_path / "data",
-        tracker=TrackerConfig(report_every=1),
-    )
-    ledger = Ledger()
-    origin, tracker = Origin(config, ledger), Tracker(config, ledger)
-    server = Server.of(config, [origin, tracker])
-    async with server:
-        yield Site(server, origin, tracker, ledger, content)
+    async with hosted(content, tmp_path / "data", TrackerConfig(report_every=1)) as running:
+        yield running

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from origin.app import Origin
+from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.service import Server
 from tracker.app import Tracker
@@ -57,3 +60,13 @@ class Site:
 
     def media(self, path: str) -> str:
         return f"{self.url}/media/{path}"
+
+
+@asynccontextmanager
+async def hosted(content: Path, data: Path, tracker: TrackerConfig) -> AsyncIterator[Site]:
+    """An origin and a tracker with these settings, on a free port."""
+    config = Config(listen="127.0.0.1:0", content=content, data=data, tracker=tracker)
+    ledger = Ledger()
+    services = Origin(config, ledger), Tracker(config, ledger)
+    async with Server.of(config, list(services)) as server:
+        yield Site(server, *services, ledger, content)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from p2pcdn.errors import ConfigError, SourceError
-from peer.native.addresses import ContentAddress, stun_server, tracker_url
+from p2pcdn.wire.tracker import Relays
+from peer.native.addresses import ContentAddress, stun_server, tracker_url, turn_servers
+from peer.native.transport import Relay
 
 
 def test_a_content_and_what_belongs_to_it() -> None:
@@ -92,3 +94,19 @@ def test_where_stun_is_answered(stun: str | None, server: tuple[str, int] | None
 
 def test_a_stun_server_at_a_place_unknown_is_none() -> None:
     assert stun_server("stun::8080", None) is None
+
+
+def test_turn_servers_are_read_from_what_the_tracker_gives() -> None:
+    urls = (
+        "turn:turn.example.com",
+        "turns:turn.example.com?transport=tcp",
+        "turn:[2001:db8::1]:3479?transport=udp",
+        "stun:stun.example.com:3478",
+        "turn:a b",
+    )
+    assert turn_servers(Relays(urls, "1:a", "secret")) == (
+        Relay("turn.example.com", 3478, "1:a", "secret"),
+        Relay("turn.example.com", 5349, "1:a", "secret", "tcp", tls=True),
+        Relay("2001:db8::1", 3479, "1:a", "secret"),
+    )
+    assert turn_servers(None) == ()

@@ -19,10 +19,11 @@ from p2pcdn.core.ports import (
     TakeAnswer,
     TellLink,
 )
+from p2pcdn.model import Mode
 from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.link import Bye, LinkMessage
 from peer.native.links import Links
-from peer.native.transport import Feed, LinkError
+from peer.native.transport import Feed, LinkError, Relay
 
 
 class FakeLink:
@@ -74,6 +75,9 @@ class FakeTransport:
     def link(self, number: int, feed: Feed) -> FakeLink:
         self.links[number] = FakeLink(feed)
         return self.links[number]
+
+    def confine(self, mode: Mode, relays: tuple[Relay, ...]) -> None:
+        pass
 
     def place(self, *, local: str | None, stun: tuple[str, int] | None) -> None:
         raise NotImplementedError
