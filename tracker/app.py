@@ -57,7 +57,7 @@ from p2pcdn.service import error_response
 from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress, Vantage
 from p2pcdn.wire.manifest import Records
-from p2pcdn.wire.tracker import FromTracker, Join, Joined, Limits, ToTracker, Welcome
+from p2pcdn.wire.tracker import FromTracker, Join, Joined, Limits, Renew, ToTracker, Welcome
 from tracker import dashboard_files, metrics
 from tracker.admission import Admission
 from tracker.api import Api
@@ -249,7 +249,7 @@ class Tracker:
 
     def _hear(self, number: int, message: ToTracker) -> None:
         guest = self._guests[number]
-        if isinstance(message, Join):
+        if isinstance(message, Join | Renew):  # both cost a signature or two
             try:
                 self._admission.join(guest.address, self._now())
             except RemoteError as error:

@@ -26,8 +26,16 @@ from p2pcdn.wire.candidate import Sieve, Vantage, parse_address
 from p2pcdn.wire.chunk import Frame, decode_frame, encode_frame, frames_of
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.link import CONTROL_BYTES, Hello
-from p2pcdn.wire.manifest import RenditionManifest, from_base64, signed_bytes, split_hashes
+from p2pcdn.wire.manifest import (
+    RenditionManifest,
+    from_base64,
+    signed_bytes,
+    split_hashes,
+    to_base64,
+)
 from p2pcdn.wire.sdp import clean_description
+from p2pcdn.wire.token import LONGEST, signing_input
+from p2pcdn.wire.token import parse as parse_token
 from p2pcdn.wire.tracker import SendAnswer, SendCandidate, SendOffer
 from peer.native.transport.mdns import decode_answers
 from tests.p2pcdn.core.swarming import CONTENT, mdns, sdp
@@ -106,6 +114,20 @@ def _base64(data: bytes) -> None:
     assert decoded is None or len(decoded) == len(_text(data)) * 3 // 4
 
 
+def _token(data: bytes) -> None:
+    """As a whole, as its header and as its claims: most of the rest is not even base64."""
+    header, claims, signature = TOKEN.split(".")
+    part = to_base64(data)
+    texts = (_text(data), f"{part}.{claims}.{signature}", f"{header}.{part}.{signature}")
+    for text in texts:
+        with suppress(RemoteError):
+            token = parse_token(text)
+            assert len(text) <= LONGEST
+            assert 0 < len(token.claims.id) <= 64
+            assert 0 <= token.claims.expires < 2**53
+            assert token.claims.client in (None, "browser", "native")
+
+
 def _frame(data: bytes) -> None:
     with suppress(RemoteError):
         frame = decode_frame(data)
@@ -113,6 +135,26 @@ def _frame(data: bytes) -> None:
         assert len(frame.payload) > 0
         assert frame.offset + len(frame.payload) <= CHUNK_SIZE
 
+
+CLAIMS = {
+    "iss": "pk_demo",
+    "content": "/media/show/",
+    "jti": "token-1",
+    "iat": 1_800_000_000,
+    "nbf": 1_800_000_000,
+    "exp": 1_800_000_120,
+    "cnf": {"jkt": "A" * 43},
+    "origins": ["https://www.example.com", "https://[2001:db8::1]:8443"],
+    "client": "browser",
+}
+TOKEN = f"{signing_input(CLAIMS, 'k1')}.{'A' * 86}"
+TOKEN_PARTS = (
+    TOKEN.encode(),
+    json.dumps(CLAIMS).encode(),
+    b'{"alg":"ES256","typ":"p2pcdn+jwt","kid":"k1"}',
+    b'{"alg":"none","alg":"ES256","typ":"p2pcdn+jwt","crit":["exp"]}',
+    b'{"exp":1e999,"iss":"\\u0000","jti":"' + b"x" * 64 + b'","content":"/"}',
+)
 
 FRAMES = tuple(
     encode_frame(Frame(want, offset, b"x" * size))
@@ -377,7 +419,8 @@ TARGETS: dict[str, Target] = {
         Target("from-tracker", _texts("from-tracker"), _json(codec.decode_from_tracker), 10),
         Target("link-message", _LINK, _link_message, 14),
         Target("manifest", _texts("manifest"), _manifest, 10),
-        Target("base64", (b"", b"AA", b"_-_-", b"A" * 44, b"AAA="), _base64, 4),
+        Target("base64", (b"", b"AA", b"_-_-", b"A" * 44, b"AAA="), _base64, 2),
+        Target("token", TOKEN_PARTS, _token, 2),
         Target("frame", FRAMES, _frame, 6),
         Target("candidate", tuple(text.encode() for text in CANDIDATES), _candidate, 12),
         Target("description", tuple(text.encode() for text in DESCRIPTIONS), _description, 6),

@@ -175,6 +175,15 @@ async def test_a_renewal_that_is_refused_ends_the_stay(tmp_path: Path) -> None:
         assert (await viewer.last_words())[0] == "bad_token"
 
 
+async def test_renewals_count_as_joins_do(tmp_path: Path) -> None:
+    async with tracker(tmp_path, f"{CLOSED}[tracker]\njoins_per_second = 1") as made:
+        viewer = await made.client()
+        nonce = (await viewer.expect(Welcome)).nonce
+        shown = VIEWER.credentials(nonce, SITE, CONTENT, token())
+        await viewer.send(join(credentials=shown), *[Renew(shown)] * 20)
+        assert (await viewer.last_words())[0] == "too_fast"
+
+
 async def test_the_kill_switch_sends_all_peers_of_the_site_away_and_lets_them_back(
     tmp_path: Path,
 ) -> None:
