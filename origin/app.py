@@ -94,10 +94,10 @@ class Origin:
 
     async def close(self) -> None:
         """Stop, with everything counted that is known to have arrived."""
+        self._meter.close()  # first: whoever keeps the ledger closes meanwhile, and writes it down
         if self._news is not None:
             await self._news.close()
         await self._catalog.close()
-        self._meter.close()
         self._store.close()
 
     def problems(self) -> list[str]:

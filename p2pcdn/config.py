@@ -348,6 +348,40 @@ class TrackerConfig(Section, frozen=True):
         return tuple(_network("turn_relays", network) for network in self.turn_relays)
 
 
+class LedgerConfig(Section, frozen=True):
+    """The ledger's storage in the data directory: how often it is written, and how long figures are
+    kept. The totals are kept for good."""
+
+    write_every: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=5,
+            description="How often the figures are written; those since are lost if the process is "
+            "killed.",
+        ),
+    ] = 4.0
+    keep_10s: Annotated[
+        float,
+        Meta(ge=900, le=604_800, description="How long there are figures of each 10 seconds."),
+    ] = 7200.0
+    keep_1min: Annotated[
+        float,
+        Meta(ge=7200, le=31_536_000, description="How long there are figures of each minute."),
+    ] = 259_200.0
+    keep_1h: Annotated[
+        float,
+        Meta(ge=259_200, le=315_360_000, description="How long there are figures of each hour."),
+    ] = 34_560_000.0
+
+    def __post_init__(self) -> None:
+        if not self.keep_10s <= self.keep_1min <= self.keep_1h:
+            raise ConfigError(
+                "What is finer is not kept longer than what is coarser: ledger.keep_10s, "
+                "ledger.keep_1min and ledger.keep_1h have to ascend."
+            )
+
+
 class PeerConfig(Section, frozen=True):
     """A native peer: what it gives to the swarm."""
 
@@ -523,6 +557,7 @@ class Config(Section, frozen=True):
     tls: Tls = Tls()
     origin: OriginConfig = OriginConfig()
     tracker: TrackerConfig = TrackerConfig()
+    ledger: LedgerConfig = LedgerConfig()
     peer: PeerConfig = PeerConfig()
     sites: dict[str, SiteConfig] = {}
     """By the site's id. Where there is none, whoever comes may join."""

@@ -246,8 +246,8 @@ def test_each_file_opens_with_its_story() -> None:
 
 SERVERS_ONLY = {
     "access", "acquaintances", "audience", "blame", "desk", "fading", "introducer", "ledger",
-    "lessor", "lots", "matching", "member", "modes", "pairing", "passes", "relay", "swarm",
-    "swarm_ports",
+    "lessor", "lots", "matching", "member", "modes", "pairing", "passes", "relay", "rollup",
+    "swarm", "swarm_ports",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from p2pcdn.core.ledger import Ledger
+from p2pcdn.service import Service
 from p2pcdn.service.standalone import standalone
+from p2pcdn.settings import Settings
 from tracker.app import Tracker
+from tracker.storage.sqlite import Sqlite
+
+
+def _services(found: Settings) -> Iterable[Service]:
+    config = found.config
+    yield Tracker(config, Ledger(), found, Sqlite(config.data, config.ledger))
+
 
 if __name__ == "__main__":
-    sys.exit(standalone(lambda found: [Tracker(found.config, Ledger(), found)]))
+    sys.exit(standalone(_services))

@@ -1,55 +1,87 @@
-"""The figures over HTTP: once as JSON, or every second as server-sent events.
+"""The figures over HTTP: now, over time and by content, as JSON or CSV, or as they come.
 
-``/api/v1/stream`` sends one kind of event, whose data is ``{"summary": {...}, "series": [...]}``:
-the summary as ``/api/v1/summary`` gives it, and the samples since the last event. The first event
-has those of the last quarter of an hour. Neither answer can be read by pages of other origins.
+``/api/v1/summary`` is since the ledger began, ``/api/v1/series`` and ``/api/v1/contents`` are of a
+range of time. ``/api/v1/stream`` sends server-sent events of one kind, whose data is ``{"summary":
+{...}, "series": [...]}``: the summary as ``/api/v1/summary`` gives it, and the samples since the
+last event, of which each is a second. The first event has those of the last quarter of an hour.
+No answer can be read by pages of other origins. openapi.json says all of it for programs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
+import structlog
 from aiohttp import web
 
-from p2pcdn.core.ledger import Ledger
+from p2pcdn.config import LedgerConfig
+from p2pcdn.core.ledger import Amounts, Ledger
+from p2pcdn.core.rollup import Figures
 from p2pcdn.errors import ErrorCode, RemoteError
+from tracker import ranges
+from tracker.bookkeeper import Bookkeeper
+from tracker.export import Row, as_csv, as_json, format_of
 from tracker.series import EVERY, Sample, Series
+from tracker.storage import Storage, StorageError
 
 MOST_STREAMS = 256
 """Streams open at once. A dashboard is for a few people; each stream costs a write a second."""
 WRITE_TIMEOUT = 10.0
 """A stream that takes nothing for so long is closed."""
+MOST_QUERIES = 16
+"""Queries that wait for the storage at once; each takes up to some 100 ms of it."""
+MOST_CONTENTS = 1000
+"""Contents that are listed."""
 
-_NO_STORE = {"Cache-Control": "no-store"}
+OPENAPI = Path(__file__).parent / "openapi.json"
+
 _EVENT_STREAM = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx would keep the events until it has many
 }
+_FIGURES = (
+    *Amounts.__struct_fields__,
+    *("saved_bytes", "offload", "seconds", "viewer_seconds", "viewers_avg", "viewers_max"),
+)
 _encode = msgspec.json.Encoder().encode
+
+log = structlog.get_logger("p2pcdn.tracker")
 
 
 class Api:
     """The routes under /api/v1, and the samples behind them."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(
+        self, ledger: Ledger, storage: Storage, config: LedgerConfig | None = None
+    ) -> None:
         self._ledger = ledger
+        self._storage = storage
+        self._config = config or LedgerConfig()
+        self._books = Bookkeeper(ledger, storage, self._config.write_every)
         self._series = Series()
         self._sampled = asyncio.Event()
         """Set, and replaced by a new one, at each sample."""
         self._sampler: asyncio.Task[None] | None = None
         self._streams = 0
+        self._queries = 0
         self._draining = False
 
-    def routes(self) -> Iterable[web.AbstractRouteDef]:
+    def routes(self) -> Iterable[web.RouteDef]:
         yield web.get("/api/v1/summary", self._summary)
+        yield web.get("/api/v1/series", self._points)
+        yield web.get("/api/v1/contents", self._contents)
         yield web.get("/api/v1/stream", self._stream)
+        yield web.get("/api/v1/openapi.json", _openapi)
 
-    def start(self) -> None:
-        """Begin to take samples."""
+    async def start(self) -> None:
+        """Go on from what was written, and begin to take samples."""
+        await self._books.open()
         self._sampler = asyncio.create_task(self._sample())
 
     def drain(self) -> None:
@@ -58,24 +90,72 @@ class Api:
         self._sampled.set()
 
     async def close(self) -> None:
-        """Take no more samples."""
-        if self._sampler is not None:
-            self._sampler.cancel()
-            await asyncio.wait([self._sampler])
+        """Take no more samples, and write what there is."""
+        if self._sampler is None:
+            await self._storage.close()
+            return
+        self._sampler.cancel()
+        await asyncio.wait([self._sampler])
+        await self._books.close()
 
     async def _sample(self) -> None:
         while True:
-            self._series.add(self._ledger.summary(), time.time())
+            now = time.time()
+            self._series.add(self._ledger.summary(), now)
+            self._books.read(now)
             self._sampled.set()
             self._sampled = asyncio.Event()
             await asyncio.sleep(EVERY)
 
+    # Answers
+
     async def _summary(self, request: web.Request) -> web.Response:
-        return web.Response(
-            body=_encode(self._ledger.summary()),
-            content_type="application/json",
-            headers=_NO_STORE,
-        )
+        summary = self._ledger.summary()
+        if format_of(request) == "csv":
+            row = msgspec.to_builtins(summary)
+            return as_csv("p2pcdn-summary", list(row), [row])
+        return as_json(summary)
+
+    async def _points(self, request: web.Request) -> web.Response:
+        plan = ranges.series(request.query, self._config, time.time())
+        kind = format_of(request)
+        async with self._query() as as_of:
+            points = await self._storage.points(plan.span, plan.step)
+        rows = [{"at": point.at, **_told(point.figures)} for point in points]
+        if kind == "csv":
+            return as_csv("p2pcdn-series", ("at", *_FIGURES), rows)
+        total = _told(_added_up(point.figures for point in points))
+        span = {"from": plan.span.start, "to": plan.span.end, "step": plan.step, "as_of": as_of}
+        return as_json({**span, "total": total, "points": rows})
+
+    async def _contents(self, request: web.Request) -> web.Response:
+        span = ranges.contents(request.query, self._config, time.time())
+        kind = format_of(request)
+        async with self._query() as as_of:
+            shares = await self._storage.shares(span, MOST_CONTENTS)
+        rows = [{"content": share.content, **_told(share.figures)} for share in shares]
+        if kind == "csv":
+            return as_csv("p2pcdn-contents", ("content", *_FIGURES), rows)
+        return as_json({"from": span.start, "to": span.end, "as_of": as_of, "contents": rows})
+
+    @asynccontextmanager
+    async def _query(self) -> AsyncIterator[float]:
+        """A turn at the storage, which knows all until the time that this gives."""
+        if self._queries >= MOST_QUERIES:
+            raise RemoteError(ErrorCode.TOO_MANY, "Too many queries are waiting: ask again later.")
+        self._queries += 1
+        try:
+            await self._books.write()
+            yield self._books.written_at
+        except StorageError as error:
+            log.error("ledger_not_read", error=str(error))
+            raise web.HTTPServiceUnavailable(
+                text="The ledger cannot be read; the server's log says why."
+            ) from error
+        finally:
+            self._queries -= 1
+
+    # The stream
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self._draining:
@@ -106,3 +186,33 @@ class Api:
     def _event(self, samples: Iterable[Sample]) -> bytes:
         data = _encode({"summary": self._ledger.summary(), "series": samples})
         return b"data: " + data + b"\n\n"
+
+
+async def _openapi(request: web.Request) -> web.StreamResponse:
+    return web.FileResponse(OPENAPI, headers={"Cache-Control": "no-cache"})
+
+
+def _told(figures: Figures) -> Row:
+    """Figures as they are told: with what can be said of them."""
+    amounts, seconds = figures.amounts, figures.seconds
+    confirmed = amounts.peer_bytes_confirmed
+    watched = confirmed + amounts.origin_bytes
+    return {
+        **msgspec.to_builtins(amounts),
+        "saved_bytes": max(0, confirmed - amounts.overhead_bytes),
+        "offload": min(1.0, max(0.0, confirmed / watched)) if watched > 0 else 0.0,
+        "seconds": round(seconds, 3),
+        "viewer_seconds": round(figures.viewer_seconds, 3),
+        "viewers_avg": round(figures.viewer_seconds / seconds, 3) if seconds else 0.0,
+        "viewers_max": figures.viewers_max,
+    }
+
+
+def _added_up(several: Iterable[Figures]) -> Figures:
+    total = Figures()
+    for figures in several:
+        total.amounts.add(figures.amounts)
+        total.seconds += figures.seconds
+        total.viewer_seconds += figures.viewer_seconds
+        total.viewers_max = max(total.viewers_max, figures.viewers_max)
+    return total

@@ -66,6 +66,8 @@ from tracker.networks import Networks
 from tracker.relays import Relays
 from tracker.reload import Reloader
 from tracker.sites import sites_of, tell_who_may_come, verifies
+from tracker.storage import Storage
+from tracker.storage.sqlite import Sqlite
 from tracker.stun import StunServer
 
 PATH = "/tracker/v1"
@@ -91,8 +93,15 @@ class _Guest:
 class Tracker:
     """Matches peers and keeps the ledger (a `p2pcdn.service.Service`)."""
 
-    def __init__(self, config: Config, ledger: Ledger, settings: Settings | None = None) -> None:
-        """``settings`` is what ``config`` came from, if it may be read again."""
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        settings: Settings | None = None,
+        storage: Storage | None = None,
+    ) -> None:
+        """``settings`` is what ``config`` came from, if it may be read again; ``storage`` is where
+        the ledger outlives a restart, if it is to."""
         self._config = config
         self._limits = config.tracker
         self._ledger = ledger
@@ -100,7 +109,7 @@ class Tracker:
         self._reloader = settings and Reloader(settings.again, settings.file, self._apply)
         self._swarms = Swarms(_rules(config, self._sites), random.Random(os.urandom(32)))
         self._admission = Admission(config.tracker)
-        self._api = Api(ledger)
+        self._api = Api(ledger, storage or Sqlite(None), config.ledger)
         self._networks = Networks(config.tracker.networks)
         self._relays = Relays(config.tracker)
         self._stun = StunServer()
@@ -126,7 +135,7 @@ class Tracker:
         self._address = (host, port)
 
     async def start(self) -> None:
-        self._api.start()
+        await self._api.start()
         await self._relays.resolve()
         tell_who_may_come(self._sites)
         if self._reloader is not None:
@@ -310,8 +319,9 @@ class Tracker:
             case PairingLinked(took=took):
                 metrics.PAIRINGS.labels("linked").inc()
                 metrics.LINK_TIME.inc(took / 1000)
-            case PairingFailed():
+            case PairingFailed(pairing=pairing):
                 metrics.PAIRINGS.labels("failed").inc()
+                self._ledger.failed(pairing)
             case LeasesGiven(leases=leases):
                 metrics.LEASES.labels("given").inc(leases)
             case LeaseMissed():

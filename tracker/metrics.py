@@ -29,3 +29,6 @@ MISMATCHES = Counter(
     "cache before it.",
 )
 STUN = Counter("p2pcdn_stun_answers", "STUN Binding requests answered.")
+LEDGER_WRITES = Counter(
+    "p2pcdn_ledger_writes", "Batches of figures given to the storage, by outcome.", ["outcome"]
+)

@@ -20,6 +20,7 @@ def command(settings: Settings) -> int:
     from p2pcdn.cli import serving
     from p2pcdn.core.ledger import Ledger
     from tracker.app import Tracker
+    from tracker.storage.sqlite import Sqlite
 
     config = settings.config
     content = serving.content_of(config)
@@ -29,7 +30,7 @@ def command(settings: Settings) -> int:
             f"or give it a table, [sites.{config.site}]."
         )
     ledger = Ledger()
-    tracker = Tracker(config, ledger, settings)
+    tracker = Tracker(config, ledger, settings, Sqlite(config.data, config.ledger))
     return serving.serve(
         config,
         [Origin(config, ledger, pass_on=tracker.publish), tracker],

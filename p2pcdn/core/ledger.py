@@ -10,13 +10,17 @@ What went through a relay is counted apart: somebody paid for carrying it, so it
 Reports are totals since a session began: a lost one does no harm, and one that goes backwards is
 refused. Totals over everybody are kept up to date as reports come, so that reading them costs the
 same whether ten viewers or ten thousand are there, and nothing is lost when a viewer leaves.
+
+What has changed since the last reading is kept by content as well, for whoever writes it down
+(`p2pcdn.core.rollup`); and what earlier runs wrote down is carried on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -58,7 +62,44 @@ class Summary(Struct, frozen=True, kw_only=True):
     swarms: int
     """Contents that somebody watches or seeds now."""
     refused_reports: int
-    """Reports that made no sense."""
+    """Reports that made no sense, since the process started."""
+    joins: int
+    """Browsers that entered a swarm."""
+    links_attempted: int
+    """Introductions of two peers."""
+    links_failed: int
+    """Of these, those that came to nothing."""
+    since: float
+    """When the ledger began, in seconds since 1970; the figures are of all runs from then on."""
+
+
+class Amounts(Struct):
+    """What is added up. All but what is claimed, or turns out to have been relayed, only grows."""
+
+    origin_bytes: int = 0
+    peer_bytes_confirmed: int = 0
+    peer_bytes_claimed: int = 0
+    relayed_bytes: int = 0
+    waste_bytes: int = 0
+    origin_mismatches: int = 0
+    overhead_bytes: int = 0
+    joins: int = 0
+    links_attempted: int = 0
+    links_failed: int = 0
+
+    def add(self, other: Amounts) -> None:
+        """Add each to its like; no sum goes beyond what can be shown."""
+        for name in self.__struct_fields__:
+            setattr(self, name, _bounded(getattr(self, name) + getattr(other, name)))
+
+
+class Reading(NamedTuple):
+    """What is new since the last one."""
+
+    changes: Mapping[str, Amounts]
+    """By content; under the empty name what belongs to none."""
+    viewers: Mapping[str, int]
+    """Browsers that are there now, by content; those without any are left out."""
 
 
 @dataclass(slots=True)
@@ -73,6 +114,7 @@ class _End:
 class _Pair:
     """What the two ends of a pairing say."""
 
+    content: str
     a: str
     b: str
     ends: dict[str, _End]
@@ -112,56 +154,78 @@ class Ledger:
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
         self._contents: Counter[str] = Counter()
+        self._viewers: Counter[str] = Counter()
         self._pairs: dict[str, _Pair] = {}
-        self._viewers = 0
-        self._origin = 0
-        self._overhead = 0
-        self._confirmed = 0
-        self._claimed = 0
-        self._relayed = 0
-        self._waste = 0
-        self.origin_mismatches = 0
-        """As in the summary."""
         self._refused = 0
+        self._since = 0.0
+        self._total = Amounts()
+        self._changes: dict[str, Amounts] = {}
+        """What came to each content since the last reading."""
+
+    def carry(self, amounts: Amounts, since: float) -> None:
+        """Go on from what earlier runs have written down; the ledger began at ``since``."""
+        self._total.add(amounts)
+        self._since = since
+
+    @property
+    def origin_mismatches(self) -> int:
+        """As in the summary."""
+        return self._total.origin_mismatches
 
     # What the servers know for themselves
 
-    def origin_sent(self, media: int, overhead: int = 0) -> None:
-        """The origin handed these bytes to a socket."""
-        self._origin += media
-        self._overhead += overhead
+    def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None:
+        """The origin handed these bytes to a socket, for this content if it knows for which."""
+        for amounts in (self._total, self._changed(content)):
+            amounts.origin_bytes += media
+            amounts.overhead_bytes += overhead
 
     def signalled(self, size: int) -> None:
         """The tracker sent or received these bytes."""
-        self._overhead += size
+        self._total.overhead_bytes += size
+        self._changed("").overhead_bytes += size
 
     def joined(self, session: str, content: str, now: float, *, viewer: bool = True) -> None:
         """A peer has joined a swarm; ``viewer`` if it is a person's browser."""
         self._sessions[session] = _Session(content, viewer, now)
         self._contents[content] += 1
-        self._viewers += viewer
+        if viewer:
+            self._viewers[content] += 1
+            self._total.joins += 1
+            self._changed(content).joins += 1
 
     def left(self, session: str, now: float) -> None:
         """It has left. What it moved still counts."""
         gone = self._sessions.pop(session, None)
         if gone is None:
             return
-        self._viewers -= gone.viewer
         self._contents[gone.content] -= 1
-        if not self._contents[gone.content]:
-            del self._contents[gone.content]
+        self._viewers[gone.content] -= gone.viewer
+        for counter in (self._contents, self._viewers):
+            if not counter[gone.content]:
+                del counter[gone.content]
         for pairing, pair in gone.pairs.items():
             if pair.other(session) not in self._sessions:
                 del self._pairs[pairing]  # nobody is left to report on it
 
     def paired(self, pairing: str, a: str, b: str, *, relayed: bool = False) -> None:
         """The tracker introduced two sessions, who may have no way to each other but a relay."""
-        pair = _Pair(a, b, {a: _End(), b: _End()}, relayed)
+        known = self._sessions.get(a) or self._sessions.get(b)
+        content = known.content if known else ""
+        pair = _Pair(content, a, b, {a: _End(), b: _End()}, relayed)
         self._pairs[pairing] = pair
+        self._total.links_attempted += 1
+        self._changed(content).links_attempted += 1
         for session in (a, b):
             if session in self._sessions:
                 self._sessions[session].pairs[pairing] = pair
                 self._bound(session)
+
+    def failed(self, pairing: str) -> None:
+        """An introduction came to nothing."""
+        pair = self._pairs.get(pairing)
+        self._total.links_failed += 1
+        self._changed(pair.content if pair else "").links_failed += 1
 
     # What peers say
 
@@ -171,8 +235,9 @@ class Ledger:
         if known is None or not self._makes_sense(session, known, report):
             self._refused += 1
             return False
-        self._waste += report.waste_bytes - known.last.waste_bytes
-        self.origin_mismatches += report.origin_mismatches - known.last.origin_mismatches
+        for amounts in (self._total, self._changed(known.content)):
+            amounts.waste_bytes += report.waste_bytes - known.last.waste_bytes
+            amounts.origin_mismatches += report.origin_mismatches - known.last.origin_mismatches
         known.last = report
         for entry in report.pairs:
             pair = known.pairs.get(entry.pairing)
@@ -186,31 +251,49 @@ class Ledger:
 
     def _count(self, pair: _Pair, sign: int) -> None:
         """Add a pairing's figures to the totals, or take them out."""
-        self._claimed += sign * pair.claimed
-        if pair.relayed:
-            self._relayed += sign * pair.agreed
-        else:
-            self._confirmed += sign * pair.agreed
+        for amounts in (self._total, self._changed(pair.content)):
+            amounts.peer_bytes_claimed += sign * pair.claimed
+            if pair.relayed:
+                amounts.relayed_bytes += sign * pair.agreed
+            else:
+                amounts.peer_bytes_confirmed += sign * pair.agreed
 
     # What comes of it
 
     def summary(self) -> Summary:
         """The figures as of now."""
-        watched = self._confirmed + self._origin
+        total = self._total
+        confirmed = total.peer_bytes_confirmed
+        watched = confirmed + total.origin_bytes
         return Summary(
-            origin_bytes=_shown(self._origin),
-            peer_bytes_confirmed=_shown(self._confirmed),
-            peer_bytes_claimed=_shown(self._claimed),
-            relayed_bytes=_shown(self._relayed),
-            waste_bytes=_shown(self._waste),
-            origin_mismatches=_shown(self.origin_mismatches),
-            overhead_bytes=_shown(self._overhead),
-            saved_bytes=_shown(max(0, self._confirmed - self._overhead)),
-            offload=self._confirmed / watched if watched else 0.0,
-            viewers=self._viewers,
+            origin_bytes=_bounded(total.origin_bytes),
+            peer_bytes_confirmed=_bounded(confirmed),
+            peer_bytes_claimed=_bounded(total.peer_bytes_claimed),
+            relayed_bytes=_bounded(total.relayed_bytes),
+            waste_bytes=_bounded(total.waste_bytes),
+            origin_mismatches=_bounded(total.origin_mismatches),
+            overhead_bytes=_bounded(total.overhead_bytes),
+            saved_bytes=_bounded(max(0, confirmed - total.overhead_bytes)),
+            offload=confirmed / watched if watched else 0.0,
+            viewers=self._viewers.total(),
             swarms=len(self._contents),
             refused_reports=self._refused,
+            joins=total.joins,
+            links_attempted=total.links_attempted,
+            links_failed=total.links_failed,
+            since=self._since,
         )
+
+    def take_reading(self) -> Reading:
+        """What is new since the last reading, to be written down."""
+        changes, self._changes = self._changes, {}
+        return Reading(changes, dict(self._viewers))
+
+    def _changed(self, content: str) -> Amounts:
+        found = self._changes.get(content)
+        if found is None:
+            found = self._changes[content] = Amounts()
+        return found
 
     def _makes_sense(self, session: str, known: _Session, report: Report) -> bool:
         if not all(map(_is_count, _figures(report))):
@@ -266,6 +349,6 @@ def _is_count(figure: object) -> bool:
     return type(figure) is int and 0 <= figure <= MOST_BYTES
 
 
-def _shown(figure: int) -> int:
+def _bounded(figure: int) -> int:
     """Liars together may claim more than a number can say."""
-    return min(figure, MOST_BYTES)
+    return max(-MOST_BYTES, min(figure, MOST_BYTES))

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from p2pcdn.config import Address, Config, PeerConfig, Tls, TrackerConfig, split_address, turn_host
+from p2pcdn.config import (
+    Address,
+    Config,
+    LedgerConfig,
+    PeerConfig,
+    Tls,
+    TrackerConfig,
+    split_address,
+    turn_host,
+)
 from p2pcdn.errors import ConfigError
 
 
@@ -41,6 +50,13 @@ def test_a_certificate_needs_its_key() -> None:
     with pytest.raises(ConfigError, match=r"tls\.cert is not set"):
         Tls(key=Path("a.pem"))
     assert Tls(cert=Path("a.pem"), key=Path("b.pem")).cert == Path("a.pem")
+
+
+def test_what_is_coarser_is_kept_for_longer() -> None:
+    assert LedgerConfig(keep_10s=7200, keep_1min=7200).keep_1min == 7200
+    for wrong in ({"keep_10s": 300_000.0}, {"keep_1min": 3e7, "keep_1h": 2e7}):
+        with pytest.raises(ConfigError, match=r"ledger\.keep_1h have to ascend"):
+            LedgerConfig(**wrong)
 
 
 def test_proxies_are_networks() -> None:

@@ -221,7 +221,7 @@ def test_assignments() -> None:
 def test_the_default_file_says_nothing_and_uncommented_says_the_defaults(tmp_path: Path) -> None:
     text = settings.default_file()
     tables = [line for line in text.splitlines() if line and not line.startswith("#")]
-    assert tables == ["[tls]", "[origin]", "[tracker]", "[peer]"]
+    assert tables == ["[tls]", "[origin]", "[tracker]", "[ledger]", "[peer]"]
     settable = [
         line.removeprefix("# ") if " = " in line and not line.endswith("...") else line
         for line in text.splitlines()

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import json
+import time
 from typing import Any
 
 import aiohttp
+import jsonschema
 import msgspec
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.rollup import Figures
 from tests.tracker.rig import PATIENCE, Rig, rig
 from tracker import api
+from tracker.storage import Range, Share, StorageError
+from tracker.storage.sqlite import Sqlite
 
 FIELDS = {
     "origin_bytes",
@@ -112,3 +125,173 @@ async def test_streams_end_when_the_tracker_stops() -> None:
         await tracker.server.close()
         async with asyncio.timeout(PATIENCE):
             await response.read()
+
+
+async def answer(tracker: Rig, path: str, **headers: str) -> tuple[int, str, Any]:
+    """Status, content type and text of an answer."""
+    url = f"{tracker.server.url}/api/v1/{path}"
+    async with tracker.session.get(url, headers=headers) as response:
+        return response.status, response.content_type, await response.text()
+
+
+async def told(tracker: Rig, path: str) -> Any:
+    status, kind, text = await answer(tracker, path)
+    assert (status, kind) == (200, "application/json"), text
+    return json.loads(text)
+
+
+async def test_the_series_has_what_has_just_happened() -> None:
+    async with rig() as tracker:
+        await tracker.joined()
+        tracker.ledger.origin_sent(1000, 50, "d" * 32)
+        count = tracker.tracker._api._series.count
+        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        series = await told(tracker, "series")
+        summary = await told(tracker, "summary")
+        assert series["step"] == 10
+        assert series["to"] - series["from"] in (3600, 3610)
+        assert time.time() - series["as_of"] < PATIENCE
+        assert series["total"]["origin_bytes"] == summary["origin_bytes"] == 1000
+        assert series["total"]["joins"] == summary["joins"] == 1
+        assert series["total"]["viewers_max"] == 1
+        assert sum(point["origin_bytes"] for point in series["points"]) == 1000
+        assert all(series["from"] <= point["at"] < series["to"] for point in series["points"])
+        contents = (await told(tracker, "contents"))["contents"]
+        assert contents[0]["content"] == "d" * 32
+        assert contents[0]["origin_bytes"] == 1000
+        assert contents[1]["joins"] == contents[1]["viewers_max"] == 1
+
+
+async def test_the_summary_goes_on_from_what_was_written() -> None:
+    async with rig() as tracker:
+        before = time.time()
+        assert before - 60 < (await told(tracker, "summary"))["since"] <= before
+
+
+@pytest.mark.parametrize("name", ["summary", "series", "contents"])
+async def test_tables_come_as_csv_too(name: str) -> None:
+    async with rig() as tracker:
+        tracker.ledger.origin_sent(77, 0, "d" * 32)
+        count = tracker.tracker._api._series.count
+        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        given = await told(tracker, name)
+        rows = {
+            "summary": [given],
+            "series": given.get("points"),
+            "contents": given.get("contents"),
+        }
+        for path, accept in ((f"{name}?format=csv", "*/*"), (name, "text/csv")):
+            status, kind, text = await answer(tracker, path, Accept=accept)
+            assert (status, kind) == (200, "text/csv")
+            (row,) = csv.DictReader(io.StringIO(text, newline=""))
+            assert row.keys() == (rows[name] or [{}])[0].keys()
+            assert row["origin_bytes"] == "77"
+
+
+async def test_a_content_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rig() as tracker:
+        evil = Share("=HYPERLINK(1)", Figures())
+
+        async def shares(span: Range, most: int) -> list[Share]:
+            return [evil]
+
+        monkeypatch.setattr(tracker.tracker._api._storage, "shares", shares)
+        _, _, text = await answer(tracker, "contents?format=csv")
+        assert text.splitlines()[1].startswith("'=HYPERLINK(1),0,")
+
+
+async def test_when_the_storage_fails_a_query_says_so_and_viewers_hear_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with rig() as tracker:
+
+        async def fail(*arguments: Any) -> Any:
+            raise StorageError("no space left")
+
+        storage = tracker.tracker._api._storage
+        monkeypatch.setattr(storage, "write", fail)
+        monkeypatch.setattr(storage, "points", fail)
+        status, _, text = await answer(tracker, "series")
+        assert status == 503
+        assert json.loads(text)["error"]["code"] == "service_unavailable"
+        assert (await answer(tracker, "summary"))[0] == 200
+        assert (await tracker.joined()).peer
+
+
+async def test_only_so_many_queries_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "MOST_QUERIES", 2)
+    async with rig() as tracker:
+        gate = asyncio.Event()
+        storage = tracker.tracker._api._storage
+        points = storage.points
+
+        async def slow(*arguments: Any) -> Any:
+            await gate.wait()
+            return await points(*arguments)
+
+        monkeypatch.setattr(storage, "points", slow)
+        queries = [asyncio.create_task(answer(tracker, "series")) for _ in range(3)]
+        await tracker.until(lambda: any(query.done() for query in queries))
+        gate.set()
+        assert sorted([status for status, _, _ in await asyncio.gather(*queries)]) == [
+            200,
+            200,
+            429,
+        ]
+        assert (await answer(tracker, "series"))[0] == 200
+
+
+# The description
+
+
+def spec() -> Any:
+    return json.loads(api.OPENAPI.read_text(encoding="utf-8"))
+
+
+async def test_the_description_is_served() -> None:
+    async with rig() as tracker:
+        assert await told(tracker, "openapi.json") == spec()
+
+
+def test_the_description_has_all_routes() -> None:
+    made = api.Api(Ledger(), Sqlite(None))
+    assert {route.path for route in made.routes()} == set(spec()["paths"])
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+async def test_the_server_does_what_its_description_says(mode: GenerationMode) -> None:
+    described = schemathesis.openapi.from_dict(spec()).exclude(path="/api/v1/stream")
+    found: list[Any] = list(described.get_all_operations())
+    operations = [result.ok() for result in found]
+    assert len(operations) == len(spec()["paths"]) - 1
+
+    def check(url: str) -> None:
+        for operation in operations:
+
+            @seed(1)
+            @settings(max_examples=15, deadline=None, database=None,
+                      suppress_health_check=list(HealthCheck))  # fmt: skip
+            @given(operation.as_strategy(mode))
+            def holds(case: Any) -> None:
+                response = case.call_and_validate(
+                    base_url=url, excluded_checks=[positive_data_acceptance]
+                )
+                if mode is GenerationMode.POSITIVE and response.status_code != 200:
+                    # All that no schema can say.
+                    message = response.json()["error"]["message"]
+                    assert message.startswith(("from has to be earlier", "An answer has 1500"))
+
+            if mode is GenerationMode.POSITIVE or operation.query:
+                holds()
+
+    async with rig() as tracker:
+        tracker.ledger.origin_sent(1000, 50, "c" * 32)
+        await asyncio.to_thread(check, tracker.server.url)
+
+
+async def test_events_are_as_described() -> None:
+    described = spec()
+    schema = {"$ref": "#/components/schemas/Event", "components": described["components"]}
+    async with rig() as tracker, stream(tracker) as response:
+        for _ in range(2):
+            jsonschema.validate(await event(response), schema)

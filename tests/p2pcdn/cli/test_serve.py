@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -38,6 +40,36 @@ def test_it_serves_and_says_where(tmp_path: Path) -> None:
         assert get(f"{url}/p2pcdn.js").startswith(b"/*! p2pcdn ")
         assert get(f"{url}/readyz?verbose") == b"ok\n"
         assert command.stop() == 0
+
+
+def test_figures_outlive_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "film.bin").write_bytes(bytes(100_000))
+    words = ("serve", "--content", str(tmp_path), "--data", str(tmp_path / "data"))
+    for run in (1, 2):
+        with serving(*words) as command:
+            command.read("Snippet")
+            url = command.lines[next(iter(command.lines))]
+            before = json.loads(get(f"{url}/api/v1/summary"))
+            assert before["origin_bytes"] == (run - 1) * 100_000
+            assert len(get(f"{url}/media/film.bin")) == 100_000
+            assert command.stop() == 0  # at once, so that what was sent just now is written, too
+    with closing(sqlite3.connect(tmp_path / "data" / "ledger.sqlite3")) as ledger:
+        rows = ledger.execute("SELECT width, SUM(origin_bytes) FROM everything GROUP BY width")
+        assert dict(rows) == {10: 200_000, 60: 200_000, 3600: 200_000}
+
+
+@pytest.mark.parametrize("command", ["serve", "tracker"])
+def test_a_ledger_of_a_later_version_is_a_sentence(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as ledger:
+        ledger.execute("PRAGMA user_version = 99")
+    words = ["--content", str(tmp_path)] if command == "serve" else []
+    listen = ["--listen", "127.0.0.1:0", "--data", str(tmp_path)]
+    called = call(capsys, command, *words, *listen)
+    assert called.code == 2
+    assert called.err.startswith(f"p2pcdn: The ledger {tmp_path}/ledger.sqlite3 has format 99")
+    assert called.err.count("\n") == 1
 
 
 async def test_what_comes_out_live_reaches_those_who_are_to_fetch_it(tmp_path: Path) -> None:

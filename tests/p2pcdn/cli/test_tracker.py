@@ -14,8 +14,8 @@ from tests.p2pcdn.cli.calling import serving
 from tests.tracker.rig import Client
 
 
-async def test_it_welcomes_peers_where_it_says() -> None:
-    with serving("tracker") as command:
+async def test_it_welcomes_peers_where_it_says(tmp_path: Path) -> None:
+    with serving("tracker", "--data", str(tmp_path)) as command:
         command.read("Dashboard")
         url = command.lines["Tracker"]
         assert url.startswith("ws://127.0.0.1:")
@@ -29,7 +29,7 @@ async def test_it_welcomes_peers_where_it_says() -> None:
 async def test_a_site_can_be_switched_off_while_it_runs(tmp_path: Path, by_signal: bool) -> None:
     file = tmp_path / "p2pcdn.toml"
     file.write_text("[sites.pk_demo]")
-    with serving("tracker", "--config", str(file)) as command:
+    with serving("tracker", "--config", str(file), "--data", str(tmp_path)) as command:
         command.read("Dashboard")
         url = command.lines["Tracker"]
         async with aiohttp.ClientSession() as session:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pcdn.core.ledger import MOST_BYTES, MOST_PAIRS, Ledger
+from p2pcdn.core.ledger import MOST_BYTES, MOST_PAIRS, Amounts, Ledger
 from p2pcdn.wire.tracker import PairReport, Report
 
 PAIRING = "p" * 16
@@ -293,3 +293,51 @@ def test_no_order_of_reports_confirms_more_than_either_end_said(
     assert summary.peer_bytes_confirmed == expected
     assert 0.0 <= summary.offload <= 1.0
     assert summary.peer_bytes_claimed >= 0
+
+
+def test_it_goes_on_from_what_earlier_runs_wrote_down(ledger: Ledger) -> None:
+    ledger.origin_sent(10, 1)
+    ledger.carry(Amounts(origin_bytes=300, peer_bytes_confirmed=700, overhead_bytes=9), 123.0)
+    summary = ledger.summary()
+    assert (summary.origin_bytes, summary.overhead_bytes, summary.since) == (310, 10, 123.0)
+    assert summary.saved_bytes == 690
+    assert summary.offload == 700 / 1010
+    changes = ledger.take_reading().changes
+    assert sum(change.origin_bytes for change in changes.values()) == 10  # that, it has written
+
+
+def test_a_reading_has_what_is_new_by_content(ledger: Ledger) -> None:
+    ledger.joined("c", "other", 0.0)
+    ledger.joined("native", "other", 0.0, viewer=False)
+    says(ledger, "a", sent=900)
+    ledger.origin_sent(50, 0, "other")
+    ledger.origin_sent(5, 4)
+    ledger.signalled(3)
+    ledger.failed(PAIRING)
+    ledger.failed("unknown")
+    reading = ledger.take_reading()
+    assert reading.viewers == {"content": 2, "other": 1}
+    assert reading.changes == {
+        "content": Amounts(peer_bytes_claimed=900, joins=2, links_attempted=1, links_failed=1),
+        "other": Amounts(origin_bytes=50, joins=1),
+        "": Amounts(origin_bytes=5, overhead_bytes=7, links_failed=1),
+    }
+    assert ledger.take_reading().changes == {}
+    says(ledger, "b", received=800)
+    ledger.report("a", Report(0, 0, 0, 6), 0.0)
+    for session in ("a", "b", "c", "native"):
+        ledger.left(session, 0.0)
+    reading = ledger.take_reading()
+    assert reading.viewers == {}
+    assert reading.changes == {
+        "content": Amounts(peer_bytes_confirmed=800, peer_bytes_claimed=-800, waste_bytes=6)
+    }
+
+
+def test_what_turns_out_to_be_relayed_is_taken_back(ledger: Ledger) -> None:
+    says(ledger, "a", sent=900)
+    says(ledger, "b", received=900)
+    ledger.take_reading()
+    ledger.report("b", Report(0, 0, 0, 0, 0, (PairReport(PAIRING, 1000, 0, True),)), 0.0)
+    (change,) = ledger.take_reading().changes.values()
+    assert change == Amounts(peer_bytes_confirmed=-900, relayed_bytes=900, peer_bytes_claimed=100)

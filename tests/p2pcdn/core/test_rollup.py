@@ -1,0 +1,240 @@
+"""Rows add up to what was read, whatever the clock does and whichever batches are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p2pcdn.core import rollup
+from p2pcdn.core.ledger import MOST_BYTES, Amounts, Ledger, Reading
+from p2pcdn.core.rollup import ALL, MOST_CONTENTS, MOST_SEEN, OTHERS, WIDTHS, Batch, Rollup
+from p2pcdn.wire.tracker import PairReport, Report
+
+Rows = dict[rollup.Key, rollup.Figures]
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(["", "a", "b", "c"]),
+        st.integers(0, 10**6),
+        st.integers(-1000, 1000),
+        st.integers(0, 5),
+        st.floats(-7200, 7200) | st.floats(0, 3),
+        st.booleans(),
+    ),
+    max_size=40,
+)
+"""Of which content, bytes, claimed bytes, viewers; seconds until then; whether it is written."""
+
+
+def added_up(rows: Rows, width: int, of: Callable[[str], bool]) -> Amounts:
+    total = Amounts()
+    for key, figures in rows.items():
+        if key.width == width and of(key.content):
+            total.add(figures.amounts)
+    return total
+
+
+class Told(NamedTuple):
+    """What came of a run."""
+
+    rows: Rows
+    """What stands in the storage: what a batch says replaces what was there."""
+    batches: list[Batch]
+    total: Amounts
+
+
+def run(moves: list[tuple[str, int, int, int, float, bool]]) -> Told:
+    machine, now, total = Rollup(), 1_700_000_000.0, Amounts()
+    rows: Rows = {}
+    batches = []
+    for content, size, claimed, viewers, later, written in [*moves, ("", 0, 0, 0, 1.0, True)]:
+        now += later
+        amounts = Amounts(origin_bytes=size, peer_bytes_claimed=claimed, joins=viewers)
+        total.add(amounts)
+        machine.receive(Reading({content: amounts}, {content: viewers} if content else {}), now)
+        if written:
+            batch = machine.take_batch()
+            assert batch is not None
+            batches.append(batch)
+            rows |= batch.rows
+    return Told(rows, batches, total)
+
+
+@given(MOVES)
+def test_rows_of_each_width_add_up_to_the_total(
+    moves: list[tuple[str, int, int, int, float, bool]],
+) -> None:
+    told = run(moves)
+    named = Amounts()
+    for content, size, claimed, viewers, _, _ in moves:
+        if content:
+            named.add(Amounts(origin_bytes=size, peer_bytes_claimed=claimed, joins=viewers))
+    for width in WIDTHS:
+        assert added_up(told.rows, width, lambda content: content == ALL) == told.total
+        assert added_up(told.rows, width, lambda content: content != ALL) == named
+    assert told.batches[-1].total == told.total
+
+
+@given(MOVES)
+def test_what_a_row_says_never_becomes_less(
+    moves: list[tuple[str, int, int, int, float, bool]],
+) -> None:
+    before: Rows = {}
+    for batch in run(moves).batches:
+        for key, figures in batch.rows.items():
+            old = before.get(key, rollup.Figures())
+            assert figures.amounts.origin_bytes >= old.amounts.origin_bytes
+            assert figures.seconds >= old.seconds
+            assert figures.viewers_max >= old.viewers_max
+        before |= batch.rows
+
+
+@given(MOVES, st.data())
+def test_a_batch_may_be_written_again_or_with_the_next(
+    moves: list[tuple[str, int, int, int, float, bool]], data: st.DataObject
+) -> None:
+    told = run(moves)
+    rows: Rows = {}
+    kept: Batch | None = None
+    for batch in told.batches:
+        kept = batch if kept is None else kept.then(batch)
+        if data.draw(st.booleans()):
+            rows |= kept.rows
+            rows |= kept.rows
+            kept = None
+    if kept is not None:
+        rows |= kept.rows
+        assert kept.total == told.total
+    assert rows == told.rows
+
+
+def reading(content: str = "a", size: int = 0, viewers: int = 0) -> Reading:
+    return Reading({content: Amounts(origin_bytes=size)}, {content: viewers} if viewers else {})
+
+
+def test_a_bucket_is_open_until_the_next_one_begins() -> None:
+    machine = Rollup()
+    for now in (100.0, 105.0, 109.9, 110.0):
+        machine.receive(reading(size=1), now)
+    batch = machine.take_batch()
+    assert batch is not None
+    assert batch.at == 110.0
+    sizes = {key: row.amounts.origin_bytes for key, row in batch.rows.items()}
+    assert sizes[rollup.Key(10, 100, 0, "a")] == sizes[rollup.Key(10, 100, 0, ALL)] == 3
+    assert sizes[rollup.Key(10, 110, 0, "a")] == 1
+    assert sizes[rollup.Key(60, 60, 0, "a")] == sizes[rollup.Key(3600, 0, 0, "a")] == 4
+
+
+def test_only_what_has_changed_is_in_a_batch() -> None:
+    machine = Rollup()
+    machine.receive(reading("a"), 100.0)
+    machine.receive(reading("b"), 111.0)
+    machine.take_batch()
+    assert machine.take_batch() is None
+    machine.receive(reading("a"), 112.0)
+    batch = machine.take_batch()
+    assert batch is not None
+    assert {(key.width, key.at, key.content) for key in batch.rows} == {
+        (width, 112 // width * width, content) for width in WIDTHS for content in (ALL, "a")
+    }
+
+
+def test_a_batch_is_not_changed_by_what_comes_after() -> None:
+    machine = Rollup()
+    machine.receive(reading(size=1), 100.0)
+    batch = machine.take_batch()
+    machine.receive(reading(size=1), 101.0)
+    assert batch is not None
+    assert batch.total.origin_bytes == 1
+    assert {row.amounts.origin_bytes for row in batch.rows.values()} == {1}
+
+
+def test_where_the_clock_goes_back_a_new_part_begins() -> None:
+    machine = Rollup()
+    machine.receive(reading(size=1), 125.0)
+    machine.receive(reading(size=2), 124.0)  # the same bucket: nothing has happened
+    machine.receive(reading(size=4), 103.0)
+    machine.receive(reading(size=8), 125.0)
+    batch = machine.take_batch()
+    assert batch is not None
+    tens = {
+        (key.at, key.part): row.amounts.origin_bytes
+        for key, row in batch.rows.items()
+        if key.width == 10 and key.content == ALL
+    }
+    assert tens == {(120, 0): 3, (100, 1): 4, (120, 1): 8}
+    assert all(row.seconds >= 0 for row in batch.rows.values())
+
+
+def test_time_asleep_is_not_time_seen() -> None:
+    machine = Rollup()
+    machine.receive(reading(viewers=3), 1000.0)
+    machine.receive(reading(viewers=2), 1002.0)
+    machine.receive(reading(viewers=1), 3000.0)
+    batch = machine.take_batch()
+    assert batch is not None
+    hour = batch.rows[rollup.Key(3600, 0, 0, ALL)]
+    assert hour.seconds == 2 + MOST_SEEN
+    assert hour.viewer_seconds == 2 * 2 + 1 * MOST_SEEN
+    assert hour.viewers_max == 3
+
+
+def test_contents_that_nobody_has_heard_of_fill_no_disk() -> None:
+    machine = Rollup()
+    for turn in range(2):
+        contents = {f"{number:04}": 1 for number in range(2 * MOST_CONTENTS)}
+        changes = {content: Amounts(joins=1) for content in contents}
+        machine.receive(Reading(changes, contents), 7200.0 + turn)
+    batch = machine.take_batch()
+    assert batch is not None
+    rows = {key.content: row for key, row in batch.rows.items() if key.width == 3600}
+    assert len(rows) <= MOST_CONTENTS + 2
+    left = 2 * MOST_CONTENTS - (len(rows) - 2)
+    assert rows[OTHERS].viewers_max == left
+    assert rows[OTHERS].amounts.joins == 2 * left
+    assert rows[OTHERS].seconds == 1.0
+    assert rows[ALL].viewers_max == 2 * MOST_CONTENTS
+    assert rows[ALL].amounts.joins == 4 * MOST_CONTENTS
+
+
+def test_absurd_figures_stay_within_what_can_be_written() -> None:
+    machine = Rollup()
+    for second in range(3):
+        lie = Amounts(peer_bytes_claimed=MOST_BYTES, waste_bytes=2**70, overhead_bytes=-(2**70))
+        machine.receive(Reading({"a": lie}, {}), 100.0 + second)
+    batch = machine.take_batch()
+    assert batch is not None
+    for amounts in (batch.total, *(row.amounts for row in batch.rows.values())):
+        assert amounts.peer_bytes_claimed == amounts.waste_bytes == MOST_BYTES
+        assert amounts.overhead_bytes == -MOST_BYTES
+
+
+def test_a_ledger_and_its_rows_say_the_same() -> None:
+    ledger, machine = Ledger(), Rollup()
+    ledger.joined("1", "a", 0.0)
+    ledger.joined("2", "a", 0.0)
+    ledger.paired("pair", "1", "2")
+    ledger.origin_sent(1000, 10, "a")
+    ledger.signalled(5)
+    machine.receive(ledger.take_reading(), 100.0)
+    ledger.report("1", Report(0, 0, 0, 0, 0, (PairReport("pair", 0, 700),)), 0.0)
+    machine.receive(ledger.take_reading(), 101.0)
+    ledger.report("2", Report(0, 0, 0, 7, 0, (PairReport("pair", 600, 0),)), 0.0)
+    ledger.failed("pair")
+    machine.receive(ledger.take_reading(), 102.0)
+    batch = machine.take_batch()
+    summary = ledger.summary()
+    assert batch is not None
+    for name in Amounts.__struct_fields__:
+        assert getattr(batch.total, name) == getattr(summary, name), name
+    assert batch.total.peer_bytes_confirmed == 600
+    assert batch.total.peer_bytes_claimed == 100
+    row = batch.rows[rollup.Key(10, 100, 0, "a")].amounts
+    assert row == with_changes(batch.total, overhead_bytes=10)
+
+
+def with_changes(amounts: Amounts, **changes: int) -> Amounts:
+    return Amounts(**{name: getattr(amounts, name) for name in Amounts.__struct_fields__} | changes)

@@ -1,0 +1,177 @@
+"""What is read is written: in time, once, and also after the storage has failed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from p2pcdn.core.ledger import Amounts, Ledger
+from p2pcdn.core.rollup import Batch
+from tracker import bookkeeper
+from tracker.bookkeeper import Bookkeeper
+from tracker.storage import Opening, StorageError
+from tracker.storage.sqlite import Sqlite
+
+
+class Disk(Sqlite):
+    """A storage in memory that can fail, or take its time."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.full = False
+        self.batches: list[Batch] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def write(self, batch: Batch) -> None:
+        self.batches.append(batch)
+        await self.gate.wait()
+        if self.full:
+            raise StorageError("no space left")
+        await super().write(batch)
+
+    def written(self) -> int:
+        assert self._writer is not None
+        found: Any = self._writer.database.execute("SELECT origin_bytes FROM runs").fetchone()
+        return int(found[0])
+
+
+class Desk:
+    """A ledger, its bookkeeper and its storage."""
+
+    def __init__(self, write_every: float = 1000.0) -> None:
+        self.ledger, self.disk = Ledger(), Disk()
+        self.books = Bookkeeper(self.ledger, self.disk, write_every)
+        self.now = 1_700_000_000.0
+
+    async def read(self, size: int) -> None:
+        """A second passes in which the origin sends so many bytes."""
+        self.now += 1
+        self.ledger.origin_sent(size)
+        self.books.read(self.now)
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    made = Desk()
+    await made.books.open()
+    return made
+
+
+async def test_the_first_reading_is_written_and_then_some_time_passes(desk: Desk) -> None:
+    for size in (1, 2, 3):
+        await desk.read(size)
+    assert [batch.total.origin_bytes for batch in desk.disk.batches] == [1]
+    assert desk.books.written_at == desk.now - 2
+    await desk.books.write()
+    assert desk.disk.written() == 6
+    assert desk.books.written_at == desk.now
+
+
+async def test_it_is_written_again_when_that_time_is_over() -> None:
+    desk = Desk(write_every=0.05)
+    await desk.books.open()
+    deadline = time.monotonic() + 10
+    while len(desk.disk.batches) < 3:
+        await desk.read(1)
+        assert time.monotonic() < deadline
+    assert desk.disk.batches[-1].total.origin_bytes > 3
+
+
+async def test_closing_writes_what_has_come_since_the_last_reading(desk: Desk) -> None:
+    await desk.read(1)
+    desk.ledger.origin_sent(10)
+    closed: list[int] = []
+    close = desk.disk.close
+
+    async def note() -> None:
+        closed.append(desk.disk.written())
+        await close()
+
+    desk.disk.close = note  # type: ignore[method-assign]
+    await desk.books.close()
+    assert closed == [11]
+
+
+async def test_what_could_not_be_written_is_written_later(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await desk.read(1)
+    desk.disk.full = True
+    for size in (2, 4):
+        await desk.read(size)
+        await desk.books.write()
+    assert desk.disk.written() == 1
+    desk.disk.full = False
+    await desk.read(8)
+    await desk.books.write()
+    assert desk.disk.written() == 15
+    said = capsys.readouterr().out
+    assert said.count("ledger_not_written") == 1
+    assert said.count("ledger_written_again") == 1
+    last = desk.disk.batches[-1]
+    assert sum(row.amounts.origin_bytes for key, row in last.rows.items() if key.width == 10) >= 14
+
+
+async def test_what_waits_takes_only_so_much_memory(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookkeeper, "MOST_UNWRITTEN", 10)
+    desk.disk.full = True
+    for _ in range(300):
+        desk.now += 59
+        desk.ledger.origin_sent(1)
+        desk.books.read(desk.now)
+        await desk.books.write()
+    last = desk.disk.batches[-1]
+    assert len(last.rows) == 10
+    # Hours are worth most, and then what is new.
+    assert {key.at for key in last.rows if key.width == 3600} >= {desk.now // 3600 * 3600}
+    assert {key.width for key in last.rows} == {3600, 60}
+    desk.disk.full = False
+    await desk.books.write()
+    assert desk.disk.written() == 300
+
+
+async def test_who_waits_for_an_answer_may_go_without_harm(desk: Desk) -> None:
+    await desk.read(1)
+    await desk.books.write()
+    desk.disk.gate.clear()
+    await desk.read(2)
+    waiting = asyncio.create_task(desk.books.write())
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    desk.disk.gate.set()
+    await desk.read(4)
+    await desk.books.write()
+    assert desk.disk.written() == 7
+
+
+async def test_a_slow_disk_gets_one_batch_at_a_time() -> None:
+    desk = Desk(write_every=0.001)
+    await desk.books.open()
+    desk.disk.gate.clear()
+    for _ in range(5):
+        await desk.read(1)
+    assert len(desk.disk.batches) == 1
+    desk.disk.gate.set()
+    await desk.books.write()
+    assert desk.disk.written() == 5
+
+
+async def test_it_goes_on_from_what_was_written() -> None:
+    class Old(Disk):
+        async def open(self, now: float) -> Opening:
+            return Opening(Amounts(origin_bytes=1000, joins=3), 12345.0)
+
+    ledger = Ledger()
+    await Bookkeeper(ledger, Old(), 1.0).open()
+    ledger.origin_sent(1)
+    summary = ledger.summary()
+    assert (summary.origin_bytes, summary.joins, summary.since) == (1001, 3, 12345.0)
+    assert ledger.take_reading().changes[""].origin_bytes == 1  # what is old is not written again

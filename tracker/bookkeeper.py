@@ -1,0 +1,98 @@
+"""Writes down what the ledger says, every few seconds and before the process goes.
+
+::
+
+    Ledger --once a second--> Rollup --every few seconds--> Storage
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.rollup import Batch, Rollup
+from tracker import metrics
+from tracker.storage import Storage, StorageError
+
+MOST_UNWRITTEN = 50_000
+"""Rows that wait in memory while the storage fails; beyond it the finest of the oldest go."""
+
+log = structlog.get_logger("p2pcdn.tracker")
+
+
+class Bookkeeper:
+    """Between a ledger and its storage."""
+
+    def __init__(self, ledger: Ledger, storage: Storage, write_every: float) -> None:
+        self._ledger = ledger
+        self._storage = storage
+        self._write_every = write_every
+        self._rollup = Rollup()
+        self._written_at = 0.0
+        self._due = 0.0
+        self._unwritten: Batch | None = None
+        self._failing = False
+        self._turn = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def written_at(self) -> float:
+        """The time of the last reading that is written, in seconds since 1970."""
+        return self._written_at
+
+    async def open(self) -> None:
+        """Go on from what earlier runs have written; `ConfigError` if that cannot be had."""
+        opening = await self._storage.open(time.time())
+        self._ledger.carry(opening.total, opening.since)
+
+    def read(self, now: float) -> None:
+        """Take a reading; ``now`` is in seconds since 1970. Whether it is time to write is for
+        another clock to say: this one may be set."""
+        self._rollup.receive(self._ledger.take_reading(), now)
+        clock = asyncio.get_running_loop().time()
+        if clock >= self._due and (self._task is None or self._task.done()):
+            self._due = clock + self._write_every
+            self._task = asyncio.create_task(self.write(), name="ledger")
+
+    async def write(self) -> None:
+        """Write what has been read; if the storage fails, the next time."""
+        async with self._turn:
+            batch = self._rollup.take_batch()
+            if self._unwritten is not None:
+                batch = self._unwritten if batch is None else self._unwritten.then(batch)
+            if batch is None:
+                return
+            # Kept until it is known to be written: to write it twice does no harm.
+            self._unwritten = _bounded(batch)
+            try:
+                await self._storage.write(self._unwritten)
+            except StorageError as error:
+                metrics.LEDGER_WRITES.labels("failed").inc()
+                if not self._failing:
+                    log.error("ledger_not_written", error=str(error))
+                self._failing = True
+                return
+            self._unwritten = None
+            self._written_at = batch.at
+            metrics.LEDGER_WRITES.labels("written").inc()
+            if self._failing:
+                log.info("ledger_written_again")
+            self._failing = False
+
+    async def close(self) -> None:
+        """Read for the last time, write, and close the storage."""
+        self.read(time.time())
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        await self.write()
+        await self._storage.close()
+
+
+def _bounded(batch: Batch) -> Batch:
+    if len(batch.rows) <= MOST_UNWRITTEN:
+        return batch
+    kept = sorted(batch.rows, key=lambda key: (key.width, key.at))[-MOST_UNWRITTEN:]
+    return batch._replace(rows={key: batch.rows[key] for key in kept})

@@ -1,0 +1,72 @@
+"""Where the ledger's figures outlive a restart: what the tracker asks of a storage.
+
+`sqlite.py` is what there is: a file in the data directory, or nothing but memory.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from p2pcdn.core.ledger import Amounts
+from p2pcdn.core.rollup import Batch, Figures
+
+
+class Opening(NamedTuple):
+    """What a storage knows when it is opened."""
+
+    total: Amounts
+    """All that earlier runs have written down."""
+    since: float
+    """When the first of them began, or this one, in seconds since 1970."""
+
+
+class Range(NamedTuple):
+    """A stretch of time, in whole buckets; ``end`` is not in it. Seconds since 1970."""
+
+    start: int
+    end: int
+    width: int
+    """Of the rows that are looked at."""
+
+
+class Point(Struct):
+    """Everything together, from ``at`` until the next point."""
+
+    at: int
+    figures: Figures
+
+
+class Share(Struct):
+    """What is known of one content."""
+
+    content: str
+    figures: Figures
+
+
+class Storage(Protocol):
+    """Keeps what a ledger's run writes, and answers what was written.
+
+    Each process that opens a storage is a run of its own. Failures raise `StorageError`.
+    """
+
+    async def open(self, now: float) -> Opening:
+        """Begin a run; `p2pcdn.errors.ConfigError` if that cannot be done."""
+
+    async def write(self, batch: Batch) -> None:
+        """Write all of a batch or nothing. What it says replaces what the run wrote before."""
+
+    async def points(self, span: Range, step: int) -> list[Point]:
+        """The rows of everything together, added up by ``step`` seconds, in order. There is no
+        point where there are no rows."""
+
+    async def shares(self, span: Range, most: int) -> list[Share]:
+        """What each content has had in the range; at most so many, those with most bytes first."""
+
+    async def close(self) -> None:
+        """What was written stays."""
+
+
+class StorageError(Exception):
+    """The storage did not do what it was asked for; its text says why."""

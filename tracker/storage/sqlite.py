@@ -1,0 +1,337 @@
+"""The ledger in SQLite: one file in the data directory.
+
+One thread writes, another reads (WAL lets it do so meanwhile), the event loop waits for neither. A
+batch is one transaction of rows that replace what they said before, so a batch that is written
+twice counts once. A killed process loses what it has not written, a killed machine perhaps the last
+batches; what is there is whole. Several processes may use one file: each is a run of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from msgspec.structs import astuple
+
+from p2pcdn.config import LedgerConfig
+from p2pcdn.core.ledger import MOST_BYTES, Amounts
+from p2pcdn.core.rollup import ALL, WIDTHS, Batch, Figures, Key
+from p2pcdn.errors import ConfigError
+from tracker.storage import Opening, Point, Range, Share, StorageError
+
+FILE = "ledger.sqlite3"
+
+VERSION = 1
+
+PRUNE_EVERY = 60.0
+"""Seconds between two looks at what is too old."""
+
+PRUNED = 64
+"""Buckets of a width that go at a time: nobody waits long, and a clock that jumps ahead for a
+moment costs little."""
+
+CHECKED = 256 * 1024 * 1024
+"""A file up to this size is read through when it is opened, at some 500 MB a second."""
+
+_NAMES = Amounts.__struct_fields__
+_AMOUNTS = ", ".join(_NAMES)
+_AMOUNT_COLUMNS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _NAMES)
+_FIGURES = f"seconds, viewer_seconds, viewers_max, {_AMOUNTS}"
+_FIGURE_COLUMNS = (
+    f"seconds REAL NOT NULL, viewer_seconds REAL NOT NULL, viewers_max INTEGER NOT NULL,"
+    f" {_AMOUNT_COLUMNS}"
+)
+# TOTAL is a float and cannot overflow, which SUM answers with an error: figures of liars are large.
+_TOTALS = ", ".join(f"TOTAL({name})" for name in _NAMES)
+_SUMS = f"TOTAL(seconds), TOTAL(viewer_seconds), MAX(viewers_max), {_TOTALS}"
+_MARKS = ", ".join("?" * (3 + len(_NAMES)))
+
+_SCHEMA = f"""
+    CREATE TABLE runs (
+        run INTEGER PRIMARY KEY, started REAL NOT NULL, written REAL NOT NULL, {_AMOUNT_COLUMNS}
+    );
+    CREATE TABLE everything (
+        width INTEGER, at INTEGER, run INTEGER, part INTEGER, {_FIGURE_COLUMNS},
+        PRIMARY KEY (width, at, run, part)
+    ) WITHOUT ROWID;
+    CREATE TABLE contents (
+        width INTEGER, at INTEGER, content TEXT, run INTEGER, part INTEGER, {_FIGURE_COLUMNS},
+        PRIMARY KEY (width, at, content, run, part)
+    ) WITHOUT ROWID;
+    PRAGMA user_version = {VERSION};
+"""
+
+T = TypeVar("T")
+
+log = structlog.get_logger("p2pcdn.tracker")
+
+
+class Sqlite:
+    """A `Storage` in a directory, or in memory if there is none."""
+
+    def __init__(self, directory: Path | None, config: LedgerConfig | None = None) -> None:
+        self._path = None if directory is None else directory / FILE
+        self._config = config or LedgerConfig()
+        self._writing = ThreadPoolExecutor(1, "ledger-write")
+        # What is in memory belongs to one connection.
+        self._reading = ThreadPoolExecutor(1, "ledger-read") if self._path else self._writing
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+
+    async def open(self, now: float) -> Opening:
+        def begin() -> tuple[Writer, Opening]:
+            writer = Writer(connect(self._path), self._config)
+            return writer, writer.begin(now)
+
+        writer, opening = await self._in(self._writing, begin)
+        self._writer = writer
+        if self._path is None:
+            self._reader = Reader(writer.database)
+        else:
+            path = self._path
+            self._reader = await self._in(self._reading, lambda: Reader(_reading(path)))
+        return opening
+
+    async def write(self, batch: Batch) -> None:
+        writer = self._writer
+        assert writer is not None, "open it first"
+        await self._in(self._writing, lambda: writer.write(batch))
+
+    async def points(self, span: Range, step: int) -> list[Point]:
+        reader = self._reader
+        assert reader is not None, "open it first"
+        return await self._in(self._reading, lambda: reader.points(span, step))
+
+    async def shares(self, span: Range, most: int) -> list[Share]:
+        reader = self._reader
+        assert reader is not None, "open it first"
+        return await self._in(self._reading, lambda: reader.shares(span, most))
+
+    async def close(self) -> None:
+        reader, writer = self._reader, self._writer
+        self._reader = self._writer = None
+        if reader is not None:
+            await self._in(self._reading, reader.database.close)
+        if writer is not None:  # last, so that it leaves one tidy file
+            await self._in(self._writing, writer.database.close)
+        for threads in (self._reading, self._writing):
+            threads.shutdown(wait=False)
+
+    async def _in(self, threads: ThreadPoolExecutor, action: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, action)
+        except sqlite3.Error as error:
+            where = self._path or "memory"
+            raise StorageError(f"The ledger in {where} fails: {error}.") from error
+
+
+class Writer:
+    """The connection that writes; all of its methods block."""
+
+    def __init__(self, database: sqlite3.Connection, config: LedgerConfig) -> None:
+        self.database = database
+        self._kept = dict(
+            zip(WIDTHS, (config.keep_10s, config.keep_1min, config.keep_1h), strict=True)
+        )
+        self._run = 0
+        self._pruned_at = 0.0
+
+    def begin(self, now: float) -> Opening:
+        """Start a run."""
+        with _transaction(self.database):
+            row = self.database.execute(f"SELECT MIN(started), {_TOTALS} FROM runs").fetchone()
+            self._run = (
+                self.database.execute(
+                    "INSERT INTO runs (started, written) VALUES (?, ?)", (now, now)
+                ).lastrowid
+                or 0
+            )
+        since, *totals = row
+        return Opening(_amounts(totals), now if since is None else min(since, now))
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch, and take away what is too old."""
+        with _transaction(self.database):
+            self.database.execute(
+                f"UPDATE runs SET written = ?, ({_AMOUNTS}) = ({', '.join('?' * len(_NAMES))})"
+                " WHERE run = ?",
+                (batch.at, *astuple(batch.total), self._run),
+            )
+            self.database.executemany(
+                f"REPLACE INTO everything (width, at, run, part, {_FIGURES})"
+                f" VALUES (?, ?, ?, ?, {_MARKS})",
+                self._rows(batch, of_contents=False),
+            )
+            self.database.executemany(
+                f"REPLACE INTO contents (width, at, content, run, part, {_FIGURES})"
+                f" VALUES (?, ?, ?, ?, ?, {_MARKS})",
+                self._rows(batch, of_contents=True),
+            )
+            due = abs(batch.at - self._pruned_at) >= PRUNE_EVERY
+            if due:
+                self._prune(batch.at)
+        if due:  # and it is done: had the transaction come to nothing, it would still be due
+            self._pruned_at = batch.at
+
+    def _rows(self, batch: Batch, *, of_contents: bool) -> Iterator[tuple[object, ...]]:
+        for key, figures in batch.rows.items():
+            if (key.content != ALL) is of_contents:
+                yield (*self._key(key), *_values(figures))
+
+    def _key(self, key: Key) -> tuple[object, ...]:
+        content = () if key.content == ALL else (key.content,)
+        return (key.width, key.at, *content, self._run, key.part)
+
+    def _prune(self, now: float) -> None:
+        for table in ("everything", "contents"):
+            for width, kept in self._kept.items():
+                self.database.execute(
+                    f"DELETE FROM {table} WHERE width = ?1 AND at < ?2 AND at <"
+                    f" (SELECT MIN(at) FROM {table} WHERE width = ?1) + ?3",
+                    (width, now - kept - width, PRUNED * width),
+                )
+
+
+class Reader:
+    """The connection that reads; all of its methods block."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    def points(self, span: Range, step: int) -> list[Point]:
+        """See `Storage.points`."""
+        rows = self.database.execute(
+            f"SELECT at - at % ?4 AS begin, {_SUMS} FROM everything"
+            " WHERE width = ?1 AND at >= ?2 AND at < ?3 GROUP BY begin ORDER BY begin",
+            (span.width, span.start, span.end, step),
+        )
+        return [Point(at, _figures(values)) for at, *values in rows]
+
+    def shares(self, span: Range, most: int) -> list[Share]:
+        """See `Storage.shares`."""
+        rows = self.database.execute(
+            f"SELECT content, {_SUMS} FROM contents"
+            " WHERE width = ?1 AND at >= ?2 AND at < ?3 GROUP BY content"
+            " ORDER BY TOTAL(origin_bytes) + TOTAL(peer_bytes_confirmed) DESC, content LIMIT ?4",
+            (span.width, span.start, span.end, most),
+        )
+        return [Share(content, _figures(values)) for content, *values in rows]
+
+
+def connect(path: Path | None) -> sqlite3.Connection:
+    """The database, made if there is none; a damaged one is put aside.
+
+    `ConfigError` if it cannot be used, or if a later version made it.
+    """
+    if path is None:
+        return _prepared(_opened(":memory:"), "memory")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"data has to be a directory that can be written to; {path.parent} is not: "
+            f"{error.strerror}."
+        ) from error
+    try:
+        return _sound(path)
+    except sqlite3.OperationalError as error:
+        raise ConfigError(f"The ledger {path} cannot be used: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        aside = put_aside(path)
+        log.error("ledger_damaged", path=str(path), put_aside_as=str(aside), error=str(error))
+        return _sound(path)
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a database with all that belongs to it; nothing that was put aside is replaced."""
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    for suffix in ("-wal", "-shm", ""):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _sound(path: Path) -> sqlite3.Connection:
+    database = _opened(path)
+    try:
+        if path.stat().st_size <= CHECKED:
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+        return _prepared(database, path)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _opened(path: Path | str) -> sqlite3.Connection:
+    # Threads take turns, but the one that opens a database is not the one that closes it.
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+
+
+def _prepared(database: sqlite3.Connection, path: Path | str) -> sqlite3.Connection:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    with _transaction(database):
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise ConfigError(
+                f"The ledger {path} has format {version}, and this version of p2pcdn knows none "
+                f"beyond {VERSION}: run the version that made it, or set data to another directory."
+            )
+        if version == 0:
+            for statement in _SCHEMA.split(";"):
+                database.execute(statement)
+        # It is what it says: a table that is not there is damage, too.
+        try:
+            database.execute(f"SELECT {_FIGURES} FROM everything LIMIT 0")
+            database.execute(f"SELECT {_FIGURES} FROM contents LIMIT 0")
+            database.execute(f"SELECT started, {_AMOUNTS} FROM runs LIMIT 0")
+        except sqlite3.OperationalError as error:
+            raise sqlite3.DatabaseError(str(error)) from error
+    return database
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    database = _opened(path)
+    database.execute("PRAGMA query_only = ON")
+    return database
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:  # SQLite ends it by itself when the disk is full
+            database.execute("ROLLBACK")
+        raise
+
+
+def _values(figures: Figures) -> tuple[object, ...]:
+    return (
+        figures.seconds,
+        figures.viewer_seconds,
+        figures.viewers_max,
+        *astuple(figures.amounts),
+    )
+
+
+def _figures(values: list[float]) -> Figures:
+    seconds, viewer_seconds, viewers_max, *amounts = values
+    return Figures(_amounts(amounts), seconds, viewer_seconds, int(viewers_max))
+
+
+def _amounts(totals: list[float]) -> Amounts:
+    return Amounts(*(int(max(-MOST_BYTES, min(total, MOST_BYTES))) for total in totals))
