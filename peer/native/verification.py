@@ -55,16 +55,22 @@ def thumbprint(public: bytes) -> str:
 
 
 def admitted(manifest: M, pins: Collection[str]) -> M | None:
-    """The manifest with just the pinned keys; None if it is not signed by one of them."""
+    """The manifest with just the pinned keys; None if it is not signed by one of them, or if what
+    is said to be a signature by one of them is none."""
     keys = {key.id: key for key in manifest.keys if thumbprint(_raw(key)) in pins}
     data = signed_bytes(manifest)
-    for signature in manifest.signatures:
-        key = keys.get(signature.key)
-        if key is not None and key.algorithm == signature.algorithm:
-            value = from_base64(signature.value) or b""
-            if verifies(key.algorithm, data, _raw(key), value):
-                return replace(manifest, keys=tuple(keys.values()))
-    return None
+    right = [
+        signature.algorithm == keys[signature.key].algorithm
+        and verifies(
+            signature.algorithm,
+            data,
+            _raw(keys[signature.key]),
+            from_base64(signature.value) or b"",
+        )
+        for signature in manifest.signatures
+        if signature.key in keys
+    ]
+    return replace(manifest, keys=tuple(keys.values())) if right and all(right) else None
 
 
 def _raw(key: Key) -> bytes:

@@ -49,19 +49,22 @@ export async function usableKeys(keys: readonly Key[], pins?: readonly string[])
   return keys.filter((_, i) => usable[i]);
 }
 
-/** Whether one of the keys, which may have a stranger's name, signed the manifest. */
+/** Whether one of the keys signed the manifest, and each that is said to have signed it did. */
 export async function isSignedBy(
   keys: readonly Key[],
   manifest: PresentationManifest | RenditionManifest,
 ): Promise<boolean> {
   const data = signedBytes(manifest);
-  for (const { key: id, algorithm, value } of manifest.signatures) {
-    const key = keys.find((one) => one.id === id && one.algorithm === algorithm);
+  const answers = manifest.signatures.map(async ({ key: id, algorithm, value }) => {
+    const key = keys.find((one) => one.id === id);
+    if (!key) return undefined;
+    const raw = fromBase64(key.public);
     const signature = fromBase64(value);
-    const raw = key && fromBase64(key.public);
-    if (raw && signature && (await verifies(algorithm, data, raw, signature)) === true) return true;
-  }
-  return false;
+    if (!raw || !signature || key.algorithm !== algorithm) return false;
+    return (await verifies(algorithm, data, raw, signature)) === true;
+  });
+  const right = (await Promise.all(answers)).filter((answer) => answer !== undefined);
+  return right.length > 0 && right.every(Boolean);
 }
 
 async function isUsable(
