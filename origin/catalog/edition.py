@@ -73,7 +73,8 @@ class Edition:
     time: int = 0
     """When it came to be, in milliseconds since 1970."""
     era: int = 0
-    """The time of the first edition of those, up to this one, that each continue the one before."""
+    """The time of the first edition of those, up to this one, that each continue the one before; 0
+    for what is no live stream and never changed."""
 
     @property
     def first(self) -> int:

@@ -99,9 +99,13 @@ class HashStore:
         edition before it, whatever the clock says. Origins that share the file agree: who is a step
         behind another does not date anything anew.
         """
-        now = now if before is None else max(now, before.time + 1)
-        goes_on = before is not None and draft.continues(before.marks())
-        undated = replace(draft, time=now, era=before.era if before and goes_on else now)
+        if before is None:
+            # Origins that share nothing still agree about a file that never changed.
+            undated = replace(draft, time=now, era=now if draft.live else 0)
+        else:
+            now = max(now, before.time + 1)
+            goes_on = draft.continues(before.marks())
+            undated = replace(draft, time=now, era=before.era if goes_on else now)
 
         def update() -> Edition:
             with self._database:

@@ -118,6 +118,7 @@ class Wanted:
     want: int
     key: ChunkKey
     need: Need
+    era: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ class Link:
         """How many of our wants are open."""
         return len(self._own)
 
-    def want(self, key: ChunkKey, length: int, need: Need, now: float) -> None:
+    def want(self, key: ChunkKey, length: int, need: Need, now: float, era: int = 0) -> None:
         """Ask for a chunk of ``length`` bytes."""
         number = self._next_want
         self._next_want += 1
@@ -237,6 +238,7 @@ class Link:
                 key.chunk,
                 spare=need is Need.SPARE,
                 soon=need is Need.SOON,
+                era=era,
             )
         )
 
@@ -391,7 +393,7 @@ class Link:
         if any(upload.want == want.want for upload in self._uploads):
             raise RemoteError(ErrorCode.UNEXPECTED, f"want {want.want} twice")
         key = ChunkKey(want.rendition, want.sequence, want.chunk)
-        self._events.append(Wanted(want.want, key, _need_of(want)))
+        self._events.append(Wanted(want.want, key, _need_of(want), want.era))
 
     def _take_frame(self, frame: Frame, now: float) -> None:
         want = self._own.get(frame.want)

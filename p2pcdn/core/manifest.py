@@ -135,6 +135,11 @@ class Manifest:
         return self._segments.usual_duration()
 
     @property
+    def era(self) -> int:
+        """When the rendition began, as far as that is known; 0 if it is not."""
+        return max(self._segments.era, 0)
+
+    @property
     def newest_known(self) -> int:
         """The newest segment that could be verified so far; -1 if there was none."""
         return self._segments.newest_known

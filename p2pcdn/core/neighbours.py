@@ -97,6 +97,7 @@ class Asked:
     want: int
     key: ChunkKey
     need: Need
+    era: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +189,11 @@ class Neighbours:
 
     # What is asked and said
 
-    def want(self, number: int, key: ChunkKey, length: int, need: Need, now: float) -> None:
+    def want(
+        self, number: int, key: ChunkKey, length: int, need: Need, now: float, era: int = 0
+    ) -> None:
         link = self._links[number]
-        link.want(key, length, need, now)
+        link.want(key, length, need, now, era)
         self._asked[key] = number
         self._alarm = min(self._alarm, link.alarm)
         self.goodput.asking(now)
@@ -380,8 +383,8 @@ class Neighbours:
                 elif reason is SourceReason.TIMEOUT:
                     link.busy_until = max(link.busy_until, now + REST)
                 self._events.append(Undelivered(key))
-            case Wanted(want, key, need):
-                self._events.append(Asked(link.number, want, key, need))
+            case Wanted(want, key, need, era):
+                self._events.append(Asked(link.number, want, key, need, era))
             case Ended(reason):
                 self._forget(link)
                 greeted = bool(link.peer)

@@ -71,10 +71,10 @@ from p2pcdn.core.signaling import Identity, Signaling
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.survey import Survey
-from p2pcdn.core.transfers import Dropped, Kept, TransferEvent, Transfers
+from p2pcdn.core.transfers import Dropped, Forgotten, Kept, TransferEvent, Transfers
 from p2pcdn.core.trust import Trust
 from p2pcdn.errors import ErrorCode
-from p2pcdn.model import PROTOCOL, SegmentKey
+from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
 from p2pcdn.wire.manifest import Records, SegmentRecord
 from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Refused
@@ -350,7 +350,8 @@ class Node:
                 self._transfers.from_link(link, key, data, now)
                 self._dirty = True
             case Asked():
-                chunk = self.store.get(event.key) if self._uploads else None
+                ours = event.era == self._transfers.era(event.key.rendition)
+                chunk = self.store.get(event.key) if self._uploads and ours else None
                 received = self._stats.origin_bytes + self._stats.peer_bytes
                 self._neighbours.answer(event, chunk, received, now)
                 self._weigh(now)
@@ -419,6 +420,10 @@ class Node:
                 self._announce(Have, {key.segment: [key.chunk]}, now)
                 self._dirty = True
                 return
+            case Forgotten(segment, size):
+                for chunk in range(size):
+                    self._neighbours.cancel(ChunkKey(*segment, chunk))
+                return
             case Dropped(segment, chunks):
                 self._survey.forget_held()
                 self._announce(Gone, {segment: chunks}, now)
@@ -465,7 +470,8 @@ class Node:
         if transfer is not None:
             transfer.asked_peer(ask.chunk)
             length = transfer.length_of(ask.chunk)
-            self._neighbours.want(ask.link, ask.chunk_key, length, ask.need, now)
+            era = self._transfers.era(ask.key.rendition)
+            self._neighbours.want(ask.link, ask.chunk_key, length, ask.need, now, era)
 
     def _ask_origin(self, ask: AskOrigin, now: float) -> None:
         transfer = self._transfers.transfer(ask.key)

@@ -23,7 +23,7 @@ class Segments:
         self.live = False
         self.first, self.last = 0, -1
         """Sequences of the rendition's oldest and newest segment, as the newest page has them."""
-        self._era, self._time = -1, -1
+        self.era, self._time = -1, -1
         """Of the newest page."""
         self._records: dict[int, SegmentRecord] = {}
         self._hashes: dict[int, list[bytes]] = {}
@@ -63,8 +63,8 @@ class Segments:
 
     def fits(self, page: RenditionManifest) -> bool:
         """Whether a page can be true beside what is known."""
-        if page.era != self._era:
-            return page.era > self._era and page.time > self._time
+        if page.era != self.era:
+            return page.era > self.era and page.time > self._time
         if any(self._records.get(r.sequence, r) != r for r in page.segments):
             return False
         if page.time > self._time:
@@ -75,19 +75,19 @@ class Segments:
     def lacks(self, page: RenditionManifest) -> bool:
         """Whether a page speaks of another era, or of a segment that is not known as it says."""
         new = any(not (self.knows(r.sequence) and self.has(r)) for r in page.segments)
-        return new or page.era != self._era
+        return new or page.era != self.era
 
     # Taking in
 
     def believe(self, page: RenditionManifest) -> bool:
         """Take the records of a page that fits; returns whether what was known is void by that."""
-        renewed = page.era > self._era >= 0
+        renewed = page.era > self.era >= 0
         if renewed:
             self._forget_all()
         for record in page.segments:
             self._enter(record)
         if page.time >= self._time:
-            self._era, self._time = page.era, page.time
+            self.era, self._time = page.era, page.time
             self.last, self.live = page.last, page.live
             self._forget_before(page.first)
         return renewed

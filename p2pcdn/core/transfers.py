@@ -78,7 +78,15 @@ class _Awaited:
     """When the player is told to load it by itself."""
 
 
-TransferEvent = Event | Kept | Dropped | Learned | Forged
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A segment of so many chunks is no longer what was asked of links."""
+
+    segment: SegmentKey
+    chunks: int
+
+
+TransferEvent = Event | Kept | Dropped | Forgotten | Learned | Forged
 
 
 class Transfers:
@@ -114,6 +122,11 @@ class Transfers:
                 self._content, rendition, self._numbers, self._keys
             )
         return self._manifests[rendition]
+
+    def era(self, rendition: str) -> int:
+        """When a rendition began, as far as that is known; 0 if it is not."""
+        manifest = self._manifests.get(rendition)
+        return 0 if manifest is None else manifest.era
 
     def knows(self, key: SegmentKey) -> bool:
         """Whether the segment can be verified, and so be had from anybody."""
@@ -355,6 +368,8 @@ class Transfers:
         chunks = self.store.drop(key)
         if chunks:
             self._events.append(Dropped(key, chunks))
+        if transfer is not None:
+            self._events.append(Forgotten(key, transfer.record.chunks))
 
     # Arrivals
 

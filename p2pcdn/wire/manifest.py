@@ -139,8 +139,8 @@ class RenditionManifest(Manifest, frozen=True, tag="rendition"):
     segments: Annotated[tuple[SegmentRecord, ...], Meta(max_length=PAGE_RECORDS)]
     """Those of this page, by ascending sequence."""
     era: Count = 0
-    """The time at which the rendition last began anew. Within an era segments are added after the
-    newest and dropped from the oldest, and no record ever changes."""
+    """The time at which the rendition last began anew, or 0. Within an era segments are added
+    after the newest and dropped from the oldest, and no record ever changes."""
     signatures: Annotated[tuple[Signature, ...], Meta(max_length=4)] = ()
     keys: Annotated[tuple[Key, ...], Meta(max_length=4)] = ()
 

@@ -94,6 +94,15 @@ def test_an_era_begins_where_a_segment_became_another_or_the_newest_an_older_one
     store.close()
 
 
+def test_a_file_has_no_era_until_it_changes(data: Path) -> None:
+    store = HashStore(data)
+    film = replace(edition(0, 3), live=False)
+    assert dated(store, film, 1000) == (1000, 0)
+    assert dated(store, replace(edition(0, 4), live=False), 2000) == (2000, 0)
+    assert dated(store, replace(edition(0, 4, version=1), live=False), 3000) == (3000, 3000)
+    store.close()
+
+
 @pytest.mark.parametrize("next_", [edition(10, 14), edition(13, 14), edition(14, 20)])
 def test_an_era_goes_on_where_segments_are_added_and_dropped(data: Path, next_: Edition) -> None:
     store = HashStore(data)

@@ -101,7 +101,7 @@ async def test_time_goes_on_over_a_restart(make: Make, content: Path) -> None:
     write_vod(content)
     before = await make("480p.m3u8").current()
     assert await make("480p.m3u8").current() == before
-    assert before.era == before.time
+    assert before.era == 0
     write(content / "480p_1.ts", b"other")
     assert (await make("480p.m3u8").current()).time > before.time
 

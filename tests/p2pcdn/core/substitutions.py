@@ -219,8 +219,8 @@ def cases() -> Iterator[Case]:
         for how, hashes in changed_hashes([h for r in original.segments for h in _hashes(r)]):
             yield Case(f"{note}: {how}", "offer", offer(original, hashes))
         yield from with_keys(note, original)
-    for how, said in changed_presentations(ORIGIN.sign(PRESENTATION)):
-        yield Case(f"a presentation: {how}", "pinned", replace(said, keys=KEYS))
+    for how, changed in changed_presentations(ORIGIN.sign(PRESENTATION)):
+        yield Case(f"a presentation: {how}", "pinned", replace(changed, keys=KEYS))
     yield from with_keys("a presentation", ORIGIN.sign(PRESENTATION))
     for how, hashes in changed_hashes(hashes_of(8)):
         yield Case(f"an answer: {how}", "hashes", b"".join(hashes))
@@ -292,7 +292,7 @@ def _changed_records(
     segments: tuple[SegmentRecord, ...],
 ) -> Iterator[tuple[str, tuple[SegmentRecord, ...]]]:
     first, *rest = segments
-    swaps = [
+    swaps: list[tuple[str, dict[str, Any]]] = [
         ("another segment's root", {"root": record(first.sequence + 1).root}),
         ("another rendition's root", {"root": record(first.sequence, rendition="w").root}),
         ("another content's root", {"root": record(first.sequence, content=OTHER).root}),

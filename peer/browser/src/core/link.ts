@@ -82,6 +82,7 @@ export interface Wanted {
   readonly want: number;
   readonly key: ChunkKey;
   readonly need: Need;
+  readonly era: number;
 }
 
 /** The link is over; nothing more is sent. */
@@ -188,14 +189,14 @@ export class Link {
   }
 
   /** Ask for a chunk of `length` bytes. */
-  want(key: ChunkKey, length: number, need: Need, now: number): void {
+  want(key: ChunkKey, length: number, need: Need, now: number, era = 0): void {
     const want = this._nextWant++;
     const frames = new Map<number, Bytes>();
     this._own.set(want, { key, length, since: now, heard: now, received: 0, frames });
     this.alarm = Math.min(this.alarm, now + this._patience());
     const { rendition, sequence, chunk } = key;
     const [spare, soon] = [need === "spare", need === "soon"];
-    this.tell({ type: "want", want, rendition, sequence, chunk, spare, soon });
+    this.tell({ type: "want", want, rendition, sequence, chunk, spare, soon, era });
   }
 
   /** We no longer want the chunk. */
@@ -373,7 +374,7 @@ export class Link {
     this._events.push({ type: "Greeted", hello });
   }
 
-  private _takeWant({ want, rendition, sequence, chunk, spare, soon }: Want): void {
+  private _takeWant({ want, rendition, sequence, chunk, spare, soon, era }: Want): void {
     if (this._uploads.length >= MOST_WANTS) {
       throw new RemoteError("too_many", `more than ${MOST_WANTS} wants at once`);
     }
@@ -381,7 +382,7 @@ export class Link {
       throw new RemoteError("unexpected", `want ${want} twice`);
     }
     const need = soon ? "soon" : spare ? "spare" : "usual";
-    this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk }, need });
+    this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk }, need, era });
   }
 
   private _takeFrame(frame: Frame, now: number): void {

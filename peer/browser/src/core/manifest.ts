@@ -120,6 +120,11 @@ export class Manifest {
     return this._segments.usualDuration();
   }
 
+  /** When the rendition began, as far as that is known; 0 if it is not. */
+  get era(): number {
+    return Math.max(this._segments.era, 0);
+  }
+
   /** The newest segment that could be verified so far; -1 if there was none. */
   get newestKnown(): number {
     return this._segments.newestKnown;

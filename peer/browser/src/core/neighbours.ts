@@ -82,6 +82,7 @@ export interface Asked {
   readonly want: number;
   readonly key: ChunkKey;
   readonly need: Need;
+  readonly era: number;
 }
 
 /** A link has announced something about these segments. */
@@ -177,10 +178,10 @@ export class Neighbours {
 
   // What is asked and said
 
-  want(number: number, key: ChunkKey, length: number, need: Need, now: number): void {
+  want(number: number, key: ChunkKey, length: number, need: Need, now: number, era = 0): void {
     const link = this._links.get(number);
     if (!link) return;
-    link.want(key, length, need, now);
+    link.want(key, length, need, now, era);
     this._asked.set(chunkId(key), number);
     this._alarm = Math.min(this._alarm, link.alarm);
     this.goodput.asking(now);

@@ -313,7 +313,8 @@ export class Node {
         this._dirty = true;
         break;
       case "Asked": {
-        const chunk = this._uploads ? this.store.get(event.key) : undefined;
+        const ours = event.era === this._transfers.era(event.key.rendition);
+        const chunk = this._uploads && ours ? this.store.get(event.key) : undefined;
         const received = this._stats.originBytes + this._stats.peerBytes;
         this._neighbours.answer(event, chunk, received, now);
         this._weigh(now);
@@ -394,6 +395,11 @@ export class Node {
         this._dirty = true;
         return;
       }
+      case "Forgotten":
+        for (let chunk = 0; chunk < event.chunks; chunk++) {
+          this._neighbours.cancel({ ...event.segment, chunk });
+        }
+        return;
       case "Dropped":
         this._survey.forgetHeld();
         this._announce("gone", event.segment, event.chunks, now);
@@ -442,7 +448,7 @@ export class Node {
     const transfer = this._transfers.transfer(key);
     if (!transfer) return;
     transfer.askedPeer(chunk);
-    this._neighbours.want(link, { ...key, chunk }, transfer.lengthOf(chunk), need, now);
+    this._neighbours.want(link, { ...key, chunk }, transfer.lengthOf(chunk), need, now, this._transfers.era(key.rendition));
   }
 
   private _askOrigin({ key, chunks, rescue }: AskOrigin, now: number): void {

@@ -22,8 +22,8 @@ export class Segments {
   last = -1;
   /** The newest segment that could be verified, so far. */
   newestKnown = -1;
-  /** Of the newest page. */
-  private _era = -1;
+  /** Both of the newest page. */
+  era = -1;
   private _time = -1;
   private readonly _records = new Map<number, SegmentRecord>();
   private readonly _hashes = new Map<number, Bytes>();
@@ -67,7 +67,7 @@ export class Segments {
   /** Whether a page can be true beside what is known. */
   fits({ era, time, last, segments }: RenditionManifest): boolean {
     const newer = time > this._time;
-    if (era !== this._era) return era > this._era && newer;
+    if (era !== this.era) return era > this.era && newer;
     if (segments.some((record) => this.record(record.sequence) && !this.has(record))) return false;
     if (newer) return last >= this.last;
     return segments.every(({ sequence }) => sequence >= this.first && sequence <= this.last);
@@ -75,7 +75,7 @@ export class Segments {
 
   /** Whether a page speaks of another era, or of a segment that is not known as it says. */
   lacks({ era, segments }: RenditionManifest): boolean {
-    if (era !== this._era) return true;
+    if (era !== this.era) return true;
     return segments.some((record) => !this.knows(record.sequence) || !this.has(record));
   }
 
@@ -83,14 +83,14 @@ export class Segments {
 
   /** Take the records of a page that fits; returns whether what was known is void by that. */
   believe(page: RenditionManifest): boolean {
-    const renewed = this._era >= 0 && page.era > this._era;
+    const renewed = this.era >= 0 && page.era > this.era;
     if (renewed) {
       this._forgetBefore(Infinity);
       this.newestKnown = -1;
     }
     for (const record of page.segments) this._enter(record);
     if (page.time >= this._time) {
-      this._era = page.era;
+      this.era = page.era;
       this._time = page.time;
       this.last = page.last;
       this.live = page.live;

@@ -72,7 +72,14 @@ interface Awaited {
   readonly until: number;
 }
 
-export type TransferEvent = Event | Kept | Dropped | Learned | Forged;
+/** A segment of so many chunks is no longer what was asked of links. */
+export interface Forgotten {
+  readonly type: "Forgotten";
+  readonly segment: SegmentKey;
+  readonly chunks: number;
+}
+
+export type TransferEvent = Event | Kept | Dropped | Forgotten | Learned | Forged;
 
 type Input =
   | ManifestArrived
@@ -117,6 +124,11 @@ export class Transfers {
       this._manifests.set(rendition, manifest);
     }
     return manifest;
+  }
+
+  /** When a rendition began, as far as that is known; 0 if it is not. */
+  era(rendition: string): number {
+    return this._manifests.get(rendition)?.era ?? 0;
   }
 
   /** Whether the segment can be verified, and so be had from anybody. */
@@ -362,7 +374,8 @@ export class Transfers {
   /** The segment is no longer what it was. */
   private _forget(key: SegmentKey): void {
     this._knownAt.delete(segmentId(key));
-    const demanded = this.transfer(key)?.demanded ?? null;
+    const transfer = this.transfer(key);
+    const demanded = transfer?.demanded ?? null;
     this._transfers.delete(segmentId(key));
     if (demanded !== null) this._events.push({ type: "SegmentFailed", key, reason: "integrity" });
     for (const fetch of this._fetchesOf(key)) {
@@ -371,6 +384,8 @@ export class Transfers {
     }
     const chunks = this.store.drop(key);
     if (chunks.length) this._events.push({ type: "Dropped", segment: key, chunks });
+    if (!transfer) return;
+    this._events.push({ type: "Forgotten", segment: key, chunks: chunkCount(transfer.record.length) });
   }
 
   // Arrivals

@@ -458,6 +458,7 @@ export interface Want {
   readonly chunk: number;
   readonly spare: boolean;
   readonly soon: boolean;
+  readonly era: number;
 }
 
 /** I no longer want it; frames under way are ignored. */
@@ -545,7 +546,7 @@ const Holding = record({ rendition: text(512), sequence: Count, chunks: list(Spa
 const Have = record({ holdings: list(Holding, 256) });
 const Gone = record({ holdings: list(Holding, 256) });
 const Loading = record({ holdings: list(Holding, 256) });
-const Want = record({ want: WantNumber, rendition: text(512), sequence: Count, chunk: ChunkNumber, spare: optional(boolean, false), soon: optional(boolean, false) });
+const Want = record({ want: WantNumber, rendition: text(512), sequence: Count, chunk: ChunkNumber, spare: optional(boolean, false), soon: optional(boolean, false), era: optional(Count, 0) });
 const Cancel = record({ want: WantNumber });
 const Busy = record({ want: WantNumber, wait: Seconds });
 const Missing = record({ want: WantNumber });

@@ -81,7 +81,7 @@ describe("greetings", () => {
 describe("what we want", () => {
   it("comes in frames, in any order", () => {
     link.want(key, CHUNK_SIZE, "usual", 0);
-    expect(said(link)).toStrictEqual([{ type: "want", want: 0, ...key, spare: false, soon: false }]);
+    expect(said(link)).toStrictEqual([{ type: "want", want: 0, ...key, spare: false, soon: false, era: 0 }]);
     for (const frame of [...framesOf(0, chunk)].reverse()) link.receive(frame, 0.1);
     expect(link.takeEvents()).toStrictEqual([{ type: "ChunkCame", key, data: chunk }]);
     expect(link.inFlight).toBe(0);
@@ -212,7 +212,7 @@ describe("what we want", () => {
 
 describe("what they want", () => {
   const wanted = (want: number, more = {}): void => {
-    link.receive({ type: "want", want, ...key, spare: false, soon: false, ...more }, 0);
+    link.receive({ type: "want", want, ...key, spare: false, soon: false, era: 0, ...more }, 0);
   };
 
   it.each([
@@ -222,7 +222,7 @@ describe("what they want", () => {
     [{ spare: true, soon: true }, "soon"],
   ])("matters so much: %o", (more, need) => {
     wanted(0, more);
-    expect(link.takeEvents()).toStrictEqual([{ type: "Wanted", want: 0, key, need }]);
+    expect(link.takeEvents()).toStrictEqual([{ type: "Wanted", want: 0, key, need, era: 0 }]);
   });
 
   it("waits here until it is taken, frame by frame, and may be cancelled", () => {

@@ -24,7 +24,7 @@ function held(link: number): bigint | undefined {
 
 /** A want of a link. */
 function asked(link: number, want: number, need: Asked["need"] = "usual"): Asked {
-  return { type: "Asked", link, want, key, need };
+  return { type: "Asked", link, want, key, need, era: 0 };
 }
 
 function say(link: number, message: LinkMessage, now = 0): void {
@@ -237,7 +237,7 @@ describe("what others want", () => {
 
   it("is answered, or refused", () => {
     neighbours.takeEvents();
-    say(2, { type: "want", want: 5, ...key, spare: true, soon: false });
+    say(2, { type: "want", want: 5, ...key, spare: true, soon: false, era: 0 });
     expect(neighbours.takeEvents()).toStrictEqual([asked(2, 5, "spare")]);
     neighbours.answer(asked(2, 5), undefined, 0, 0);
     neighbours.answer(asked(2, 5), new Uint8Array(3), 0, 0);
