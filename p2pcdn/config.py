@@ -21,6 +21,9 @@ from p2pcdn.model import Mode, page_origin
 SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
 _THUMBPRINT = re.compile("[0-9a-f]{64}")
 
+LEAST_TOKEN = 16
+"""Characters of an admin token, which may be tried as often as anybody likes."""
+
 _TURN = re.compile(
     r"turns?:(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
 )
@@ -321,6 +324,24 @@ class TrackerConfig(Section, frozen=True):
         float,
         Meta(gt=0, le=3600, description="How often peers report what they moved."),
     ] = 10.0
+    admin_token: Annotated[
+        str | None,
+        Meta(
+            min_length=LEAST_TOKEN,
+            max_length=256,
+            pattern=r"^[!-~]+\Z",
+            description="What lets people see the dashboard and the API. Unless set, one is made "
+            "in the data directory, and only needed where the server listens on more than loopback "
+            "or a proxy is in between; once set, it is always needed.",
+        ),
+    ] = None
+    open_metrics: Annotated[
+        bool,
+        Meta(
+            description="Whether /metrics needs no token in any case: its figures name nobody, but "
+            "tell how much goes on."
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from p2pcdn.config import LedgerConfig
 from p2pcdn.core.ledger import Amounts, Ledger
@@ -72,12 +73,13 @@ class Api:
         self._queries = 0
         self._draining = False
 
-    def routes(self) -> Iterable[web.RouteDef]:
-        yield web.get("/api/v1/summary", self._summary)
-        yield web.get("/api/v1/series", self._points)
-        yield web.get("/api/v1/contents", self._contents)
-        yield web.get("/api/v1/stream", self._stream)
-        yield web.get("/api/v1/openapi.json", _openapi)
+    def routes(self) -> Iterable[tuple[str, Handler]]:
+        """Where it answers, to whoever is let in."""
+        yield "/api/v1/summary", self._summary
+        yield "/api/v1/series", self._points
+        yield "/api/v1/contents", self._contents
+        yield "/api/v1/stream", self._stream
+        yield "/api/v1/openapi.json", _openapi
 
     async def start(self) -> None:
         """Go on from what was written, and begin to take samples."""

@@ -54,6 +54,7 @@ from p2pcdn.core.swarm_ports import (
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import error_response
+from p2pcdn.service.admin import Admin
 from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress, Vantage
 from p2pcdn.wire.manifest import Records
@@ -109,6 +110,7 @@ class Tracker:
         self._reloader = settings and Reloader(settings.again, settings.file, self._apply)
         self._swarms = Swarms(_rules(config, self._sites), random.Random(os.urandom(32)))
         self._admission = Admission(config.tracker)
+        self._admin = Admin(config)
         self._api = Api(ledger, storage or Sqlite(None), config.ledger)
         self._networks = Networks(config.tracker.networks)
         self._relays = Relays(config.tracker)
@@ -127,14 +129,17 @@ class Tracker:
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         yield web.get(PATH, self._socket)
-        yield from self._api.routes()
-        yield from dashboard_files.routes()
+        for path, handler in self._api.routes():
+            yield web.get(path, self._admin.guarded(handler))
+        yield from dashboard_files.routes(self._admin)
 
     def bound(self, host: str, port: int) -> None:
         """Where the server is reached: STUN answers at the same number."""
         self._address = (host, port)
 
     async def start(self) -> None:
+        if self._admin.needs_token:
+            assert self._admin.token  # or its file cannot be used: better said now
         await self._api.start()
         await self._relays.resolve()
         tell_who_may_come(self._sites)

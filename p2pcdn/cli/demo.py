@@ -144,6 +144,7 @@ def _quarters(what: str) -> Callable[[float], None]:
 
 async def _run(config: Config, video: Path) -> None:
     from origin.synth import LiveFeed
+    from p2pcdn.service.admin import Admin
 
     server = Server.of(config, _services(config))
     live = _content(config) / "live"
@@ -152,7 +153,7 @@ async def _run(config: Config, video: Path) -> None:
         server,
         _seeding(f"{server.url}/media/demo/{video.name}", config),
     ):
-        click.echo(_welcome(server.url))
+        click.echo(_welcome(server.url, Admin(config).link(server.url)))
         await asyncio.get_running_loop().create_future()
 
 
@@ -191,12 +192,12 @@ async def _seed(url: str, config: Config) -> None:
         click.echo(f"The native peer has stopped; windows still have each other. {error}", err=True)
 
 
-def _welcome(url: str) -> str:
+def _welcome(url: str, dashboard: str) -> str:
     return f"""
 p2pcdn {p2pcdn.__version__}
 
   Demo       {url}/demo/
-  Dashboard  {url}/dashboard/
+  Dashboard  {dashboard}
 
 What to try
   1. Open the demo in two windows: each says what it gets from the other.

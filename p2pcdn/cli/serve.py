@@ -36,7 +36,7 @@ def command(settings: Settings) -> int:
         [Origin(config, ledger, pass_on=tracker.publish), tracker],
         lambda server: [
             ("Media", f"{server.url}/media/ from {content}"),
-            ("Dashboard", f"{server.url}/dashboard/"),
+            ("Dashboard", serving.dashboard(server, config)),
             ("Snippet", serving.snippet(server, config)),
         ],
     )

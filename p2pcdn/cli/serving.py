@@ -12,6 +12,7 @@ import p2pcdn
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server, Service, run
+from p2pcdn.service.admin import Admin
 
 
 def serve(
@@ -42,3 +43,8 @@ def content_of(config: Config) -> Path:
 def snippet(server: Server, config: Config) -> str:
     """The tag that a page includes."""
     return f'<script defer src="{server.url}/p2pcdn.js" data-site="{config.site}"></script>'
+
+
+def dashboard(server: Server, config: Config) -> str:
+    """The link to the dashboard, with the token where one is needed."""
+    return Admin(config).link(server.url)

@@ -26,6 +26,6 @@ def command(settings: Settings) -> int:
         [Tracker(config, Ledger(), settings, Sqlite(config.data, config.ledger))],
         lambda server: [
             ("Tracker", f"{server.url.replace('http', 'ws', 1)}/tracker/v1"),
-            ("Dashboard", f"{server.url}/dashboard/"),
+            ("Dashboard", serving.dashboard(server, config)),
         ],
     )

@@ -5,6 +5,7 @@
     Service (origin, tracker) --routes--> Server --sockets--> run()
                                             |
                errors.py: every failure as JSON;  deadline.py: slow and oversized headers
+               admin.py: who may see the figures
                probes.py: /livez, /readyz, /metrics
 
 The servers' shells bring routes and background work; what every HTTP server of ours owes its

@@ -2,7 +2,7 @@
 
 `/livez` answers as long as the event loop turns. `/readyz` says whether to send traffic: 503 while
 a service has a problem or the process is going away, with ``?verbose`` also why. `/metrics` is
-Prometheus text of whatever the process has registered.
+Prometheus text of whatever the process has registered, for whoever may see the figures.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from aiohttp.typedefs import Handler
 from prometheus_client import REGISTRY, Counter
 from prometheus_client.exposition import choose_encoder
 
+from p2pcdn.service.admin import Admin
+
 REQUESTS = Counter(
     "p2pcdn_http_requests",
     "HTTP requests answered, by route (never by path: paths name contents) and status.",
@@ -21,8 +23,11 @@ REQUESTS = Counter(
 )
 
 
-def routes(problems: Callable[[], list[str]]) -> Iterable[web.AbstractRouteDef]:
-    """The probes' routes; ``problems`` is empty when all is well."""
+def routes(
+    problems: Callable[[], list[str]], admin: Admin | None = None
+) -> Iterable[web.AbstractRouteDef]:
+    """The probes' routes; ``problems`` is empty when all is well, ``admin`` says who may see the
+    metrics."""
 
     async def readyz(request: web.Request) -> web.Response:
         found = problems()
@@ -32,7 +37,7 @@ def routes(problems: Callable[[], list[str]]) -> Iterable[web.AbstractRouteDef]:
     return [
         web.get("/livez", _livez),
         web.get("/readyz", readyz),
-        web.get("/metrics", _metrics),
+        web.get("/metrics", admin.guarded(_metrics) if admin else _metrics),
     ]
 
 

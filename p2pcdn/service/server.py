@@ -28,6 +28,7 @@ import p2pcdn
 from p2pcdn.config import Config, IPNetwork, OriginConfig, Tls
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import probes
+from p2pcdn.service.admin import Admin
 from p2pcdn.service.deadline import DeadlineHandler, read_body
 from p2pcdn.service.errors import answer_errors
 from p2pcdn.service.gate import Gate, affordable
@@ -94,7 +95,9 @@ class Server:
         tls: ssl.SSLContext | None = None,
         limits: OriginConfig | None = None,
         proxies: Iterable[IPNetwork] = (),
+        admin: Admin | None = None,
     ) -> None:
+        """``admin`` says who may see the metrics; everybody if there is none."""
         self.host = host
         self.port = port
         self.draining = False
@@ -102,6 +105,7 @@ class Server:
         self._tls = tls
         self._limits = limits or OriginConfig()
         self._proxies = tuple(proxies)
+        self._admin = admin
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._started: list[Service] = []
@@ -117,6 +121,7 @@ class Server:
             tls=ssl_context(config.tls),
             limits=config.origin,
             proxies=config.tracker.proxy_networks,
+            admin=None if config.tracker.open_metrics else Admin(config),
         )
 
     @property
@@ -232,7 +237,7 @@ class Server:
             client_max_size=_BODY_BYTES,
         )
         app.on_response_prepare.append(_add_headers)
-        app.add_routes(probes.routes(self.problems))
+        app.add_routes(probes.routes(self.problems, self._admin))
         for service in self._services:
             app.add_routes(service.routes())
         return app

@@ -10,6 +10,7 @@ from p2pcdn.cli import serving
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server
+from p2pcdn.service.admin import Admin
 
 
 def test_content_has_to_be_a_directory(tmp_path: Path) -> None:
@@ -25,3 +26,12 @@ def test_the_snippet_names_the_server_and_the_site() -> None:
     assert serving.snippet(server, Config(site="shop")) == (
         '<script defer src="http://localhost:80/p2pcdn.js" data-site="shop"></script>'
     )
+
+
+def test_the_link_to_the_dashboard_has_the_token_where_one_is_needed(tmp_path: Path) -> None:
+    server = Server([], host="127.0.0.1", port=80)
+    config = Config(listen="127.0.0.1:80", data=tmp_path)
+    assert serving.dashboard(server, config) == "http://127.0.0.1:80/dashboard/"
+    config = Config(listen="0.0.0.0:80", data=tmp_path)
+    token = Admin(config).token
+    assert serving.dashboard(server, config) == f"http://127.0.0.1:80/dashboard/?token={token}"
