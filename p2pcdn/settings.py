@@ -86,7 +86,7 @@ def _describe(section: type[Section], prefix: str = "") -> Iterator[Setting]:
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union; of any other type itself."""
+    """The alternatives of a union, or of a choice of texts; of any other type itself."""
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType, Literal) else (hint,)
@@ -287,17 +287,13 @@ def _convert(setting: Setting, given: Given) -> Any:
     try:
         return msgspec.convert(value, setting.type, strict=not given.text, dec_hook=_path)
     except msgspec.ValidationError as error:
-        choices = [get_args(option) for option in _options(setting.type) if _is_choice(option)]
+        choices = [option for option in _options(setting.type) if isinstance(option, str)]
         wrong = str(error).removeprefix("Expected ").partition(" - at ")[0]
-        wrong = " or ".join(choices[0]) if choices else wrong
+        wrong = " or ".join(choices) if choices else wrong
         raise ConfigError(
             f"{setting.key} = {toml_or_text(given.value)} ({given.source}) is not right: "
             f"it takes {_phrase(wrong)}."
         ) from None
-
-
-def _is_choice(option: Any) -> bool:
-    return get_origin(option) is Literal
 
 
 def toml_or_text(value: Any) -> str:
