@@ -123,7 +123,7 @@ class DeadlineHandler(RequestHandler):
             if self._header_bytes > self._header_limit:
                 self._refuse(
                     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                    f"A request header has at most {self._header_limit} bytes here.",
+                    _too_large(self._header_limit),
                 )
             elif self._header_clock is None:
                 self._start_clock()
@@ -215,6 +215,23 @@ class DeadlineHandler(RequestHandler):
             self.transport.write(_last_words(status, message))
         self._stop_clock()
         self.force_close()
+
+
+def small_header(most: int) -> Middleware:
+    """A middleware that refuses a request whose header is larger, though it came all at once."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        line = len(f"{request.method} {request.raw_path} HTTP/1.1\r\n")
+        if line + sum(len(name) + len(value) + 4 for name, value in request.raw_headers) + 2 > most:
+            raise web.HTTPRequestHeaderFieldsTooLarge(text=_too_large(most))
+        return await handler(request)
+
+    return check
+
+
+def _too_large(most: int) -> str:
+    return f"A request header has at most {most} bytes here."
 
 
 def read_body(timeout: float) -> Middleware:

@@ -29,7 +29,7 @@ from p2pcdn.config import Config, IPNetwork, OriginConfig, Tls
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import probes
 from p2pcdn.service.admin import Admin
-from p2pcdn.service.deadline import DeadlineHandler, read_body
+from p2pcdn.service.deadline import DeadlineHandler, read_body, small_header
 from p2pcdn.service.errors import answer_errors
 from p2pcdn.service.gate import Gate, affordable
 from p2pcdn.service.loop import settle
@@ -47,7 +47,7 @@ CLOSE_TIME = 1.0
 _LINGER = 1.0
 """How long a body that no handler reads is read and dropped (aiohttp's default is 10 s)."""
 
-_BODY_BYTES = 65_536
+BODY_BYTES = 65_536
 """Largest request body: nobody uploads media over HTTP."""
 
 _BACKLOG = 1024
@@ -232,9 +232,10 @@ class Server:
             middlewares=[
                 probes.count_requests,
                 answer_errors,
+                small_header(self._limits.header_bytes),
                 read_body(self._limits.header_timeout),
             ],
-            client_max_size=_BODY_BYTES,
+            client_max_size=BODY_BYTES,
         )
         app.on_response_prepare.append(_add_headers)
         app.add_routes(probes.routes(self.problems, self._admin))

@@ -56,7 +56,7 @@ def clean_description(sdp: str, sieve: Sieve, most_bytes: int) -> str:
         raise RemoteError(ErrorCode.TOO_LARGE, f"a description of {len(sdp)} characters")
     if not sdp.isascii():
         _refuse("it has characters outside ASCII")
-    lines = sdp.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    lines = sdp.replace("\r\n", "\n").removesuffix("\n").split("\n", MOST_LINES)
     if len(lines) > MOST_LINES or lines[0] != "v=0":
         _refuse("it does not begin with v=0, or has too many lines")
     session, section = _split(lines)

@@ -152,6 +152,18 @@ async def test_a_header_that_grows_and_grows_is_refused_before_it_ends() -> None
         assert await wire.ended() == b""
 
 
+async def test_a_large_header_that_comes_at_once_is_refused_too() -> None:
+    limits = OriginConfig(header_bytes=1024)
+    async with hosted(web.get("/", hello), limits=limits) as server, connected(server) as wire:
+        bare = len("GET / HTTP/1.1\r\nHost: test\r\nX: \r\n\r\n")
+        wire.get("/", f"X: {'x' * (1024 - bare)}")
+        assert (await wire.answer()).status == 200
+        wire.get("/", f"X: {'x' * (1025 - bare)}")
+        answer = await wire.answer()
+        assert answer.status == 431
+        assert answer.error[0] == "request_header_fields_too_large"
+
+
 async def test_a_header_at_its_bounds_is_fine_and_one_line_more_is_not() -> None:
     limits = OriginConfig(header_timeout=30.0, header_count=16)
     async with hosted(web.get("/", hello), limits=limits) as server, AsyncExitStack() as stack:

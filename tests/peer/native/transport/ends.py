@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcsctptransport import RTCSctpTransport
+
 from p2pcdn.core.ports import CandidateFound, Input, LinkOpened
 from peer.native.transport.aiortc import AiortcLink, AiortcTransport
 
@@ -63,3 +66,23 @@ async def linked() -> AsyncIterator[tuple[End, End]]:
         await caller.link.close()
         await called.link.close()
         await transport.close()
+
+
+class Stranger:
+    """A peer connection that does as it likes."""
+
+    def __init__(self) -> None:
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.control = self.connection.createDataChannel("control", negotiated=True, id=0)
+        self.data = self.connection.createDataChannel("data", negotiated=True, id=1, ordered=False)
+
+    @property
+    def sctp(self) -> RTCSctpTransport:
+        assert self.connection.sctp is not None
+        return self.connection.sctp
+
+    async def call(self, end: End) -> None:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        answer = await end.link.answer(self.connection.localDescription.sdp)
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await end.until(LinkOpened)

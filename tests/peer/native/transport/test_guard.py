@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcsctptransport import (
     SCTP_DATA_FIRST_FRAG,
     SCTP_DATA_LAST_FRAG,
@@ -15,37 +14,16 @@ from aiortc.rtcsctptransport import (
     DataChunk,
     ForwardTsnChunk,
     InitChunk,
-    RTCSctpTransport,
     SackChunk,
 )
 
-from p2pcdn.core.ports import LinkBroke, LinkOpened, LinkSays, LinkSends
+from p2pcdn.core.ports import LinkBroke, LinkSays, LinkSends
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import FRAME_PAYLOAD
 from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.link import CONTROL_BYTES, Cancel
 from peer.native.transport.aiortc import AiortcTransport
-from tests.peer.native.transport.ends import End
-
-
-class Stranger:
-    """A peer connection that does as it likes."""
-
-    def __init__(self) -> None:
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.control = self.connection.createDataChannel("control", negotiated=True, id=0)
-        self.data = self.connection.createDataChannel("data", negotiated=True, id=1, ordered=False)
-
-    @property
-    def sctp(self) -> RTCSctpTransport:
-        assert self.connection.sctp is not None
-        return self.connection.sctp
-
-    async def call(self, end: End) -> None:
-        await self.connection.setLocalDescription(await self.connection.createOffer())
-        answer = await end.link.answer(self.connection.localDescription.sdp)
-        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        await end.until(LinkOpened)
+from tests.peer.native.transport.ends import End, Stranger
 
 
 @pytest.fixture
