@@ -92,6 +92,10 @@ NO_LIMITS = {
     "tracker.lease_ahead": "how far is planned",
     "tracker.turn_lasts": "how long a credential is good for",
     "tracker.report_every": "a rhythm",
+    "ledger.write_every": "a rhythm",
+    "ledger.keep_10s": "how long figures are kept",
+    "ledger.keep_1min": "how long figures are kept",
+    "ledger.keep_1h": "how long figures are kept",
 }
 """Numeric settings that limit nobody."""
 
