@@ -52,6 +52,7 @@ class Media:
             content_type(path),
             _LIVE_SEGMENT if live else _SEGMENT,
             "media",
+            content=self._catalog.content_of(path),
         )
 
     async def _playlist(self, path: str) -> Representation:

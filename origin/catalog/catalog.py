@@ -43,6 +43,10 @@ class Catalog:
         self._studio = Studio(source, Library(source), self.hasher, store, site, window)
         self._renditions: OrderedDict[str, Rendition] = OrderedDict()
         self._live_files: dict[str, frozenset[str]] = {}
+        self._files: dict[str, frozenset[str]] = {}
+        """Of each rendition, those that it is made of."""
+        self._contents: dict[str, str] = {}
+        """Of which content each of these files is."""
         self._watcher = Watcher(source, self._forget)
         self._backlog = Backlog(self._studio, self.edition)
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,6 +119,10 @@ class Catalog:
         """Whether a live playlist names this file, so that its name may be used again soon."""
         return any(path in files for files in self._live_files.values())
 
+    def content_of(self, path: str) -> str:
+        """The id of the content that a file is part of; empty if none is known."""
+        return self._contents.get(path, "")
+
     def _rendition(self, path: str) -> Rendition:
         rendition = self._renditions.get(path)
         if rendition is None:
@@ -125,9 +133,9 @@ class Catalog:
 
     def _published(self, rendition: Rendition) -> None:
         edition = rendition.edition
+        self._note_files(rendition)
         if edition is not None and edition.live:
-            files = (piece.stretch.path for piece in edition.pieces.values())
-            self._live_files[rendition.path] = frozenset(files)
+            self._live_files[rendition.path] = self._files[rendition.path]
             self._watcher.add(rendition)
             if rendition.before is not None:
                 for listener in self._listeners:
@@ -135,6 +143,16 @@ class Catalog:
         else:
             self._live_files.pop(rendition.path, None)
             self._evict(rendition)
+
+    def _note_files(self, rendition: Rendition) -> None:
+        edition = rendition.edition
+        if edition is None:
+            return
+        files = frozenset(piece.stretch.path for piece in edition.pieces.values())
+        for path in self._files.get(rendition.path, frozenset()) - files:
+            self._contents.pop(path, None)
+        self._files[rendition.path] = files
+        self._contents.update(dict.fromkeys(files, edition.content))
 
     def _evict(self, newest: Rendition) -> None:
         finished = [
@@ -153,6 +171,8 @@ class Catalog:
     def _forget(self, rendition: Rendition) -> None:
         self._renditions.pop(rendition.path, None)
         self._live_files.pop(rendition.path, None)
+        for path in self._files.pop(rendition.path, frozenset()):
+            self._contents.pop(path, None)
 
 
 def _report(task: asyncio.Task[None]) -> None:

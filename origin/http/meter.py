@@ -38,7 +38,7 @@ are limited in number, so a viewer who fetches nothing is not to keep its descri
 class Ledger(Protocol):
     """The account that bytes go to."""
 
-    def origin_sent(self, media: int, overhead: int = 0) -> None: ...
+    def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None: ...
 
 
 class Flow:
@@ -100,9 +100,9 @@ class Meter:
         self._flows: set[Flow] = set()
         self._clock: asyncio.TimerHandle | None = None
 
-    def begin(self, transport: asyncio.WriteTransport, account: Account) -> Flow:
+    def begin(self, transport: asyncio.WriteTransport, account: Account, content: str = "") -> Flow:
         """A body follows on this connection, whose header was written already."""
-        flow = Flow(figures_of(transport), self._counter(account))
+        flow = Flow(figures_of(transport), self._counter(account, content))
         self._flows.add(flow)
         self._wind()
         return flow
@@ -127,9 +127,9 @@ class Meter:
             flow.close()
         self._flows.clear()
 
-    def _counter(self, account: Account) -> Callable[[int], None]:
+    def _counter(self, account: Account, content: str) -> Callable[[int], None]:
         if account == "media":
-            return lambda size: self._ledger.origin_sent(size)
+            return lambda size: self._ledger.origin_sent(size, content=content)
         return self.overhead
 
     def _settle(self, flow: Flow, now: float) -> None:

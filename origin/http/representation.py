@@ -74,3 +74,5 @@ class Representation:
     account: Account
     headers: tuple[tuple[str, str], ...] = ()
     """More headers, for all answers that show this representation."""
+    content: str = ""
+    """The content that it is part of, for the ledger; empty if that is not known."""

@@ -77,7 +77,7 @@ class Sender:
         transport = request.transport
         assert transport is not None
         hold_little(transport)
-        flow = self._meter.begin(transport, shown.account)
+        flow = self._meter.begin(transport, shown.account, shown.content)
         offset = span.first
         try:
             while offset <= span.last:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -23,11 +24,14 @@ class Totals:
 
     media: int = 0
     overhead: int = 0
+    contents: Counter[str] = field(default_factory=Counter)
+    """Media by content."""
 
-    def origin_sent(self, media: int, overhead: int = 0) -> None:
+    def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None:
         assert media >= 0
         assert overhead >= 0
         self.media += media
+        self.contents[content] += media
         self.overhead += overhead
 
 

@@ -56,6 +56,17 @@ async def test_what_comes_out_live_is_passed_on(content: Path, tmp_path: Path) -
     assert [record.sequence for record in told[0].page.segments] == [1]
 
 
+async def test_bytes_are_counted_by_content(site: Site, content: Path) -> None:
+    write_vod(content)
+    write(content / "other.bin", "of no content that is known")
+    manifest = await (await site.get("/manifest/480p.m3u8")).json()
+    sizes = [len(await (await site.get(f"/media/480p_{n}.ts")).read()) for n in range(3)]
+    other = len(await (await site.get("/media/other.bin")).read())
+    await until(lambda: site.totals.media == sum(sizes) + other)
+    assert site.totals.contents[manifest["content"]] == sum(sizes)
+    assert site.totals.contents.total() == site.totals.media
+
+
 async def test_more_routes(start_site: StartSite) -> None:
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text="hello")

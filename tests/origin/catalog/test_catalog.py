@@ -89,6 +89,26 @@ async def test_segments_of_live_playlists_are_known(catalog: Catalog, content: P
     assert not catalog.is_live_segment("0.ts")
 
 
+async def test_files_are_known_by_their_content_as_long_as_they_are_part_of_it(
+    catalog: Catalog, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_module, "_MOST_PIECES", 4)
+    write_vod(content, "a", segments=3)
+    publish(content, 0)
+    vod, live = await catalog.edition("a.m3u8"), await catalog.edition("live.m3u8")
+    assert catalog.content_of("a_0.ts") == catalog.content_of("a_2.ts") == vod.content
+    assert catalog.content_of("0.ts") == live.content != vod.content
+    assert catalog.content_of("a.m3u8") == catalog.content_of("other.ts") == ""
+    write(content / "1.ts", "another")
+    write(content / "live.m3u8", media_playlist(["1.ts"], live=True, first=1))
+    await catalog.edition("live.m3u8")
+    assert catalog.content_of("1.ts") == live.content
+    write_vod(content, "b", segments=3)
+    await catalog.edition("b.m3u8")
+    assert catalog.content_of("a_0.ts") == ""
+    assert set(catalog._contents) == set().union(*catalog._files.values())
+
+
 async def test_whoever_listens_hears_of_each_live_edition_that_follows_another(
     catalog: Catalog, content: Path
 ) -> None:
