@@ -1,12 +1,16 @@
-"""A peer that sends a wrong byte."""
+"""Peers that mean harm, in a swarm with a real browser: it plays the right bytes, and on time."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from p2pcdn.core.store import Store
 from p2pcdn.model import ChunkKey
 from peer.native.runner import NativePeer
+from tests.e2e.evil import QUIET, EvilPeer, allow
 from tests.e2e.viewer import Stage
 
 
@@ -31,3 +35,54 @@ async def test_a_wrong_byte_is_rejected_and_its_sender_cut_off(stage: Stage, con
             assert stats["rejectedChunks"] == 1
             assert stats["peerBytes"] == 0
             assert stats["links"] == 0
+
+
+@contextlib.asynccontextmanager
+async def swarm(media: str, *behaviours: str) -> AsyncIterator[Sequence[EvilPeer]]:
+    """A peer of each behaviour, and an honest one; all hold the first segments."""
+    async with contextlib.AsyncExitStack() as stack:
+        evil = [EvilPeer(media, behaviour) for behaviour in behaviours]
+        peers = [*evil, NativePeer(media, config=QUIET)]
+        for peer in peers:
+            await stack.enter_async_context(peer)
+        for peer in peers:
+            await peer.complete()
+        for peer in peers:
+            allow(peer)
+        yield evil
+
+
+def has_spoilt(peer: EvilPeer) -> bool:
+    return bool(peer.evil.spoilt)
+
+
+def is_caught(peer: EvilPeer) -> bool:
+    """Whether somebody has ended a link for what came over it."""
+    return bool(peer.evil.cut)
+
+
+async def test_whoever_sends_wrong_bytes_is_found_out(stage: Stage, content: Path) -> None:
+    behaviours = ("wrong bytes", "overlong", "another chunk", "another segment")
+    async with swarm(stage.media, *behaviours) as evil, stage.viewer() as viewer:
+        for peer in evil:
+            await peer.until(partial(is_caught, peer))
+        await viewer.plays(8)
+        await viewer.assert_smooth()
+        assert await viewer.assert_exact(content) >= 4
+        await viewer.until("() => window.p2pcdn.getStats().links === 1")
+        stats = await viewer.stats()
+        assert stats["rejectedChunks"] >= 1, stats
+        assert stats["peerBytes"] > 0, stats
+
+
+async def test_whoever_holds_back_is_not_waited_for(stage: Stage, content: Path) -> None:
+    behaviours = ("truncated", "false have", "tarpit")
+    async with swarm(stage.media, *behaviours) as evil, stage.viewer() as viewer:
+        for peer in evil:
+            await peer.until(partial(has_spoilt, peer))
+        await viewer.plays(8)
+        await viewer.assert_smooth()
+        assert await viewer.assert_exact(content) >= 4
+        stats = await viewer.stats()
+        assert stats["rejectedChunks"] == 0, stats
+        assert stats["peerBytes"] > 0, stats
