@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pcdn.core.governor import LEAST_RATE, WAIT, Governor
@@ -89,6 +89,7 @@ ASKS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(asks=ASKS, budget=st.integers(0, 2 * MEGABYTE), ratio=st.floats(0, 2))
 def test_no_order_of_asking_exceeds_budget_or_ratio(
     asks: list[tuple[int, bool, int]], budget: int, ratio: float
@@ -108,6 +109,7 @@ def test_no_order_of_asking_exceeds_budget_or_ratio(
         assert sent + sum(queue) <= ratio * received
 
 
+@settings(deadline=None)
 @given(budget=st.integers(2 * MEGABYTE, 50 * MEGABYTE))
 def test_a_budget_is_used(budget: int) -> None:
     made, sent = governor(Caps(budget=budget)), 0
@@ -117,6 +119,7 @@ def test_a_budget_is_used(budget: int) -> None:
     assert 0.95 * budget <= sent <= budget
 
 
+@settings(deadline=None)
 @given(
     rate=st.floats(LEAST_RATE, 20 * MEGABYTE),
     looks=st.lists(st.floats(0.0001, 0.05), min_size=1, max_size=20),
