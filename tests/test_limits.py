@@ -18,7 +18,7 @@ import pytest
 
 from p2pcdn.core import link as core_link
 from p2pcdn.settings import SETTINGS
-from p2pcdn.wire import chunk, sdp
+from p2pcdn.wire import allowance, chunk, sdp
 from p2pcdn.wire import link as wire_link
 from peer.native.transport import guard
 from tests.limits import http, links, native, tracker
@@ -99,7 +99,7 @@ NO_LIMITS = {
 }
 """Numeric settings that limit nobody."""
 
-WATCHED = (core_link, wire_link, chunk, sdp, guard)
+WATCHED = (core_link, wire_link, allowance, chunk, sdp, guard)
 """Modules whose limits all have to be documented."""
 
 LIMIT = re.compile(r"(MOST|LONGEST)(_[A-Z_]+)?|[A-Z_]+_(BYTES|TIMEOUT|LIMIT)|LIMIT_[A-Z_]+")
@@ -161,6 +161,7 @@ TWINS = {
     core_link: "core/link.ts",
     wire_link: "wire/link.ts",
     chunk: "wire/chunk.ts",
+    allowance: "wire/allowance.ts",
 }
 
 

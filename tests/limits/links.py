@@ -22,6 +22,7 @@ from p2pcdn.core.link import (
 )
 from p2pcdn.core.ports import TellLink
 from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey, Span
+from p2pcdn.wire.allowance import EACH, MOST_A_SECOND, MOST_AT_ONCE, Allowance
 from p2pcdn.wire.chunk import FRAME_BYTES, HEADER_BYTES, Frame, decode_frame
 from p2pcdn.wire.codec import decode_link, encode
 from p2pcdn.wire.link import CONTROL_BYTES, Bye, Cancel, Have, Hello, Holding, Want
@@ -63,6 +64,29 @@ def frame_of(size: int) -> str:
 
 def frame_of_header_and(payload: int) -> str:
     return code_of(lambda: decode_frame(bytes(HEADER_BYTES + 1 - payload)))
+
+
+def talk_of(size: int) -> str:
+    """So many bytes in one breath, in messages as long as they may be."""
+    allowance = Allowance(0.0)
+
+    def say() -> None:
+        for offset in range(0, size, CONTROL_BYTES):
+            allowance.take(min(CONTROL_BYTES, size - offset) - EACH, 0.0)
+
+    return code_of(say)
+
+
+def talk_in_a_second(size: int) -> str:
+    """So many bytes a second, for a thousand seconds."""
+    allowance = Allowance(0.0)
+
+    def say() -> None:
+        for second in range(1, 1001):
+            allowance.take(size - EACH, float(second))
+        allowance.take(MOST_AT_ONCE - MOST_A_SECOND - EACH, 1000.0)
+
+    return code_of(say)
 
 
 def wants_of(number: int) -> str:
@@ -186,6 +210,8 @@ def chunks_of(number: int) -> str:
 CASES = [
     counted("p2pcdn.wire.link.CONTROL_BYTES", CONTROL_BYTES, control_of, "too_large",
             peak=200_000_000),
+    counted("p2pcdn.wire.allowance.MOST_AT_ONCE", MOST_AT_ONCE, talk_of, "too_fast"),
+    counted("p2pcdn.wire.allowance.MOST_A_SECOND", MOST_A_SECOND, talk_in_a_second, "too_fast"),
     counted("p2pcdn.core.availability.MOST_SPANS", MOST_SPANS, spans_of, "malformed",
             far=3000),
     counted("p2pcdn.wire.chunk.FRAME_BYTES", FRAME_BYTES, frame_of, "too_large", peak=20_000_000),

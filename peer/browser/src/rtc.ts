@@ -11,6 +11,7 @@
 import type { Input, LinkReason, Mode } from "./core/ports";
 import { RemoteError } from "./errors";
 import type { Stopwatch } from "./stats";
+import { Allowance } from "./wire/allowance";
 import { decodeFrame, encodeFrame, type Frame } from "./wire/chunk";
 import { decodeLink, encode } from "./wire/codec";
 import type { LinkMessage } from "./wire/link";
@@ -30,6 +31,9 @@ const FAREWELL = 1_000;
 /** Messages that may come before both channels are open. */
 const MOST_EARLY = 64;
 
+/** Bytes of control messages that wait: an end that takes no more is as good as gone. */
+const MOST_TOLD = 1_048_576;
+
 export interface RtcOptions {
   readonly iceServers: RTCIceServer[];
   /** In `lan`, only addresses of the local network are used, on both sides; in `relay`, only ours of
@@ -41,6 +45,7 @@ export class RtcLink {
   private readonly _connection: RTCPeerConnection;
   private readonly _control: RTCDataChannel;
   private readonly _data: RTCDataChannel;
+  private readonly _allowance = new Allowance(performance.now() / 1_000);
   private _described = false;
   /** What one channel said before the other was open, too. */
   private _early: Input[] | undefined = [];
@@ -95,6 +100,10 @@ export class RtcLink {
   }
 
   say(message: LinkMessage): void {
+    if (this._control.bufferedAmount > MOST_TOLD) {
+      this._end("timeout");
+      return;
+    }
     this._attempt(() => {
       this._control.send(encode(message));
     });
@@ -170,7 +179,10 @@ export class RtcLink {
       };
     }
     control.onmessage = ({ data: text }: MessageEvent<unknown>) => {
-      this._decode(() => ({ type: "LinkSays", link, message: decodeLink(text) }));
+      this._decode(() => {
+        this._allowance.take(typeof text === "string" ? text.length : 0, performance.now() / 1_000);
+        return { type: "LinkSays", link, message: decodeLink(text) };
+      });
     };
     data.onmessage = ({ data: bytes }: MessageEvent<unknown>) => {
       this._decode(() => {

@@ -348,6 +348,30 @@ describe("an open link", () => {
     expect(told).toStrictEqual([{ type: "LinkBroke", link: 7, code }]);
   });
 
+  it("says when the other end talks without end", () => {
+    vi.spyOn(performance, "now").mockReturnValue(0);
+    const [control] = channels();
+    for (let at = 0; at < 40_000; at++) control.onmessage?.({ data: '{"type":"missing","want":3}' });
+    const kinds = told.map(({ type }) => type);
+    expect(kinds.indexOf("LinkBroke")).toBeGreaterThan(10_000);
+    expect(told[kinds.indexOf("LinkBroke")]).toStrictEqual({
+      type: "LinkBroke",
+      link: 7,
+      code: "too_fast",
+    });
+  });
+
+  it("is over when so much waits to be told", () => {
+    const [control] = channels();
+    control.bufferedAmount = 1_048_576;
+    links.send([{ type: "TellLink", link: 7, message: { type: "missing", want: 3 } }]);
+    expect(control.sent).toHaveLength(1);
+    control.bufferedAmount += 1;
+    links.send([{ type: "TellLink", link: 7, message: { type: "missing", want: 3 } }]);
+    expect(control.sent).toHaveLength(1);
+    expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "timeout" }]);
+  });
+
   it("closes a channel that the other end opens on its own, and says so", () => {
     const channel = { close: vi.fn() };
     connection().ondatachannel?.({ channel });

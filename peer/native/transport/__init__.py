@@ -11,6 +11,7 @@ node, by calling ``feed``, always from the loop and never from within a call of 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import Mode
+from p2pcdn.wire.allowance import Allowance
 from p2pcdn.wire.chunk import Frame, decode_frame
 from p2pcdn.wire.codec import decode_link
 from p2pcdn.wire.link import LinkMessage
@@ -103,6 +105,8 @@ class Inbox:
         self._link = link
         self._feed = feed
         self._over = False
+        self._clock = asyncio.get_running_loop().time
+        self._allowance = Allowance(self._clock())
 
     @property
     def over(self) -> bool:
@@ -116,6 +120,7 @@ class Inbox:
     def control(self, data: bytes | str) -> None:
         """A message of the control channel."""
         try:
+            self._allowance.take(len(data), self._clock())
             message = decode_link(data)
         except RemoteError as error:
             self.broke(error.code)

@@ -168,6 +168,19 @@ async def test_a_packet_that_cannot_be_read_breaks_the_link(
     assert not caplog.records, "what any stranger can provoke is not worth a line in the log"
 
 
+async def test_who_talks_without_end_breaks_the_link(
+    stranger_and_end: Met, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p2pcdn.wire.allowance.MOST_A_SECOND", 0)
+    monkeypatch.setattr("p2pcdn.wire.allowance.MOST_AT_ONCE", 1000)
+    stranger, end = stranger_and_end
+    end.link._inbox._allowance._left = 1000.0
+    for _ in range(50):
+        stranger.control.send('{"type":"cancel","want":1}')
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.TOO_FAST.value)]
+    assert 5 < len(end.all(LinkSays)) < 15
+
+
 async def test_nothing_is_put_together_after_the_link_broke(stranger_and_end: Met) -> None:
     stranger, end = stranger_and_end
     stranger.control.send("{}")
