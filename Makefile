@@ -56,6 +56,7 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m tests.prepare
 	@$(BIN)/python -m bench.loops --rounds 5
 	@$(BIN)/python -m bench.siege
+	@$(BIN)/python -m bench.ledger
 	@$(BIN)/python -m bench.browsers $(ARGS)
 	@$(BIN)/python -m bench.sim
 

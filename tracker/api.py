@@ -131,14 +131,15 @@ class Api:
         return as_json({**span, "total": total, "points": rows})
 
     async def _contents(self, request: web.Request) -> web.Response:
-        span = ranges.contents(request.query, self._config, time.time())
+        spans = ranges.contents(request.query, self._config, time.time())
         kind = format_of(request)
         async with self._query() as as_of:
-            shares = await self._storage.shares(span, MOST_CONTENTS)
+            shares = await self._storage.shares(spans, MOST_CONTENTS)
         rows = [{"content": share.content, **_told(share.figures)} for share in shares]
         if kind == "csv":
             return as_csv("p2pcdn-contents", ("content", *_FIGURES), rows)
-        return as_json({"from": span.start, "to": span.end, "as_of": as_of, "contents": rows})
+        start, end = spans[0].start, spans[-1].end
+        return as_json({"from": start, "to": end, "as_of": as_of, "contents": rows})
 
     @asynccontextmanager
     async def _query(self) -> AsyncIterator[float]:

@@ -63,12 +63,22 @@ def series(query: Mapping[str, str], config: LedgerConfig, now: float) -> Plan:
     return Plan(_aligned(start, end, step, width), step)
 
 
-def contents(query: Mapping[str, str], config: LedgerConfig, now: float) -> Range:
-    """Which rows to add up for each content; `web.HTTPBadRequest` if that makes no sense."""
+def contents(query: Mapping[str, str], config: LedgerConfig, now: float) -> list[Range]:
+    """Which rows to add up for each content, the earliest first: coarse ones, and finer ones at
+    both ends. `web.HTTPBadRequest` if the query makes no sense."""
     start, end = _limits(query, now)
-    fit = [width for width in WIDTHS if 24 * width <= end - start]
-    width = _finest_kept(max(fit, default=WIDTHS[0]), start, config, now)
-    return _aligned(start, end, width, width)
+    finest = _finest_kept(WIDTHS[0], start, config, now)
+    span = _aligned(start, end, finest, finest)
+    before: list[Range] = []
+    after: list[Range] = []
+    for width in WIDTHS[WIDTHS.index(finest) + 1 :]:
+        inner = Range(math.ceil(span.start / width) * width, span.end // width * width, width)
+        if inner.start >= inner.end:
+            break
+        before.append(span._replace(end=inner.start))
+        after.insert(0, span._replace(start=inner.end))
+        span = inner
+    return [part for part in (*before, span, *after) if part.start < part.end]
 
 
 def _limits(query: Mapping[str, str], now: float) -> tuple[float, float]:

@@ -89,8 +89,13 @@ class Amounts(Struct):
 
     def add(self, other: Amounts) -> None:
         """Add each to its like; no sum goes beyond what can be shown."""
-        for name in self.__struct_fields__:
-            setattr(self, name, _bounded(getattr(self, name) + getattr(other, name)))
+        for name in _AMOUNTS:
+            more = getattr(other, name)
+            if more:  # mostly there is nothing, and this is done for each content each second
+                setattr(self, name, _bounded(getattr(self, name) + more))
+
+
+_AMOUNTS = Amounts.__struct_fields__
 
 
 class Reading(NamedTuple):
@@ -351,4 +356,6 @@ def _is_count(figure: object) -> bool:
 
 def _bounded(figure: int) -> int:
     """Liars together may claim more than a number can say."""
-    return max(-MOST_BYTES, min(figure, MOST_BYTES))
+    if -MOST_BYTES <= figure <= MOST_BYTES:
+        return figure
+    return MOST_BYTES if figure > 0 else -MOST_BYTES

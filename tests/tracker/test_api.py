@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -192,7 +193,7 @@ async def test_a_content_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig() as tracker:
         evil = Share("=HYPERLINK(1)", Figures())
 
-        async def shares(span: Range, most: int) -> list[Share]:
+        async def shares(spans: Sequence[Range], most: int) -> list[Share]:
             return [evil]
 
         monkeypatch.setattr(tracker.tracker._api._storage, "shares", shares)
@@ -269,7 +270,7 @@ async def test_the_server_does_what_its_description_says(mode: GenerationMode) -
         for operation in operations:
 
             @seed(1)
-            @settings(max_examples=15, deadline=None, database=None,
+            @settings(max_examples=8, deadline=None, database=None,
                       suppress_health_check=list(HealthCheck))  # fmt: skip
             @given(operation.as_strategy(mode))
             def holds(case: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from aiohttp import web
 from hypothesis import given
@@ -21,7 +23,7 @@ def series(**query: str) -> Plan:
     return ranges.series({key.strip("_"): value for key, value in query.items()}, CONFIG, NOW)
 
 
-def contents(**query: str) -> Range:
+def contents(**query: str) -> list[Range]:
     return ranges.contents({key.strip("_"): value for key, value in query.items()}, CONFIG, NOW)
 
 
@@ -140,16 +142,33 @@ def test_whatever_is_asked_the_answer_is_bounded_and_has_all_of_it(
     assert (span.end - span.start) / step <= (AUTO_POINTS if tens is None else MOST_POINTS) + 2
 
 
-@pytest.mark.parametrize(
-    ("length", "width"),
-    [(60, 10), (900, 10), (3600, 60), (DAY, 3600), (30 * DAY, 3600)],
-)
-def test_contents_are_added_up_from_few_rows(length: float, width: int) -> None:
-    span = contents(from_=ago(length))
-    assert span.width == width
-    assert span.start <= NOW - length
-    assert span.end >= NOW
+@given(st.floats(0, 30 * DAY), st.floats(0, 30 * DAY))
+def test_contents_are_added_up_from_few_rows_and_each_second_counts_once(
+    one: float, other: float
+) -> None:
+    later, earlier = sorted((one, other))
+    if later == earlier:
+        return
+    spans = contents(from_=ago(earlier), to=ago(later))
+    finest = min(spans[0].width, spans[-1].width)
+    assert spans[0].start <= NOW - earlier < spans[0].start + finest
+    assert spans[-1].end - finest < NOW - later <= spans[-1].end
+    for span in spans:
+        assert span.start % span.width == span.end % span.width == 0
+        assert span.start < span.end
+    for before, after in itertools.pairwise(spans):
+        assert before.end == after.start
+        assert before.width != after.width
+    rows = sum((span.end - span.start) / span.width for span in spans)
+    assert rows <= 2 * (5 + 59) + 30 * 24 + 2
+
+
+def test_a_day_is_added_up_from_hours_and_its_ends_from_less() -> None:
+    assert [span.width for span in contents(from_=ago(DAY + 70), to=ago(10))] == [60, 3600, 60]
+    assert [span.width for span in contents(from_=ago(3599), to=ago(11))] == [10, 60, 10]
+    assert [span.width for span in contents(from_=ago(45), to=ago(11))] == [10]
 
 
 def test_contents_of_long_ago_come_from_what_is_kept() -> None:
-    assert contents(from_=ago(10 * DAY), to=ago(10 * DAY - 60)).width == WIDTHS[-1]
+    (span,) = contents(from_=ago(10 * DAY), to=ago(10 * DAY - 60))
+    assert span.width == WIDTHS[-1]

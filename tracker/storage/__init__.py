@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -61,8 +62,9 @@ class Storage(Protocol):
         """The rows of everything together, added up by ``step`` seconds, in order. There is no
         point where there are no rows."""
 
-    async def shares(self, span: Range, most: int) -> list[Share]:
-        """What each content has had in the range; at most so many, those with most bytes first."""
+    async def shares(self, spans: Sequence[Range], most: int) -> list[Share]:
+        """What each content has had in these ranges together; at most so many, those with most
+        bytes first."""
 
     async def close(self) -> None:
         """What was written stays."""

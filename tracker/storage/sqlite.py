@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -109,10 +109,10 @@ class Sqlite:
         assert reader is not None, "open it first"
         return await self._in(self._reading, lambda: reader.points(span, step))
 
-    async def shares(self, span: Range, most: int) -> list[Share]:
+    async def shares(self, spans: Sequence[Range], most: int) -> list[Share]:
         reader = self._reader
         assert reader is not None, "open it first"
-        return await self._in(self._reading, lambda: reader.shares(span, most))
+        return await self._in(self._reading, lambda: reader.shares(spans, most))
 
     async def close(self) -> None:
         reader, writer = self._reader, self._writer
@@ -214,13 +214,14 @@ class Reader:
         )
         return [Point(at, _figures(values)) for at, *values in rows]
 
-    def shares(self, span: Range, most: int) -> list[Share]:
+    def shares(self, spans: Sequence[Range], most: int) -> list[Share]:
         """See `Storage.shares`."""
+        parts = ["SELECT * FROM contents WHERE width = ? AND at >= ? AND at < ?"] * len(spans)
+        bounds = [bound for span in spans for bound in (span.width, span.start, span.end)]
         rows = self.database.execute(
-            f"SELECT content, {_SUMS} FROM contents"
-            " WHERE width = ?1 AND at >= ?2 AND at < ?3 GROUP BY content"
-            " ORDER BY TOTAL(origin_bytes) + TOTAL(peer_bytes_confirmed) DESC, content LIMIT ?4",
-            (span.width, span.start, span.end, most),
+            f"SELECT content, {_SUMS} FROM ({' UNION ALL '.join(parts)}) GROUP BY content"
+            " ORDER BY TOTAL(origin_bytes) + TOTAL(peer_bytes_confirmed) DESC, content LIMIT ?",
+            (*bounds, most),
         )
         return [Share(content, _figures(values)) for content, *values in rows]
 

@@ -64,7 +64,7 @@ async def test_what_is_written_can_be_read_at_once(place: Path | None) -> None:
     assert points[0].figures.seconds == 9
     assert points[0].figures.viewer_seconds == 5
     assert points[0].figures.viewers_max == 3
-    (share,) = await storage.shares(span(60), 10)
+    (share,) = await storage.shares([span(60)], 10)
     assert (share.content, share.figures.amounts.origin_bytes) == ("a", 10)
     await storage.close()
 
@@ -126,7 +126,7 @@ async def test_the_contents_with_most_bytes_come_first_and_not_all_do(tmp_path: 
     for content, size in (("most", 3), ("many", 2)):
         written = written.then(batch(size, content=content))
     await storage.write(written)
-    shares = await storage.shares(span(10), 2)
+    shares = await storage.shares([span(10)], 2)
     assert [share.content for share in shares] == ["most", "many"]
     await storage.close()
 
@@ -145,7 +145,7 @@ async def test_figures_of_liars_overflow_nothing(tmp_path: Path) -> None:
         after = 3600 * 2001
         (point,) = await storage.points(Range(0, NOW + after, 3600), 10**10)
         assert point.figures.amounts.peer_bytes_claimed == MOST_BYTES
-        (share,) = await storage.shares(Range(0, NOW + after, 3600), 10)
+        (share,) = await storage.shares([Range(0, NOW + after, 3600)], 10)
         assert share.figures.amounts.peer_bytes_claimed == MOST_BYTES
         await storage.close()
     assert opening.total.peer_bytes_claimed == MOST_BYTES
@@ -165,7 +165,7 @@ async def test_what_is_too_old_goes_and_the_totals_stay(tmp_path: Path) -> None:
         points = await storage.points(span(width, before=400_000), width)
         assert len(points) == kept, width
         ((_, figures),) = [
-            (s.content, s.figures) for s in await storage.shares(span(width, before=400_000), 10)
+            (s.content, s.figures) for s in await storage.shares([span(width, before=400_000)], 10)
         ]
         assert figures.amounts.origin_bytes == kept
     await storage.close()

@@ -1,0 +1,170 @@
+"""The ledger's storage: how fast, how large, and what a kill leaves: ``python -m bench.ledger``.
+
+- rows a second into the storage, as the tracker writes them;
+- the growth of the file with 10,000 viewers, on paper: bytes of a row as measured, times rows;
+- a query for 24 hours by the minute, and for their contents, over 200,000 rows;
+- trackers that are killed under load, each at another moment, and opened again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from bench.ledger.kills import Outcome, trial
+from p2pcdn.config import LedgerConfig
+from p2pcdn.core.ledger import Amounts, Reading
+from p2pcdn.core.rollup import WIDTHS, Rollup
+from tracker import ranges
+from tracker.storage import Range
+from tracker.storage.sqlite import FILE, Reader, Writer, connect
+
+NOW = 1_700_006_400
+"""A full hour."""
+DAY = 86_400
+QUERIED = 140
+"""Contents of the database that is queried: with 1,440 minutes, some 200,000 rows."""
+CONTENTS = 100
+"""Contents that 10,000 viewers watch."""
+MOST_LOST = 5.0
+
+
+def minutes(writer: Writer, contents: int, count: int) -> float:
+    """Write so many minutes, in which all contents have something, as a tracker does; the seconds
+    that the storage took."""
+    took = 0.0
+    random = Random(1)
+    rollup = Rollup()
+    for minute in range(count):
+        changes = {
+            f"{content:032x}": Amounts(
+                origin_bytes=random.randrange(10**9),
+                peer_bytes_confirmed=random.randrange(10**10),
+                peer_bytes_claimed=random.randrange(10**7),
+                waste_bytes=random.randrange(10**6),
+                overhead_bytes=random.randrange(10**6),
+                joins=random.randrange(100),
+                links_attempted=random.randrange(1000),
+                links_failed=random.randrange(100),
+            )
+            for content in range(contents)
+        }
+        viewers = dict.fromkeys(changes, random.randrange(1, 200))
+        rollup.receive(Reading(changes, viewers), NOW - DAY + 60.0 * minute)
+        batch = rollup.take_batch()
+        assert batch is not None
+        began = time.perf_counter()
+        writer.write(batch)
+        took += time.perf_counter() - began
+    return took
+
+
+def contents(end: float, start: float) -> list[Range]:
+    """The rows that such a query adds up."""
+    return ranges.contents({"from": str(start), "to": str(end)}, LedgerConfig(), NOW)
+
+
+def speed(directory: Path) -> None:
+    """Rows a second, in transactions as large as 1,000 contents make them."""
+    with_contents = 1000
+    writer = Writer(connect(directory / FILE), LedgerConfig())
+    writer.begin(NOW)
+    took = minutes(writer, with_contents, 20)
+    writer.database.close()
+    rows = 20 * 3 * (with_contents + 1)
+    print(f"write: {rows / took:,.0f} rows a second, {took / 20:.3f} s for a batch of "
+          f"{rows // 20:,} rows")  # fmt: skip
+
+
+def size_and_queries(directory: Path) -> None:
+    """Bytes of a row, what they come to, and queries of a day."""
+    forever = LedgerConfig(keep_10s=604_800, keep_1min=31_536_000, keep_1h=315_360_000)
+    writer = Writer(connect(directory / FILE), forever)
+    writer.begin(NOW - DAY)
+    minutes(writer, QUERIED, DAY // 60)
+    database = writer.database
+    (rows,) = database.execute("SELECT COUNT(*) FROM contents WHERE width = 60").fetchone()
+    (every,) = database.execute("SELECT COUNT(*) FROM contents").fetchone()
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    per_row = (directory / FILE).stat().st_size / every
+    print(f"size: {per_row:.0f} bytes a row, of {every:,} rows")
+    config = LedgerConfig()
+    kept = (config.keep_10s, config.keep_1min, config.keep_1h)
+    a_day = sum(DAY / width for width in WIDTHS) * CONTENTS * per_row
+    at_last = sum(time / width for width, time in zip(WIDTHS, kept, strict=True))
+    after_day = sum(min(time, DAY) / width for width, time in zip(WIDTHS, kept, strict=True))
+    hours = DAY / 3600 * CONTENTS * per_row
+    print(
+        f"growth: 10,000 viewers of {CONTENTS} contents: {a_day / 1e6:.0f} MB a day are written, "
+        f"{after_day * CONTENTS * per_row / 1e6:.0f} MB are there after the first, "
+        f"{hours / 1e6:.2f} MB come with each after the third, "
+        f"{at_last * CONTENTS * per_row / 1e6:.0f} MB are there after 400"
+    )
+    reader = Reader(database)
+    span = Range(NOW - DAY, NOW, 60)
+    now = NOW + 0.0
+    ask: dict[str, Callable[[], int]] = {
+        "everything in 24 h, by the minute": lambda: len(reader.points(span, 60)),
+        "everything in 24 h, by 5 minutes": lambda: len(reader.points(span, 300)),
+        "contents in 24 h": lambda: len(reader.shares(contents(now - 90, now - DAY), 1000)),
+        "contents in 59 min": lambda: len(reader.shares(contents(now - 30, now - 3570), 1000)),
+    }
+    for what, query in ask.items():
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            found = query()
+            times.append(time.perf_counter() - began)
+        print(f"query over {rows:,} rows: {what}: {found} answers in {median(times) * 1000:.0f} ms")
+    database.close()
+
+
+async def kills(directory: Path, count: int, at_once: int) -> bool:
+    """Kill so many trackers; whether each has kept what it has to."""
+    random = Random(count)
+    places = asyncio.Semaphore(at_once)
+
+    async def one(number: int) -> Outcome:
+        async with places:
+            lasts = random.uniform(0.2, 14.0)
+            return await trial(directory / str(number), lasts, LedgerConfig().write_every, number)
+
+    outcomes = await asyncio.gather(*(one(number) for number in range(count)))
+    over = sum(outcome.is_over_counted for outcome in outcomes)
+    broken = sum(outcome.put_aside or outcome.unequal for outcome in outcomes)
+    late = sum(outcome.lost > MOST_LOST + outcome.lateness for outcome in outcomes)
+    lost = sorted(outcome.lost for outcome in outcomes)
+    print(
+        f"kill -9: {count} trials, lost {lost[len(lost) // 2]:.1f} s in the median and "
+        f"{lost[-1]:.1f} s at most, more than {MOST_LOST:.0f} s {late} times; counted too much "
+        f"{over} times; damaged {broken} times"
+    )
+    return not (over or broken or late)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.ledger", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="trackers that are killed")
+    parser.add_argument("--at-once", type=int, default=16, help="of which so many run at a time")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "speed").mkdir()
+        speed(directory / "speed")
+        (directory / "size").mkdir()
+        size_and_queries(directory / "size")
+        if options.kills:
+            sound = asyncio.run(kills(directory, options.kills, options.at_once))
+            return 0 if sound else 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,172 @@
+"""Trials: a tracker is killed while peers report, and its ledger is opened again.
+
+Two peers of one pairing report ever more bytes, and after each pair of reports ask something that
+is refused, so that they know the reports to be in the tracker's books. What is found afterwards
+must have all that was in the books some seconds before, and nothing that nobody reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import aiohttp
+
+from p2pcdn.model import PROTOCOL
+from p2pcdn.wire.codec import decode_from_tracker, encode
+from p2pcdn.wire.fields import Message
+from p2pcdn.wire.tracker import (
+    FromTracker,
+    Invite,
+    Join,
+    Joined,
+    PairReport,
+    Refused,
+    Report,
+    SendAnswer,
+)
+from tests.p2pcdn.core.swarming import sdp
+from tracker.storage.sqlite import FILE, Sqlite
+
+PACE = 0.05
+"""Seconds between two reports of a peer."""
+
+MOST = 100_000
+"""Bytes by which a report is more than the last, at most."""
+
+
+@dataclass
+class Outcome:
+    """What a trial has found."""
+
+    reported: int = 0
+    """Confirmed bytes, as far as both peers have begun to say so."""
+    booked: list[tuple[float, int]] = field(default_factory=list)
+    """When it was known that so many were in the books."""
+    killed_at: float = 0.0
+    lateness: float = 0.0
+    """The longest time that the tracker took to answer: the machine has other things to do, too."""
+    found: int = 0
+    """Confirmed bytes in the storage afterwards."""
+    put_aside: bool = False
+    """The file was found damaged."""
+    unequal: bool = False
+    """Rows of some width do not add up to the total."""
+
+    @property
+    def lost(self) -> float:
+        """Seconds before the end from which on nothing is left."""
+        kept = [at for at, size in self.booked if size <= self.found]
+        return self.killed_at - max(kept, default=self.booked[0][0] if self.booked else 0.0)
+
+    @property
+    def is_over_counted(self) -> bool:
+        """Whether there is more than anybody reported."""
+        return self.found > self.reported
+
+
+async def trial(directory: Path, lasts: float, write_every: float, seed: int) -> Outcome:
+    """Run a tracker under load, for ``lasts`` seconds from the first report on, kill it, and look
+    at what is left."""
+    outcome = Outcome()
+    options: tuple[str, ...] = (f"ledger.write_every={write_every}", "tracker.stun=false")
+    options += ("tracker.messages_per_second=10000", "tracker.burst=10000")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "p2pcdn", "tracker", "--listen", "127.0.0.1:0"),
+        *("--data", str(directory), *(word for option in options for word in ("--set", option))),
+        stdout=PIPE,
+        stderr=DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        url = ""
+        while not url:
+            line = (await process.stdout.readline()).decode()
+            assert line, "the tracker has ended"
+            url = line.partition("Tracker ")[2].strip()
+        async with aiohttp.ClientSession() as session:
+            load = asyncio.create_task(_report(session, url, outcome, Random(seed)))
+            while not (outcome.booked or load.done()):  # noqa: ASYNC110 - it is only a moment
+                await asyncio.sleep(PACE)
+            await asyncio.wait([load], timeout=lasts)
+            assert not load.done(), load.exception()
+            process.kill()
+            outcome.killed_at = asyncio.get_running_loop().time()
+            load.cancel()
+            await asyncio.wait([load])
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+    await _look(directory, outcome)
+    return outcome
+
+
+class _Peer:
+    """A socket to the tracker."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def say(self, message: Message) -> None:
+        await self._socket.send_str(encode(message))
+
+    async def hear(self, kind: type[FromTracker]) -> FromTracker:
+        """The next message of this kind."""
+        while True:
+            message = decode_from_tracker(await self._socket.receive_str())
+            if isinstance(message, kind):
+                return message
+
+    async def is_heard(self) -> None:
+        """Wait until everything said so far has been taken."""
+        await self.say(SendAnswer("0" * 16, sdp("active")))
+        await self.hear(Refused)
+
+
+async def _report(
+    session: aiohttp.ClientSession, url: str, outcome: Outcome, random: Random
+) -> None:
+    peers = []
+    for _ in range(2):
+        peer = _Peer(await session.ws_connect(url))
+        await peer.say(Join(PROTOCOL, "pk_demo", "c" * 32, "browser", upload=True))
+        await peer.hear(Joined)
+        peers.append(peer)
+    invite = await peers[1].hear(Invite)
+    assert isinstance(invite, Invite)
+    clock = asyncio.get_running_loop().time
+    total = 0
+    while True:
+        total += random.randrange(MOST)
+        asked = clock()
+        outcome.reported = total
+        pairs = PairReport(invite.pairing, 0, total), PairReport(invite.pairing, total, 0)
+        for peer, pair in zip(peers, pairs, strict=True):
+            await peer.say(Report(0, 0, 0, 0, 0, (pair,)))
+        for peer in peers:
+            await peer.is_heard()
+        outcome.booked.append((clock(), total))
+        outcome.lateness = max(outcome.lateness, clock() - asked)
+        await asyncio.sleep(PACE)
+
+
+async def _look(directory: Path, outcome: Outcome) -> None:
+    """Open the ledger as the next tracker would."""
+    storage = Sqlite(directory)
+    opening = await storage.open(0.0)
+    await storage.close()
+    outcome.found = opening.total.peer_bytes_confirmed
+    outcome.put_aside = (directory / f"{FILE}.damaged-1").exists()
+    with closing(sqlite3.connect(directory / FILE)) as database:
+        for table in ("everything", "contents"):
+            sums = database.execute(
+                f"SELECT SUM(peer_bytes_confirmed) FROM {table} GROUP BY width"
+            ).fetchall()
+            outcome.unequal |= any(total != outcome.found for (total,) in sums)

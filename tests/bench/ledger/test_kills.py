@@ -1,0 +1,37 @@
+"""What is left of the ledger when its process is killed: a few trials of those of the benchmark."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bench.ledger.kills import Outcome, trial
+
+LASTS = (0.1, 1.4, 2.7)
+"""Seconds from the first report to the end: too short to be written, and longer."""
+
+MOST_LOST = 5.0
+"""Seconds. These trackers write as often as they read, once a second, so that a busy machine may
+be late."""
+
+
+async def test_a_killed_tracker_has_lost_seconds_and_counted_nothing_twice(tmp_path: Path) -> None:
+    outcomes = await asyncio.gather(
+        *(trial(tmp_path / f"{lasts}", lasts, 0.2, seed) for seed, lasts in enumerate(LASTS))
+    )
+    for outcome in outcomes:
+        assert not outcome.put_aside
+        assert not outcome.unequal
+        assert not outcome.is_over_counted
+        assert outcome.lost <= MOST_LOST + outcome.lateness
+    assert outcomes[-1].found > 0
+
+
+def test_a_loss_is_the_time_of_which_nothing_is_left() -> None:
+    outcome = Outcome(reported=30, booked=[(1.0, 10), (2.0, 20), (3.0, 30)], killed_at=3.5)
+    for found, lost in ((0, 2.5), (9, 2.5), (10, 2.5), (25, 1.5), (30, 0.5)):
+        outcome.found = found
+        assert outcome.lost == lost
+        assert not outcome.is_over_counted
+    outcome.found = 31
+    assert outcome.is_over_counted
