@@ -437,9 +437,12 @@ class Node:
             case Forged(link):
                 self._lied(link, now)
                 return
-            case ChunkRejected(link=link):
+            case ChunkRejected(link=link, proved=proved):
                 self._dirty = True
-                self._lied(link, now)
+                if proved:
+                    self._lied(link, now)
+                elif link is not None:
+                    self._neighbours.end(link, "timeout", now)
             case SegmentReady():
                 self._playhead.started = True
                 self._leases.done(event.key)

@@ -503,6 +503,8 @@ class ChunkRejected:
     key: SegmentKey
     chunk: int
     link: int | None
+    proved: bool = True
+    """Whether the check said so; else it has not answered, and nobody is to blame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,7 +312,7 @@ class Transfers:
                 self._gather(manifest, now)
         for transfer in list(self._transfers.values()):
             for check in transfer.checks_before(now):
-                self._checked(check, False, now)
+                self._checked(check, None, now)
 
     @property
     def has_events(self) -> bool:
@@ -415,19 +415,20 @@ class Transfers:
         if copy.link is not None or copy.fetch is not None:
             self.wasted += len(copy.data)
 
-    def _checked(self, check: int, ok: bool, now: float) -> None:
+    def _checked(self, check: int, ok: bool | None, now: float) -> None:
+        """What a check said; None: nothing, for too long."""
         owner = self._checks.pop(check, None)
         if isinstance(owner, Manifest):
-            owner.checked(check, ok, now)
+            owner.checked(check, bool(ok), now)
             self._gather(owner, now)
         elif owner is not None:
-            copy = owner.checked(check, ok)
+            copy = owner.checked(check, bool(ok))
             if self._transfers.get(owner.key) is not owner:
                 self._waste(copy)  # the segment is no longer what the copy was checked against
             elif ok:
                 self._keep(owner, copy)
             else:
-                self._reject(owner, copy, now)
+                self._reject(owner, copy, ok is not None, now)
 
     def _known(self, key: SegmentKey, now: float) -> None:
         """The segment can be verified from now on."""
@@ -449,10 +450,10 @@ class Transfers:
         self._spare(transfer)
         self._finish(transfer)
 
-    def _reject(self, transfer: Transfer, copy: Copy, now: float) -> None:
+    def _reject(self, transfer: Transfer, copy: Copy, proved: bool, now: float) -> None:
         self.stats.rejected_chunks += 1
         self._waste(copy)
-        self._events.append(ChunkRejected(transfer.key, copy.chunk, copy.link))
+        self._events.append(ChunkRejected(transfer.key, copy.chunk, copy.link, proved))
         if any(copy.chunk in fetch.left() for fetch in self._fetches_of(transfer.key)):
             transfer.asked_origin(Span(copy.chunk, copy.chunk))
         elif copy.fetch is not None:

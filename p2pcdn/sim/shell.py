@@ -395,7 +395,7 @@ class Shell:
     def _rejected(self, event: ports.ChunkRejected) -> None:
         now, number = self.world.clock.now, self.viewer.number
         self.world.trace.note(now, "rejected", number, event.key.sequence, event.chunk)
-        if event.link is not None:
+        if event.link is not None and event.proved:
             self.world.blamed(self, event.link)
 
     def _down(self, event: ports.LinkDown) -> None:

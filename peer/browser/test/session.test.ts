@@ -244,7 +244,7 @@ describe("events", () => {
   it("tell of what went wrong", () => {
     const told = heard("error");
     const { notice, crashed } = runner().options;
-    notice({ type: "ChunkRejected", key: KEY, chunk: 0, link: 1 });
+    notice({ type: "ChunkRejected", key: KEY, chunk: 0, link: 1, proved: true });
     notice({ type: "TrackerRefused", code: "unknown_site", retryAfter: null });
     crashed(new Error("ours"));
     expect(told).toStrictEqual([

@@ -459,7 +459,7 @@ def test_a_verifier_that_does_not_answer_has_said_no() -> None:
     at = transfers.timer_at()
     assert at is not None
     transfers.on_timer(at)
-    assert transfers.take_events() == [ChunkRejected(ONE, 1, 7)]
+    assert transfers.take_events() == [ChunkRejected(ONE, 1, 7, proved=False)]
     transfers.receive(Checked(check.check, ok=True), at)
     assert transfers.take_events() == []
     assert transfers.timer_at() is None

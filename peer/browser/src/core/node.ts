@@ -414,7 +414,8 @@ export class Node {
         return;
       case "ChunkRejected":
         this._dirty = true;
-        this._lied(event.link, now);
+        if (event.proved) this._lied(event.link, now);
+        else if (event.link !== null) this._neighbours.end(event.link, "timeout", now);
         break;
       case "SegmentReady":
         this._playhead.started = true;

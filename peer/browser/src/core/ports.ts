@@ -461,6 +461,8 @@ export interface ChunkRejected {
   readonly key: SegmentKey;
   readonly chunk: number;
   readonly link: number | null;
+  /** Whether the check said so; else it has not answered, and nobody is to blame. */
+  readonly proved: boolean;
 }
 
 /** The tracker will not have us; the socket is to be closed. */

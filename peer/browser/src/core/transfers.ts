@@ -326,7 +326,7 @@ export class Transfers {
       this._gather(manifest, now);
     }
     for (const transfer of this.open()) {
-      for (const check of transfer.checksBefore(now)) this._checked(check, false, now);
+      for (const check of transfer.checksBefore(now)) this._checked(check, null, now);
     }
   }
 
@@ -432,19 +432,20 @@ export class Transfers {
     if (link !== undefined || fetch) this.wasted += data.length;
   }
 
-  private _checked(check: number, ok: boolean, now: number): void {
+  /** What a check said; null: nothing, for too long. */
+  private _checked(check: number, ok: boolean | null, now: number): void {
     const owner = this._checks.get(check);
     this._checks.delete(check);
     if (owner instanceof Manifest) {
-      owner.checked(check, ok, now);
+      owner.checked(check, ok === true, now);
       this._gather(owner, now);
     } else if (owner) {
-      const copy = owner.checked(check, ok);
+      const copy = owner.checked(check, ok === true);
       if (!copy) return;
       // The segment may no longer be what the copy was checked against.
       if (this.transfer(owner.key) !== owner) this._waste(copy);
       else if (ok) this._keep(owner, copy);
-      else this._reject(owner, copy, now);
+      else this._reject(owner, copy, ok !== null, now);
     }
   }
 
@@ -471,12 +472,12 @@ export class Transfers {
     this._finish(transfer);
   }
 
-  private _reject(transfer: Transfer, copy: Copy, now: number): void {
+  private _reject(transfer: Transfer, copy: Copy, proved: boolean, now: number): void {
     const { key } = transfer;
     const { chunk, fetch, link = null } = copy;
     this.stats.rejectedChunks += 1;
     this._waste(copy);
-    this._events.push({ type: "ChunkRejected", key, chunk, link });
+    this._events.push({ type: "ChunkRejected", key, chunk, link, proved });
     if (this._fetchesOf(key).some((other) => other.left().includes(chunk))) {
       transfer.askedOrigin([chunk, chunk]);
     } else if (fetch) {
