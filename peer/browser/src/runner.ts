@@ -456,8 +456,10 @@ export class Runner {
         this._links.act(event);
         break;
       case "TrackerRefused":
-        if (this._isHopeless(event.code)) this._socket.close();
-        else this._socket.drop(event.retryAfter);
+        if (this._isHopeless(event.code)) {
+          this._socket.close();
+          this._receive({ type: "TrackerDown" }); // what is coming about is off, too
+        } else this._socket.drop(event.retryAfter);
         this._options.notice(event);
         break;
       case "Entered":

@@ -128,6 +128,7 @@ class FakeSocket {
 /** Connections that never come about. */
 class FakeConnection {
   static made: unknown[] = [];
+  static closed = 0;
 
   constructor(options: unknown) {
     FakeConnection.made.push(options);
@@ -135,7 +136,7 @@ class FakeConnection {
 
   createDataChannel = () => ({ close: vi.fn() });
   createOffer = () => new Promise(() => undefined);
-  close = vi.fn();
+  close = vi.fn(() => FakeConnection.closed++);
 }
 
 const WELCOME = {
@@ -207,6 +208,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", (url: URL) => Promise.resolve(origin(url.href)));
   vi.clearAllMocks();
   FakeConnection.made = [];
+  FakeConnection.closed = 0;
   FakeSocket.last = undefined;
   player = new FakePlayer();
   runner = made();
@@ -693,7 +695,10 @@ describe("a site that wants tokens", () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
     await sent("join");
+    expect(FakeConnection.made).toHaveLength(1);
+    expect(FakeConnection.closed).toBe(0);
     expect(refused("wrong_origin")).toStrictEqual({ closed: true, again: false });
+    expect(FakeConnection.closed).toBe(1); // what was coming about is off, too
   });
 });
 
