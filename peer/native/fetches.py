@@ -148,7 +148,7 @@ class Fetches:
         self, rendition: str, page: RenditionManifest | None
     ) -> RenditionManifest | None:
         if page is not None and page.last >= page.first:
-            return await self._source.newer(rendition, page.last)
+            return await self._source.newer(rendition, page.last, page.era)
         first = await self._source.manifest(rendition)
         if not isinstance(first, RenditionManifest):
             raise SourceError(SourceReason.STATUS, f"{rendition} is not one rendition")

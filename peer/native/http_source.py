@@ -83,13 +83,14 @@ class HttpSource:
         query = {"records": f"{sequences.first}-{sequences.last}"}
         return await self._manifest(rendition, query, SILENCE)
 
-    async def newer(self, path: str, after: int) -> RenditionManifest | None:
-        """The page that follows segment ``after``, once there is one; None if there is none yet."""
+    async def newer(self, path: str, after: int, era: int = 0) -> RenditionManifest | None:
+        """The page that follows segment ``after``, once there is one, or one of a later era; None
+        if there is none yet."""
         patience = LONG_POLL + SILENCE
         page = await self._manifest(path, {"after": str(after)}, patience)
         if not isinstance(page, RenditionManifest):
             raise SourceError(SourceReason.STATUS, f"{path} is no longer one rendition")
-        return page if page.last > after else None
+        return page if page.last > after or page.era > era else None
 
     async def hashes(self, rendition: str, sequences: Span) -> bytes:
         """The chunk hashes of these segments, one after the other."""

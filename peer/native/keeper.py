@@ -57,6 +57,7 @@ class _Rendition:
     last: int = -1
     live: bool = False
     time: int = -1
+    era: int = 0
     cursor: int = 0
     """The oldest segment that is missing."""
     beyond: int | None = None
@@ -119,8 +120,10 @@ class Keeper:
     def page(self, page: RenditionManifest) -> None:
         """A page of a manifest has come."""
         rendition = self._renditions.get(page.rendition)
-        if rendition is None or page.time < rendition.time:
+        if rendition is None or page.time < rendition.time or page.era < rendition.era:
             return
+        if page.era > rendition.era:
+            self._renew(rendition, page)
         rendition.time, rendition.live = page.time, page.live
         rendition.first, rendition.last = page.first, page.last
         for record in page.segments:
@@ -190,6 +193,17 @@ class Keeper:
                 if not knows(key):
                     break
                 yield key
+
+    def _renew(self, rendition: _Rendition, page: RenditionManifest) -> None:
+        """The rendition has begun anew: what is kept of it is worth nothing, and has been dropped
+        or is about to be."""
+        if not rendition.live:
+            self._room += sum(record.length for record in rendition.records.values())
+        rendition.era, rendition.cursor, rendition.beyond = page.era, page.first, None
+        rendition.records.clear()
+        rendition.kept.clear()
+        for key in [key for key in self._pauses if key.rendition == rendition.name]:
+            del self._pauses[key]
 
     def _enter(self, rendition: _Rendition, record: SegmentRecord) -> None:
         known = rendition.records.get(record.sequence)

@@ -68,6 +68,13 @@ def test_proxies_are_networks() -> None:
         TrackerConfig(trusted_proxies=("10.0.0.1/8",))
 
 
+def test_what_is_pinned_is_a_thumbprint() -> None:
+    assert PeerConfig(keys=("0a" * 32,)).keys == ("0a" * 32,)
+    for key in ("", "0a" * 8, "0A" * 32, "0a" * 32 + "\n"):
+        with pytest.raises(ConfigError, match="takes thumbprints"):
+            PeerConfig(keys=(key,))
+
+
 def test_what_is_advertised_is_an_address() -> None:
     assert PeerConfig(advertise=("2001:db8::1",)).advertise == ("2001:db8::1",)
     with pytest.raises(ConfigError, match="not 'example'"):

@@ -82,6 +82,8 @@ def test_a_second_one_hears_of_the_first(url: str) -> None:
         (["{url}/media/film.bin", "--tracker", "{url}/media/"], 1, "There is no tracker at"),
         (["{url}/media/film.bin", "--tracker", "nonsense"], 2, "A tracker has a URL such as"),
         (["{url}/media/film.bin", "--advertise", "here"], 2, "takes IP addresses"),
+        (["{url}/media/film.bin", "--key", "0123"], 2, "takes thumbprints"),
+        (["{url}/media/film.bin", "--key", "0" * 64], 1, "not signed by a key that is pinned"),
         ([], 2, "Missing argument 'URL...'"),
     ],
 )
@@ -133,5 +135,5 @@ async def test_bars_are_drawn_for_a_person(
 def test_the_manual_names_its_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     called = call(capsys, "peer", "--help")
     assert called.code == 0
-    for option in ("URL...", "--tracker", "--no-upload", "--advertise", "--set"):
+    for option in ("URL...", "--tracker", "--no-upload", "--advertise", "--key", "--set"):
         assert option in called.out

@@ -57,7 +57,7 @@ class FakeSource:
         self.asked.append(("records", rendition, sequences))
         return await self._answer()
 
-    async def newer(self, path: str, after: int) -> object:
+    async def newer(self, path: str, after: int, era: int = 0) -> object:
         self.asked.append(("newer", path, after))
         return await self._answer()
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 
 from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import Span
-from p2pcdn.wire.codec import encode
-from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest, SegmentRecord
+from p2pcdn.wire.codec import decode_manifest, encode
+from p2pcdn.wire.manifest import (
+    PresentationManifest,
+    RenditionManifest,
+    SegmentRecord,
+    from_base64,
+)
 from peer.native import http_source
 from peer.native.addresses import ContentAddress
 from peer.native.http_source import HttpSource
+from tests.p2pcdn.wire.vectors import cases
 
 DATA = bytes(range(256)) * 40
 CONTENT = "0" * 32
@@ -215,6 +224,31 @@ async def test_waiting_for_a_newer_segment(source: HttpSource, origin: Origin) -
     assert origin.asked[0].query == {"after": "6"}
     origin.answer = answering(web.Response(text=encode(PAGE)))
     assert await source.newer("a/v.m3u8", 7) is None
+    anew = replace(PAGE, era=5)
+    origin.answer = answering(web.Response(text=encode(anew)))
+    assert await source.newer("a/v.m3u8", 700) == anew
+    origin.answer = answering(web.Response(text=encode(anew)))
+    assert await source.newer("a/v.m3u8", 7, 5) is None
+
+
+async def test_what_no_pinned_key_signed_is_refused(origin: Origin) -> None:
+    signed = next(
+        decode_manifest(json.dumps(case["page"]))
+        for case in cases("manifest-bytes", "signatures")
+        if case["valid"]
+    )
+    pin = hashlib.sha256(from_base64(signed.keys[0].public) or b"").hexdigest()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", origin.handle)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        address = ContentAddress.parse(str(server.make_url("/media/a/v.m3u8")))
+        for pins in ((pin,), ("0" * 64, pin)):
+            origin.answer = answering(web.Response(text=encode(signed)))
+            assert await HttpSource(session, address, pins).manifest("a/v.m3u8") == signed
+        origin.answer = answering(web.Response(text=encode(signed)))
+        with pytest.raises(SourceError, match="not signed by a pinned key") as failure:
+            await HttpSource(session, address, ("0" * 64,)).manifest("a/v.m3u8")
+        assert failure.value.reason is SourceReason.INTEGRITY
 
 
 async def test_hash_lists(source: HttpSource, origin: Origin) -> None:

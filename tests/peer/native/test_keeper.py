@@ -24,6 +24,7 @@ def page(
     last: int | None = None,
     live: bool = False,
     time: int = 1,
+    era: int = 0,
     length: int = 100,
     root: str = "0",
 ) -> RenditionManifest:
@@ -38,6 +39,7 @@ def page(
         sequences[0] if first is None else first,
         sequences[-1] if last is None else last,
         tuple(record(sequence, length, root) for sequence in sequences),
+        era,
     )
 
 
@@ -220,3 +222,25 @@ def test_a_file_that_was_replaced_is_had_anew() -> None:
     keeper.page(page(0, 1, time=2, root="1"))
     assert not keeper.is_complete()
     assert demanded(keeper) == [v(0), v(1)]
+
+
+def test_a_rendition_that_begins_anew_is_kept_anew() -> None:
+    keeper = Keeper(["v"], PLENTY)
+    keeper.page(page(10, 11, 12, live=True))
+    for key in demanded(keeper):
+        keeper.kept(key)
+    assert keeper.is_complete()
+    keeper.page(page(0, 1, live=True, time=2, era=2, root="1"))
+    assert keeper.progress == Progress(0, 2)
+    assert demanded(keeper) == [v(0), v(1)]
+    keeper.page(page(10, 11, 12, 13, live=True, time=3, era=1))
+    assert keeper.record(v(13)) is None
+
+
+def test_a_file_that_is_replaced_gives_its_room_back() -> None:
+    keeper = Keeper(["v"], 250)
+    keeper.page(page(0, 1))
+    keeper.page(page(0, 1, time=2, era=2, root="1"))
+    assert keeper.progress.wanted == 2
+    keeper.page(page(0, 1, 2, time=3, era=2, root="1"))
+    assert keeper.progress.wanted == 2
