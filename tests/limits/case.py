@@ -43,6 +43,12 @@ def timed(row: str, attempt: Attempt, beyond: str) -> Case:
     return Case(row, attempt, "prompt", "silent", "dripping", beyond)
 
 
+def seconds(how: str) -> float:
+    """The limit of a clock: short for those who are to miss it, and long for the prompt, whom a
+    busy machine may hold up."""
+    return 10.0 if how == "prompt" else 0.3
+
+
 def code_of(do: Callable[[], object]) -> str:
     """By which code this is refused."""
     try:

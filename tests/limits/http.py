@@ -11,7 +11,7 @@ from aiohttp import web
 
 from p2pcdn.config import OriginConfig
 from p2pcdn.service.server import BODY_BYTES
-from tests.limits.case import counted, timed
+from tests.limits.case import counted, seconds, timed
 from tests.p2pcdn.service.hosting import Wire, connected, hello, hosted
 from tests.tracker.rig import rig
 from tracker import api
@@ -35,7 +35,7 @@ async def drip(wire: Wire, text: str) -> None:
 
 
 async def slow_header(how: str) -> str:
-    limits = OriginConfig(header_timeout=0.3)
+    limits = OriginConfig(header_timeout=seconds(how))
     async with hosted(web.get("/", hello), limits=limits) as server, connected(server) as wire:
         wire.send("GET / HTTP/1.1\r\n" + ("Host: x\r\n\r\n" if how == "prompt" else "X: "))
         dripping = asyncio.create_task(drip(wire, "x") if how == "dripping" else asyncio.sleep(0))
@@ -63,7 +63,7 @@ async def header_of_lines(number: int) -> str:
 
 
 async def idle(how: str) -> str:
-    limits = OriginConfig(header_timeout=0.3, keepalive=0.3)
+    limits = OriginConfig(header_timeout=seconds(how), keepalive=seconds(how))
     async with hosted(web.get("/", hello), limits=limits) as server, connected(server) as wire:
         wire.get("/")
         await wire.answer()
@@ -80,7 +80,7 @@ async def unread(how: str) -> str:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(body=bytes(8_000_000))
 
-    limits = OriginConfig(stall_timeout=0.3)
+    limits = OriginConfig(stall_timeout=seconds(how))
     async with hosted(web.get("/", answer), limits=limits) as server, connected(server) as wire:
         if how != "prompt":
             wire.writer.transport.pause_reading()  # type: ignore[attr-defined]

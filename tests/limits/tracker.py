@@ -17,7 +17,7 @@ from p2pcdn.wire.candidate import Sieve, Vantage
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.sdp import MOST_LINES, clean_description
 from p2pcdn.wire.tracker import Offered, Refused, Report
-from tests.limits.case import Case, code_of, counted, timed
+from tests.limits.case import Case, code_of, counted, seconds, timed
 from tests.p2pcdn.core.swarming import World, mdns, sdp
 from tests.tracker.rig import Client, rig
 from tracker.admission import Admission
@@ -50,7 +50,7 @@ async def message_of(size: int) -> str:
 
 
 async def hello_in(how: str) -> str:
-    async with rig(hello_timeout=0.3) as tracker:
+    async with rig(hello_timeout=seconds(how)) as tracker:
         client = await tracker.client()
         if how == "prompt":
             await client.join()
@@ -62,11 +62,11 @@ async def hello_in(how: str) -> str:
 
 
 async def answers_pings(how: str) -> str:
-    async with rig(heartbeat=0.2) as tracker:
+    async with rig(heartbeat=0.6) as tracker:
         client = await tracker.client(autoping=how == "prompt")
         await client.join()
         listening = asyncio.create_task(_listen(client))
-        done, _ = await asyncio.wait([listening], timeout=0.8 if how == "prompt" else 10)
+        done, _ = await asyncio.wait([listening], timeout=1.2 if how == "prompt" else 10)
         listening.cancel()
         return "closed" if done else ""
 

@@ -17,8 +17,8 @@ from p2pcdn.config import OriginConfig, TrackerConfig
 PATIENCE = 30.0
 """Seconds after which a connection is taken never to be closed; none should need six."""
 
-ORIGIN = OriginConfig(header_timeout=0.5, keepalive=1.0, stall_timeout=0.5)
-TRACKER = TrackerConfig(hello_timeout=0.5, messages_per_second=50, burst=20, stun=False)
+ORIGIN = OriginConfig(header_timeout=1.0, keepalive=2.0, stall_timeout=1.0)
+TRACKER = TrackerConfig(hello_timeout=2.0, messages_per_second=50, burst=20, stun=False)
 
 
 async def test_slow_connections_are_all_closed_and_honest_viewers_served(
