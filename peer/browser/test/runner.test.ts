@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Node } from "../src/core/node";
 import type { Mode } from "../src/core/ports";
 import { Endpoint } from "../src/endpoint";
+import { FirstPicture } from "../src/first-picture";
 import type { RangeSink, Source } from "../src/http-source";
 import { Meters } from "../src/meters";
 import { CHUNK_SIZE, joined, type Bytes, type SegmentKey } from "../src/model";
@@ -158,6 +159,7 @@ const asker = {
 const notice = vi.fn<(notice: Notice) => void>();
 const crashed = vi.fn<(error: unknown) => void>();
 let player: FakePlayer;
+let picture: FirstPicture;
 let runner: Runner;
 
 function made(): Runner {
@@ -166,6 +168,7 @@ function made(): Runner {
     site: undefined,
     path: RENDITION,
     player,
+    picture,
     meters: new Meters(),
     stopwatch: new Stopwatch(),
     notice,
@@ -191,13 +194,21 @@ async function known(sequence: number): Promise<void> {
   });
 }
 
+/** The first picture is there, and whoever waited for that knows it. */
+async function shown(): Promise<void> {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  picture.shown();
+  await vi.advanceTimersByTimeAsync(1_000);
+  vi.useRealTimers();
+}
+
 async function introduced(): Promise<void> {
   await runner.introduce(RENDITION, 0);
   await known(3);
   player.asked.length = 0;
 }
 
-beforeEach(() => {
+beforeEach(async () => {
   vi.stubGlobal("self", globalThis);
   vi.stubGlobal("crypto", webcrypto);
   vi.stubGlobal("WebSocket", FakeSocket);
@@ -210,10 +221,16 @@ beforeEach(() => {
   FakeConnection.made = [];
   FakeConnection.closed = 0;
   FakeSocket.last = undefined;
+  picture = new FirstPicture();
+  begin();
+  await shown();
+});
+
+function begin(): void {
   player = new FakePlayer();
   runner = made();
   permit(true);
-});
+}
 afterEach(() => {
   runner.close();
   vi.unstubAllGlobals();
@@ -320,6 +337,54 @@ describe("the beginning", () => {
     FakeSocket.last?.says(WELCOME);
     expect(FakeSocket.last?.sent).toStrictEqual([]);
     vi.useRealTimers();
+  });
+});
+
+describe("before the first picture", () => {
+  beforeEach(() => {
+    runner.close();
+    FakeSocket.last = undefined;
+    picture = new FirstPicture();
+    begin();
+  });
+
+  it("nobody is asked for anything", async () => {
+    void runner.introduce(RENDITION, 0);
+    runner.resume();
+    await Promise.resolve();
+    expect(FakeSocket.last).toBeUndefined();
+    expect(origin).not.toHaveBeenCalled();
+    await shown();
+    expect(FakeSocket.last).toBeDefined();
+    await known(3);
+  });
+
+  it("what the player asks for waits if there is time, and what it has loaded is kept", async () => {
+    const introduced = runner.introduce(RENDITION, 0);
+    expect([runner.takes(1), runner.takes(1.1)]).toStrictEqual([false, true]);
+    expect(runner.loaded(key(0), media(0), OUTCOME)).toBe(true);
+    runner.demand(key(1), 8, asker);
+    await shown();
+    await introduced;
+    await vi.waitFor(() => {
+      expect(player.asked.map(({ url }) => url.slice(-7))).toStrictEqual(["seg1.ts"]);
+      expect(runner.figures().originBytes).toBe(LENGTH);
+    });
+  });
+
+  it("peers may be switched off, or the end may come", async () => {
+    void runner.introduce(RENDITION, 0);
+    permit(false);
+    await shown();
+    expect(FakeSocket.last).toBeUndefined();
+    expect(origin).not.toHaveBeenCalled();
+    picture = new FirstPicture();
+    begin();
+    void runner.introduce(RENDITION, 0);
+    runner.close();
+    await shown();
+    expect(FakeSocket.last).toBeUndefined();
+    expect(origin).not.toHaveBeenCalled();
   });
 });
 
