@@ -9,126 +9,53 @@ somebody between us and the origin, who faces a page that pins the origin's keys
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec.structs import replace
 
 from p2pcdn.core.manifest import Known, Manifest, Renewed
 from p2pcdn.core.news import Learned
 from p2pcdn.core.ports import Check, HashesArrived, ManifestArrived, Verify
-from p2pcdn.es256 import to_raw
 from p2pcdn.model import Span
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.manifest import (
-    Algorithm,
-    Key,
-    PresentationManifest,
     Records,
     RenditionManifest,
-    RenditionRef,
     SegmentRecord,
     Signature,
-    from_base64,
-    segment_root,
     signed_bytes,
     to_base64,
 )
-from peer.native.verification import admitted, matches, thumbprint, verifies
+from peer.native.verification import admitted, matches, verifies
+from tests.p2pcdn.core.forgeries import changed_hashes, changed_pages, changed_presentations
+from tests.p2pcdn.core.originals import (
+    CONTENT,
+    ERA,
+    KEYS,
+    KNOWN,
+    NEXT,
+    NOW,
+    ORIGIN,
+    PINS,
+    PRESENTATION,
+    PROVED,
+    STRANGER,
+    TIME,
+    Page,
+    hashes_of,
+    page,
+    record,
+)
 
 FILE = Path(__file__).parents[2] / "vectors" / "substitutions.json"
 SAMPLED = 41
 """One in so many substitutions is in the sample, beside all that is honest."""
-
-SITE, CONTENT, OTHER = "pk_demo", "0" * 31 + "1", "0" * 31 + "2"
-NOW = 100.0
-"""Seconds, by the viewer's clock, when he has just heard from the origin."""
-ERA, TIME = 1_700_000_000_000, 1_700_000_500_000
-DURATION = 2000
-LENGTH = 70_000
-"""Of each segment: two chunks."""
-
-Page = RenditionManifest | PresentationManifest
-P = TypeVar("P", bound=Page)
-
-
-class Pair:
-    """An origin's pair of keys, the same for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._edwards = ed25519.Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
-        self._curve = ec.derive_private_key(seed * 2**200 + 1, ec.SECP256R1())
-        point = self._curve.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        raw: tuple[tuple[Algorithm, bytes], ...] = (
-            ("ed25519", self._edwards.public_key().public_bytes_raw()),
-            ("ecdsa-p256", point),
-        )
-        self.keys = tuple(Key(thumbprint(key)[:16], how, to_base64(key)) for how, key in raw)
-
-    def der(self, data: bytes) -> bytes:
-        """A signature by ECDSA as other programs write it."""
-        return self._curve.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True))
-
-    def signatures(self, data: bytes) -> tuple[Signature, ...]:
-        values = self._edwards.sign(data), to_raw(self.der(data))
-        return tuple(
-            Signature(key.id, key.algorithm, to_base64(value))
-            for key, value in zip(self.keys, values, strict=True)
-        )
-
-    def sign(self, page: P) -> P:
-        return replace(page, signatures=self.signatures(signed_bytes(page)))
-
-
-ORIGIN, NEXT, STRANGER = Pair(1), Pair(2), Pair(3)
-KEYS = ORIGIN.keys + NEXT.keys
-PINS = frozenset(thumbprint(from_base64(key.public) or b"") for key in KEYS)
-
-
-def hashes_of(sequence: int, version: int = 0) -> list[bytes]:
-    """The chunk hashes of a segment; another version is what it was in another era."""
-    return [hashlib.sha256(bytes([sequence, chunk, version])).digest() for chunk in range(2)]
-
-
-def record(
-    sequence: int, *, content: str = CONTENT, rendition: str = "v", version: int = 0
-) -> SegmentRecord:
-    root = segment_root(content, rendition, sequence, LENGTH, hashes_of(sequence, version))
-    return SegmentRecord(sequence, f"{sequence}.ts", LENGTH, root, DURATION)
-
-
-def page(from_: int, to: int, **fields: Any) -> RenditionManifest:
-    """What the origin says of these segments, unsigned."""
-    records = tuple(record(n) for n in range(from_, to + 1))
-    values: dict[str, Any] = {
-        "site": SITE,
-        "content": CONTENT,
-        "rendition": "v",
-        "live": True,
-        "time": TIME + 1000 * to,
-        "first": 2,
-        "last": to,
-        "segments": records,
-        "era": ERA,
-    }
-    return RenditionManifest(version=1, chunk_size=65_536, **{**values, **fields})
-
-
-PRESENTATION = PresentationManifest(
-    1, SITE, CONTENT, (RenditionRef("v", "v.m3u8"), RenditionRef("w", "w.m3u8"))
-)
-KNOWN = replace(ORIGIN.sign(page(2, 9)), keys=KEYS)
-"""The page that the viewer has from the origin; he has proved the segments 2 to 7 of it."""
-PROVED = Span(2, 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,165 +174,6 @@ def honest() -> Iterator[Case]:
     presentation = replace(ORIGIN.sign(PRESENTATION), keys=KEYS)
     yield Case("a presentation", "pinned", presentation, honest=True)
     yield Case("an answer", "hashes", b"".join(hashes_of(8)), honest=True)
-
-
-def changed_pages(original: RenditionManifest) -> Iterator[tuple[str, RenditionManifest]]:
-    """Under the signatures of the original, or others that are not the origin's."""
-    for field, values in (
-        ("site", ("pk_other", "pk_dem", "")),
-        ("content", (OTHER, CONTENT[::-1])),
-        ("rendition", ("w", "", "v\0", "V")),
-        ("live", (False,)),
-        ("era", (0, original.era - 1, original.era + 1, original.time + 1)),
-        ("time", tuple(original.time + d for d in (-86_400_000, -1, 1, 1000, 2**40))),
-        ("first", tuple(original.first + d for d in (-1, 1, 8))),
-        ("last", tuple(original.last + d for d in (-1, 1, 2, 64))),
-    ):
-        for value in values:
-            yield f"{field} {value!r}", replace(original, **{field: value})
-    for how, segments in _changed_records(original.segments):
-        yield how, replace(original, segments=segments)
-    data = signed_bytes(original)
-    for how, signatures in _changed_signatures(original, data):
-        yield how, replace(original, signatures=signatures)
-    others = {
-        "of the page before": page(9, 9),
-        "of the same segments of another rendition": replace(original, rendition="w"),
-        "of the presentation": PRESENTATION,
-        "of nothing": None,
-    }
-    for how, other in others.items():
-        covered = b"" if other is None else signed_bytes(other)
-        yield f"the signatures {how}", replace(original, signatures=ORIGIN.signatures(covered))
-    for domain in (b"p2pcdn segment v1\n", b"p2pcdn presentation v1\n", b"p2pcdn rendition v2\n"):
-        covered = domain + data.split(b"\n", 1)[1]
-        yield f"signed as {domain!r}", replace(original, signatures=ORIGIN.signatures(covered))
-    text = encode(replace(original, signatures=())).encode()
-    yield "its JSON signed", replace(original, signatures=ORIGIN.signatures(text))
-    yield (
-        "its hash signed",
-        replace(original, signatures=ORIGIN.signatures(hashlib.sha256(data).digest())),
-    )
-
-
-def _changed_records(
-    segments: tuple[SegmentRecord, ...],
-) -> Iterator[tuple[str, tuple[SegmentRecord, ...]]]:
-    first, *rest = segments
-    swaps: list[tuple[str, dict[str, Any]]] = [
-        ("another segment's root", {"root": record(first.sequence + 1).root}),
-        ("another rendition's root", {"root": record(first.sequence, rendition="w").root}),
-        ("another content's root", {"root": record(first.sequence, content=OTHER).root}),
-        ("another era's root", {"root": record(first.sequence, version=1).root}),
-        ("a root of zeros", {"root": "0" * 64}),
-        ("another uri", {"uri": "9.ts"}),
-        ("an absolute uri", {"uri": "https://elsewhere.example/9.ts"}),
-        *((f"sequence {d:+}", {"sequence": first.sequence + d}) for d in (-8, -1, 1, 2)),
-        *((f"length {d:+}", {"length": LENGTH + d}) for d in (-4465, -1, 1, 61_072)),
-        *((f"duration {d:+}", {"duration": DURATION + d}) for d in (-1, 1)),
-        *((f"offset {d:+}", {"offset": d}) for d in (1, 65_536)),
-    ]
-    for how, change in swaps:
-        yield how, (replace(first, **change), *rest)
-    for bit in range(0, 256, 16):
-        flipped = f"{int(first.root, 16) ^ 1 << bit:064x}"
-        yield f"bit {bit} of a root", (replace(first, root=flipped), *rest)
-    yield "no segment", ()
-    yield "a segment twice", (first, *segments)
-    yield "one more", (*segments, record(segments[-1].sequence + 1))
-    yield "one before", (record(first.sequence - 1), *segments)
-    if rest:
-        yield "without the first", tuple(rest)
-        yield "without the last", segments[:-1]
-        yield "in reverse", segments[::-1]
-        yield (
-            "roots exchanged",
-            (
-                replace(first, root=rest[0].root),
-                replace(rest[0], root=first.root),
-            ),
-        )
-
-
-def _changed_signatures(original: Page, data: bytes) -> Iterator[tuple[str, tuple[Signature, ...]]]:
-    edwards, curve = original.signatures
-    pair = NEXT if edwards.key == NEXT.keys[0].id else ORIGIN
-    other = ORIGIN if pair is NEXT else NEXT
-    for good, name in ((edwards, "Ed25519"), (curve, "P-256")):
-        raw = from_base64(good.value) or b""
-        beside = [s for s in original.signatures if s is not good]
-        for byte in range(len(raw)):
-            for bit in (0, 3, 7):
-                flipped = bytes(b ^ (1 << bit) * (at == byte) for at, b in enumerate(raw))
-                wrong = replace(good, value=to_base64(flipped))
-                yield f"bit {bit} of byte {byte}, {name}", (wrong,)
-        for how, value in (
-            ("no value", b""),
-            ("cut short", raw[:-1]),
-            ("a byte more", raw + b"\0"),
-            ("zeros", bytes(64)),
-            ("halves exchanged", raw[32:] + raw[:32]),
-        ):
-            wrong = replace(good, value=to_base64(value))
-            yield f"{how}, {name}", (wrong,)
-            yield f"{how}, {name}, beside a right one", (wrong, *beside)
-            yield f"{how}, {name}, after a right one", (*beside, wrong)
-        labels = [label for label in ("ed25519", "ecdsa-p256") if label != good.algorithm]
-        yield f"another algorithm, {name}", (replace(good, algorithm=labels[0]),)
-        for key in KEYS + STRANGER.keys:
-            if key.id != good.key:
-                yield f"{name}, under key {key.id}", (replace(good, key=key.id),)
-                named = replace(good, key=key.id, algorithm=key.algorithm)
-                yield f"{name}, under key {key.id} and its algorithm", (named,)
-        yield f"{name}, under no key", (replace(good, key=""),)
-    yield "unsigned", ()
-    yield "as DER has it", (replace(curve, value=to_base64(pair.der(data))),)
-    for good, wrong in ((edwards, curve), (curve, edwards)):
-        yield f"the value of {wrong.algorithm}", (replace(good, value=wrong.value),)
-    for who, strange in (("a stranger", STRANGER), ("the other pair", other)):
-        for mine, theirs in zip(original.signatures, strange.signatures(data), strict=True):
-            named = replace(theirs, key=mine.key)
-            yield f"signed by {who} in its name, {mine.algorithm}", (named,)
-            if strange is STRANGER:
-                yield f"signed by {who}, {mine.algorithm}", (theirs,)
-                yield f"signed by {who} and in its name, {mine.algorithm}", (theirs, named)
-
-
-def changed_presentations(
-    original: PresentationManifest,
-) -> Iterator[tuple[str, PresentationManifest]]:
-    one, two = original.renditions
-    for how, change in (
-        ("site", {"site": "pk_other"}),
-        ("content", {"content": OTHER}),
-        ("no rendition", {"renditions": ()}),
-        ("one rendition", {"renditions": (one,)}),
-        ("another order", {"renditions": (two, one)}),
-        ("one twice", {"renditions": (one, one, two)}),
-        ("another uri", {"renditions": (replace(one, uri="w.m3u8"), two)}),
-        ("another rendition", {"renditions": (replace(one, rendition="x"), two)}),
-        ("names run together", {"renditions": (RenditionRef("vv.m3u8", ""), two)}),
-    ):
-        yield how, replace(original, **change)
-    for how, signatures in _changed_signatures(original, signed_bytes(original)):
-        yield how, replace(original, signatures=signatures)
-    yield "the signatures of a page", replace(original, signatures=KNOWN.signatures)
-
-
-def changed_hashes(right: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
-    for at, digest in enumerate(right):
-        for byte in range(32):
-            flipped = bytes(b ^ (1 << byte % 8) * (n == byte) for n, b in enumerate(digest))
-            yield f"byte {byte} of hash {at}", [*right[:at], flipped, *right[at + 1 :]]
-        yield f"without hash {at}", right[:at] + right[at + 1 :]
-        yield f"hash {at} twice", [*right[:at], digest, *right[at:]]
-        yield f"zeros for hash {at}", [*right[:at], bytes(32), *right[at + 1 :]]
-    yield "none", []
-    yield "in reverse", right[::-1]
-    yield "of other segments", [h for n in range(len(right) // 2) for h in hashes_of(20 + n)]
-    yield "of another era", [h for n in range(len(right) // 2) for h in hashes_of(8 + n, 1)]
-    yield "a byte short", [*right[:-1], right[-1][:-1]]
-    yield "a byte more", [*right, b"\0"]
 
 
 def with_keys(note: str, original: Page) -> Iterator[Case]:
