@@ -323,6 +323,16 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (ROOT / path.parent / target).exists(), f"{path} links to {target}"
 
 
+def test_files_that_documents_name_are_there() -> None:
+    """A claim names the test that shows it: by its file, which may move."""
+    for path in files(".md"):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for name in re.findall(
+            r"`((?:tests|peer|bench|p2pcdn|origin|tracker)/[\w./-]+\.\w+)`", text
+        ):
+            assert (ROOT / name).exists(), f"{path} names {name}"
+
+
 # Packages
 
 

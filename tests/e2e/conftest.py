@@ -28,11 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # One loop for all: the browser lives longer than a test.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             item.add_marker(pytest.mark.timeout(150))
-            # One after the other, in one process, while others run what needs no browser.
-            item.add_marker(pytest.mark.xdist_group("browser"))
-    # They take longest, so they begin first; and of them the one that needs a machine to itself
-    # comes last.
-    items.sort(key=lambda item: (not _is_here(item), item.name.startswith("test_eight")))
+            item.add_marker(pytest.mark.browser)
+    # The one that takes most of the machine comes last.
+    items.sort(key=lambda item: item.name.startswith("test_eight"))
 
 
 def _is_here(item: pytest.Item) -> bool:

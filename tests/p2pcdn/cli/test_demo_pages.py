@@ -19,7 +19,7 @@ from tests.e2e.servers import Command, p2pcdn
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("browser"),  # one after the other with the end-to-end tests
+    pytest.mark.browser,
 ]
 
 SECONDS = 12
