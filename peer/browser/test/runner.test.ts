@@ -520,11 +520,11 @@ describe("a tracker", () => {
     vi.useRealTimers();
   });
 
-  it("that will never have us is left in peace", () => {
+  it.each(["unknown_site", "banned"] as const)("that says %s is left in peace", (code) => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const socket = FakeSocket.last;
     socket?.says(WELCOME);
-    socket?.says(refusal("unknown_site"));
+    socket?.says(refusal(code));
     expect(socket?.closed).toBe(true);
     vi.advanceTimersByTime(1_000_000);
     expect(FakeSocket.last).toBe(socket);
