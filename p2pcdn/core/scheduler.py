@@ -48,6 +48,9 @@ ORPHAN_LEAD = 1.5
 """Seconds before its latest start when an orphan is fetched by whoever is first in rank."""
 STEP_IN = 1.2
 """Seconds before that when holders of a lease begin to doubt another one that has begun."""
+AT_ONCE = 2
+"""Segments of a recording that are fetched at a time where leases are for more. All are due at
+once; together each would be slow, and the origin look like one that may not be relied upon."""
 SOON = 2.0
 """Seconds before their latest start chunks are asked for before any others."""
 PROOF = 1.0
@@ -255,7 +258,8 @@ def _ask_origin(
         orphans &= ~segment.loading
         wakes.append(segment.loading_until)
     if orphans:
-        yield from _fetch_leased(segment, orphans, view.http, wakes, now)
+        if _has_room_for(segment, view):
+            yield from _fetch_leased(segment, orphans, view.http, wakes, now)
         orphans &= segment.missing
     if not segment.demanded:
         return
@@ -347,6 +351,13 @@ def lease_at(lease: LeaseView, segment: SegmentView, http: Http) -> float:
         return lease.at
     everybodys = latest_start(segment, http) - ORPHAN_LEAD
     return min(lease.at, everybodys + min(lease.delay - STEP_IN, 0.0))
+
+
+def _has_room_for(leased: SegmentView, view: View) -> bool:
+    """Whether one more segment may be fetched for all."""
+    return (
+        view.live or leased.fetching or sum(segment.fetching for segment in view.segments) < AT_ONCE
+    )
 
 
 def _fetch_leased(

@@ -415,6 +415,22 @@ def test_a_holder_that_has_begun_is_doubted_before_it_is_everybodys_turn() -> No
         assert of_origin(decide(given, at + 0.001)) == {0}
 
 
+@pytest.mark.parametrize(("live", "fetched"), [(False, [7, 8]), (True, [7, 8, 9])])
+def test_of_a_recording_not_all_that_is_leased_is_fetched_at_once(
+    live: bool, fetched: list[int]
+) -> None:
+    keys = [SegmentKey("v", number) for number in (7, 8, 9)]
+    leases = (LeaseView(0b0011, NOW),)
+    leased = [ahead(key=key, leases=leases) for key in keys]
+    given = view(*leased, links=(link(1, 9),), live=live)
+    asks = [ask for ask in decide(given).asks if isinstance(ask, AskOrigin)]
+    assert [ask.key.sequence for ask in asks] == fetched
+    busy = [ahead(key=key, leases=leases, fetching=key != keys[1]) for key in keys]
+    given = view(*busy, links=(link(1, 9),), live=live)
+    asks = [ask for ask in decide(given).asks if isinstance(ask, AskOrigin)]
+    assert [ask.key.sequence for ask in asks] == ([7, 8, 9] if live else [7, 9])
+
+
 def test_stripes_that_touch_are_one_request() -> None:
     leased = ahead(leases=(LeaseView(0b0011, NOW), LeaseView(0b1100, NOW)))
     decision = decide(view(leased, links=(link(1, 9),)))

@@ -39,6 +39,11 @@ const LATEST_TURN = 4;
 const ORPHAN_LEAD = 1.5;
 /** Seconds before that when holders of a lease begin to doubt another one that has begun. */
 const STEP_IN = 1.2;
+/**
+ * Segments of a recording that are fetched at a time where leases are for more. All are due at
+ * once; together each would be slow, and the origin look like one that may not be relied upon.
+ */
+const AT_ONCE = 2;
 /** Seconds before their latest start chunks are asked for before any others. */
 const SOON = 2;
 /** Seconds that peers have for showing what they can do. */
@@ -197,7 +202,9 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
     wakes.push(segment.loadingUntil);
   }
   if (orphans) {
-    asks.push(...fetchLeased(segment, orphans, view.http, wakes, now));
+    if (hasRoomFor(segment, view)) {
+      asks.push(...fetchLeased(segment, orphans, view.http, wakes, now));
+    }
     orphans &= segment.missing;
   }
   if (!segment.demanded) return asks;
@@ -286,6 +293,11 @@ export function leaseAt(lease: LeaseView, segment: SegmentView, http: Http): num
   if (!lease.begun) return lease.at;
   const everybodys = latestStart(segment, http) - ORPHAN_LEAD;
   return Math.min(lease.at, everybodys + Math.min(lease.delay - STEP_IN, 0));
+}
+
+/** Whether one more segment may be fetched for all. */
+function hasRoomFor(leased: SegmentView, { live, segments }: View): boolean {
+  return live || leased.fetching || segments.filter(({ fetching }) => fetching).length < AT_ONCE;
 }
 
 function fetchLeased(

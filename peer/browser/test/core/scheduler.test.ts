@@ -210,6 +210,21 @@ describe("a lease", () => {
     expect(plan(view, 1).asks.filter(({ type }) => type === "AskOrigin")).toStrictEqual([]);
   });
 
+  it.each([
+    [false, [1, 2], [1, 3]],
+    [true, [1, 2, 3], [1, 2, 3]],
+  ])("is one of some that are acted upon together (live: %s)", (live, fetched, added) => {
+    const links = [linkView(1, 0n)];
+    const segments = (busy: number[]) =>
+      [1, 2, 3].map((sequence) =>
+        segmentView({ ...ahead, key: { rendition: "v", sequence }, fetching: busy.includes(sequence) }),
+      );
+    const asked = (busy: number[]) =>
+      plan(viewOf(segments(busy), { links, live }), 1).asks.map((ask) => ask.key.sequence);
+    expect(asked([])).toStrictEqual(fetched);
+    expect(asked([1, 3])).toStrictEqual(added);
+  });
+
   it("that another holder acts upon is ours again before it is everybody's turn", () => {
     const begun = { ...lease, begun: true, at: 99 };
     expect(leaseAt(lease, segmentView(), http)).toBe(1);
