@@ -23,8 +23,11 @@ class Sample(Struct, frozen=True, kw_only=True):
     origin_bytes: int
     peer_bytes: int
     """Confirmed."""
+    claimed_bytes: int
     waste_bytes: int
     overhead_bytes: int
+    links_attempted: int
+    links_failed: int
     viewers: int
     offload: float
     """Of everything so far, as in the summary."""
@@ -50,8 +53,11 @@ class Series:
                 at=at,
                 origin_bytes=summary.origin_bytes - before.origin_bytes,
                 peer_bytes=summary.peer_bytes_confirmed - before.peer_bytes_confirmed,
+                claimed_bytes=summary.peer_bytes_claimed - before.peer_bytes_claimed,
                 waste_bytes=summary.waste_bytes - before.waste_bytes,
                 overhead_bytes=summary.overhead_bytes - before.overhead_bytes,
+                links_attempted=summary.links_attempted - before.links_attempted,
+                links_failed=summary.links_failed - before.links_failed,
                 viewers=summary.viewers,
                 offload=summary.offload,
             )

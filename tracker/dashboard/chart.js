@@ -2,19 +2,21 @@
 /** Bytes of origin and peers, stacked over time, and the line of the offload so far. */
 
 import { size } from "./format.js";
-import { SPAN } from "./history.js";
 
 /** The least that the scale goes up to, so that a trickle doesn't look like a flood. */
 const LEAST = 100_000;
 
-/** Pixels that the name of a minute takes, with some room. */
-const LABEL = 80;
+/** Pixels that a mark below the chart takes, with some room. */
+const LABEL = 68;
 
 /** @typedef {import("./history.js").Point} Point */
+/** @typedef {import("./ranges.js").Range} Range */
 
 export class Chart {
   /** @type {Point[]} */
   #points = [];
+  /** @type {Range | undefined} */
+  #range;
   #canvas;
 
   /** @param {HTMLCanvasElement} canvas */
@@ -24,21 +26,37 @@ export class Chart {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** @param {Point[]} points */
-  show(points) {
-    this.#points = points.filter(({ age }) => age <= SPAN);
+  /**
+   * @param {Point[]} points
+   * @param {Range} range
+   */
+  show(points, range) {
+    this.#points = points.filter(({ age }) => age <= range.span);
+    this.#range = range;
     this.#draw();
   }
 
   #draw() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     const context = this.#canvas.getContext("2d");
-    if (!context || width === 0) return;
+    if (!context || width === 0 || !this.#range) return;
     this.#canvas.width = width * devicePixelRatio;
     this.#canvas.height = height * devicePixelRatio;
     context.scale(devicePixelRatio, devicePixelRatio);
     const top = niceTop(Math.max(LEAST, ...this.#points.map(({ origin, peers }) => origin + peers)));
-    new Drawing(context, getComputedStyle(this.#canvas), width, height, top).all(this.#points);
+    const style = getComputedStyle(this.#canvas);
+    new Drawing(context, style, width, height, top, this.#range).all(this.#points);
+    this.#describe(this.#range);
+  }
+
+  /**
+   * Say in words what the picture shows.
+   * @param {Range} range
+   */
+  #describe({ name }) {
+    const most = Math.max(0, ...this.#points.map(({ origin, peers }) => origin + peers));
+    const text = `Media per second over the last ${name}, ${size(most)} at the most`;
+    if (this.#canvas.ariaLabel !== text) this.#canvas.ariaLabel = text;
   }
 }
 
@@ -61,6 +79,7 @@ class Drawing {
   #width;
   #bottom;
   #top;
+  #range;
 
   /**
    * @param {CanvasRenderingContext2D} context
@@ -68,13 +87,15 @@ class Drawing {
    * @param {number} width
    * @param {number} height
    * @param {number} top bytes a second at the top of the scale
+   * @param {Range} range
    */
-  constructor(context, style, width, height, top) {
+  constructor(context, style, width, height, top, range) {
     this.#context = context;
     this.#style = style;
     this.#width = width - Drawing.MARGIN.right;
     this.#bottom = height - Drawing.MARGIN.bottom;
     this.#top = top;
+    this.#range = range;
     context.font = `12px ${style.fontFamily}`;
   }
 
@@ -111,12 +132,13 @@ class Drawing {
   #times() {
     const context = this.#context;
     context.fillStyle = this.#colour("muted");
-    const minutes = SPAN / 60;
-    const step = this.#width / minutes < LABEL ? 2 : 1;
-    for (let ago = 0; ago <= minutes; ago += step) {
-      context.textAlign = ago === 0 ? "right" : ago === minutes ? "left" : "center";
-      const text = ago === 0 ? "now" : `−${ago} min`;
-      context.fillText(text, this.#x(ago * 60), this.#bottom + 17);
+    const { span, tick, unit, short } = this.#range;
+    const step = this.#width / (span / tick) < LABEL ? 2 * tick : tick;
+    for (let ago = 0; ago <= span; ago += step) {
+      // The last one at the left has no room to be in the middle of its mark.
+      context.textAlign = ago === 0 ? "right" : ago === span ? "left" : "center";
+      const text = ago === 0 ? "now" : `−${ago / unit} ${short}`;
+      context.fillText(text, this.#x(ago), this.#bottom + 17);
     }
   }
 
@@ -160,7 +182,7 @@ class Drawing {
 
   /** @param {number} age */
   #x(age) {
-    return this.#width * (1 - age / SPAN);
+    return this.#width * (1 - age / this.#range.span);
   }
 
   /** @param {number} bytes */

@@ -22,6 +22,11 @@ export function percent(share) {
   return share < 1 ? `${Math.min(99.9, share * 100).toFixed(1)} %` : "100 %";
 }
 
+/** @param {number} time in seconds since 1970; the day, as the browser's language has it */
+export function day(time) {
+  return new Date(time * 1000).toLocaleDateString(undefined, { dateStyle: "medium" });
+}
+
 /** @param {string} id */
 export function byId(id) {
   const element = document.getElementById(id);
