@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from p2pcdn.core.ledger import Amounts, Ledger
-from p2pcdn.core.rollup import Batch
+from p2pcdn.core.rollup import WIDTHS, Batch
 from tracker import bookkeeper
 from tracker.bookkeeper import Bookkeeper
 from tracker.storage import Opening, StorageError
@@ -70,6 +70,12 @@ async def test_the_first_reading_is_written_and_then_some_time_passes(desk: Desk
     await desk.books.write()
     assert desk.disk.written() == 6
     assert desk.books.written_at == desk.now
+    desk.now += 3600
+    await desk.read(4)
+    await desk.books.write()
+    assert {key.at for key in desk.disk.batches[-1].rows} == {  # and nothing that is written
+        int(desk.now // width * width) for width in WIDTHS
+    }
 
 
 async def test_it_is_written_again_when_that_time_is_over() -> None:
