@@ -31,12 +31,15 @@ const history = new History();
 let range;
 let overdue = 0;
 let again = 0;
+/** Whether the server answers, and how many seconds its clock is ahead of the browser's. */
+let connected = false;
+let ahead = 0;
 
 followRange((chosen) => {
   range = chosen;
   for (const place of document.querySelectorAll(".range-name")) place.textContent = range.name;
   history.clear();
-  load();
+  if (connected) load();
 });
 follow();
 
@@ -44,8 +47,9 @@ follow();
 async function load() {
   clearTimeout(again);
   const asked = range;
-  const now = Date.now() / 1000;
-  const query = `from=${Math.floor(now - asked.span)}&to=${Math.ceil(now + 1)}`;
+  const now = Date.now() / 1000 + ahead;
+  const from = Math.floor(now - asked.span);
+  const query = `from=${from}&to=${Math.ceil(now + 1)}&step=${asked.step}`;
   let loaded = false;
   try {
     const answer = await fetch(`${SERIES}?${query}`, { cache: "no-store" });
@@ -68,17 +72,17 @@ async function load() {
 
 function follow() {
   const stream = new EventSource(STREAM);
-  let first = true;
   stream.addEventListener("open", () => {
     history.restart();
-    // Whoever answers now may be another process; the first time the range is on its way.
-    if (!first) load();
-    first = false;
+    connected = false;
   });
   stream.addEventListener("message", ({ data }) => {
     const { summary, series } = JSON.parse(data);
     showSummary(summary);
     history.add(series);
+    ahead = (series.at(-1)?.at ?? Date.now() / 1000 + ahead) - Date.now() / 1000;
+    if (!connected) load(); // whoever answers now may be another process than before
+    connected = true;
     showHistory();
     showState("live", "Live");
     clearTimeout(overdue);

@@ -7,17 +7,17 @@ const DAY = 24 * HOUR;
 
 /**
  * @typedef {{
- *   span: number, name: string, tick: number, unit: number, short: string,
- * }} Range seconds in all and between two marks below the chart; the unit of those marks
+ *   span: number, step: number, name: string, tick: number, unit: number, short: string,
+ * }} Range seconds in all, of a point, and between two marks below the chart; the unit of those
  */
 
 /** @type {Record<string, Range>} */
 const RANGES = {
-  "15min": { span: 15 * MINUTE, name: "15 minutes", tick: 3 * MINUTE, unit: MINUTE, short: "min" },
-  "1h": { span: HOUR, name: "hour", tick: 10 * MINUTE, unit: MINUTE, short: "min" },
-  "24h": { span: DAY, name: "24 hours", tick: 4 * HOUR, unit: HOUR, short: "h" },
-  "7d": { span: 7 * DAY, name: "7 days", tick: DAY, unit: DAY, short: "d" },
-  "30d": { span: 30 * DAY, name: "30 days", tick: 5 * DAY, unit: DAY, short: "d" },
+  "15min": { span: 900, step: 10, name: "15 minutes", tick: 180, unit: MINUTE, short: "min" },
+  "1h": { span: HOUR, step: 10, name: "hour", tick: 600, unit: MINUTE, short: "min" },
+  "24h": { span: DAY, step: 5 * MINUTE, name: "24 hours", tick: 4 * HOUR, unit: HOUR, short: "h" },
+  "7d": { span: 7 * DAY, step: HOUR, name: "7 days", tick: DAY, unit: DAY, short: "d" },
+  "30d": { span: 30 * DAY, step: 2 * HOUR, name: "30 days", tick: 5 * DAY, unit: DAY, short: "d" },
 };
 
 const FIRST = /** @type {Range} */ (RANGES["15min"]);
