@@ -132,12 +132,14 @@ async def kills(directory: Path, count: int, at_once: int) -> bool:
 
     async def one(number: int) -> Outcome:
         async with places:
-            lasts = random.uniform(0.2, 14.0)
+            lasts = random.uniform(0.0, 12.0)
             return await trial(directory / str(number), lasts, LedgerConfig().write_every, number)
 
     outcomes = await asyncio.gather(*(one(number) for number in range(count)))
     over = sum(outcome.is_over_counted for outcome in outcomes)
-    broken = sum(outcome.put_aside or outcome.unequal for outcome in outcomes)
+    broken = sum(
+        outcome.put_aside or outcome.unequal or outcome.found < outcome.seen for outcome in outcomes
+    )
     late = sum(outcome.lost > MOST_LOST + outcome.lateness for outcome in outcomes)
     lost = sorted(outcome.lost for outcome in outcomes)
     print(

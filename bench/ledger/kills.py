@@ -52,6 +52,8 @@ class Outcome:
     killed_at: float = 0.0
     lateness: float = 0.0
     """The longest time that the tracker took to answer: the machine has other things to do, too."""
+    seen: int = 0
+    """Confirmed bytes that stood in the file right before the end."""
     found: int = 0
     """Confirmed bytes in the storage afterwards."""
     put_aside: bool = False
@@ -72,8 +74,8 @@ class Outcome:
 
 
 async def trial(directory: Path, lasts: float, write_every: float, seed: int) -> Outcome:
-    """Run a tracker under load, for ``lasts`` seconds from the first report on, kill it, and look
-    at what is left."""
+    """Run a tracker under load, kill it ``lasts`` seconds after it has written for the first time,
+    and look at what is left."""
     outcome = Outcome()
     options: tuple[str, ...] = (f"ledger.write_every={write_every}", "tracker.stun=false")
     options += ("tracker.messages_per_second=10000", "tracker.burst=10000")
@@ -92,9 +94,10 @@ async def trial(directory: Path, lasts: float, write_every: float, seed: int) ->
             url = line.partition("Tracker ")[2].strip()
         async with aiohttp.ClientSession() as session:
             load = asyncio.create_task(_report(session, url, outcome, Random(seed)))
-            while not (outcome.booked or load.done()):  # noqa: ASYNC110 - it is only a moment
+            while not (_written(directory) or load.done()):  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(PACE)
             await asyncio.wait([load], timeout=lasts)
+            outcome.seen = _written(directory)
             assert not load.done(), load.exception()
             process.kill()
             outcome.killed_at = asyncio.get_running_loop().time()
@@ -106,6 +109,13 @@ async def trial(directory: Path, lasts: float, write_every: float, seed: int) ->
         await process.wait()
     await _look(directory, outcome)
     return outcome
+
+
+def _written(directory: Path) -> int:
+    """What stands in the file of a tracker that runs."""
+    with closing(sqlite3.connect(directory / FILE)) as database:
+        (total,) = database.execute("SELECT SUM(peer_bytes_confirmed) FROM runs").fetchone()
+    return int(total)
 
 
 class _Peer:

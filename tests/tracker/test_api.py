@@ -151,7 +151,7 @@ async def test_the_series_has_what_has_just_happened() -> None:
         summary = await told(tracker, "summary")
         assert series["step"] == 10
         assert series["to"] - series["from"] in (3600, 3610)
-        assert time.time() - series["as_of"] < PATIENCE
+        assert 0 <= time.time() - series["as_of"] < 60
         assert series["total"]["origin_bytes"] == summary["origin_bytes"] == 1000
         assert series["total"]["joins"] == summary["joins"] == 1
         assert series["total"]["viewers_max"] == 1
@@ -184,9 +184,9 @@ async def test_tables_come_as_csv_too(name: str) -> None:
         for path, accept in ((f"{name}?format=csv", "*/*"), (name, "text/csv")):
             status, kind, text = await answer(tracker, path, Accept=accept)
             assert (status, kind) == (200, "text/csv")
-            (row,) = csv.DictReader(io.StringIO(text, newline=""))
-            assert row.keys() == (rows[name] or [{}])[0].keys()
-            assert row["origin_bytes"] == "77"
+            table = list(csv.DictReader(io.StringIO(text, newline="")))
+            assert table[0].keys() == (rows[name] or [{}])[0].keys()
+            assert sum(int(row["origin_bytes"]) for row in table) == 77
 
 
 async def test_a_content_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:

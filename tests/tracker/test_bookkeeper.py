@@ -52,7 +52,9 @@ class Desk:
         self.now += 1
         self.ledger.origin_sent(size)
         self.books.read(self.now)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        if self.books._task is not None and self.disk.gate.is_set():
+            await asyncio.wait([self.books._task])
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pcdn.config import LedgerConfig
@@ -123,6 +123,7 @@ def test_time_does_not_run_backwards() -> None:
             contents(**query)
 
 
+@settings(deadline=None)
 @given(st.floats(0, NOW), st.floats(0, NOW), st.none() | st.integers(1, 10**6))
 def test_whatever_is_asked_the_answer_is_bounded_and_has_all_of_it(
     one: float, other: float, tens: int | None
@@ -142,7 +143,8 @@ def test_whatever_is_asked_the_answer_is_bounded_and_has_all_of_it(
     assert (span.end - span.start) / step <= (AUTO_POINTS if tens is None else MOST_POINTS) + 2
 
 
-@given(st.floats(0, 30 * DAY), st.floats(0, 30 * DAY))
+@settings(deadline=None)
+@given(st.integers(0, 30 * DAY), st.integers(0, 30 * DAY))
 def test_contents_are_added_up_from_few_rows_and_each_second_counts_once(
     one: float, other: float
 ) -> None:

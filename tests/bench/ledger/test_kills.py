@@ -7,12 +7,11 @@ from pathlib import Path
 
 from bench.ledger.kills import Outcome, trial
 
-LASTS = (0.1, 1.4, 2.7)
-"""Seconds from the first report to the end: too short to be written, and longer."""
+LASTS = (0.3, 1.7, 4.5)
+"""Seconds from the first time that something is written to the end."""
 
-MOST_LOST = 5.0
-"""Seconds. These trackers write as often as they read, once a second, so that a busy machine may
-be late."""
+MOST_LOST = 3.0
+"""Seconds. These trackers write as often as they read, once a second."""
 
 
 async def test_a_killed_tracker_has_lost_seconds_and_counted_nothing_twice(tmp_path: Path) -> None:
@@ -23,8 +22,9 @@ async def test_a_killed_tracker_has_lost_seconds_and_counted_nothing_twice(tmp_p
         assert not outcome.put_aside
         assert not outcome.unequal
         assert not outcome.is_over_counted
-        assert outcome.lost <= MOST_LOST + outcome.lateness
-    assert outcomes[-1].found > 0
+        assert outcome.found >= outcome.seen > 0
+        # A busy machine may be late, and is then late with its answers, too.
+        assert outcome.lost <= MOST_LOST + 2 * outcome.lateness
 
 
 def test_a_loss_is_the_time_of_which_nothing_is_left() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p2pcdn.core import rollup
@@ -14,6 +14,9 @@ from p2pcdn.core.rollup import ALL, MOST_CONTENTS, MOST_SEEN, OTHERS, WIDTHS, Ba
 from p2pcdn.wire.tracker import PairReport, Report
 
 Rows = dict[rollup.Key, rollup.Figures]
+
+CALM = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long it takes is for the machine to say."""
 
 MOVES = st.lists(
     st.tuples(
@@ -63,6 +66,7 @@ def run(moves: list[tuple[str, int, int, int, float, bool]]) -> Told:
     return Told(rows, batches, total)
 
 
+@CALM
 @given(MOVES)
 def test_rows_of_each_width_add_up_to_the_total(
     moves: list[tuple[str, int, int, int, float, bool]],
@@ -78,6 +82,7 @@ def test_rows_of_each_width_add_up_to_the_total(
     assert told.batches[-1].total == told.total
 
 
+@CALM
 @given(MOVES)
 def test_what_a_row_says_never_becomes_less(
     moves: list[tuple[str, int, int, int, float, bool]],
@@ -92,6 +97,7 @@ def test_what_a_row_says_never_becomes_less(
         before |= batch.rows
 
 
+@CALM
 @given(MOVES, st.data())
 def test_a_batch_may_be_written_again_or_with_the_next(
     moves: list[tuple[str, int, int, int, float, bool]], data: st.DataObject
