@@ -121,15 +121,20 @@ class Rendition:
         return self.edition
 
     async def newer_than(self, sequence: int, patience: float) -> Edition:
-        """The first edition with a segment newer than ``sequence``; the latest one if there is
-        none within ``patience`` seconds, or if nothing more can come."""
+        """The first edition with a segment newer than ``sequence``, or of another era than now; the
+        latest one if there is none within ``patience`` seconds, or if nothing more can come."""
         edition = await self.current()
+        era = edition.era
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while edition.live and edition.last <= sequence and not self._closing:
+                while self._is_awaited(edition, sequence, era):
                     await self._grown.wait()
                     edition = self.edition or edition
         return edition
+
+    def _is_awaited(self, edition: Edition, sequence: int, era: int) -> bool:
+        grows = edition.live and not self._closing
+        return grows and edition.last <= sequence and edition.era == era
 
     def refresh(self) -> asyncio.Task[None]:
         """Make a new edition if there is something new; one attempt at a time."""

@@ -71,7 +71,7 @@ from p2pcdn.core.signaling import Identity, Signaling
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.survey import Survey
-from p2pcdn.core.transfers import Dropped, Forgotten, Kept, TransferEvent, Transfers
+from p2pcdn.core.transfers import Anew, Dropped, Forgotten, Kept, TransferEvent, Transfers
 from p2pcdn.core.trust import Trust
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey
@@ -423,6 +423,11 @@ class Node:
             case Forgotten(segment, size):
                 for chunk in range(size):
                     self._neighbours.cancel(ChunkKey(*segment, chunk))
+                return
+            case Anew(rendition):
+                self._playhead.forget(rendition)
+                self._survey.forget_seen()
+                self._dirty = True
                 return
             case Dropped(segment, chunks):
                 self._survey.forget_held()

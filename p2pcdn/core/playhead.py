@@ -49,6 +49,10 @@ class Playhead:
         """The player has asked for a segment."""
         self._reached[key.rendition] = key.sequence
 
+    def forget(self, rendition: str) -> None:
+        """What the player asked for of a rendition is not what it is now."""
+        self._reached.pop(rendition, None)
+
     def buffer(self, now: float) -> float:
         """Seconds of media ahead of the play head."""
         return max(self._until - now, 0.0)

@@ -75,6 +75,10 @@ class Survey:
         """There are other neighbours than before."""
         self._ranks.clear()
 
+    def forget_seen(self) -> None:
+        """Sequences may begin anew."""
+        self._seen.clear()
+
     def forget_held(self) -> None:
         """Something has left the store."""
         self._whole = ("", 0, -1)

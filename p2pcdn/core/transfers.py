@@ -86,7 +86,14 @@ class Forgotten:
     chunks: int
 
 
-TransferEvent = Event | Kept | Dropped | Forgotten | Learned | Forged
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """A rendition has begun anew; what was held of it, or on its way, is given up."""
+
+    rendition: str
+
+
+TransferEvent = Event | Kept | Dropped | Forgotten | Anew | Learned | Forged
 
 
 class Transfers:
@@ -355,6 +362,7 @@ class Transfers:
         for key in dict.fromkeys((*self._transfers, *self.store.segments())):
             if key.rendition == rendition:
                 self._forget(key)
+        self._events.append(Anew(rendition))
 
     def _forget(self, key: SegmentKey) -> None:
         """The segment is no longer what it was."""

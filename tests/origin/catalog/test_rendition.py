@@ -286,6 +286,29 @@ async def test_waiting_for_a_live_one_to_grow(make: Make, content: Path) -> None
     assert (await waiting).last == 2
 
 
+async def test_waiting_ends_when_another_era_begins(
+    make: Make, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edition_module, "_SETTLING", 0.1)
+    segment(content, 7, 8)
+    playlist(content, 7, 8)
+    rendition = make()
+    asked: list[int] = []
+    is_awaited = rendition._is_awaited
+
+    def look(edition: edition_module.Edition, sequence: int, era: int) -> bool:
+        asked.append(sequence)
+        return is_awaited(edition, sequence, era)
+
+    monkeypatch.setattr(rendition, "_is_awaited", look)
+    waiting = asyncio.create_task(rendition.newer_than(8, 60))
+    await until(lambda: asked)
+    segment(content, 0)
+    playlist(content, 0, 0)
+    await rendition.refresh()
+    assert (await waiting).last == 0
+
+
 async def test_waiting_in_vain(make: Make, content: Path) -> None:
     segment(content, 0, 1)
     playlist(content, 0, 1)

@@ -89,3 +89,14 @@ def test_or_after_what_was_asked_for_and_has_not_come() -> None:
     playhead = playhead_at(10.0)
     playhead.asked(SegmentKey("v", 7))
     assert playhead.deadline(8, 2.0, NOW + 10.0) == pytest.approx(NOW + 12.0)
+
+
+def test_what_began_anew_has_not_been_asked_for() -> None:
+    playhead = playhead_at()
+    playhead.asked(SegmentKey("v", 9))
+    playhead.asked(SegmentKey("w", 8))
+    playhead.forget("w")
+    assert playhead.reached() == 9
+    playhead.forget("v")
+    playhead.forget("v")
+    assert playhead.reached() == 4

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from origin import keyring
+from origin.keyring import Ring
+from origin.signing import LOOK_EVERY
 from p2pcdn.config import Config, PeerConfig
 from p2pcdn.errors import ConfigError
 from p2pcdn.model import FILE_SLICE, SegmentKey
@@ -31,6 +34,10 @@ def assert_same_as_the_files(peer: NativePeer, show: Path) -> None:
 
 def holds(peer: NativePeer, key: SegmentKey) -> bool:
     return peer.segment(key) is not None
+
+
+def holds_exactly(peer: NativePeer, key: SegmentKey, data: bytes) -> bool:
+    return peer.segment(key) == data
 
 
 async def test_alone_it_takes_everything_from_the_origin(site: Site) -> None:
@@ -84,6 +91,53 @@ async def test_a_live_content_is_followed(site: Site) -> None:
                 await peer.until(partial(holds, peer, key))
                 assert peer.segment(key) == (folder / f"{newest}.ts").read_bytes()
         assert one.stats.peer_bytes + other.stats.peer_bytes > 0
+
+
+async def test_keys_are_rotated_while_pinned_peers_follow(site: Site, tmp_path: Path) -> None:
+    folder, data = site.content / "live", tmp_path / "data"
+    ring = keyring.load(data).added(keyring.new_pair())
+    keyring.save(data, ring)
+    pins = [pair.thumbprints() for _, pair in ring.pairs()]
+    # One has the Ed25519 keys alone, the other those of P-256.
+    configs = [Config(peer=PeerConfig(keys=tuple(pin[n] for pin in pins))) for n in (0, 1)]
+    write_segments(folder, range(5, 8), "live")
+    (folder / "index.m3u8").write_text(playlist(3, ended=False, first=5))
+    url = site.media("live/index.m3u8")
+    async with (
+        NativePeer(url, config=configs[0]) as one,
+        NativePeer(url, config=configs[1]) as other,
+    ):
+        await asyncio.gather(one.complete(), other.complete())
+        for newest, change in ((8, ring), (9, ring.rotated()), (10, Ring(ring.rotated().current))):
+            keyring.save(data, change)
+            await asyncio.sleep(LOOK_EVERY)
+            write_segments(folder, range(newest, newest + 1), "live")
+            (folder / "index.m3u8").write_text(playlist(3, ended=False, first=newest - 2))
+            for peer in (one, other):
+                await peer.until(partial(holds, peer, SegmentKey("live/index.m3u8", newest)))
+        assert one.stats.peer_bytes + other.stats.peer_bytes > 0
+        assert one.stats.rejected_chunks + other.stats.rejected_chunks == 0
+        assert len(one.links) == len(other.links) == 1
+
+
+async def test_an_encoder_that_begins_anew_is_followed(site: Site) -> None:
+    folder = site.content / "live"
+    write_segments(folder, range(5, 8), "live")
+    (folder / "index.m3u8").write_text(playlist(3, ended=False, first=5))
+    url = site.media("live/index.m3u8")
+    async with NativePeer(url) as one, NativePeer(url) as other:
+        await asyncio.gather(one.complete(), other.complete())
+        for number in range(3, 6):
+            (folder / f"{number}.ts").unlink(missing_ok=True)
+        write_segments(folder, range(3, 6), "anew")
+        (folder / "index.m3u8").write_text(playlist(3, ended=False, first=3))
+        for number in range(3, 6):
+            key = SegmentKey("live/index.m3u8", number)
+            data = (folder / f"{number}.ts").read_bytes()
+            for peer in (one, other):
+                await peer.until(partial(holds_exactly, peer, key, data))
+        assert one.stats.rejected_chunks + other.stats.rejected_chunks == 0
+        assert len(one.links) == len(other.links) == 1
 
 
 async def test_what_both_ends_report_is_confirmed(site: Site) -> None:

@@ -400,6 +400,11 @@ export class Node {
           this._neighbours.cancel({ ...event.segment, chunk });
         }
         return;
+      case "Anew":
+        this._playhead.forget(event.rendition);
+        this._survey.forgetSeen();
+        this._dirty = true;
+        return;
       case "Dropped":
         this._survey.forgetHeld();
         this._announce("gone", event.segment, event.chunks, now);

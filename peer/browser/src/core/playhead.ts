@@ -49,6 +49,11 @@ export class Playhead {
     this._reached.set(rendition, sequence);
   }
 
+  /** What the player asked for of a rendition is not what it is now. */
+  forget(rendition: string): void {
+    this._reached.delete(rendition);
+  }
+
   /** Seconds of media ahead of the play head. */
   buffer(now: number): number {
     return Math.max(this._until - now, 0);

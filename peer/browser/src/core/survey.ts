@@ -73,6 +73,11 @@ export class Survey {
     this._ranks.clear();
   }
 
+  /** Sequences may begin anew. */
+  forgetSeen(): void {
+    this._seen.clear();
+  }
+
   /** Something has left the store. */
   forgetHeld(): void {
     this._whole = NOTHING;

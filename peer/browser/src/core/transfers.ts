@@ -79,7 +79,13 @@ export interface Forgotten {
   readonly chunks: number;
 }
 
-export type TransferEvent = Event | Kept | Dropped | Forgotten | Learned | Forged;
+/** A rendition has begun anew; what was held of it, or on its way, is given up. */
+export interface Anew {
+  readonly type: "Anew";
+  readonly rendition: string;
+}
+
+export type TransferEvent = Event | Kept | Dropped | Forgotten | Anew | Learned | Forged;
 
 type Input =
   | ManifestArrived
@@ -369,6 +375,7 @@ export class Transfers {
   private _renew(rendition: string): void {
     const keys = [...[...this.open()].map(({ key }) => key), ...this.store.segments()];
     for (const key of keys) if (key.rendition === rendition) this._forget(key);
+    this._events.push({ type: "Anew", rendition });
   }
 
   /** The segment is no longer what it was. */

@@ -24,6 +24,15 @@ describe("a play head", () => {
     expect(playhead.target).toBe(30);
   });
 
+  it("has asked for nothing of what began anew", () => {
+    const playhead = playheadAt();
+    playhead.asked({ rendition: "v", sequence: 9 });
+    playhead.forget("w");
+    expect(playhead.reached()).toBe(9);
+    playhead.forget("v");
+    expect(playhead.reached()).toBe(4);
+  });
+
   it("plays the buffer as time passes", () => {
     const playhead = playheadAt();
     expect(playhead.target).toBe(20);

@@ -308,6 +308,7 @@ describe("transfers", () => {
       { type: "SegmentFailed", key: segment(1), reason: "integrity" },
       { type: "Dropped", segment: segment(1), chunks: [1] },
       { type: "Forgotten", segment: segment(1), chunks: 2 },
+      { type: "Anew", rendition: "v" },
     ]);
     expect([transfers.store.size, transfers.knows(segment(1))]).toStrictEqual([0, false]);
   });
