@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.ledger.kills import Outcome, trial
 
-LASTS = (0.3, 1.7, 4.5)
+LASTS = (0.3, 1.2, 3.8)
 """Seconds from the first time that something is written to the end."""
 
 MOST_LOST = 3.0
