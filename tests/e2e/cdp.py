@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,14 @@ class Tab:
 
 
 @contextlib.asynccontextmanager
-async def chromium(profile: Path) -> AsyncIterator[Devtools]:
-    """A Chromium with its usual throttling of tabs that nobody looks at."""
+async def chromium(profile: Path, more: Iterable[str] = ()) -> AsyncIterator[Devtools]:
+    """A Chromium with its usual throttling of tabs that nobody looks at, and ``more`` flags."""
     process = await asyncio.create_subprocess_exec(
         find_chromium(),
         "--headless",
         "--mute-audio",
         *FLAGS,
+        *more,
         "--remote-debugging-port=0",
         f"--user-data-dir={profile}",
         "about:blank",

@@ -135,19 +135,23 @@ async def _ready(running: Command) -> None:
     raise AssertionError(f"ended before it was ready:\n{running.text}")
 
 
-async def _plain_page(request: web.Request) -> web.Response:
-    """The page with its addresses filled in, so that all its tags stand in the markup."""
-    text = (PAGES / "plain.html").read_text()
+async def _filled_page(request: web.Request) -> web.Response:
+    """A page with its addresses filled in, so that all its tags stand in the markup; with the
+    policy that the query asks for."""
+    text = (PAGES / request.path.rpartition("/")[2]).read_text()
     for name, value in request.query.items():
         text = text.replace("{" + name + "}", value)
-    return web.Response(text=text, content_type="text/html")
+    policy = request.query.get("policy")
+    headers = {"Content-Security-Policy": policy} if policy else {}
+    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 @contextlib.asynccontextmanager
 async def site() -> AsyncIterator[str]:
     """A stranger's site: another origin than ours, its pages in `pages`, hls.js beside them."""
     app = web.Application()
-    app.router.add_get("/pages/plain.html", _plain_page)
+    for page in ("plain.html", "strict.html"):
+        app.router.add_get(f"/pages/{page}", _filled_page)
     app.router.add_static("/pages", PAGES)
     app.router.add_static("/bundle", BUNDLE)
     app.router.add_static("/node_modules", ROOT / "peer" / "browser" / "node_modules")
