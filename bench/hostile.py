@@ -72,7 +72,7 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         by_behaviour[row["trial"]["behaviour"]].append(row)
     yield (
-        "| behaviour | trials | wrong chunks found out | wrong bytes used | due for a ban | banned "
+        "| behaviour | trials | pairs found out | wrong bytes used | due for a ban | banned "
         "| honest banned | start-up by plain | stalls | plain | problems |"
     )
     yield "|---" * 11 + "|"
