@@ -7,6 +7,7 @@ what a link can make us remember is bounded; what lies beyond is not believed to
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 from p2pcdn.core.bits import mask_of_spans
 from p2pcdn.model import SegmentKey, Span, spans_of
@@ -21,8 +22,8 @@ MOST_CHUNKS = 4_096
 MOST_SPANS = 128
 """Runs of chunks a holding (the wire's own bound); what is more ragged is not told."""
 
-LOADING_LASTS = 6.0
-"""How long somebody's `loading` is believed; by then it has become a `have`, or it failed."""
+LOADING_LASTS = 2.0
+"""How long somebody's `loading` is believed after it, or after the last chunk that came of it."""
 
 Held = Mapping[SegmentKey, int]
 """Masks of chunks by segment."""
@@ -48,13 +49,13 @@ class Availability:
         self._held: dict[int, dict[SegmentKey, int]] = {}
         self._loading: dict[int, dict[SegmentKey, tuple[int, float]]] = {}
 
-    def have(self, link: int, holdings: Sequence[Holding]) -> None:
+    def have(self, link: int, holdings: Sequence[Holding], now: float) -> None:
         held = self._held.setdefault(link, {})
         for holding in holdings:
             segment = SegmentKey(holding.rendition, holding.sequence)
             if segment in held or len(held) < MOST_SEGMENTS:
                 held[segment] = held.get(segment, 0) | mask_of(holding.chunks)
-        self._loaded(link, holdings)
+        self._loaded(link, holdings, now)
 
     def gone(self, link: int, holdings: Sequence[Holding]) -> None:
         held = self._held.get(link, {})
@@ -78,7 +79,7 @@ class Availability:
                 mask = loading.get(segment, (0, 0.0))[0] | mask_of(holding.chunks)
                 loading[segment] = (mask, now + LOADING_LASTS)
 
-    def _loaded(self, link: int, holdings: Sequence[Holding]) -> None:
+    def _loaded(self, link: int, holdings: Sequence[Holding], now: float = -inf) -> None:
         """What the link has, or has given up, it is no longer loading."""
         loading = self._loading.get(link)
         if not loading:
@@ -88,7 +89,7 @@ class Availability:
             mask, until = loading.pop(segment, (0, 0.0))
             mask &= ~mask_of(holding.chunks)
             if mask:
-                loading[segment] = (mask, until)
+                loading[segment] = (mask, max(until, now + LOADING_LASTS))
 
     def lacks(self, link: int, segment: SegmentKey, chunk: int) -> None:
         """The link turned out not to hold this chunk."""

@@ -1,7 +1,8 @@
 """What the origin has shown so far: how long it takes to begin, and how fast it goes on.
 
 Decisions rest on its bad moments rather than on its average: on the slow end of the last `SAMPLES`
-answers.
+answers. Answers that come at the same time share the line: how fast it is shows in all of them
+together.
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ class Http:
         self._slow: float | None = None
         """Bytes a second that nine of ten answers exceed; None before there were `ENOUGH`."""
         self._ttfbs: deque[float] = deque(maxlen=SAMPLES)
-        self._sizes: deque[tuple[int, float]] = deque(maxlen=SAMPLES)
-        """Bytes, and the seconds that they took from the first to the last."""
+        self._answers: deque[tuple[int, float, float]] = deque(maxlen=SAMPLES)
+        """Bytes, and when the first and the last of them came."""
 
-    def answered(self, received: int, ttfb: float, took: float) -> None:
-        """An answer of ``received`` bytes came whole, ``took`` seconds after it was asked for."""
+    def answered(self, received: int, ttfb: float, took: float, now: float) -> None:
+        """An answer of ``received`` bytes is complete, ``took`` seconds after it was asked for."""
         self._ttfbs.append(ttfb)
         self.ttfb = percentile(self._ttfbs, 0.95)
         if received >= LEAST_MEASURED:
-            self._sizes.append((received, max(took - ttfb, 0.001)))
+            self._answers.append((received, now - max(took - ttfb, 0.001), now))
             rates = self._rates()
             self.rate = percentile(rates, 0.2)
             self._slow = percentile(rates, 0.1) if len(rates) >= ENOUGH else None
@@ -59,9 +60,20 @@ class Http:
         return self._slow is not None and self._slow < 1.5 * bitrate
 
     def _rates(self) -> list[float]:
-        """Bytes a second of the answers that are large enough to tell."""
-        least = COMPARABLE * max((size for size, _ in self._sizes), default=0)
-        return [size / seconds for size, seconds in self._sizes if size >= least]
+        """Bytes a second of all answers together, while one came that is large enough to tell."""
+        least = COMPARABLE * max((size for size, *_ in self._answers), default=0)
+        return [
+            self._between(begun, ended) / (ended - begun)
+            for size, begun, ended in self._answers
+            if size >= least
+        ]
+
+    def _between(self, since: float, until: float) -> float:
+        """Bytes that came, if each answer came evenly."""
+        return sum(
+            size * max(min(until, ended) - max(since, begun), 0.0) / (ended - begun)
+            for size, begun, ended in self._answers
+        )
 
 
 def percentile(values: Iterable[float], share: float) -> float:

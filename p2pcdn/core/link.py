@@ -51,6 +51,12 @@ MOST_PATIENCE = 2.0
 
 LONGEST = 4.0
 """Nor may a want take longer, however steadily it drips."""
+PROGRESS = 1 / 16
+"""The share of a chunk that a frame has to bring to count as a word of it: who drips is silent."""
+MOVES = 1 / 4
+"""With so much of a chunk there, that the rest is late is no broken promise."""
+GRACE = 2.0
+"""Seconds after it was first asked in which a link is believed that has brought nothing yet."""
 MOST_BROKEN = 2
 """Promises in a row that a slow link may fail to keep."""
 MOST_SILENCES = 3
@@ -145,6 +151,11 @@ class _OwnWant:
     frames: dict[int, bytes] = field(default_factory=dict)
     """By their offsets."""
 
+    @property
+    def moves(self) -> bool:
+        """Whether it was on its way, however slowly."""
+        return self.received >= MOVES * self.length
+
     def gives_up_at(self, patience: float) -> float:
         return min(self.heard + patience, self.since + LONGEST)
 
@@ -189,6 +200,8 @@ class Link:
         """Bytes received that were no longer wanted."""
         self._hello = hello
         self._opened = now
+        self._asked_at = inf
+        """When we first asked for something."""
         self._own: dict[int, _OwnWant] = {}
         self._over: dict[int, int] = {}
         """Wants that we gave up, and the bytes that may still come for them."""
@@ -213,11 +226,13 @@ class Link:
 
     # What we want
 
-    @property
-    def credible(self) -> bool:
-        """Whether it keeps its promises, at least now and then. Else what it says it holds counts
-        for nothing: or one liar would keep everybody from asking the origin."""
-        return self._broken < MOST_BROKEN
+    def is_credible(self, now: float) -> bool:
+        """Whether it brings something when it is asked, and keeps its promises now and then. Else
+        what it says it holds counts for nothing: or one liar would keep everybody from asking the
+        origin."""
+        if self._broken >= MOST_BROKEN:
+            return False
+        return self.received > 0 or now < self._asked_at + GRACE
 
     @property
     def in_flight(self) -> int:
@@ -228,6 +243,7 @@ class Link:
         """Ask for a chunk of ``length`` bytes."""
         number = self._next_want
         self._next_want += 1
+        self._asked_at = min(self._asked_at, now)
         self._own[number] = _OwnWant(key, length, now, now)
         self.alarm = min(self.alarm, now + self._patience())
         self.tell(
@@ -409,9 +425,10 @@ class Link:
         ):
             raise RemoteError(ErrorCode.BAD_FRAME, f"offset {frame.offset} of want {frame.want}")
         want.frames[frame.offset] = frame.payload
-        for number, waiting in self._own.items():
-            if number >= frame.want:
-                waiting.heard = now
+        if size >= PROGRESS * want.length or want.received == want.length:
+            for number, waiting in self._own.items():
+                if number >= frame.want:
+                    waiting.heard = now
         if want.received == want.length:
             self._complete(frame.want, want, now)
 
@@ -461,7 +478,8 @@ class Link:
         would never learn."""
         self._response = min(self._response * 2, MOST_PATIENCE / 3)
         self.rate /= 2
-        self._broken += 1
+        if not any(self._own[number].moves for number in late):
+            self._broken += 1
         for number in late:
             self.tell(Cancel(number))
             self._fail(number, SourceReason.TIMEOUT)

@@ -335,12 +335,13 @@ class Neighbours:
 
     def _look_at(self, link: Link, now: float) -> None:
         """A link may have been silent for too long. What it is given up for is asked elsewhere and
-        may still arrive: that is not to happen too often."""
+        may still arrive: that is not to happen too often. Who never brought anything will not."""
         late = link.late(now)
-        if late and self._duplicates <= 0:
-            link.bear_with(now)
-            return
-        self._duplicates -= len(late) * CHUNK_SIZE
+        if link.received:
+            if late and self._duplicates <= 0:
+                link.bear_with(now)
+                return
+            self._duplicates -= len(late) * CHUNK_SIZE
         link.on_timer(now)
         self._gather(link, now)
 
@@ -395,7 +396,7 @@ class Neighbours:
         self._quiet_until.pop(number, None)
         match message:
             case Have(holdings):
-                self._availability.have(number, holdings)
+                self._availability.have(number, holdings, now)
             case Gone(holdings):
                 self._availability.gone(number, holdings)
             case Loading(holdings):

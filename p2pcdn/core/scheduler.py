@@ -59,6 +59,12 @@ SURPLUS = 2.0
 """Peers that fill the buffer bring so many times what is played, or the origin joins."""
 FAIRLY_FULL = 1 / 8
 """With so much of its target in the buffer it is enough that it does not shrink."""
+OLD_PATIENCE = 0.5
+"""Seconds that peers have for what was out before we came, live."""
+OLD_TURN = 0.25
+"""The part of its usual turn that each rank waits for that."""
+PROMPT = 0.3
+"""Of links that bring a chunk within so many seconds none is too slow: they share the work."""
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""
 DOUBT = 1.0
@@ -110,6 +116,10 @@ class SegmentView:
     """Until when that is to be believed."""
     fetching: bool = False
     """Whether we are fetching some of it from the origin."""
+    old: bool = False
+    """It was out before we came: a plain player would fill its buffer with it at once."""
+    helped: bool = False
+    """Whether the origin has brought, or is bringing, some of it."""
     origin_after: float = 0.0
     """Before this the origin is not asked again: it has just failed us."""
     leases: Sequence[LeaseView] = ()
@@ -142,8 +152,11 @@ class LinkView(Protocol):
         """Before this it is not to be asked."""
 
     @property
-    def credible(self) -> bool:
-        """Whether it has kept its last promise."""
+    def received(self) -> int:
+        """Bytes that it has brought, and that were verified."""
+
+    def is_credible(self, now: float) -> bool:
+        """Whether what it says it holds may be waited for."""
 
     @property
     def held(self) -> Held:
@@ -253,7 +266,8 @@ def _ask_origin(
         wakes.append(all_at)
         if view.live and not segment.at_leisure:
             yield from _make_up(segment, view, wakes, now)
-    orphans = segment.missing & ~_held(segment.key, [link for link in view.links if link.credible])
+    credible = [link for link in view.links if link.is_credible(now)]
+    orphans = segment.missing & ~_held(segment.key, credible)
     if orphans and segment.loading and segment.loading_until > now:
         orphans &= ~segment.loading
         wakes.append(segment.loading_until)
@@ -301,7 +315,8 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
     latest = latest_start(segment, view.http)
     if view.live:
         return max(latest, segment.origin_after), bool(view.links)
-    rescue = bool(segment.asked) and view.asking_since + PROOF <= now
+    tried = bool(segment.asked) and view.asking_since + PROOF <= now
+    rescue = tried and not segment.helped
     return max(latest, segment.origin_after), rescue
 
 
@@ -310,12 +325,13 @@ def _make_up(
 ) -> Iterator[AskOrigin]:
     """Patience is over: the origin brings as much as peers, as fast as they are now, cannot."""
     latest = latest_start(segment, view.http)
-    at = max(patient_until(segment, view, latest), segment.origin_after)
+    at = max(patient_until(segment, view, latest, now), segment.origin_after)
     if at > now:
         wakes.append(at)
         return
     left = segment.missing | segment.asked
-    comes = int(view.goodput * max(latest - now, 0.0) / MARGIN / CHUNK_SIZE)
+    margin = SURPLUS if segment.old else MARGIN
+    comes = int(view.goodput * max(latest - now, 0.0) / margin / CHUNK_SIZE)
     short = 0
     held = _held(segment.key, view.links)
     for some in (segment.missing & ~held, segment.missing & held, segment.asked):
@@ -326,9 +342,11 @@ def _make_up(
     yield from _runs(segment, short)
 
 
-def patient_until(segment: SegmentView, view: View, latest: float) -> float:
+def patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:
     """How long a live segment is left to peers, however slow they are."""
-    doubtful = sum(not link.credible for link in view.links) / max(len(view.links), 1)
+    if segment.old:
+        return segment.since + OLD_PATIENCE
+    doubtful = sum(not link.is_credible(now) for link in view.links) / max(len(view.links), 1)
     patience = view.patience * max(1 - DOUBT * doubtful, 0.0)
     return segment.since + patience * max(latest - segment.since, 0.0)
 
@@ -338,6 +356,8 @@ def turn_at(segment: SegmentView, view: View) -> float:
     if not view.links:
         return view.hopeful_until
     turn = min(segment.rank, LATEST_TURN) * TURN
+    if segment.old:
+        return segment.since + turn * OLD_TURN
     if not view.guided:
         return segment.since + turn
     if segment.at_leisure:
@@ -379,7 +399,7 @@ def _fetch_leased(
 def _join_in(segment: SegmentView, view: View) -> Iterator[AskOrigin]:
     """Peers are too slow: the origin brings the first half, and they go on from the other end."""
     left = segment.missing | segment.asked
-    yield from _runs(segment, first_of(left, (left.bit_count() + 1) // 2), rescue=bool(view.links))
+    yield from _runs(segment, first_of(left, (left.bit_count() + 1) // 2))
 
 
 def _runs(segment: SegmentView, chunks: int, *, rescue: bool = False) -> Iterator[AskOrigin]:
@@ -415,6 +435,16 @@ class _Free:
     held: Held
     open: int
     window: int
+    received: int
+
+    @property
+    def turn(self) -> tuple[float, float, int]:
+        """Who is asked first: of those that are fast enough whoever has brought the least so far,
+        then the faster ones."""
+        takes = (self.open + 1) * CHUNK_SIZE / self.rate
+        if takes <= PROMPT:
+            return 0.0, self.received + self.open * CHUNK_SIZE, self.number
+        return takes, 0.0, self.number
 
 
 @dataclass(slots=True)
@@ -430,12 +460,19 @@ class _Room:
     def __post_init__(self) -> None:
         view, now = self.view, self.now
         most = int(LEAST_IN_ALL + view.goodput / 2 / CHUNK_SIZE)
-        self.left = min(most, IN_ALL) - sum(link.in_flight for link in view.links)
+        # What is asked of somebody who may be lying keeps nobody else from being asked.
+        proven = [link for link in view.links if link.received and link.is_credible(now)]
+        self.left = min(
+            min(most, IN_ALL) - sum(link.in_flight for link in proven),
+            IN_ALL - sum(link.in_flight for link in view.links),
+        )
         for link in view.links:
             if link.busy_until > now:
                 self.wakes.append(link.busy_until)
             elif link.in_flight < link.window:
-                free = _Free(link.number, link.rate, link.held, link.in_flight, link.window)
+                free = _Free(
+                    link.number, link.rate, link.held, link.in_flight, link.window, link.received
+                )
                 self.free.append(free)
 
     def ask(self) -> Iterator[AskPeer]:
@@ -500,6 +537,6 @@ class _Room:
         return _held(key, self.free)
 
     def _best(self, key: SegmentKey, bit: int) -> _Free:
-        """The free holder that will have sent a chunk the soonest."""
+        """The free holder whose turn it is."""
         holders: Iterable[_Free] = (link for link in self.free if link.held.get(key, 0) & bit)
-        return min(holders, key=lambda link: ((link.open + 1) / link.rate, link.number))
+        return min(holders, key=lambda link: link.turn)

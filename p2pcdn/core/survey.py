@@ -70,6 +70,8 @@ class Survey:
         self._whole = ("", 0, -1)
         """A run of segments of a rendition that are held whole: its first and its last."""
         self._salt = 0
+        self._first_seen = -1
+        """The newest segment of a live stream that was out when we came."""
 
     def forget_ranks(self) -> None:
         """There are other neighbours than before."""
@@ -122,6 +124,8 @@ class Survey:
     def _note_seen(self, playing: Playing, now: float) -> None:
         if not playing.live or playing.last in self._seen:
             return
+        if not self._seen:
+            self._first_seen = playing.last
         known = max(self._seen, default=playing.last - 1)
         for sequence in range(max(known + 1, playing.last - MOST_SEEN + 1), playing.last + 1):
             self._seen[sequence] = now
@@ -254,6 +258,8 @@ class Survey:
             loading=loading,
             loading_until=until,
             fetching=bool(transfer.origin),
+            old=key.sequence <= self._first_seen,
+            helped=bool(transfer.origin or transfer.origin_bytes),
             origin_after=transfer.origin_after,
             leases=self._leases.views(key, transfer.record.chunks, transfer.known_at),
         )

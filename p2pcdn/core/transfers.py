@@ -392,7 +392,7 @@ class Transfers:
         else:
             self.stats.origin_bytes += len(loaded.data) - held
         if loaded.took and not loaded.cached:
-            self.http.answered(len(loaded.data), loaded.ttfb, loaded.took)
+            self.http.answered(len(loaded.data), loaded.ttfb, loaded.took, now)
         if self.knows(loaded.key):
             self._adopt(loaded, now)
             return
@@ -526,7 +526,7 @@ class Transfers:
         fetch.cached = done.cached
         self._close(fetch)
         if not done.cached:
-            self.http.answered(fetch.received, done.ttfb, done.took)
+            self.http.answered(fetch.received, done.ttfb, done.took, now)
         if fetch.left():
             self._failed(fetch, SourceReason.LENGTH, now)
 

@@ -166,6 +166,7 @@ def silent_for(seconds: float) -> str:
 def broken(number: int, word: bool) -> Link:
     """Promises in a row that were not kept, with or without a word in between."""
     link = link_up()
+    link.received = 1  # it has brought something before
     for attempt in range(number):
         link.want(KEY, CHUNK_SIZE, Need.USUAL, attempt * 10.0)
         link.on_timer(attempt * 10.0 + 9)
@@ -175,7 +176,7 @@ def broken(number: int, word: bool) -> Link:
 
 
 def not_kept(number: int) -> str:
-    return "" if broken(number, word=True).credible else "not believed"
+    return "" if broken(number, word=True).is_credible(0.0) else "not believed"
 
 
 def silences(number: int) -> str:
@@ -188,7 +189,7 @@ def remembered(holdings: Iterable[Holding]) -> str:
     availability = Availability()
     held = list(holdings)
     for holding in held:
-        availability.have(1, [holding])
+        availability.have(1, [holding], 0.0)
     kept = availability.held(1)
     return (
         ""

@@ -24,6 +24,14 @@ LINKS = range(1, 10)
 SPANS = st.lists(st.builds(Span, st.integers(-10, 100), st.integers(-10, 100)), max_size=5)
 
 
+def announce(known: Availability, kind: str, link: int, holding: Holding) -> None:
+    """The link has this now, or no longer."""
+    if kind == "have":
+        known.have(link, [holding], 0.0)
+    else:
+        known.gone(link, [holding])
+
+
 @given(SPANS)
 def test_a_mask_has_a_bit_for_each_number_there_can_be(spans: list[Span]) -> None:
     numbers = {number for number in numbers_of(spans) if number >= 0}
@@ -56,9 +64,9 @@ def holders(known: Availability, segment: SegmentKey, chunk: int) -> list[int]:
 
 def test_who_holds_what() -> None:
     known = Availability()
-    known.have(7, [holding_of(ONE, [0, 1]), holding_of(TWO, [0])])
-    known.have(8, [holding_of(ONE, [1, 2])])
-    known.have(8, [holding_of(ONE, [3])])
+    known.have(7, [holding_of(ONE, [0, 1]), holding_of(TWO, [0])], 0.0)
+    known.have(8, [holding_of(ONE, [1, 2])], 0.0)
+    known.have(8, [holding_of(ONE, [3])], 0.0)
     assert [holders(known, ONE, chunk) for chunk in range(5)] == [[7], [7, 8], [8], [8], []]
     assert holders(known, TWO, 0) == [7]
     known.gone(8, [holding_of(ONE, [1, 2])])
@@ -71,9 +79,9 @@ def test_who_holds_what() -> None:
 
 def test_what_is_held_goes_on_to_tell_the_truth() -> None:
     known = Availability()
-    known.have(7, [holding_of(ONE, [0])])
+    known.have(7, [holding_of(ONE, [0])], 0.0)
     held = known.held(7)
-    known.have(7, [holding_of(ONE, [2])])
+    known.have(7, [holding_of(ONE, [2])], 0.0)
     assert held == {ONE: 0b101}
     known.gone(7, [holding_of(ONE, [0, 2])])
     assert held == {}
@@ -83,7 +91,7 @@ def test_what_is_held_goes_on_to_tell_the_truth() -> None:
 def test_whether_anybody_has_any_of_it() -> None:
     known = Availability()
     assert not known.offers(ONE)
-    known.have(7, [holding_of(ONE, [3])])
+    known.have(7, [holding_of(ONE, [3])], 0.0)
     assert known.offers(ONE)
     assert not known.offers(TWO)
     known.gone(7, [holding_of(ONE, [3])])
@@ -113,7 +121,7 @@ def test_who_loads_something_is_believed_for_a_while() -> None:
 def test_what_has_come_or_was_given_up_is_not_loading(end: str) -> None:
     known, now = Availability(), 0.0
     known.loads(7, [holding_of(ONE, [0, 1])], now)
-    getattr(known, end)(7, [holding_of(ONE, [0])])
+    announce(known, end, 7, holding_of(ONE, [0]))
     assert known.loading(ONE, now) == (0b10, now + LOADING_LASTS)
     known.forget(7)
     assert known.loading(ONE, now) == (0, 0.0)
@@ -123,11 +131,11 @@ def test_a_link_can_fill_no_memory() -> None:
     known, now = Availability(), 0.0
     first, last, beyond = (SegmentKey("v", n) for n in (0, MOST_SEGMENTS - 1, MOST_SEGMENTS))
     many = [Holding("v", sequence, (Span(0, 0),)) for sequence in range(MOST_SEGMENTS + 1)]
-    known.have(7, many)
+    known.have(7, many, 0.0)
     known.loads(7, many, now)
     assert (known.offers(last), known.offers(beyond)) == (True, False)
     assert known.loading(beyond, now) == (0, 0.0)
-    known.have(7, [holding_of(first, [1])])
+    known.have(7, [holding_of(first, [1])], 0.0)
     known.loads(7, [holding_of(first, [2])], now)
     assert holders(known, first, 1) == [7], "what is known of may grow"
     assert known.loading(first, now)[0] == 0b101
@@ -135,7 +143,7 @@ def test_a_link_can_fill_no_memory() -> None:
     known.loads(7, [holding_of(beyond, [0])], later)
     assert known.loading(beyond, later)[0] == 1
     known.gone(7, [holding_of(first, [0, 1])])
-    known.have(7, many[-1:])
+    known.have(7, many[-1:], 0.0)
     assert known.offers(beyond)
 
 
@@ -156,7 +164,7 @@ def test_it_is_what_sets_would_say(
     known = Availability()
     model: dict[tuple[int, SegmentKey], set[int]] = {}
     for kind, link, segment, chunks in said:
-        getattr(known, kind)(link, [holding_of(segment, chunks)])
+        announce(known, kind, link, holding_of(segment, chunks))
         held = model.setdefault((link, segment), set())
         held |= chunks if kind == "have" else set()
         held -= chunks if kind == "gone" else set()

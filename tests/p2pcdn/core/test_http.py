@@ -25,9 +25,10 @@ VALUES = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=30)
 
 def http_of(*rates: float, ttfb: float = 0.1) -> Http:
     """An origin that has shown these rates, one answer each."""
-    http = Http()
+    http, now = Http(), 0.0
     for rate in rates:
-        http.answered(SIZE, ttfb, ttfb + SIZE / rate)
+        now += ttfb + SIZE / rate
+        http.answered(SIZE, ttfb, ttfb + SIZE / rate, now)
     return http
 
 
@@ -45,25 +46,39 @@ def test_an_answer_says_how_long_it_took_to_begin_and_how_fast_it_went_on() -> N
 
 def test_what_is_small_says_only_how_long_it_took_to_begin() -> None:
     http = Http()
-    http.answered(LEAST_MEASURED - 1, 0.5, 10.0)
+    http.answered(LEAST_MEASURED - 1, 0.5, 10.0, 10.0)
     assert (http.ttfb, http.rate) == (0.5, FIRST_RATE)
-    http.answered(LEAST_MEASURED, 0.5, 1.5)
+    http.answered(LEAST_MEASURED, 0.5, 1.5, 20.0)
     assert http.rate == pytest.approx(LEAST_MEASURED)
 
 
 def test_of_the_time_to_the_first_byte_only_the_worst_of_twenty_is_left_out() -> None:
     http = Http()
     for ttfb in (5.0, *[0.1] * 18, 0.4):
-        http.answered(1, ttfb, ttfb)
+        http.answered(1, ttfb, ttfb, 0.0)
     assert http.ttfb == 0.4
 
 
 def test_what_was_over_before_it_was_up_to_speed_says_little() -> None:
     http = http_of(1_000_000.0, 1_000_000.0)
-    http.answered(int(COMPARABLE * SIZE) - 1, 0.1, 10.0)
+    http.answered(int(COMPARABLE * SIZE) - 1, 0.1, 10.0, 20.0)
     assert http.rate == pytest.approx(1_000_000.0)
-    http.answered(int(COMPARABLE * SIZE), 0.1, 10.0)
+    http.answered(int(COMPARABLE * SIZE), 0.1, 10.0, 40.0)
     assert http.rate < 100_000.0
+
+
+def test_the_line_is_as_fast_as_all_answers_together_that_come_at_a_time() -> None:
+    http = Http()
+    for _ in range(4):
+        http.answered(SIZE, 0.1, 4.1, 10.0)
+    assert http.rate == pytest.approx(1_000_000.0)
+
+
+def test_who_shares_the_line_for_a_while_counts_for_so_long() -> None:
+    http = Http()
+    http.answered(SIZE, 0.0, 2.0, 2.0)
+    http.answered(SIZE, 0.0, 2.0, 3.0)  # for a second both of them came
+    assert http.rate == pytest.approx(750_000.0)
 
 
 def test_bad_moments_count() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from p2pcdn.core.link import (
     FIRST_RATE,
     FIRST_WINDOW,
+    GRACE,
     HELLO_TIMEOUT,
     LEAST_PATIENCE,
     LONGEST,
@@ -301,14 +302,14 @@ def test_no_byte_for_so_long_and_a_want_has_failed() -> None:
     link.want(KEY, 100, Need.USUAL, now)
     said(link)
     assert link.timer_at() == now + LEAST_PATIENCE
-    link.receive(Frame(0, 0, b"x"), now + 0.3)
+    link.receive(Frame(0, 0, b"x" * 20), now + 0.3)
     link.on_timer(now + LEAST_PATIENCE)
     assert link.in_flight == 1
     assert link.timer_at() == pytest.approx(now + 0.3 + LEAST_PATIENCE)
     link.on_timer(now + 0.3 + LEAST_PATIENCE)
     assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
     assert said(link) == [Cancel(0)]
-    assert link.wasted == 1
+    assert link.wasted == 20
 
 
 def test_patience_grows_with_what_is_usual_and_with_failure_but_not_beyond_a_bound() -> None:
@@ -362,18 +363,64 @@ def test_the_alarm_is_never_too_late() -> None:
     assert looks <= 3
 
 
-def test_a_want_that_drips_is_given_up_however_steadily() -> None:
+def dripped(size: int) -> tuple[Link, float]:
+    """A link whose other end sends so many bytes of 1000 again and again; and when it was given
+    up."""
     now = 0.0
     link = link_at(now)
-    link.want(KEY, 100, Need.USUAL, now)
-    number = 0
+    link.want(KEY, 1000, Need.USUAL, now)
+    offset = 0
     while link.in_flight:
         now += LEAST_PATIENCE / 2
-        link.receive(Frame(0, number, b"x"), now)
+        link.receive(Frame(0, offset, b"x" * size), now)
         link.on_timer(now)
-        number += 1
-    assert now == pytest.approx(LONGEST)
+        offset += size
     assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
+    return link, now
+
+
+def test_who_drips_says_no_more_than_who_is_silent() -> None:
+    link, now = dripped(1)
+    assert now == pytest.approx(LEAST_PATIENCE)
+    link.want(KEY, 1000, Need.USUAL, now)
+    link.on_timer(now + MOST_PATIENCE)
+    assert not link.is_credible(now)
+
+
+def test_a_want_is_given_up_after_a_while_however_steadily_it_comes() -> None:
+    now, offset = 0.0, 0
+    link = link_at(now)
+    link.want(KEY, 1000, Need.USUAL, now)
+    while link.in_flight:
+        now += LEAST_PATIENCE * 0.9
+        link.receive(Frame(0, offset, b"x" * 63), now)
+        link.on_timer(now)
+        offset += 63
+    assert LONGEST <= now < LONGEST + LEAST_PATIENCE
+
+
+def test_who_is_only_slow_has_broken_no_promise() -> None:
+    now = 0.0
+    link = link_at(now)
+    link.received = 1
+    for number in range(3):
+        link.want(KEY, 1000, Need.USUAL, now)
+        link.receive(Frame(number, 0, b"x" * 250), now + 0.1)
+        now += MOST_PATIENCE + 1.0
+        link.on_timer(now)
+        link.receive(Have(()), now)
+    assert link.take_events().count(WantFailed(KEY, SourceReason.TIMEOUT)) == 3
+    assert link.is_credible(now)
+
+
+def test_who_brings_nothing_when_it_is_asked_is_not_believed_for_long() -> None:
+    link = link_at(0.0)
+    assert link.is_credible(100.0), "it was not asked yet"
+    link.want(KEY, 100, Need.USUAL, 100.0)
+    assert link.is_credible(100.0 + GRACE - 0.1)
+    assert not link.is_credible(100.0 + GRACE)
+    link.received = 1
+    assert link.is_credible(100.0 + GRACE)
 
 
 def test_who_is_borne_with_has_another_while() -> None:
@@ -418,10 +465,10 @@ def test_a_want_does_not_fail_while_an_earlier_one_is_being_sent() -> None:
     link, later = link_at(now), ChunkKey("v", 7, 1)
     link.want(KEY, 100, Need.USUAL, now)
     link.want(later, 100, Need.USUAL, now)
-    link.receive(Frame(0, 0, b"x"), now + 0.3)
+    link.receive(Frame(0, 0, b"x" * 20), now + 0.3)
     link.on_timer(now + LEAST_PATIENCE)
     assert link.in_flight == 2
-    link.receive(Frame(1, 0, b"x"), now + 0.5)  # the later one: of the first nothing was heard
+    link.receive(Frame(1, 0, b"x" * 20), now + 0.5)  # the later one: of the first nothing was heard
     link.on_timer(now + 0.3 + LEAST_PATIENCE)
     assert link.take_events() == [WantFailed(KEY, SourceReason.TIMEOUT)]
 

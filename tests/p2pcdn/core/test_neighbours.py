@@ -199,6 +199,7 @@ def test_missing_is_remembered_busy_and_silence_are_rested() -> None:
 def test_what_is_asked_for_a_second_time_is_bounded() -> None:
     """A want that is given up may still be answered: that must not happen with all of them."""
     neighbours = neighbours_with(1)
+    neighbours.credit(1, 1)
     given_up = 0
     for number in range(20):
         key, now = ChunkKey("v", 9, number), NOW + 10.0 * number
@@ -212,6 +213,7 @@ def test_what_is_asked_for_a_second_time_is_bounded() -> None:
 
 def test_what_peers_bring_pays_for_what_is_asked_for_twice() -> None:
     neighbours, now = neighbours_with(1), NOW
+    neighbours.credit(1, 1)
     neighbours._duplicates = 0.0
     key = ChunkKey("v", 9, 0)
     for number in range(20):
@@ -221,6 +223,15 @@ def test_what_peers_bring_pays_for_what_is_asked_for_twice() -> None:
     neighbours.take_events()
     neighbours.want(1, key, CHUNK_SIZE, Need.USUAL, now)
     pass_until(neighbours, now + 5.0)
+    assert Undelivered(key) in neighbours.take_events()
+
+
+def test_who_never_brought_anything_is_given_up_however_often_that_was() -> None:
+    neighbours = neighbours_with(1)
+    neighbours._duplicates = 0.0
+    key = ChunkKey("v", 9, 0)
+    neighbours.want(1, key, CHUNK_SIZE, Need.USUAL, NOW)
+    pass_until(neighbours, NOW + 5.0)
     assert Undelivered(key) in neighbours.take_events()
 
 

@@ -23,7 +23,10 @@ from p2pcdn.core.scheduler import (
     LEISURE,
     LOOK_AGAIN,
     MARGIN,
+    OLD_PATIENCE,
+    OLD_TURN,
     ORPHAN_LEAD,
+    PROMPT,
     PROOF,
     SOON,
     STEP_IN,
@@ -74,6 +77,10 @@ class Other:
     busy_until: float
     held: Held
     credible: bool = True
+    received: int = 1
+
+    def is_credible(self, now: float) -> bool:
+        return self.credible
 
 
 def link(number: int = 1, *held: int, **others: object) -> Other:
@@ -230,6 +237,14 @@ def test_an_origin_that_failed_does_not_join_before_its_pause_is_over() -> None:
     assert of_origin(decide(slow, NOW + 0.5)) == {0}
 
 
+def test_what_the_origin_has_joined_for_is_no_rescue() -> None:
+    late = segment(asked=0b1, missing=0, deadline=NOW + 0.1, helped=True)
+    tried = view(late, links=(link(),), asking_since=NOW - PROOF)
+    assert decide(tried).asks == (AskOrigin(KEY, Span(0, 0)),)
+    slow = view(segment(2), links=(link(),), goodput=0.0, asking_since=NOW - PROOF)
+    assert AskOrigin(KEY, Span(0, 0)) in decide(slow).asks
+
+
 # LIVE: patience
 
 
@@ -281,6 +296,17 @@ def test_the_origin_makes_up_for_what_nobody_holds_before_what_was_asked_for() -
 def test_it_flows_only_until_the_latest_start() -> None:
     wanted = segment(missing=0, asked=0b1)
     assert of_origin(decide(live(wanted, goodput=1e12), latest_start(wanted, HTTP))) == {0}
+
+
+def test_live_what_was_out_before_we_came_is_left_to_peers_for_a_moment_only() -> None:
+    wanted = segment(missing=0, asked=0b11, old=True)
+    assert decide(live(wanted, patience=1.0)) == Plan((), NOW + OLD_PATIENCE)
+    assert of_origin(decide(live(wanted, patience=1.0), NOW + OLD_PATIENCE)) == {0, 1}
+    orphan = segment(2, rank=2, old=True)
+    given = view(orphan, links=(link(1, 0),), live=True, patience=1.0)
+    at = NOW + 2 * TURN * OLD_TURN
+    assert decide(given).wake_at == pytest.approx(at)
+    assert of_origin(decide(given, at + 0.001)) == {1}
 
 
 # What nobody holds
@@ -490,6 +516,24 @@ def test_any_chunk_of_a_run_is_as_likely_to_be_asked_for_first() -> None:
 def test_no_link_has_more_open_than_it_has_earned() -> None:
     given = view(segment(), links=(link(window=2), link(2, window=1, in_flight=1)))
     assert of_peers(decide(given)) == [(1, 0), (1, 1)]
+
+
+def test_work_is_shared_among_those_who_are_fast_enough() -> None:
+    fast, faster = link(1, received=5 * CHUNK_SIZE), link(2, rate=9e6, received=7 * CHUNK_SIZE)
+    slow = link(3, rate=CHUNK_SIZE / PROMPT / 2, received=0)
+    asked = [number for number, _ in of_peers(decide(view(segment(), links=(fast, faster, slow))))]
+    assert asked == [1, 1, 1, 2, 1], "until both have brought as much"
+
+
+def test_what_is_asked_of_those_who_may_lie_takes_nobody_elses_place() -> None:
+    silent = tuple(link(number, in_flight=WINDOW, received=0) for number in (1, 2))
+    proven = link(3, in_flight=WINDOW)
+    wanted = segment(32)
+    assert decide(view(wanted, links=(proven, link(4)), goodput=0.0)).asks == ()
+    given = view(wanted, links=(*silent, link(4)), goodput=0.0)
+    assert len(decide(given).asks) == LEAST_IN_ALL
+    doubted = tuple(replace(other, received=1, credible=False) for other in silent)
+    assert len(decide(replace(given, links=(*doubted, link(4)))).asks) == LEAST_IN_ALL
 
 
 def test_earlier_segments_come_first() -> None:

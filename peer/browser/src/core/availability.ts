@@ -18,8 +18,8 @@ const MOST_CHUNKS = 4_096;
 /** Runs of chunks a holding (the wire's own bound); what is more ragged is not told. */
 const MOST_SPANS = 128;
 
-/** How long somebody's `loading` is believed; by then it has become a `have`, or it failed. */
-export const LOADING_LASTS = 6;
+/** How long somebody's `loading` is believed after it, or after the last chunk that came of it. */
+export const LOADING_LASTS = 2;
 
 /** Masks of chunks by segment. */
 export type Held = ReadonlyMap<string, Mask>;
@@ -48,7 +48,7 @@ export class Availability {
   private readonly _held = new Map<number, Map<string, Mask>>();
   private readonly _loading = new Map<number, Map<string, Load>>();
 
-  have(link: number, holdings: readonly Holding[]): void {
+  have(link: number, holdings: readonly Holding[], now: number): void {
     const held = this.held(link);
     for (const holding of holdings) {
       const id = segmentId(holding);
@@ -56,7 +56,7 @@ export class Availability {
         held.set(id, (held.get(id) ?? 0n) | maskOf(holding.chunks));
       }
     }
-    this._loaded(link, holdings);
+    this._loaded(link, holdings, now);
   }
 
   gone(link: number, holdings: readonly Holding[]): void {
@@ -123,14 +123,14 @@ export class Availability {
   }
 
   /** What the link has, or has given up, it is no longer loading. */
-  private _loaded(link: number, holdings: readonly Holding[]): void {
+  private _loaded(link: number, holdings: readonly Holding[], now = -Infinity): void {
     const loading = this._loading.get(link);
     for (const holding of holdings) {
       const id = segmentId(holding);
       const load = loading?.get(id);
       if (!load) continue;
       const mask = load.mask & ~maskOf(holding.chunks);
-      if (mask) loading?.set(id, { ...load, mask });
+      if (mask) loading?.set(id, { mask, until: Math.max(load.until, now + LOADING_LASTS) });
       else loading?.delete(id);
     }
   }

@@ -2,7 +2,8 @@
  * What the origin has shown so far: how long it takes to begin, and how fast it goes on.
  *
  * Decisions rest on its bad moments rather than on its average: on the slow end of the last
- * `SAMPLES` answers.
+ * `SAMPLES` answers. Answers that come at the same time share the line: how fast it is shows in all
+ * of them together.
  */
 
 const SAMPLES = 20;
@@ -23,6 +24,9 @@ const GUARD = 0.8;
 /** The part of the slow answers' throughput that is counted on. */
 const RATE_SHARE = 0.8;
 
+/** Bytes, and when the first and the last of them came. */
+type Answer = readonly [size: number, begun: number, ended: number];
+
 /** The record of one origin. */
 export class Http {
   /** Seconds to the first byte: 19 of 20 answers begin sooner. */
@@ -32,15 +36,14 @@ export class Http {
   /** Bytes a second that nine of ten answers exceed; infinity before there were `ENOUGH`. */
   private _slow = Infinity;
   private readonly _ttfbs: number[] = [];
-  /** Bytes, and the seconds that they took from the first to the last. */
-  private readonly _sizes: (readonly [size: number, seconds: number])[] = [];
+  private readonly _answers: Answer[] = [];
 
-  /** An answer of `received` bytes came whole, `took` seconds after it was asked for. */
-  answered(received: number, ttfb: number, took: number): void {
+  /** An answer of `received` bytes has come whole, `took` seconds after it was asked for. */
+  answered(received: number, ttfb: number, took: number, now: number): void {
     note(this._ttfbs, ttfb);
     this.ttfb = percentile(this._ttfbs, 0.95);
     if (received < LEAST_MEASURED) return;
-    note(this._sizes, [received, Math.max(took - ttfb, 0.001)]);
+    note(this._answers, [received, now - Math.max(took - ttfb, 0.001), now]);
     const rates = this._rates();
     this.rate = percentile(rates, 0.2);
     this._slow = rates.length >= ENOUGH ? percentile(rates, 0.1) : Infinity;
@@ -56,10 +59,20 @@ export class Http {
     return this._slow < 1.5 * bitrate;
   }
 
-  /** Bytes a second of the answers that are large enough to tell. */
+  /** Bytes a second of all answers together, while one came that is large enough to tell. */
   private _rates(): number[] {
-    const least = COMPARABLE * Math.max(...this._sizes.map(([size]) => size));
-    return this._sizes.flatMap(([size, seconds]) => (size >= least ? [size / seconds] : []));
+    const least = COMPARABLE * Math.max(...this._answers.map(([size]) => size));
+    return this._answers.flatMap(([size, begun, ended]) =>
+      size >= least ? [this._between(begun, ended) / (ended - begun)] : [],
+    );
+  }
+
+  /** Bytes that came, if each answer came evenly. */
+  private _between(since: number, until: number): number {
+    return this._answers.reduce((sum, [size, begun, ended]) => {
+      const common = Math.max(Math.min(until, ended) - Math.max(since, begun), 0);
+      return sum + (size * common) / (ended - begun);
+    }, 0);
   }
 }
 

@@ -17,6 +17,12 @@ import type { Records } from "../wire/manifest";
 import { NOTHING, type Held } from "./availability";
 import type { LinkReason, Outgoing } from "./ports";
 
+/** The share of a chunk that a frame has to bring to count as a word of it: who drips is silent. */
+const PROGRESS = 1 / 16;
+/** With so much of a chunk there, that the rest is late is no broken promise. */
+const MOVES = 1 / 4;
+/** Seconds after it was first asked in which a link is believed that has brought nothing yet. */
+const GRACE = 2;
 /** Promises in a row that a slow link may fail to keep. */
 const MOST_BROKEN = 2;
 
@@ -154,6 +160,8 @@ export class Link {
   /** Wants that we gave up, and the bytes that may still come for them. */
   private readonly _over = new Map<number, number>();
   private _nextWant = 0;
+  /** When we first asked for something. */
+  private _askedAt = Infinity;
   private _response = LEAST_PATIENCE / 3;
   /** When the last chunk was complete. */
   private _arrivedAt: number;
@@ -176,11 +184,13 @@ export class Link {
   // What we want
 
   /**
-   * Whether it keeps its promises, at least now and then. Else what it says it holds counts for
-   * nothing: or one liar would keep everybody from asking the origin.
+   * Whether it brings something when it is asked, and keeps its promises at least now and then. Else
+   * what it says it holds counts for nothing: or one liar would keep everybody from asking the
+   * origin.
    */
-  get credible(): boolean {
-    return this._broken < MOST_BROKEN;
+  isCredible(now: number): boolean {
+    if (this._broken >= MOST_BROKEN) return false;
+    return this.received > 0 || now < this._askedAt + GRACE;
   }
 
   /** How many of our wants are open. */
@@ -191,6 +201,7 @@ export class Link {
   /** Ask for a chunk of `length` bytes. */
   want(key: ChunkKey, length: number, need: Need, now: number, era = 0): void {
     const want = this._nextWant++;
+    this._askedAt = Math.min(this._askedAt, now);
     const frames = new Map<number, Bytes>();
     this._own.set(want, { key, length, since: now, heard: now, received: 0, frames });
     this.alarm = Math.min(this.alarm, now + this._patience());
@@ -398,7 +409,9 @@ export class Link {
       throw new RemoteError("bad_frame", `offset ${offset} of want ${frame.want}`);
     }
     frames.set(offset, payload);
-    for (const [number, waiting] of this._own) if (number >= frame.want) waiting.heard = now;
+    if (payload.length >= PROGRESS * length || want.received === length) {
+      for (const [number, waiting] of this._own) if (number >= frame.want) waiting.heard = now;
+    }
     if (want.received === length) this._complete(frame.want, want, now);
   }
 
@@ -451,12 +464,18 @@ export class Link {
   private _complain(late: readonly number[]): void {
     this._response = Math.min(this._response * 2, MOST_PATIENCE / 3);
     this.rate /= 2;
-    this._broken += 1;
+    if (!late.some((number) => this._moves(number))) this._broken += 1;
     for (const number of late) {
       this.tell({ type: "cancel", want: number });
       this._fail(number, "timeout");
     }
     if (++this._silences >= MOST_SILENCES) this.end("timeout", "timeout");
+  }
+
+  /** Whether a want was on its way, however slowly. */
+  private _moves(number: number): boolean {
+    const want = this._own.get(number);
+    return want !== undefined && want.received >= MOVES * want.length;
   }
 
   private _rearm(): void {

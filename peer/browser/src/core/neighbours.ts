@@ -330,15 +330,17 @@ export class Neighbours {
 
   /**
    * A link may have been silent for too long. What it is given up for is asked elsewhere and may
-   * still arrive: that is not to happen too often.
+   * still arrive: that is not to happen too often. Who never brought anything will not.
    */
   private _lookAt(link: Link, now: number): void {
     const late = link.late(now).length;
-    if (late && this._duplicates <= 0) {
-      link.bearWith(now);
-      return;
+    if (link.received) {
+      if (late && this._duplicates <= 0) {
+        link.bearWith(now);
+        return;
+      }
+      this._duplicates -= late * CHUNK_SIZE;
     }
-    this._duplicates -= late * CHUNK_SIZE;
     link.onTimer(now);
     this._gather(link, now);
   }
@@ -402,7 +404,7 @@ export class Neighbours {
 
   private _note(number: number, { type, holdings }: Announcement, now: number): void {
     this._quietUntil.delete(number);
-    if (type === "have") this._availability.have(number, holdings);
+    if (type === "have") this._availability.have(number, holdings, now);
     else if (type === "gone") this._availability.gone(number, holdings);
     else this._availability.loads(number, holdings, now);
     this._events.push({ type: "Noted", segments: holdings });

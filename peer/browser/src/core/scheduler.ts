@@ -52,6 +52,12 @@ const PROOF = 1;
 const SURPLUS = 2;
 /** With so much of its target in the buffer it is enough that it does not shrink. */
 const FAIRLY_FULL = 1 / 8;
+/** Seconds that peers have for what was out before we came, live. */
+const OLD_PATIENCE = 0.5;
+/** The part of its usual turn that each rank waits for that. */
+const OLD_TURN = 0.25;
+/** Of links that bring a chunk within so many seconds none is too slow: they share the work. */
+const PROMPT = 0.3;
 /** What flows is fast enough if it would bring so many times what is missing. */
 const MARGIN = 1.2;
 /**
@@ -100,6 +106,10 @@ export interface SegmentView {
   readonly loadingUntil: number;
   /** Whether we are fetching some of it from the origin. */
   fetching: boolean;
+  /** Whether the origin has brought, or is bringing, some of it. */
+  readonly helped: boolean;
+  /** It was out before we came: a plain player would fill its buffer with it at once. */
+  readonly old: boolean;
   /** Before this the origin is not asked again: it has just failed us. */
   readonly originAfter: number;
   readonly leases: readonly LeaseView[];
@@ -107,7 +117,7 @@ export interface SegmentView {
 
 /** A link that can be asked. */
 export type LinkView = Readonly<
-  Pick<Link, "number" | "inFlight" | "window" | "rate" | "busyUntil" | "credible" | "held">
+  Pick<Link, "number" | "inFlight" | "window" | "rate" | "busyUntil" | "received" | "isCredible" | "held">
 >;
 
 /** All that the decision depends on. */
@@ -195,7 +205,7 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
     wakes.push(allAt);
   }
   const asks = segment.demanded && view.live ? makeUp(segment, view, wakes, now) : [];
-  const honest = view.links.filter((link) => link.credible);
+  const honest = view.links.filter((link) => link.isCredible(now));
   let orphans = segment.missing & ~heldBy(honest, segmentId(segment.key));
   if (orphans && segment.loading && segment.loadingUntil > now) {
     orphans &= ~segment.loading;
@@ -216,7 +226,7 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
   if (!view.live && !segment.fetching && segment.missing | segment.asked) {
     const joinsAt = Math.max(view.askingSince + PROOF, segment.originAfter);
     if (joinsAt <= now && view.goodput < surplus(view) * view.bitrate) {
-      asks.push(...joinIn(segment, view));
+      asks.push(...joinIn(segment));
     } else {
       wakes.push(joinsAt > now ? joinsAt : now + LOOK_AGAIN);
     }
@@ -246,22 +256,22 @@ export function everythingAt(
   const { originAfter } = segment;
   if (!view.live && view.buffer < view.floor) return [Math.max(now, originAfter), false];
   const latest = latestStart(segment, view.http);
-  const asked = segment.asked !== 0n && view.askingSince + PROOF <= now;
-  const rescue = view.live ? view.links.length > 0 : asked;
+  const tried = segment.asked !== 0n && view.askingSince + PROOF <= now;
+  const rescue = view.live ? view.links.length > 0 : tried && !segment.helped;
   return [Math.max(latest, originAfter), rescue];
 }
 
 /** Patience is over: the origin brings as much as peers, as fast as they are now, cannot. */
 function makeUp(segment: SegmentView, view: View, wakes: number[], now: number): AskOrigin[] {
-  const { key, missing, asked } = segment;
+  const { key, missing, asked, old } = segment;
   const latest = latestStart(segment, view.http);
-  const at = Math.max(patientUntil(segment, view, latest), segment.originAfter);
+  const at = Math.max(patientUntil(segment, view, latest, now), segment.originAfter);
   if (at > now) {
     wakes.push(at);
     return [];
   }
   const left = missing | asked;
-  const brought = (view.goodput * Math.max(latest - now, 0)) / MARGIN / CHUNK_SIZE;
+  const brought = (view.goodput * Math.max(latest - now, 0)) / (old ? SURPLUS : MARGIN) / CHUNK_SIZE;
   const most = numbersIn(left).length - Math.floor(brought);
   const held = heldBy(view.links, segmentId(key));
   let short = 0n;
@@ -273,8 +283,10 @@ function makeUp(segment: SegmentView, view: View, wakes: number[], now: number):
 }
 
 /** How long a live segment is left to peers, however slow they are. */
-function patientUntil({ since }: SegmentView, view: View, latest: number): number {
-  const doubted = view.links.filter((link) => !link.credible).length;
+function patientUntil(segment: SegmentView, view: View, latest: number, now: number): number {
+  const { since, old } = segment;
+  if (old) return since + OLD_PATIENCE;
+  const doubted = view.links.filter((link) => !link.isCredible(now)).length;
   const doubtful = doubted / Math.max(view.links.length, 1);
   const patience = view.patience * Math.max(1 - DOUBT * doubtful, 0);
   return since + patience * Math.max(latest - since, 0);
@@ -284,6 +296,7 @@ function patientUntil({ since }: SegmentView, view: View, latest: number): numbe
 export function turnAt(segment: SegmentView, view: View): number {
   if (!view.links.length) return view.hopefulUntil;
   const turn = Math.min(segment.rank, LATEST_TURN) * TURN;
+  if (segment.old) return segment.since + turn * OLD_TURN;
   if (view.guided) return latestStart(segment, view.http) - ORPHAN_LEAD + turn;
   return segment.since + turn;
 }
@@ -318,10 +331,10 @@ function fetchLeased(
 }
 
 /** Peers are too slow: the origin brings the first half, and they go on from the other end. */
-function joinIn(segment: SegmentView, view: View): AskOrigin[] {
+function joinIn(segment: SegmentView): AskOrigin[] {
   const left = segment.missing | segment.asked;
   const half = Math.floor((numbersIn(left).length + 1) / 2);
-  return runs(segment, firstOf(left, half), view.links.length > 0);
+  return runs(segment, firstOf(left, half));
 }
 
 function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {
@@ -352,9 +365,13 @@ class Room {
   ) {
     const { goodput, links } = _view;
     const most = Math.floor(LEAST_IN_ALL + goodput / 2 / CHUNK_SIZE);
-    this._left = Math.min(most, IN_ALL);
+    // What is asked of somebody who may be lying keeps nobody else from being asked.
+    const proven = links.filter((link) => link.received && link.isCredible(_now));
+    this._left = Math.min(
+      Math.min(most, IN_ALL) - openIn(proven),
+      IN_ALL - openIn(links),
+    );
     for (const link of links) {
-      this._left -= link.inFlight;
       if (link.busyUntil > _now) wakes.push(link.busyUntil);
       else if (link.inFlight < link.window) this._free.push({ link, open: link.inFlight });
     }
@@ -433,15 +450,30 @@ class Room {
     );
   }
 
-  /** The free holder that will have sent a chunk the soonest. */
+  /** The free holder whose turn it is. */
   private _best(id: string, bit: Mask): Free | undefined {
     const holders = this._free.filter(({ link }) => (link.held.get(id) ?? 0n) & bit);
-    return holders.sort((a, b) => delayOf(a) - delayOf(b) || a.link.number - b.link.number)[0];
+    return holders.sort((a, b) => before(turnOf(a), turnOf(b)))[0];
   }
 }
 
-function delayOf({ link, open }: Free): number {
-  return (open + 1) / link.rate;
+/**
+ * Who is asked first: of those that are fast enough whoever has brought the least so far, then the
+ * faster ones.
+ */
+function turnOf({ link, open }: Free): readonly [number, number, number] {
+  const takes = ((open + 1) * CHUNK_SIZE) / link.rate;
+  if (takes <= PROMPT) return [0, link.received + open * CHUNK_SIZE, link.number];
+  return [takes, 0, link.number];
+}
+
+function before(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return (a[at] ?? 0) - (b[at] ?? 0);
+}
+
+function openIn(links: readonly LinkView[]): number {
+  return links.reduce((sum, { inFlight }) => sum + inFlight, 0);
 }
 
 /** What any of these links holds of a segment. */

@@ -58,6 +58,9 @@ export class Survey {
   private _whole = NOTHING;
   private _salt = 0;
 
+  /** The newest segment of a live stream that was out when we came. */
+  private _firstSeen = -1;
+
   constructor(
     private readonly _signaling: Signaling,
     private readonly _neighbours: Neighbours,
@@ -129,6 +132,7 @@ export class Survey {
 
   private _noteSeen({ live, last }: Playing, now: number): void {
     if (!live || this._seen.has(last)) return;
+    if (!this._seen.size) this._firstSeen = last;
     const known = this._seen.size ? Math.max(...this._seen.keys()) : last - 1;
     for (let at = Math.max(known + 1, last - MOST_SEEN + 1); at <= last; at++) {
       this._seen.set(at, now);
@@ -259,7 +263,9 @@ export class Survey {
       rank: company ? this._rank(key) : 0,
       loading: loading.mask,
       loadingUntil: loading.until,
+      old: key.sequence <= this._firstSeen,
       fetching: transfer.origin !== 0n,
+      helped: transfer.origin !== 0n || transfer.originBytes > 0,
       originAfter: transfer.originAfter,
       leases: this._leases.views(key, chunks, knownAt),
     };

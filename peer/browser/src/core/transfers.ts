@@ -404,7 +404,7 @@ export class Transfers {
     const held = Math.min(there, data.length);
     this.wasted += held;
     this.stats[cached ? "cacheBytes" : "originBytes"] += data.length - held;
-    if (took && !cached) this.http.answered(data.length, ttfb, took);
+    if (took && !cached) this.http.answered(data.length, ttfb, took, now);
     if (this.knows(key)) {
       this._adopt(loaded, now);
       return;
@@ -551,7 +551,7 @@ export class Transfers {
     if (!fetch) return;
     fetch.cached = done.cached;
     this._close(fetch);
-    if (!done.cached) this.http.answered(fetch.received, done.ttfb, done.took);
+    if (!done.cached) this.http.answered(fetch.received, done.ttfb, done.took, now);
     if (fetch.left().length) this._failed(fetch, "length", now);
   }
 

@@ -40,8 +40,8 @@ describe("what links hold", () => {
   it("is what they said, until they take it back", () => {
     const known = new Availability();
     const [one, two] = [known.held(1), known.held(2)];
-    known.have(2, holding([0, 3]));
-    known.have(1, holding([2, 2]));
+    known.have(2, holding([0, 3]), 0);
+    known.have(1, holding([2, 2]), 0);
     expect([one.get(id), two.get(id)]).toStrictEqual([0b100n, 0b1111n]);
     known.gone(2, holding([2, 9]));
     known.lacks(1, v7, 2);
@@ -59,7 +59,7 @@ describe("what links hold", () => {
       sequence,
       chunks: [[0, 0]] as const,
     }));
-    known.have(1, holdings);
+    known.have(1, holdings, 0);
     expect(known.offers({ rendition: "v", sequence: 8191 })).toBe(true);
     expect(known.offers({ rendition: "v", sequence: 8192 })).toBe(false);
   });
@@ -76,15 +76,22 @@ describe("loading", () => {
   it("is over for what has come, and for what has been given up", () => {
     const known = new Availability();
     known.loads(1, holding([0, 2]), 0);
-    known.have(1, holding([0, 0]));
+    known.have(1, holding([0, 0]), 0);
     known.gone(1, holding([1, 1]));
     expect(known.loading(v7, 0).mask).toBe(0b100n);
+  });
+
+  it("is believed for longer when some of it has come", () => {
+    const known = new Availability();
+    known.loads(1, holding([0, 1]), 0);
+    known.have(1, holding([0, 0]), 1);
+    expect(known.loading(v7, 2)).toStrictEqual({ mask: 0b10n, until: 1 + LOADING_LASTS });
   });
 
   it("by several lasts as long as the last one's", () => {
     const known = new Availability();
     known.loads(1, holding([0, 0]), 0);
     known.loads(2, holding([1, 1]), 1);
-    expect(known.loading(v7, 2)).toStrictEqual({ mask: 0b11n, until: 1 + LOADING_LASTS });
+    expect(known.loading(v7, 1.5)).toStrictEqual({ mask: 0b11n, until: 1 + LOADING_LASTS });
   });
 });

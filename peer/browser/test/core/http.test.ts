@@ -9,7 +9,8 @@ const SIZE = 1_000_000;
 /** An origin that has shown these rates, one answer each. */
 function httpOf(...rates: number[]): Http {
   const http = new Http();
-  for (const rate of rates) http.answered(SIZE, 0.2, 0.2 + SIZE / rate);
+  let now = 0;
+  for (const rate of rates) http.answered(SIZE, 0.2, 0.2 + SIZE / rate, (now += 0.2 + SIZE / rate));
   return http;
 }
 
@@ -25,10 +26,18 @@ describe("an origin", () => {
 
   it("shows by an answer how long it takes to begin, and how fast it goes on", () => {
     const http = new Http();
-    http.answered(32_767, 0.5, 10);
+    http.answered(32_767, 0.5, 10, 10);
     expect([http.ttfb, http.rate]).toStrictEqual([0.5, 250_000]);
-    http.answered(32_768, 0.5, 1.5);
+    http.answered(32_768, 0.5, 1.5, 20);
     expect(http.rate).toBeCloseTo(32_768, 6);
+  });
+
+  it("is as fast as all answers together that come at a time", () => {
+    const http = new Http();
+    for (let at = 0; at < 4; at++) http.answered(SIZE, 0.1, 4.1, 10);
+    expect(http.rate).toBeCloseTo(1e6, 3);
+    http.answered(SIZE, 0.1, 4.1, 12); // for two seconds the line was shared by all of them
+    expect(http.rate).toBeCloseTo(1e6 + 1e6 / 8, 3);
   });
 
   it("is judged by its bad moments", () => {
@@ -42,9 +51,9 @@ describe("an origin", () => {
 
   it("is not judged by answers that were over before they were up to speed", () => {
     const http = httpOf(1e6, 1e6, 1e6);
-    for (let at = 0; at < 10; at++) http.answered(SIZE / 2 - 1, 0, 10);
+    for (let at = 0; at < 10; at++) http.answered(SIZE / 2 - 1, 0, 10, 20 * (at + 1));
     expect([Math.round(http.rate), http.isShaky(1e5)]).toStrictEqual([1e6, false]);
-    http.answered(SIZE / 2, 0, 10);
+    http.answered(SIZE / 2, 0, 10, 400);
     expect(http.isShaky(1e5)).toBe(true);
   });
 

@@ -112,16 +112,27 @@ describe("what we want", () => {
     expect(link.window).toBe(1);
   });
 
-  it("is given up when it drips for too long", () => {
+  it.each([
+    [1, 0.4], // a byte is no word of it
+    [4_096, 4],
+  ])("is given up when it drips, %d bytes at a time", (size, until) => {
     link.want(key, CHUNK_SIZE, "usual", 0);
-    const payload = chunk.slice(0, 1);
-    for (let at = 0; at < 39; at++) {
-      link.receive({ want: 0, offset: at, payload }, at / 10);
+    const payload = chunk.slice(0, size);
+    for (let at = 0; link.inFlight && at < 100; at++) {
+      if (at % 3 === 0) link.receive({ want: 0, offset: (at / 3) * size, payload }, at / 10);
+      expect(at / 10).toBeLessThanOrEqual(until);
       link.onTimer(at / 10);
+      if (!link.inFlight) expect(at / 10).toBeCloseTo(until, 9);
     }
-    expect([link.inFlight, link.timerAt()]).toStrictEqual([1, 4]);
-    link.onTimer(4);
     expect(link.takeEvents()).toStrictEqual([{ type: "WantFailed", key, reason: "timeout" }]);
+  });
+
+  it("is believed until something was asked for and did not come", () => {
+    expect(link.isCredible(100)).toBe(true);
+    link.want(key, CHUNK_SIZE, "usual", 100);
+    expect([link.isCredible(101.9), link.isCredible(102)]).toStrictEqual([true, false]);
+    link.received = 1;
+    expect(link.isCredible(102)).toBe(true);
   });
 
   it("may be given another while", () => {

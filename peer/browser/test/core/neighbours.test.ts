@@ -100,7 +100,7 @@ describe("announcements", () => {
     say(2, { type: "have", holdings: [{ ...v7, chunks: [[0, 1]] }] });
     say(1, { type: "loading", holdings: [{ ...v7, chunks: [[3, 3]] }] });
     expect([held(1), held(2)]).toStrictEqual([0n, 0b11n]);
-    expect(neighbours.loading(v7, 0)).toStrictEqual({ mask: 0b1000n, until: 6 });
+    expect(neighbours.loading(v7, 0)).toStrictEqual({ mask: 0b1000n, until: 2 });
     say(2, { type: "gone", holdings: [{ ...v7, chunks: [[0, 0]] }] });
     expect(held(2)).toBe(0b10n);
     expect(neighbours.takeEvents().map(({ type }) => type)).toStrictEqual(["Noted", "Noted", "Noted"]);
@@ -205,6 +205,7 @@ describe("wants", () => {
 
   it("that nobody answers are not asked elsewhere without end", () => {
     let givenUp = 0;
+    neighbours.credit(1, 1);
     for (let round = 0; round < 30; round++) {
       const now = neighbours.alarm;
       neighbours.onTimer(now);

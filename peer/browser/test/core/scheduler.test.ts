@@ -34,6 +34,8 @@ function segmentView(more: Partial<SegmentView> = {}): SegmentView {
     loading: 0n,
     loadingUntil: 0,
     fetching: false,
+    helped: false,
+    old: false,
     originAfter: 0,
     leases: [],
     ...more,
@@ -43,7 +45,8 @@ function segmentView(more: Partial<SegmentView> = {}): SegmentView {
 /** A link that holds these chunks of segment 1. */
 function linkView(number: number, chunks: bigint, more: Partial<LinkView> = {}): LinkView {
   const held = new Map([[segmentId(key), chunks]]);
-  return { number, inFlight: 0, window: 4, rate: 250_000, busyUntil: 0, credible: true, held, ...more };
+  const usual = { inFlight: 0, window: 4, rate: 250_000, busyUntil: 0, received: 1 };
+  return { number, ...usual, isCredible: () => true, held, ...more };
 }
 
 function viewOf(segments: SegmentView[], more: Partial<View> = {}): View {
@@ -155,6 +158,15 @@ describe("live, when patience is over, the origin makes up for", () => {
   });
 });
 
+describe("live, what was out before we came", () => {
+  it("is left to peers for half a second, or to who is before us for less", () => {
+    const old = segmentView({ old: true, missing: 0n, asked: 0b11n });
+    expect(plan(viewOf([old], { live: true, patience: 1 }), 0).wakeAt).toBe(0.5);
+    const orphan = segmentView({ old: true, rank: 2 });
+    expect(turnAt(orphan, viewOf([]))).toBeCloseTo(0.2, 9);
+  });
+});
+
 describe("what nobody holds", () => {
   const links = [linkView(1, 0b0011n)];
 
@@ -240,13 +252,13 @@ describe("a buffer that fills", () => {
 
   it("that is fairly full is left to peers as long as it does not shrink", () => {
     const view = (goodput: number) => viewOf([segmentView()], { askingSince: 0, goodput, buffer: 10 });
-    expect(plan(view(124_999), 1).asks).toContainEqual(origin(0, 1, true));
+    expect(plan(view(124_999), 1).asks).toContainEqual(origin(0, 1));
     expect(plan(view(125_000), 1).asks.every(({ type }) => type === "AskPeer")).toBe(true);
   });
 
   it("is left to peers for a second, and then as long as they bring twice what is played", () => {
     expect(plan(viewOf([segmentView()], asking), 0.5).wakeAt).toBe(1);
-    expect(plan(viewOf([segmentView()], asking), 1).asks).toContainEqual(origin(0, 1, true));
+    expect(plan(viewOf([segmentView()], asking), 1).asks).toContainEqual(origin(0, 1));
     const enough = { ...asking, buffer: 3, goodput: 250_000 };
     const { asks, wakeAt } = plan(viewOf([segmentView()], enough), 1);
     expect(asks.every(({ type }) => type === "AskPeer")).toBe(true);
@@ -255,7 +267,7 @@ describe("a buffer that fills", () => {
 
   it("has the origin bring the first half of what is left, whoever was asked for it", () => {
     const view = viewOf([segmentView({ missing: 0b1000n, asked: 0b0110n })], asking);
-    expect(plan(view, 1).asks).toContainEqual(origin(1, 2, true));
+    expect(plan(view, 1).asks).toContainEqual(origin(1, 2));
   });
 
   it("has the origin bring no more while it brings something", () => {
@@ -281,6 +293,24 @@ describe("peers", () => {
       [3, "soon"],
       [1, "soon"],
     ]);
+  });
+
+  it("share the work, if they are fast enough", () => {
+    const links = [
+      linkView(1, 0b1111n, { received: 5 * CHUNK_SIZE, rate: 1e6 }),
+      linkView(2, 0b1111n, { received: 7 * CHUNK_SIZE, rate: 9e6 }),
+      linkView(3, 0b1111n, { received: 0, rate: CHUNK_SIZE }),
+    ];
+    expect(wants(viewOf([segmentView()], { links })).map(({ link }) => link)).toStrictEqual([
+      1, 1, 1, 2,
+    ]);
+  });
+
+  it("that have brought nothing keep nobody else from being asked", () => {
+    const silent = linkView(1, 0n, { inFlight: 4, received: 0 });
+    const [proven, free] = [linkView(2, 0n, { inFlight: 4 }), linkView(3, 0b1111n, { rate: 1e6 })];
+    const asked = (...links: LinkView[]) => wants(viewOf([segmentView()], { links })).length;
+    expect([asked(proven, free), asked(silent, free)]).toStrictEqual([0, 4]);
   });
 
   it("are as likely to be asked for any chunk of a run first", () => {

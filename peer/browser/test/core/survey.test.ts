@@ -285,7 +285,7 @@ describe("what the plan depends on", () => {
     const holdings = [{ ...v(2), chunks: [[0, 0]] as const }];
     stage.neighbours.receive({ type: "LinkSays", link: 7, message: { type: "loading", holdings } }, 0);
     stage.demand(2);
-    expect(stage.view().segments[0]).toMatchObject({ loading: 1n, loadingUntil: 6 });
+    expect(stage.view().segments[0]).toMatchObject({ loading: 1n, loadingUntil: 2 });
   });
 
   it("is our rank, which is the last if we don't upload", () => {
