@@ -1,8 +1,8 @@
 """What the origin has shown so far: how long it takes to begin, and how fast it goes on.
 
 Decisions rest on its bad moments rather than on its average: on the slow end of the last `SAMPLES`
-answers. Answers that come at the same time share the line: how fast it is shows in all of them
-together.
+answers. What comes at the same time, answers and chunks of peers, shares the line: how fast it is
+shows in all of that together.
 """
 
 from __future__ import annotations
@@ -38,15 +38,20 @@ class Http:
         self._slow: float | None = None
         """Bytes a second that nine of ten answers exceed; None before there were `ENOUGH`."""
         self._ttfbs: deque[float] = deque(maxlen=SAMPLES)
-        self._answers: deque[tuple[int, float, float]] = deque(maxlen=SAMPLES)
-        """Bytes, and when the first and the last of them came."""
+        self._answers: deque[tuple[int, float, float, float]] = deque(maxlen=SAMPLES)
+        """Bytes, when the first and the last of them came, and what links brought in between."""
 
-    def answered(self, received: int, ttfb: float, took: float, now: float) -> None:
-        """An answer of ``received`` bytes is complete, ``took`` seconds after it was asked for."""
+    def answered(
+        self, received: int, ttfb: float, took: float, now: float, beside: int = 0
+    ) -> None:
+        """An answer of ``received`` bytes is complete, ``took`` seconds after it was asked for, in
+        which links have brought ``beside`` bytes over the same line."""
         self._ttfbs.append(ttfb)
         self.ttfb = percentile(self._ttfbs, 0.95)
         if received >= LEAST_MEASURED:
-            self._answers.append((received, now - max(took - ttfb, 0.001), now))
+            comes = max(took - ttfb, 0.001)
+            share = min(comes / took, 1.0) if took else 0.0
+            self._answers.append((received, now - comes, now, beside * share))
             rates = self._rates()
             self.rate = percentile(rates, 0.2)
             self._slow = percentile(rates, 0.1) if len(rates) >= ENOUGH else None
@@ -60,11 +65,11 @@ class Http:
         return self._slow is not None and self._slow < 1.5 * bitrate
 
     def _rates(self) -> list[float]:
-        """Bytes a second of all answers together, while one came that is large enough to tell."""
+        """Bytes a second that came in all, while an answer came that is large enough to tell."""
         least = COMPARABLE * max((size for size, *_ in self._answers), default=0)
         return [
-            self._between(begun, ended) / (ended - begun)
-            for size, begun, ended in self._answers
+            (self._between(begun, ended) + beside) / (ended - begun)
+            for size, begun, ended, beside in self._answers
             if size >= least
         ]
 
@@ -72,7 +77,7 @@ class Http:
         """Bytes that came, if each answer came evenly."""
         return sum(
             size * max(min(until, ended) - max(since, begun), 0.0) / (ended - begun)
-            for size, begun, ended in self._answers
+            for size, begun, ended, _ in self._answers
         )
 
 

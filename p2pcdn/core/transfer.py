@@ -44,6 +44,8 @@ class Fetch:
     """Whether it came from an HTTP cache; None while that is not known."""
     fresh: bool = False
     """Whether it went past every cache."""
+    beside: int = 0
+    """What links had brought in all when it was asked for."""
     blamed: bool = False
     """Whether something that it brought was wrong: however much, it is one failure."""
     _next: int = 0

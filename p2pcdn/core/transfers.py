@@ -105,6 +105,8 @@ class Transfers:
         self.stats = stats
         self.wasted = 0
         """Bytes that arrived and were not kept."""
+        self._from_links = 0
+        """Bytes that links have brought, of whatever use."""
         self._content = content
         self._numbers = numbers
         self._manifests: dict[str, Manifest] = {}
@@ -243,6 +245,7 @@ class Transfers:
         transfer.asked_origin(chunks)
         length = transfer.record.length
         fetch = Fetch(next(self._numbers), transfer.key, length, chunks, fresh=transfer.stale)
+        fetch.beside = self._from_links
         self._fetches[fetch.number] = fetch
         span = bytes_of(length, chunks)
         whole = span == Span(0, length - 1)
@@ -252,6 +255,7 @@ class Transfers:
 
     def from_link(self, link: int, key: ChunkKey, data: bytes, now: float) -> None:
         """A link brought a chunk."""
+        self._from_links += len(data)
         transfer = self._transfers.get(key.segment)
         if transfer is None:
             self.wasted += len(data)
@@ -526,7 +530,8 @@ class Transfers:
         fetch.cached = done.cached
         self._close(fetch)
         if not done.cached:
-            self.http.answered(fetch.received, done.ttfb, done.took, now)
+            beside = self._from_links - fetch.beside
+            self.http.answered(fetch.received, done.ttfb, done.took, now, beside)
         if fetch.left():
             self._failed(fetch, SourceReason.LENGTH, now)
 

@@ -81,6 +81,12 @@ def test_who_shares_the_line_for_a_while_counts_for_so_long() -> None:
     assert http.rate == pytest.approx(750_000.0)
 
 
+def test_what_links_bring_at_the_same_time_counts_too() -> None:
+    http = Http()
+    http.answered(SIZE, 1.0, 5.0, 5.0, beside=500_000)
+    assert http.rate == pytest.approx((SIZE + 400_000) / 4)
+
+
 def test_bad_moments_count() -> None:
     http = http_of(*[1_000_000.0] * 7, *[100_000.0] * 3)
     assert http.rate == pytest.approx(100_000.0)

@@ -2,8 +2,8 @@
  * What the origin has shown so far: how long it takes to begin, and how fast it goes on.
  *
  * Decisions rest on its bad moments rather than on its average: on the slow end of the last
- * `SAMPLES` answers. Answers that come at the same time share the line: how fast it is shows in all
- * of them together.
+ * `SAMPLES` answers. What comes at the same time, answers and chunks of peers, shares the line: how
+ * fast it is shows in all of that together.
  */
 
 const SAMPLES = 20;
@@ -24,8 +24,8 @@ const GUARD = 0.8;
 /** The part of the slow answers' throughput that is counted on. */
 const RATE_SHARE = 0.8;
 
-/** Bytes, and when the first and the last of them came. */
-type Answer = readonly [size: number, begun: number, ended: number];
+/** Bytes, when the first and the last of them came, and what links brought in between. */
+type Answer = readonly [size: number, begun: number, ended: number, beside: number];
 
 /** The record of one origin. */
 export class Http {
@@ -38,12 +38,17 @@ export class Http {
   private readonly _ttfbs: number[] = [];
   private readonly _answers: Answer[] = [];
 
-  /** An answer of `received` bytes has come whole, `took` seconds after it was asked for. */
-  answered(received: number, ttfb: number, took: number, now: number): void {
+  /**
+   * An answer of `received` bytes is complete, `took` seconds after it was asked for, in which links
+   * have brought `beside` bytes over the same line.
+   */
+  answered(received: number, ttfb: number, took: number, now: number, beside = 0): void {
     note(this._ttfbs, ttfb);
     this.ttfb = percentile(this._ttfbs, 0.95);
     if (received < LEAST_MEASURED) return;
-    note(this._answers, [received, now - Math.max(took - ttfb, 0.001), now]);
+    const comes = Math.max(took - ttfb, 0.001);
+    const share = took ? Math.min(comes / took, 1) : 0;
+    note(this._answers, [received, now - comes, now, beside * share]);
     const rates = this._rates();
     this.rate = percentile(rates, 0.2);
     this._slow = rates.length >= ENOUGH ? percentile(rates, 0.1) : Infinity;
@@ -59,11 +64,11 @@ export class Http {
     return this._slow < 1.5 * bitrate;
   }
 
-  /** Bytes a second of all answers together, while one came that is large enough to tell. */
+  /** Bytes a second that came in all, while an answer came that is large enough to tell. */
   private _rates(): number[] {
     const least = COMPARABLE * Math.max(...this._answers.map(([size]) => size));
-    return this._answers.flatMap(([size, begun, ended]) =>
-      size >= least ? [this._between(begun, ended) / (ended - begun)] : [],
+    return this._answers.flatMap(([size, begun, ended, beside]) =>
+      size >= least ? [(this._between(begun, ended) + beside) / (ended - begun)] : [],
     );
   }
 

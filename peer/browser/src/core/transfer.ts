@@ -42,6 +42,8 @@ export class Fetch {
   cached: boolean | null = null;
   /** Whether something that it brought was wrong: however much, it is one failure. */
   blamed = false;
+  /** What links had brought in all when it was asked for. */
+  beside = 0;
   private _next: number;
   private _rest: Bytes = new Uint8Array();
 

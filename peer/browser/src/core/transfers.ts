@@ -106,6 +106,8 @@ export class Transfers {
   private readonly _keys: Keys = new Map();
   private readonly _transfers = new Map<string, Transfer>();
   private readonly _fetches = new Map<number, Fetch>();
+  /** Bytes that links have brought, of whatever use. */
+  private _fromLinks = 0;
   private readonly _checks = new Map<number, Manifest | Transfer>();
   /** Demanded, and not known yet. */
   private readonly _awaited = new Map<string, Awaited>();
@@ -258,14 +260,20 @@ export class Transfers {
     const { key, stale: fresh } = transfer;
     const { length } = transfer.record;
     const fetch = new Fetch(this._numbers(), key, length, chunks, fresh);
+    fetch.beside = this._fromLinks;
     this._fetches.set(fetch.number, fetch);
     const span = bytesOf(length, chunks);
     const whole = span[0] === 0 && span[1] === length - 1;
     this._events.push({ type: "FetchRange", fetch: fetch.number, key, span, whole, fresh });
   }
 
+  private _answered({ received, beside }: Fetch, { ttfb, took }: RangeDone, now: number): void {
+    this.http.answered(received, ttfb, took, now, this._fromLinks - beside);
+  }
+
   /** A link brought a chunk. */
   fromLink(link: number, key: ChunkKey, data: Bytes, now: number): void {
+    this._fromLinks += data.length;
     const transfer = this.transfer(key);
     if (transfer) this._arrived(transfer, { chunk: key.chunk, data, link }, now);
     else this.wasted += data.length;
@@ -551,7 +559,7 @@ export class Transfers {
     if (!fetch) return;
     fetch.cached = done.cached;
     this._close(fetch);
-    if (!done.cached) this.http.answered(fetch.received, done.ttfb, done.took, now);
+    if (!done.cached) this._answered(fetch, done, now);
     if (fetch.left().length) this._failed(fetch, "length", now);
   }
 

@@ -40,6 +40,12 @@ describe("an origin", () => {
     expect(http.rate).toBeCloseTo(1e6 + 1e6 / 8, 3);
   });
 
+  it("shares the line with what links bring", () => {
+    const http = new Http();
+    http.answered(SIZE, 1, 5, 5, 500_000);
+    expect(http.rate).toBeCloseTo((SIZE + 400_000) / 4, 3);
+  });
+
   it("is judged by its bad moments", () => {
     expect(httpOf(...times(7, 1e6), ...times(3, 1e5)).rate).toBeCloseTo(1e5, 3);
     expect(httpOf(...times(18, 1e6), ...times(2, 1e5)).rate).toBeCloseTo(1e6, 3);
