@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p2pcdn.core.availability import Held
@@ -620,6 +620,11 @@ VIEWS = st.builds(
 )
 
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Of how long a busy machine takes nothing is to be learnt here."""
+
+
+@UNHURRIED
 @given(VIEWS)
 def test_a_plan_is_made_of_nothing_but_the_view(given_view: View) -> None:
     assert decide(given_view) == decide(given_view)
@@ -632,6 +637,7 @@ def test_the_order_of_links_does_not_matter(given_view: View, chance: random.Ran
     assert decide(replace(given_view, links=links)) == decide(given_view)
 
 
+@UNHURRIED
 @given(VIEWS)
 def test_no_chunk_is_asked_for_twice(given_view: View) -> None:
     asked: Counter[tuple[SegmentKey, int]] = Counter()
@@ -643,6 +649,7 @@ def test_no_chunk_is_asked_for_twice(given_view: View) -> None:
     assert set(asked) <= there
 
 
+@UNHURRIED
 @given(VIEWS)
 def test_peers_are_asked_only_for_what_they_hold_and_have_room_for(given_view: View) -> None:
     links = {link.number: link for link in given_view.links}
@@ -660,6 +667,7 @@ def test_peers_are_asked_only_for_what_they_hold_and_have_room_for(given_view: V
     assert in_flight.total() <= max(IN_ALL, before)
 
 
+@UNHURRIED
 @given(VIEWS)
 def test_the_origin_is_asked_only_for_what_is_demanded_or_leased(given_view: View) -> None:
     segments = {s.key: s for s in given_view.segments}
@@ -673,6 +681,7 @@ def test_the_origin_is_asked_only_for_what_is_demanded_or_leased(given_view: Vie
             assert wanted.demanded or not run(*ask.chunks) & ~leased
 
 
+@UNHURRIED
 @given(VIEWS)
 def test_at_the_latest_start_everything_is_on_its_way_from_the_origin(given_view: View) -> None:
     asks = decide(given_view).asks
@@ -686,6 +695,7 @@ def test_at_the_latest_start_everything_is_on_its_way_from_the_origin(given_view
             assert asked == wanted.missing | wanted.asked
 
 
+@UNHURRIED
 @given(VIEWS)
 def test_whoever_waits_wakes(given_view: View) -> None:
     """What is demanded and not on its way from the origin is thought about again, in time."""
