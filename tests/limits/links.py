@@ -13,6 +13,7 @@ from p2pcdn.core.link import (
     MOST_PATIENCE,
     MOST_SILENCES,
     MOST_WANTS,
+    PROGRESS,
     Ended,
     Link,
     Need,
@@ -144,9 +145,10 @@ def failed(link: Link) -> str:
 def dripped_for(seconds: float) -> str:
     link = link_up()
     link.want(KEY, CHUNK_SIZE, Need.USUAL, 0.0)
-    for tenth in range(1, int(min(seconds, LONGEST) * 10) + 1):
-        link.receive(Frame(0, tenth, b"x"), tenth / 10)
-        link.on_timer(tenth / 10)
+    size = int(PROGRESS * CHUNK_SIZE)
+    for time in range(1, int(min(seconds, LONGEST) / 0.3) + 1):
+        link.receive(Frame(0, time * size, bytes(size)), time * 0.3)
+        link.on_timer(time * 0.3)
     link.on_timer(seconds)
     return failed(link)
 
