@@ -35,6 +35,10 @@ SOON = 0.25
 MANY = 0.05
 """What share of an audience that is."""
 
+FEW = 4
+"""Segments of a recording that one look leases: the first of a crowd who get links are not to hold
+all of what is needed next, since those who get theirs a moment later can pass things on, too."""
+
 MOST_TOLD = 256
 """Leases in a message (`Leases`)."""
 
@@ -199,7 +203,7 @@ class _Round:
         self._desk = desk
         self._outlook = outlook
         self._now = now
-        self._new = 0
+        self._room = MOST_AHEAD if outlook.edge is not None else FEW
         fit: list[Member] = []
         before: list[Member] = []
         for sequence, takers in outlook.takers.items():
@@ -214,9 +218,9 @@ class _Round:
 
     def _fill(self, sequence: int, fit: list[Member]) -> None:
         """Find a segment the holders that it lacks."""
-        if fit and sequence not in self._desk.parts and self._new < MOST_AHEAD:
+        if fit and sequence not in self._desk.parts and self._room > 0:
             self._desk.cut(sequence, stripes_of(self._outlook.size, fit), self._now)
-            self._new += 1
+            self._room -= 1
         for number, stripe in enumerate(self._desk.stripes(sequence)):
             if stripe.lacks(fit):
                 self._draw(sequence, number, stripe, fit)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import pytest
 
 from p2pcdn.core.audience import MOST_AHEAD
 from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, KEPT, MOST_KEPT
-from p2pcdn.core.lessor import EVERY, MOST_TOLD, SOON
+from p2pcdn.core.lessor import EVERY, FEW, MOST_TOLD, SOON
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Rules
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (
@@ -232,10 +233,19 @@ def test_a_native_peer_that_follows_is_a_peer_like_others() -> None:
 
 def test_a_crowd_at_the_same_head_shares_what_it_fetches() -> None:
     world = crowd(6, vod(0))
-    world.wait(EVERY)
+    world.wait(4 * EVERY)
     found = holders(world)
-    assert set(found) == {(s, part) for s in range(1, 18) for part in range(STRIPES)}
+    assert set(found) == {(s, part) for s in range(1, 21) for part in range(STRIPES)}
     assert len({those[0] for those in found.values()}) == 6
+
+
+def test_those_who_get_links_a_moment_later_shall_have_their_share() -> None:
+    world = crowd(6, vod(0))
+    seen = []
+    for _ in range(3):
+        world.wait(EVERY)
+        seen.append(len({sequence for sequence, _ in holders(world)}))
+    assert [later - sooner for sooner, later in pairwise(seen)] == [FEW, FEW]
 
 
 def test_one_that_leads_fetches_as_if_it_were_alone() -> None:
@@ -259,8 +269,8 @@ def test_only_those_who_will_play_it_are_named() -> None:
 
 def test_what_was_not_fetched_is_leased_again_after_a_minute() -> None:
     world = crowd(4, vod(0))
-    world.wait(EVERY)
-    assert len(holders(world)) == 17 * STRIPES
+    world.wait(4 * EVERY)
+    assert len(holders(world)) == 20 * STRIPES
     told = count(world, Leases)
     for _ in range(6):
         for socket in world.open:
@@ -494,7 +504,7 @@ def test_whatever_peers_claim_it_stays_small() -> None:
 
 def test_a_message_has_so_many_leases_and_what_is_more_follows() -> None:
     world = crowd(2, vod(0))
-    for head in range(0, 200, 10):
+    for head in range(0, 200, 5):
         for socket in world.open:
             world.say(socket, Move(True, vod(head, 0)))
         world.wait(EVERY)
