@@ -65,6 +65,8 @@ class Loaded:
     ttfb: float = 0.0
     took: float = 0.0
     """Seconds since the request was made; 0 if they were not measured."""
+    at: float | None = None
+    """When it was there, if that was not just now."""
 
 
 @dataclass(frozen=True, slots=True)

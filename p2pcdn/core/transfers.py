@@ -396,7 +396,8 @@ class Transfers:
         else:
             self.stats.origin_bytes += len(loaded.data) - held
         if loaded.took and not loaded.cached:
-            self.http.answered(len(loaded.data), loaded.ttfb, loaded.took, now)
+            at = now if loaded.at is None else loaded.at
+            self.http.answered(len(loaded.data), loaded.ttfb, loaded.took, at)
         if self.knows(loaded.key):
             self._adopt(loaded, now)
             return

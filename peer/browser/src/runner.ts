@@ -214,7 +214,8 @@ export class Runner {
   loaded(key: SegmentKey, data: Bytes, { cached, ttfb, took }: Outcome): boolean {
     if (!this._isAllowed()) return false;
     if (!this._node && this._inbox.length >= MOST_EARLY) return false;
-    this._receive({ type: "Loaded", key, data, cached, ttfb, took });
+    // It may wait for the node, and several that wait did not come at once.
+    this._receive({ type: "Loaded", key, data, cached, ttfb, took, at: seconds() });
     return true;
   }
 
@@ -320,6 +321,7 @@ export class Runner {
       this.close(); // the origin knows nothing of this: plain HTTP it is
       return;
     }
+    this._failAll("missing"); // the next attempt may be too late for them
     this._timer = self.setTimeout(() => void this.introduce(rendition, sequence), pause);
   }
 
@@ -357,10 +359,10 @@ export class Runner {
     this._options.crashed(error);
   }
 
-  private _failAll(): void {
+  private _failAll(reason: SourceReason = "aborted"): void {
     const askers = [...this._askers.values()];
     this._askers.clear();
-    for (const asker of askers) asker.failed("aborted");
+    for (const asker of askers) asker.failed(reason);
   }
 
   // The loop

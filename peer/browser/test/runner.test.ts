@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Node } from "../src/core/node";
 import type { Mode } from "../src/core/ports";
+import type { Transfers } from "../src/core/transfers";
 import { Endpoint } from "../src/endpoint";
 import { FirstPicture } from "../src/first-picture";
 import type { RangeSink, Source } from "../src/http-source";
@@ -378,6 +379,22 @@ describe("before the first picture", () => {
     });
   });
 
+  it("what the player has loaded came when it came", async () => {
+    void runner.introduce(RENDITION, 0);
+    const clock = vi.spyOn(performance, "now");
+    for (const sequence of [0, 1]) {
+      clock.mockReturnValue(1_000 * sequence);
+      runner.loaded(key(sequence), media(sequence), OUTCOME);
+    }
+    clock.mockRestore();
+    await shown();
+    await vi.waitFor(() => {
+      expect(node().stats.originBytes).toBe(2 * LENGTH);
+    });
+    const { http } = (node() as unknown as { _transfers: Transfers })._transfers;
+    expect(http.rate).toBeCloseTo(LENGTH / 0.1, 6);
+  });
+
   it("peers may be switched off, or the end may come", async () => {
     void runner.introduce(RENDITION, 0);
     permit(false);
@@ -421,6 +438,15 @@ describe("a demand before we know what the content is", () => {
     await introduced;
     await known(3);
     expect(player.asked).toStrictEqual([]);
+  });
+
+  it("is left to plain HTTP at once if the origin does not say what it is", async () => {
+    origin.mockImplementationOnce(() => new Response(null, { status: 404 }));
+    const introduced = runner.introduce(RENDITION, 0);
+    runner.demand(key(0), 8, asker);
+    await introduced;
+    expect(asker.failed).toHaveBeenCalledExactlyOnceWith("missing");
+    expect(runner.takes(9)).toBe(false);
   });
 
   it("is left to plain HTTP when the time is over", () => {

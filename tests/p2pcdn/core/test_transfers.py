@@ -501,6 +501,13 @@ def test_what_was_loaded_past_us_says_how_fast_the_origin_is() -> None:
     assert shown(transfers) == pytest.approx((0.5, len(DATA) / 0.5))
 
 
+def test_what_waited_for_us_after_it_was_loaded_did_not_come_at_once() -> None:
+    transfers = transfers_that_know(1, 2)
+    for key, at in ((ONE, NOW - 2), (SegmentKey("v", 2), NOW - 1)):
+        transfers.receive(Loaded(key, MEDIA.bytes_of(key), ttfb=0.5, took=1.0, at=at), NOW)
+    assert shown(transfers) == pytest.approx((0.5, len(DATA) / 0.5))
+
+
 # What is known
 
 

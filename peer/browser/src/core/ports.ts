@@ -69,6 +69,8 @@ export interface Loaded {
   /** Seconds since the request was made, if they were measured. */
   readonly ttfb?: number;
   readonly took?: number;
+  /** When it was there, if that was not just now. */
+  readonly at?: number | null;
 }
 
 /** How much may be given; what is left out or null is not limited. */

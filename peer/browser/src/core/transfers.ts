@@ -406,13 +406,13 @@ export class Transfers {
   // Arrivals
 
   private _loaded(loaded: Loaded, now: number): void {
-    const { key, data, cached, ttfb = 0, took = 0 } = loaded;
+    const { key, data, cached, ttfb = 0, took = 0, at } = loaded;
     // What is being checked will count for whoever brought it.
     const there = this.store.sizeOf(key) + (this.transfer(key)?.bytesChecking() ?? 0);
     const held = Math.min(there, data.length);
     this.wasted += held;
     this.stats[cached ? "cacheBytes" : "originBytes"] += data.length - held;
-    if (took && !cached) this.http.answered(data.length, ttfb, took, now);
+    if (took && !cached) this.http.answered(data.length, ttfb, took, at ?? now);
     if (this.knows(key)) {
       this._adopt(loaded, now);
       return;

@@ -187,6 +187,12 @@ describe("what was loaded past us", () => {
     loaded(2, { ttfb: 0.1, took: 0.6 });
     expect(transfers.http.rate).toBeCloseTo(LENGTH / 0.5, 6);
   });
+
+  it("did not come at once with others that waited for us, too", () => {
+    loaded(1, { ttfb: 0.1, took: 0.6, at: -2 });
+    loaded(2, { ttfb: 0.1, took: 0.6, at: -1 });
+    expect(transfers.http.rate).toBeCloseTo(LENGTH / 0.5, 6);
+  });
 });
 
 describe("a demand", () => {
