@@ -108,6 +108,8 @@ class Connection:
                 self.refuse(RemoteError(ErrorCode.TIMEOUT, f"no join within {seconds}"))
         except RemoteError as error:
             self.refuse(error)
+        except ConnectionError:
+            pass  # it has gone before its ping was answered
         except Exception:
             log.exception("message_failed")
             self.refuse(RemoteError(ErrorCode.INTERNAL))

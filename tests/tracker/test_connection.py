@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import structlog.testing
 
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.tracker import Joined, Leave, Move, Refused, Report, SendCandidate, SendOffer
@@ -296,6 +297,16 @@ async def test_a_peer_that_vanishes_is_gone_at_once() -> None:
         client.transport.abort()
         await tracker.until(lambda: tracker.ledger.summary().viewers == 0)
         assert not tracker.tracker._guests
+
+
+async def test_a_peer_that_pings_and_goes_is_no_failure_of_ours() -> None:
+    async with rig(messages_per_second=10, burst=2) as tracker:
+        client = await tracker.joined()
+        with structlog.testing.capture_logs() as logs:
+            client.write(frame(b"\x89", b"x") * 3)  # the last is answered when nobody is there
+            client.transport.abort()
+            await tracker.until(lambda: not tracker.tracker._guests)
+        assert not [entry for entry in logs if entry["event"] == "message_failed"]
 
 
 async def test_who_leaves_is_let_go() -> None:
