@@ -112,7 +112,12 @@ class Tokens:
                 str(self._token_url), json=asked, timeout=aiohttp.ClientTimeout(TIMEOUT)
             ) as response:
                 response.raise_for_status()
-                text = (await response.content.read(LONGEST + 16)).decode("ascii").strip()
+                data = b""
+                async for part in response.content.iter_any():
+                    data += part
+                    if len(data) > LONGEST + 16:
+                        break
+                text = data.decode("ascii").strip()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             log.warning("no_token", url=self._token_url, error=why(error))
             return None

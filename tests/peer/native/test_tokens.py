@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,6 +42,7 @@ class BackEnd:
         self.asked: list[Any] = []
         self.answer: str | None = None
         self.status = 200
+        self.in_pieces = False
         app = web.Application()
         app.router.add_post("/p2p-token", self._token)
         self.server = TestServer(app)
@@ -49,7 +51,7 @@ class BackEnd:
     def url(self) -> str:
         return str(self.server.make_url("/p2p-token"))
 
-    async def _token(self, request: web.Request) -> web.Response:
+    async def _token(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         self.asked.append(asked)
         claims = {
@@ -61,7 +63,18 @@ class BackEnd:
             "client": "native",
         }
         text = BACK_END.token(claims) if self.answer is None else self.answer
+        if self.in_pieces:
+            return await self._in_pieces(request, text)
         return web.Response(text=f"{text}\n", status=self.status)
+
+    async def _in_pieces(self, request: web.Request, text: str) -> web.StreamResponse:
+        """The answer as it comes of a slow network, or of what writes it bit by bit."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for part in (text[:100], text[100:], "\n"):
+            await response.write(part.encode())
+            await asyncio.sleep(0.05)
+        return response
 
 
 @pytest.fixture
@@ -125,6 +138,13 @@ async def test_a_back_end_is_asked_each_time_and_the_proof_is_right(back_end: Ba
     with pytest.raises(Exception, match="another content"):
         sites.admit(join, Visitor(NONCE), time.time())
     assert bound.count(".") == 2
+
+
+async def test_a_token_that_comes_in_pieces_is_put_together(back_end: BackEnd) -> None:
+    back_end.in_pieces, back_end.answer = True, "a.b." + "c" * 1000
+    async with asking(token_url=back_end.url) as made:
+        await made.ask()
+        assert [proved.credentials.token for proved in made.proved] == [back_end.answer]
 
 
 async def test_a_token_by_hand_is_used_and_not_renewed() -> None:
