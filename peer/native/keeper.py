@@ -62,6 +62,8 @@ class _Rendition:
     """The oldest segment that is missing."""
     beyond: int | None = None
     """The oldest segment for which there is no room."""
+    reserved: int = 0
+    """Bytes of the room that it has taken."""
     records: dict[int, SegmentRecord] = field(default_factory=dict)
     kept: set[int] = field(default_factory=set)
 
@@ -197,8 +199,8 @@ class Keeper:
     def _renew(self, rendition: _Rendition, page: RenditionManifest) -> None:
         """The rendition has begun anew: what is kept of it is worth nothing, and has been dropped
         or is about to be."""
-        if not rendition.live:
-            self._room += sum(record.length for record in rendition.records.values())
+        self._room += rendition.reserved
+        rendition.reserved = 0
         rendition.era, rendition.cursor, rendition.beyond = page.era, page.first, None
         rendition.records.clear()
         rendition.kept.clear()
@@ -217,6 +219,7 @@ class Keeper:
             return
         if record.length <= self._room:
             self._room -= record.length
+            rendition.reserved += record.length
         else:
             rendition.beyond = record.sequence
 

@@ -244,3 +244,19 @@ def test_a_file_that_is_replaced_gives_its_room_back() -> None:
     assert keeper.progress.wanted == 2
     keeper.page(page(0, 1, 2, time=3, era=2, root="1"))
     assert keeper.progress.wanted == 2
+
+
+def test_what_never_had_room_gives_none_back() -> None:
+    keeper = Keeper(["v"], 250)
+    keeper.page(page(*range(10)))
+    assert keeper.progress.wanted == 2
+    keeper.page(page(*range(10), time=2, era=2, root="1"))
+    assert keeper.progress.wanted == 2, "it is no more than fits"
+
+
+def test_a_live_rendition_that_ends_gives_no_room_back_that_it_never_took() -> None:
+    keeper = Keeper(["v"], 250)
+    keeper.page(page(0, 1, 2, live=True))
+    keeper.page(page(0, 1, 2, time=2))
+    keeper.page(page(*range(10), time=3, era=3, root="1"))
+    assert keeper.progress.wanted == 2
