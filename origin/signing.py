@@ -65,14 +65,15 @@ class Signer:
         if self._clock() < self._look_at:
             return
         seen = self._look()
-        if seen == self._seen:
+        if seen == self._seen and self.problem is None:  # what failed may just have had bad luck
             self._look_at = self._clock() + LOOK_EVERY
             return
         try:
             self._take(seen)
         except ConfigError as error:
+            if str(error) != self.problem:
+                log.warning("keys_not_read", error=str(error))
             self.problem = str(error)
-            log.warning("keys_not_read", error=str(error))
         else:
             self.problem = None
             log.info("keys_changed", keys=[key.id for key in self._keys])

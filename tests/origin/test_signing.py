@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog.testing
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
@@ -120,6 +121,29 @@ def test_a_ring_that_cannot_be_read_leaves_the_keys_as_they_were(
     aside.replace(path)
     clock.now += LOOK_EVERY
     assert signer.keys() == keys
+    assert signer.problem is None
+
+
+def test_a_ring_that_cannot_be_read_for_a_moment_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    signer = Signer(tmp_path, clock)
+    keyring.save(tmp_path, ring := keyring.load(tmp_path).added(keyring.new_pair()))
+
+    def fail(_: Path) -> keyring.Ring:
+        raise ConfigError("Too many open files.")
+
+    monkeypatch.setattr(keyring, "load", fail)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            clock.now += LOOK_EVERY
+            assert signer.keys() != ring.published()
+            assert signer.problem == "Too many open files."
+    assert [entry["event"] for entry in logs] == ["keys_not_read"]
+    monkeypatch.undo()
+    clock.now += LOOK_EVERY
+    assert signer.keys() == ring.published()
     assert signer.problem is None
 
 
