@@ -98,7 +98,7 @@ class Admin:
             max_age=COOKIE_LASTS,
             secure=request.secure or proxied,
             httponly=True,
-            samesite="Strict",
+            samesite="Lax",  # Strict would keep out who clicks the link in a message
         )
 
     def refuse(self) -> web.Response:

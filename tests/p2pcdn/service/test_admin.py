@@ -101,7 +101,7 @@ def test_a_browser_is_let_in_by_its_cookie(tmp_path: Path) -> None:
     cookie = response.cookies[COOKIE]
     assert guard.allows(request(Cookie=f"{COOKIE}={cookie.value}"))
     assert not guard.allows(request(Cookie=f"{COOKIE}={cookie.value[:-1]}"))
-    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Strict", False)
+    assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", False)
     assert guard.token not in cookie.value
     # Whoever has another token has another cookie.
     assert not admin_of(tmp_path, token=TOKEN).allows(request(Cookie=f"{COOKIE}={cookie.value}"))
