@@ -124,6 +124,9 @@ class Survey:
     def _note_seen(self, playing: Playing, now: float) -> None:
         if not playing.live or playing.last in self._seen:
             return
+        # The player hears last that a stream has begun anew; by one, its playlist may just lag.
+        if playing.last + 1 < min(self._seen, default=0):
+            self.forget_seen()
         if not self._seen:
             self._first_seen = playing.last
         known = max(self._seen, default=playing.last - 1)

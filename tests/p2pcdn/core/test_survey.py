@@ -263,6 +263,33 @@ def test_who_holds_a_lease_asks_the_origin_in_turn() -> None:
     assert hold == {7: pytest.approx(NOW + 0.4)}
 
 
+def test_what_comes_out_after_a_stream_has_begun_anew_is_not_old() -> None:
+    stage = staged(playing(30, 35, live=True))
+    stage.link(holds=range(40))
+    stage.view()
+    stage.survey.forget_seen()
+    stage.view()  # the player is the last to hear of it
+    for last in (2, 4):
+        stage.playhead.moved(playing(0, last, live=True), NOW)
+        segments = stage.view().segments
+    assert [(s.key.sequence, s.old) for s in segments[:5]] == [
+        (0, True),
+        (1, True),
+        (2, True),
+        (3, False),
+        (4, False),
+    ]
+
+
+def test_a_playlist_that_lags_behind_another_is_none_that_begins_anew() -> None:
+    stage = staged(playing(30, 35, live=True))
+    stage.link(holds=range(40))
+    for last in (35, 34, 35):
+        stage.playhead.moved(playing(30, last, live=True), NOW)
+        segments = stage.view().segments
+    assert {s.key.sequence for s in segments if s.old} == {30, 31, 32, 33, 34, 35}
+
+
 @pytest.mark.parametrize(("live", "company"), [(True, False), (False, True)])
 def test_without_neighbours_or_on_demand_records_are_asked_for_at_once(
     live: bool, company: bool

@@ -132,6 +132,8 @@ export class Survey {
 
   private _noteSeen({ live, last }: Playing, now: number): void {
     if (!live || this._seen.has(last)) return;
+    // The player hears last that a stream has begun anew; by one, its playlist may just lag.
+    if (last + 1 < Math.min(...this._seen.keys())) this.forgetSeen();
     if (!this._seen.size) this._firstSeen = last;
     const known = this._seen.size ? Math.max(...this._seen.keys()) : last - 1;
     for (let at = Math.max(known + 1, last - MOST_SEEN + 1); at <= last; at++) {

@@ -228,6 +228,31 @@ describe("records of a live stream", () => {
   });
 });
 
+describe("what was out when we came", () => {
+  const old = (...playlists: readonly (readonly [head: number, last: number])[]): number[] => {
+    let segments: View["segments"] = [];
+    for (const [head, last] of playlists) {
+      stage.plays({ head, last, live: true });
+      ({ segments } = stage.view());
+    }
+    return segments.filter((segment) => segment.old).map(({ key }) => key.sequence);
+  };
+
+  beforeEach(() => {
+    stage.link(upTo(40));
+  });
+
+  it("is not what comes out after the stream has begun anew, of which the player hears last", () => {
+    expect(old([30, 35])).toContain(35);
+    stage.survey.forgetSeen();
+    expect(old([30, 35], [0, 2], [0, 4]).filter((sequence) => sequence < 6)).toStrictEqual([0, 1, 2]);
+  });
+
+  it("is no less where one playlist lags behind another", () => {
+    expect(old([30, 35], [30, 34], [30, 35])).toStrictEqual(upTo(36, 30));
+  });
+});
+
 describe("what the plan depends on", () => {
   it("is what the player says", () => {
     stage.plays({ buffer: 8 });
