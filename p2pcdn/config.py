@@ -179,7 +179,12 @@ class TrackerConfig(Section, frozen=True):
     ] = 2000
     joins_per_second: Annotated[
         float,
-        Meta(gt=0, le=100_000, description="Joins of one IPv4 address or IPv6 /64, on average."),
+        Meta(
+            gt=0,
+            le=100_000,
+            description="Joins of one IPv4 address or IPv6 /64, on average; renewals of tokens "
+            "count, too.",
+        ),
     ] = 100.0
     send_queue: Annotated[
         int,
@@ -318,7 +323,10 @@ class TrackerConfig(Section, frozen=True):
     ] = ()
     sites: Annotated[
         tuple[str, ...],
-        Meta(description="Site ids that this tracker serves; empty: that of `site` alone."),
+        Meta(
+            description="Site ids that this tracker serves, beside those that have a table; where "
+            "there are neither, that of `site`."
+        ),
     ] = ()
     report_every: Annotated[
         float,
