@@ -169,6 +169,11 @@ class DeadlineHandler(RequestHandler):
         response.force_close()
         return response
 
+    def log_exception(self, *args: Any, **options: Any) -> None:
+        """aiohttp's, which sees once more what was wrong with a body, after the answer to it."""
+        if not isinstance(options.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **options)
+
     def _awaits_header(self) -> bool:
         # aiohttp's task waits on this future exactly while no request is being handled, and what
         # arrives meanwhile is header (a body or a WebSocket's frames come while it is busy).

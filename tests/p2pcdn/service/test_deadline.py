@@ -196,6 +196,18 @@ async def test_what_is_not_http_is_told_so_in_our_shape() -> None:
         assert await wire.ended() == b""
 
 
+async def test_a_body_that_is_not_what_it_says_is_no_failure_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with hosted(web.post("/", hello)) as server, connected(server) as wire:
+        wire.send(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
+        )
+        assert (await wire.answer()).error[0] == "bad_request"
+        assert await wire.ended() == b""
+    assert not [record for record in caplog.records if record.name.startswith("aiohttp")]
+
+
 async def test_hundreds_of_slow_connections_disturb_nobody() -> None:
     limits = OriginConfig(header_timeout=1.0)
     async with hosted(web.get("/", hello), limits=limits) as server, AsyncExitStack() as stack:
