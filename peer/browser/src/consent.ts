@@ -43,7 +43,7 @@ export function choose(mode: Mode): void {
   }
 }
 
-/** A mode as an attribute has it; what is none means `off`, since somebody meant to say something. */
+/** A mode as a page has it; what is none means `off`, since somebody meant to say something. */
 export function modeOf(text: string): Mode {
   return MODES.find((mode) => mode === text.trim().toLowerCase()) ?? "off";
 }

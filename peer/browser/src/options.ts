@@ -84,8 +84,8 @@ export function pinsOf(key: string | undefined): string[] | undefined {
   return key?.toLowerCase().split(/[\s,]+/);
 }
 
-/** A number as an attribute has it; what is none means nothing: it was meant as a limit. */
-function amountOf(value: string): number {
+/** A number as a page has it; what is none means nothing: it was meant as a limit. */
+export function amountOf(value: string | number): number {
   return Number(value) || 0;
 }
 

@@ -6,12 +6,12 @@
  * there is no runner, or it does not know a segment, the player loads as it always did.
  */
 
-import { ask, chosen } from "./consent";
+import { ask, chosen, modeOf } from "./consent";
 import { Endpoint } from "./endpoint";
 import { FirstPicture } from "./first-picture";
 import { Request, type Meters, type Outcome } from "./meters";
 import type { Bytes, SegmentKey } from "./model";
-import { pinsOf, switchesOf, type Options, type Switches } from "./options";
+import { amountOf, pinsOf, switchesOf, type Options, type Switches } from "./options";
 import type { Player } from "./player";
 import { Runner, type Asker, type Notice } from "./runner";
 import { noFigures, sum, type Stats, type Stopwatch } from "./stats";
@@ -203,15 +203,17 @@ export class Session extends EventTarget {
   permit(): void {
     const { p2p = true, upload = true, consent, token, ...limits } = this._options;
     const choice = chosen();
-    const mode = choice ?? limits.mode ?? "any";
+    const mode = choice ?? modeOf(limits.mode ?? "any");
     const waits = consent === "required" && choice === undefined;
     if (waits && this._runner) ask();
     const { uploadRate: rate, uploadBudget, uploadRatio: ratio } = limits;
     const caps = {
-      ...(rate !== undefined && { rate }),
+      ...(rate !== undefined && { rate: amountOf(rate) }),
       // What earlier runners gave counts, too.
-      ...(uploadBudget !== undefined && { budget: uploadBudget - this._past.uploadedBytes }),
-      ...(ratio !== undefined && { ratio }),
+      ...(uploadBudget !== undefined && {
+        budget: amountOf(uploadBudget) - this._past.uploadedBytes,
+      }),
+      ...(ratio !== undefined && { ratio: amountOf(ratio) }),
     };
     const on = p2p && !waits && mode !== "off";
     this._runner?.allow({ p2p: on, upload, mode, caps, ...(token && { token }) });

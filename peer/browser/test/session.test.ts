@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { ask, chosen } from "../src/consent";
+import { ask, chosen, type Consent } from "../src/consent";
 import { Meters } from "../src/meters";
 import type { Options } from "../src/options";
 import type { Player } from "../src/player";
@@ -37,7 +37,9 @@ vi.mock("../src/runner", () => ({
     return new FakeRunner(options);
   }),
 }));
-vi.mock("../src/consent", () => ({ ask: vi.fn(), chosen: vi.fn() }));
+vi.mock("../src/consent", async (original) => {
+  return { ...(await original<object>()), ask: vi.fn(), chosen: vi.fn() };
+});
 vi.mock("../src/support", () => ({ supported: vi.fn(() => true) }));
 
 const FILM = "https://cdn.example/media/film/index.m3u8";
@@ -167,6 +169,17 @@ describe("what is allowed", () => {
     expect(runner().permits.at(-1)).toMatchObject({ p2p: true, mode: "network" });
     session.configure({ mode: "off" });
     expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
+  });
+
+  it("is as little as can be where a page says what makes no sense", () => {
+    session.load(FILM);
+    session.configure({ uploadRate: NaN, uploadBudget: "1 GB" as unknown as number });
+    expect(runner().permits.at(-1)?.caps).toStrictEqual({ rate: 0, budget: 0 });
+    vi.mocked(chosen).mockReturnValue(undefined);
+    session.configure({ mode: "everybody" as Consent });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false, mode: "off" });
+    session.configure({ mode: " LAN" as Consent });
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true, mode: "lan" });
   });
 
   it("is nothing before the viewer has said something, where that is required", () => {
