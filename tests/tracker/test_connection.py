@@ -271,10 +271,10 @@ async def test_a_socket_that_says_nothing_is_closed() -> None:
 
 
 async def test_a_peer_that_has_joined_may_be_silent() -> None:
-    async with rig(hello_timeout=0.1, heartbeat=0.1) as tracker:
+    async with rig(hello_timeout=0.3, heartbeat=0.6) as tracker:
         client = await tracker.joined()
         quiet = asyncio.create_task(client.socket.receive())  # answers pings
-        await asyncio.wait([quiet], timeout=0.5)
+        await asyncio.wait([quiet], timeout=0.8)
         assert not quiet.done()
         quiet.cancel()
 
