@@ -217,10 +217,13 @@ def _check_use(claims: Claims, visit: Pass, url: str | None) -> None:
 
 
 def _covers(content: str, visit: Pass, url: str) -> bool:
-    if content.endswith("/"):
-        # The id is a hash of the URL as it stands, so no detour (`..`) leads to another content.
-        return url.startswith(content) and content_id(visit.site, url) == visit.content
-    return visit.content in (content, content_id(visit.site, content))
+    try:
+        if content.endswith("/"):
+            # The id is a hash of the URL as it stands: no detour (`..`) leads to another content.
+            return url.startswith(content) and content_id(visit.site, url) == visit.content
+        return visit.content in (content, content_id(visit.site, content))
+    except ValueError:  # what was said to be a URL is none
+        return False
 
 
 def _check_origin(site: Site, visit: Pass, claims: Claims | None) -> None:

@@ -259,7 +259,7 @@ def other_claims() -> Iterator[Case]:
             None, "", "c" * 32, CONTENT.upper(), CONTENT[:-1], CONTENT + "0", "*", "/", "/media",
             "/media/", "/media/show", "/media/show/master", URL + "/", "media/show/",
             "/media/show/master.m3u8#x/", "//media/show/", "/other/", "https://www.example.com/",
-            1, [CONTENT], {}, True,
+            "//[", "http://[", 1, [CONTENT], {}, True,
         ],
         "exp": [
             None, NOW - 11, NOW - 60, 0, -1, NOW + 311, NOW + 3600, 2**53, 2**63, 1e300, True, "",
@@ -294,7 +294,15 @@ def other_claims() -> Iterator[Case]:
             honest, other = json.dumps(claims())[1:-1], json.dumps({name: value})[1:-1]
             yield Case(f"{what}, and right", BACK_END.token(f"{{{other},{honest},{other}}}"))
     for prefix in ("/", "/media/", "/media/show/"):
-        for url in (None, "", URL + "x", "/media/", f"{prefix}other.m3u8", f"{prefix}../{URL}"):
+        for url in (
+            None,
+            "",
+            URL + "x",
+            "/media/",
+            f"{prefix}other.m3u8",
+            f"{prefix}../{URL}",
+            "//[",
+        ):
             token = BACK_END.token(claims(content=prefix))
             yield Case(f"content: {prefix} as {url}", token, url=url)
     for prefix in (
