@@ -147,13 +147,16 @@ export class Runner {
       progress: (key, bytes) => this._askers.get(segmentId(key))?.progress(bytes),
       count: (bytes) => (this._httpBytes += bytes),
     });
-    void picture.there.then(() => {
+    const shown = (): void => {
       if (this._over) return;
       this.resume();
       this._unwatch = watchDevice((device) => {
         this._device = device;
         if (this._node) this._receive(device);
       });
+    };
+    picture.there.then(shown).catch((error: unknown) => {
+      this._crash(error);
     });
   }
 

@@ -817,6 +817,17 @@ describe("the end", () => {
     expect(runner.loaded(key(1), media(1), OUTCOME)).toBe(false);
   });
 
+  it("comes with an exception at the first picture, which no page is to see", async () => {
+    runner.close();
+    vi.stubGlobal("navigator", { connection: {} }); // some page's own idea of it
+    runner = made();
+    permit(true);
+    await vi.waitFor(() => {
+      expect(crashed).toHaveBeenCalledOnce();
+    });
+    expect(runner.takes(0)).toBe(false);
+  });
+
   it("comes with any exception of ours, and everybody turns to plain HTTP", async () => {
     await introduced();
     runner.demand(key(0), 0, asker);
