@@ -65,11 +65,19 @@ def _site(name: str, said: SiteConfig) -> Site:
         bound=said.bound,
         origins=frozenset(said.origins),
         revoked_tokens=frozenset(said.revoked_tokens),
-        revoked_contents=frozenset(
-            content if "/" not in content else content_id(name, content)
-            for content in said.revoked_contents
-        ),
+        revoked_contents=frozenset(_content(text, name) for text in said.revoked_contents),
     )
+
+
+def _content(text: str, site: str) -> str:
+    """The id of a content that is given by it, or by its path."""
+    try:
+        return content_id(site, text) if "/" in text else text
+    except ValueError as error:
+        raise ConfigError(
+            f"{table_of(site)} revoked_contents takes ids, or paths such as "
+            f"/media/show/master.m3u8, not {_short(text)}."
+        ) from error
 
 
 def _keys(text: str, site: str) -> Iterable[tuple[str, bytes]]:
@@ -95,10 +103,12 @@ def _keys(text: str, site: str) -> Iterable[tuple[str, bytes]]:
 
 def _file(text: str) -> Path | None:
     """The file that is meant; None if it is a key itself."""
-    path = Path(text).expanduser()
-    if path.suffix in (".pem", ".pub", ".key", ".crt") or path.is_file():
-        return path
-    return None
+    try:
+        path = Path(text).expanduser()
+        there = path.is_file()
+    except (OSError, RuntimeError):  # too long for a name, or the home of nobody
+        return None
+    return path if there or path.suffix in (".pem", ".pub", ".key", ".crt") else None
 
 
 def _from_pem(file: Path, where: str) -> bytes:

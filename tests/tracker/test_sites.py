@@ -89,6 +89,8 @@ ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
     [
         "",
         "secret",
+        "A" * 300,
+        "~nobody-of-this-name/key.pem",
         "{}",
         "{",
         json.dumps(JWK | {"crv": "P-384"}),
@@ -132,6 +134,11 @@ def test_a_site_is_as_its_table_says() -> None:
             revoked_contents=frozenset({"c" * 32, content_id("shop", "/media/a.m3u8")}),
         )
     }
+
+
+def test_a_content_that_is_none_is_said_by_its_name() -> None:
+    with pytest.raises(ConfigError, match=r"\[sites\.shop\] revoked_contents takes .* not '//\['"):
+        sites_of(Config(sites={"shop": SiteConfig(revoked_contents=("//[",))}))
 
 
 def test_without_tables_the_sites_are_those_that_are_named() -> None:
