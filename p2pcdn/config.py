@@ -125,7 +125,8 @@ class OriginConfig(Section, frozen=True):
             ge=1,
             le=1_000_000,
             description="Most connections at once of one IPv4 address or IPv6 /64 that is no "
-            "trusted proxy: nobody takes all. A viewer has one or two, seven at most.",
+            "trusted proxy: nobody takes all. A viewer has one or two, seven at most. Where the "
+            "system allows fewer in all, these are fewer in proportion.",
         ),
     ] = 8192
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from p2pcdn.config import IPNetwork
+from p2pcdn.config import IPNetwork, OriginConfig
 from p2pcdn.model import home_of
 
 RESERVE = 128
@@ -78,3 +78,9 @@ def affordable(most: int) -> int:
         except (OSError, ValueError):  # macOS has one more limit, of its own
             pass
     return max(1, min(most, soft - RESERVE))
+
+
+def share_of_one(limits: OriginConfig, most: int) -> int:
+    """So many from one address where there may be ``most`` in all: the same share of them as the
+    settings say, or where descriptors are few one address could have them all."""
+    return max(1, limits.connections_per_address * most // limits.connections)

@@ -31,7 +31,7 @@ from p2pcdn.service import probes
 from p2pcdn.service.admin import Admin
 from p2pcdn.service.deadline import DeadlineHandler, read_body, small_header
 from p2pcdn.service.errors import answer_errors
-from p2pcdn.service.gate import Gate, affordable
+from p2pcdn.service.gate import Gate, affordable, share_of_one
 from p2pcdn.service.loop import settle
 
 DRAIN_TIME = 0.5
@@ -198,13 +198,12 @@ class Server:
         assert self._runner.server is not None  # setup() made it
         loop = asyncio.get_running_loop()
         limits = self._limits
+        most = affordable(limits.connections)
         connection = functools.partial(
             DeadlineHandler,
             self._runner.server,
             loop=loop,
-            gate=Gate(
-                affordable(limits.connections), limits.connections_per_address, self._proxies
-            ),
+            gate=Gate(most, share_of_one(limits, most), self._proxies),
             header_timeout=limits.header_timeout,
             header_bytes=limits.header_bytes,
             stall_timeout=limits.stall_timeout,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from p2pcdn.config import OriginConfig
 from p2pcdn.service import gate
-from p2pcdn.service.gate import RESERVE, Gate, affordable
+from p2pcdn.service.gate import RESERVE, Gate, affordable, share_of_one
 
 
 class Transport(asyncio.BaseTransport):
@@ -97,3 +98,20 @@ def test_a_system_that_gives_no_more_is_made_do_with(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(resource, "setrlimit", refuse)
     assert gate.affordable(16_384) == 1024 - RESERVE
+
+
+@pytest.mark.parametrize(
+    ("asked", "of_one", "most", "share"),
+    [
+        (16_384, 8192, 16_384, 8192),
+        (16_384, 8192, 896, 448),
+        (16_384, 1, 896, 1),
+        (3, 8192, 3, 8192),
+        (16_384, 16_384, 896, 896),
+    ],
+)
+def test_where_there_are_few_no_address_has_them_all(
+    asked: int, of_one: int, most: int, share: int
+) -> None:
+    limits = OriginConfig(connections=asked, connections_per_address=of_one)
+    assert share_of_one(limits, most) == share

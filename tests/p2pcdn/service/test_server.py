@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,20 @@ async def test_a_port_for_root_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(server, "_bind_one", refuse)
     with pytest.raises(ConfigError, match=r"Only root may listen on port 80 of 127\.0\.0\.1"):
         await Server([], host="127.0.0.1", port=80).start()
+
+
+async def test_where_descriptors_are_few_one_address_does_not_have_them_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "affordable", lambda _: 4)
+    limits = OriginConfig(header_timeout=30.0, connections=8, connections_per_address=4)
+    async with hosted(web.get("/", hello), limits=limits) as running, AsyncExitStack() as stack:
+        statuses = []
+        for _ in range(3):
+            wire = await stack.enter_async_context(connected(running))
+            wire.get("/")
+            statuses.append((await wire.answer()).status)
+        assert statuses == [200, 200, 503]
 
 
 async def test_an_empty_host_is_every_address_on_one_port() -> None:
