@@ -2,7 +2,8 @@
 
 Each case is a scene with changes, and runs in a process of its own, one after the other: so its
 CPU time and its memory are its own. `--quick` takes a small share of everybody, to see that all of
-it works; `--only WORD` the cases whose names contain it. Figures go to `--out` as CSV and Markdown.
+it works; `--only WORD` the cases whose names contain it, `--seeds N` no more runs of each than
+that. Figures go to `--out` as CSV and Markdown.
 `--compiled` runs all of them with the simulator's hot modules compiled (`bench.compiled`).
 
 Paired cases run many seeds, each with and without peers: how many viewers stall longer with them?
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -130,11 +131,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a small share of everybody")
     parser.add_argument("--only", default="", metavar="WORD", help="cases with this in their names")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where CSV and Markdown go")
+    parser.add_argument("--seeds", type=int, metavar="N", help="at most so many of a case")
     parser.add_argument("--compiled", action="store_true", help="less than half the CPU time")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     wanted = [case for case in cases() if options.only in case.name]
     wanted = [quick(case) for case in wanted] if options.quick else wanted
+    if options.seeds:
+        wanted = [replace(case, seeds=min(case.seeds, options.seeds)) for case in wanted]
     if options.case:
         print(json.dumps(measure(next(c for c in wanted if c.name == options.case))))
         return 0
@@ -146,16 +150,17 @@ def main() -> int:
     )
     print(_head(), flush=True)
     for case in wanted:
-        rows.append({"case": case.name} | _apart(case, options.quick, env))
+        rows.append({"case": case.name} | _apart(case, options, env))
         print(_line(rows[-1]), flush=True)
         if options.out:
             _write(rows, options.out)
     return 0
 
 
-def _apart(case: Case, small: bool, env: dict[str, str]) -> dict[str, Any]:
+def _apart(case: Case, options: argparse.Namespace, env: dict[str, str]) -> dict[str, Any]:
     words = [sys.executable, "-P", "-m", "bench.sim", "--case", case.name]
-    words += ["--quick"] * small
+    words += ["--quick"] * options.quick
+    words += ["--seeds", str(options.seeds)] if options.seeds else []
     done = subprocess.run(words, env=env, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
