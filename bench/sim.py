@@ -3,8 +3,8 @@
 Each case is a scene with changes, and runs in a process of its own, one after the other: so its
 CPU time and its memory are its own. `--quick` takes a small share of everybody, to see that all of
 it works; `--only WORD` the cases whose names contain it, `--seeds N` no more runs of each than
-that. Figures go to `--out` as CSV and Markdown.
-`--compiled` runs all of them with the simulator's hot modules compiled (`bench.compiled`).
+that; `--compiled` compiles the hot modules first (`bench.compiled`). Figures go to `--out` as CSV
+and Markdown.
 
 Paired cases run many seeds, each with and without peers: how many viewers stall longer with them?
 """
