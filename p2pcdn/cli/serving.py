@@ -11,7 +11,7 @@ import click
 import p2pcdn
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
-from p2pcdn.service import Server, Service, run
+from p2pcdn.service import Server, Service, run, settle
 from p2pcdn.service.admin import Admin
 
 
@@ -28,6 +28,7 @@ async def _serve(server: Server, describe: Callable[[Server], list[tuple[str, st
         width = max(len(label) for label, _ in lines)
         for label, text in lines:
             click.echo(f"{label:<{width}}  {text}")
+        settle()
         await asyncio.get_running_loop().create_future()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,15 @@ def test_the_link_to_the_dashboard_has_the_token_where_one_is_needed(tmp_path: P
     config = Config(listen="0.0.0.0:80", data=tmp_path)
     token = Admin(config).token
     assert serving.dashboard(server, config) == f"http://127.0.0.1:80/dashboard/?token={token}"
+
+
+async def test_what_was_set_up_is_left_alone_by_the_collector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settled = asyncio.Event()
+    monkeypatch.setattr(serving, "settle", settled.set)
+    server = Server([], host="127.0.0.1", port=0)
+    running = asyncio.create_task(serving._serve(server, lambda _: []))
+    await asyncio.wait_for(settled.wait(), 10)
+    running.cancel()
+    await asyncio.wait([running])
