@@ -2,7 +2,8 @@
 
 import type { Device } from "./core/ports";
 
-interface Connection extends EventTarget {
+/** A page may have its own idea of it, without events. */
+interface Connection extends Partial<EventTarget> {
   readonly type?: string;
   readonly saveData?: boolean;
 }
@@ -35,7 +36,7 @@ export function watchDevice(tell: (device: Device) => void): () => void {
   };
 
   document.addEventListener("visibilitychange", look, { signal });
-  connection?.addEventListener("change", look, { signal });
+  connection?.addEventListener?.("change", look, { signal });
   look();
   void (async () => {
     try {

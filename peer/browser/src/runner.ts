@@ -1,9 +1,8 @@
 /**
  * The loop that drives a node in a browser: feed, drain, send, arm one timer again.
  *
- * It begins with the first picture: until then it only keeps what it is told, so that nothing of
- * ours takes its share of the processor and the line. A node belongs to one content, whose id stands
- * in the manifest; what the tracker's socket says is kept until the first page of that has come.
+ * A node belongs to one content, whose id stands in the manifest. So a runner begins with nothing
+ * but the tracker's socket; what that says is kept until the first page of a manifest has come.
  * Should anything in here throw, the runner is over and everybody is told to use plain HTTP.
  */
 
@@ -30,7 +29,6 @@ import { watchDevice } from "./device";
 import { isSound, matches } from "./digest";
 import type { Endpoint } from "./endpoint";
 import type { ErrorCode, SourceReason } from "./errors";
-import type { FirstPicture } from "./first-picture";
 import { Links } from "./links";
 import { fetchHashes, fetchPage } from "./manifests";
 import type { Meters, Outcome } from "./meters";
@@ -100,8 +98,6 @@ export interface RunnerOptions {
   /** Thumbprints of the keys of which one has to sign the manifests. */
   readonly pins?: readonly string[] | undefined;
   readonly player: Player;
-  /** What everything here waits for. */
-  readonly picture: FirstPicture;
   readonly meters: Meters;
   readonly stopwatch: Stopwatch;
   readonly notice: (notice: Notice) => void;
@@ -118,7 +114,7 @@ export class Runner {
   /** What the content is to be learnt by, once that is allowed. */
   private _first: SegmentKey | undefined;
   private _device: Device | undefined;
-  private _unwatch: (() => void) | undefined;
+  private readonly _unwatch: () => void;
   private _welcome: Welcome | undefined;
   private _inbox: Input[] = [];
   private readonly _askers = new Map<string, Asker>();
@@ -135,7 +131,7 @@ export class Runner {
   private _timer = 0;
 
   constructor(private readonly _options: RunnerOptions) {
-    const { endpoint, meters, picture, player, stopwatch } = _options;
+    const { endpoint, meters, player, stopwatch } = _options;
     const tell = (input: Input): void => {
       this._receive(input);
     };
@@ -147,16 +143,9 @@ export class Runner {
       progress: (key, bytes) => this._askers.get(segmentId(key))?.progress(bytes),
       count: (bytes) => (this._httpBytes += bytes),
     });
-    const shown = (): void => {
-      if (this._over) return;
-      this.resume();
-      this._unwatch = watchDevice((device) => {
-        this._device = device;
-        if (this._node) this._receive(device);
-      });
-    };
-    picture.there.then(shown).catch((error: unknown) => {
-      this._crash(error);
+    this._unwatch = watchDevice((device) => {
+      this._device = device;
+      if (this._node) this._receive(device);
     });
   }
 
@@ -165,14 +154,9 @@ export class Runner {
   /** A rendition is known by name: learn which content it belongs to, unless that is known. */
   async introduce(rendition: string, sequence: number): Promise<void> {
     this._first = { rendition, sequence };
-    if (this._node || this._introducing || !this._isAllowed()) return;
+    if (this._node || this._introducing || this._over || !this._permit.p2p) return;
     this._introducing = true;
-    const { endpoint, picture, pins } = this._options;
-    await picture.there;
-    if (!this._isAllowed()) {
-      this._introducing = false; // it was switched off meanwhile
-      return;
-    }
+    const { endpoint, pins } = this._options;
     const page = await fetchPage(endpoint.manifest(rendition, sequence), pins);
     const sound = await isSound();
     this._introducing = false;
@@ -188,7 +172,7 @@ export class Runner {
   /** Whether a segment that will be played in `within` seconds may be asked for: before we know
    * what the content is only if there is time to learn it. */
   takes(within: number): boolean {
-    if (!this._isAllowed()) return false;
+    if (!this._permit.p2p || this._over) return false;
     return this._node !== undefined || (this._introducing && within > LEISURE);
   }
 
@@ -215,7 +199,7 @@ export class Runner {
 
   /** A segment that was loaded past us, for sharing; false if it can't be taken. */
   loaded(key: SegmentKey, data: Bytes, { cached, ttfb, took }: Outcome): boolean {
-    if (!this._isAllowed()) return false;
+    if (this._over || !this._permit.p2p) return false;
     if (!this._node && this._inbox.length >= MOST_EARLY) return false;
     // It may wait for the node, and several that wait did not come at once.
     this._receive({ type: "Loaded", key, data, cached, ttfb, took, at: seconds() });
@@ -253,7 +237,7 @@ export class Runner {
     if (moves) this._entered = undefined;
     if (before.p2p && (!p2p || moves)) this.part();
     if (this._node) this._receive(this._allowed());
-    if (p2p) this.resume();
+    if (p2p) this._socket.open();
     else this._failAll();
     if (p2p && this._first) void this.introduce(this._first.rendition, this._first.sequence);
   }
@@ -267,19 +251,15 @@ export class Runner {
     this._links.drop();
   }
 
-  /** Comes, or comes back after `part`. */
+  /** Comes back after `part`. */
   resume(): void {
-    if (this._options.picture.isThere && this._isAllowed()) this._socket.open();
+    if (this._permit.p2p && !this._over) this._socket.open();
   }
 
   close(): void {
     if (this._over) return;
     this.part();
     this._stop();
-  }
-
-  private _isAllowed(): boolean {
-    return this._permit.p2p && !this._over;
   }
 
   // The beginning and the end
@@ -342,7 +322,7 @@ export class Runner {
 
   private _stop(): void {
     this._over = true;
-    this._unwatch?.();
+    this._unwatch();
     clearTimeout(this._timer);
     this._socket.close();
     this._links.drop();

@@ -8,7 +8,6 @@
 
 import { ask, chosen, modeOf } from "./consent";
 import { Endpoint } from "./endpoint";
-import { FirstPicture } from "./first-picture";
 import { Request, type Meters, type Outcome } from "./meters";
 import type { Bytes, SegmentKey } from "./model";
 import { amountOf, pinsOf, switchesOf, type Options, type Switches } from "./options";
@@ -45,7 +44,6 @@ export class Session extends EventTarget {
   private _runner: Runner | undefined;
   private _url: string | undefined;
   private _endpoint: Endpoint | undefined;
-  private _picture = new FirstPicture();
   /** Of the runners that are over. */
   private _past = noFigures();
   /** Media that came by HTTP and is none of a node's business. */
@@ -106,6 +104,7 @@ export class Session extends EventTarget {
     this._endpoint = endpoint
       ? Endpoint.of(endpoint, tracker)
       : Endpoint.ofMedia(absolute, tracker);
+    // The tracker's socket takes some round trips: it had better not wait for the playlists.
     if (this.rendition(absolute) !== undefined) this._begin();
   }
 
@@ -128,17 +127,6 @@ export class Session extends EventTarget {
   /** The first picture is there, so many milliseconds after the first request. */
   started(milliseconds: number): void {
     this._startupMs ??= Math.round(milliseconds);
-    this.shown();
-  }
-
-  /** There is a picture. */
-  shown(): void {
-    this._picture.shown();
-  }
-
-  /** A segment has arrived, so that there will be a picture soon. */
-  arrived(): void {
-    this._picture.arrived();
   }
 
   /** Whether a segment that will be played in `within` seconds may be asked for. */
@@ -236,7 +224,6 @@ export class Session extends EventTarget {
       path: this._url && this.rendition(this._url),
       pins: pinsOf(this._options.key),
       player: this._player,
-      picture: this._picture,
       meters: this._shared.meters,
       stopwatch: this._shared.stopwatch,
       notice: (event) => {
@@ -252,8 +239,6 @@ export class Session extends EventTarget {
   private _retire(): void {
     const { _runner: runner } = this;
     this._runner = undefined;
-    this._picture.giveUp();
-    this._picture = new FirstPicture();
     if (!runner) return;
     runner.close();
     this._past = sum([this._past, { ...runner.figures(), links: 0 }]);

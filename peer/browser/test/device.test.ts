@@ -92,4 +92,9 @@ describe("a machine", () => {
     page.becomes("visibilitychange", { visibilityState: "hidden" });
     expect(told).toHaveLength(before);
   });
+
+  it("takes a page's own idea of a connection as it is", async () => {
+    await watch({ connection: { saveData: true } });
+    expect(told).toStrictEqual([{ ...NOTHING, saving: true }]);
+  });
 });

@@ -8,7 +8,6 @@ import type { Node } from "../src/core/node";
 import type { Mode } from "../src/core/ports";
 import type { Transfers } from "../src/core/transfers";
 import { Endpoint } from "../src/endpoint";
-import { FirstPicture } from "../src/first-picture";
 import type { RangeSink, Source } from "../src/http-source";
 import { Meters } from "../src/meters";
 import { CHUNK_SIZE, joined, type Bytes, type SegmentKey } from "../src/model";
@@ -160,7 +159,6 @@ const asker = {
 const notice = vi.fn<(notice: Notice) => void>();
 const crashed = vi.fn<(error: unknown) => void>();
 let player: FakePlayer;
-let picture: FirstPicture;
 let runner: Runner;
 
 function made(): Runner {
@@ -169,7 +167,6 @@ function made(): Runner {
     site: undefined,
     path: RENDITION,
     player,
-    picture,
     meters: new Meters(),
     stopwatch: new Stopwatch(),
     notice,
@@ -195,21 +192,13 @@ async function known(sequence: number): Promise<void> {
   });
 }
 
-/** The first picture is there, and whoever waited for that knows it. */
-async function shown(): Promise<void> {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  picture.shown();
-  await vi.advanceTimersByTimeAsync(1_000);
-  vi.useRealTimers();
-}
-
 async function introduced(): Promise<void> {
   await runner.introduce(RENDITION, 0);
   await known(3);
   player.asked.length = 0;
 }
 
-beforeEach(async () => {
+beforeEach(() => {
   vi.stubGlobal("self", globalThis);
   vi.stubGlobal("crypto", webcrypto);
   vi.stubGlobal("WebSocket", FakeSocket);
@@ -222,16 +211,10 @@ beforeEach(async () => {
   FakeConnection.made = [];
   FakeConnection.closed = 0;
   FakeSocket.last = undefined;
-  picture = new FirstPicture();
-  begin();
-  await shown();
-});
-
-function begin(): void {
   player = new FakePlayer();
   runner = made();
   permit(true);
-}
+});
 afterEach(() => {
   runner.close();
   vi.unstubAllGlobals();
@@ -341,44 +324,7 @@ describe("the beginning", () => {
   });
 });
 
-describe("before the first picture", () => {
-  beforeEach(() => {
-    runner.close();
-    FakeSocket.last = undefined;
-    picture = new FirstPicture();
-    begin();
-  });
-
-  it("nobody is asked for anything", async () => {
-    void runner.introduce(RENDITION, 0);
-    runner.resume();
-    await Promise.resolve();
-    expect(FakeSocket.last).toBeUndefined();
-    expect(origin).not.toHaveBeenCalled();
-    await shown();
-    expect(FakeSocket.last).toBeDefined();
-    await known(3);
-  });
-
-  it("what the player asks for waits if there is time", async () => {
-    void runner.introduce(RENDITION, 0);
-    expect([runner.takes(1), runner.takes(1.1)]).toStrictEqual([false, true]);
-    runner.demand(key(1), 8, asker);
-    await shown();
-    await vi.waitFor(() => {
-      expect(player.asked.map(({ url }) => url.slice(-7))).toStrictEqual(["seg1.ts"]);
-    });
-  });
-
-  it("what the player has loaded is kept", async () => {
-    void runner.introduce(RENDITION, 0);
-    expect(runner.loaded(key(0), media(0), OUTCOME)).toBe(true);
-    await shown();
-    await vi.waitFor(() => {
-      expect(node().stats.originBytes).toBe(LENGTH);
-    });
-  });
-
+describe("a demand before we know what the content is", () => {
   it("what the player has loaded came when it came", async () => {
     void runner.introduce(RENDITION, 0);
     const clock = vi.spyOn(performance, "now");
@@ -387,7 +333,6 @@ describe("before the first picture", () => {
       runner.loaded(key(sequence), media(sequence), OUTCOME);
     }
     clock.mockRestore();
-    await shown();
     await vi.waitFor(() => {
       expect(node().stats.originBytes).toBe(2 * LENGTH);
     });
@@ -395,23 +340,6 @@ describe("before the first picture", () => {
     expect(http.rate).toBeCloseTo(LENGTH / 0.1, 6);
   });
 
-  it("peers may be switched off, or the end may come", async () => {
-    void runner.introduce(RENDITION, 0);
-    permit(false);
-    await shown();
-    expect(FakeSocket.last).toBeUndefined();
-    expect(origin).not.toHaveBeenCalled();
-    picture = new FirstPicture();
-    begin();
-    void runner.introduce(RENDITION, 0);
-    runner.close();
-    await shown();
-    expect(FakeSocket.last).toBeUndefined();
-    expect(origin).not.toHaveBeenCalled();
-  });
-});
-
-describe("a demand before we know what the content is", () => {
   it("is none of ours, unless that is about to be known and there is time", async () => {
     expect(runner.takes(9)).toBe(false);
     const introduced = runner.introduce(RENDITION, 0);
@@ -815,17 +743,6 @@ describe("the end", () => {
     expect(player.asked[0]?.aborted).toBe(true);
     expect(asker.failed).toHaveBeenCalledOnce();
     expect(runner.loaded(key(1), media(1), OUTCOME)).toBe(false);
-  });
-
-  it("comes with an exception at the first picture, which no page is to see", async () => {
-    runner.close();
-    vi.stubGlobal("navigator", { connection: {} }); // some page's own idea of it
-    runner = made();
-    permit(true);
-    await vi.waitFor(() => {
-      expect(crashed).toHaveBeenCalledOnce();
-    });
-    expect(runner.takes(0)).toBe(false);
   });
 
   it("comes with any exception of ours, and everybody turns to plain HTTP", async () => {

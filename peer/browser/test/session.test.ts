@@ -238,34 +238,6 @@ describe("figures", () => {
   });
 });
 
-describe("the first picture", () => {
-  const there = (number: number): boolean => runner(number).options.picture.isThere;
-
-  beforeEach(() => {
-    vi.useFakeTimers();
-    session.load(FILM);
-  });
-
-  it("is of one content", () => {
-    session.started(700);
-    session.load(OTHER);
-    vi.advanceTimersByTime(10_000);
-    expect([there(0), there(1)]).toStrictEqual([false, false]);
-    session.started(700);
-    vi.advanceTimersByTime(1_000);
-    expect([there(0), there(1)]).toStrictEqual([false, true]);
-  });
-
-  it("is there at once where a player has one, and is expected where it has a segment", () => {
-    session.arrived();
-    vi.advanceTimersByTime(1_000);
-    expect(there(0)).toBe(false);
-    session.shown();
-    vi.advanceTimersByTime(100);
-    expect(there(0)).toBe(true);
-  });
-});
-
 describe("events", () => {
   beforeEach(() => {
     session.load(FILM);

@@ -26,9 +26,6 @@ type Listener = (event: string, data: never) => void;
 /** A gap in what is buffered, in seconds, that hls.js itself plays across. */
 const HOLE = 0.5;
 
-/** The state of a media element that has a picture. */
-const HAVE_CURRENT_DATA = 2;
-
 export class HlsPlayer implements Player {
   private _session: Session | undefined;
   /** What loads fragments without us. */
@@ -73,8 +70,6 @@ export class HlsPlayer implements Player {
       for (const fragment of details.fragments) this._countEarlier(fragment);
     }
     this._onMedia();
-    if ((this._media?.readyState ?? 0) >= HAVE_CURRENT_DATA) session.shown();
-    else session.arrived(); // for all that we know
   }
 
   release(): void {
@@ -183,7 +178,6 @@ export class HlsPlayer implements Player {
 
   private readonly _onLoaded = (_: string, { frag }: { readonly frag: Fragment }): void => {
     this._countEarlier(frag);
-    this._session?.arrived();
   };
 
   private readonly _onMoved = (): void => {

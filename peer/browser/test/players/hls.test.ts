@@ -49,7 +49,6 @@ function details(more: Partial<LevelDetails> = {}): LevelDetails {
 
 /** A media element that has buffered these spans of seconds. */
 class FakeMedia extends EventTarget {
-  readyState = 0;
   currentTime = 0;
   playbackRate = 1;
   spans: [number, number][] = [];
@@ -93,8 +92,6 @@ const session = {
   introduce: vi.fn(),
   moved: vi.fn(),
   started: vi.fn(),
-  shown: vi.fn(),
-  arrived: vi.fn(),
   earlier: vi.fn(),
   destroy: vi.fn(),
 };
@@ -189,21 +186,6 @@ describe("what hls.js tells", () => {
     player.release();
     media.dispatchEvent(new Event("loadeddata"));
     expect(session.started).toHaveBeenCalledOnce();
-  });
-
-  it("says when there is one already, and when one is to be expected", () => {
-    join();
-    expect(session.arrived).not.toHaveBeenCalled();
-    hls.tell("hlsFragLoaded", { frag: fragment(10) });
-    expect(session.arrived).toHaveBeenCalledOnce();
-    hls.url = `${MEDIA}/index.m3u8`;
-    const media = play(0);
-    join();
-    expect(session.arrived).toHaveBeenCalledTimes(2);
-    expect(session.shown).not.toHaveBeenCalled();
-    media.readyState = 2;
-    join();
-    expect(session.shown).toHaveBeenCalledOnce();
   });
 
   it("ends with the player, after the player's own loaders", async () => {
