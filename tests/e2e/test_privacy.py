@@ -78,9 +78,11 @@ async def test_who_has_a_reason_to_gives_nothing_and_a_budget_is_kept(stage: Sta
         await giver.page.evaluate("() => window.p2pcdn.configure({ uploadBudget: 1e9 })")
         assert await silent.page.evaluate("() => window.p2pcdn.consent('any')") == "any"
         await silent.links()
-        for viewer in (*takers, silent):
-            await viewer.until(PEERS)
-        assert [(await taker.stats())["uploadedBytes"] for taker in takers] == [0, 0]
+        await silent.until(PEERS)
+        taken = [await taker.stats() for taker in takers]
+        assert [stats["uploadedBytes"] for stats in taken] == [0, 0]
+        # One of them may have had all of the budget, and the other the whole film by then.
+        assert sum(stats["peerBytes"] for stats in taken) > 0.9 * budget
 
 
 async def test_without_a_proof_no_byte_of_a_peer_is_played(stage: Stage) -> None:
