@@ -16,7 +16,6 @@ and whole, for nobody else to read.
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -44,7 +43,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from p2pcdn.errors import ConfigError
 from p2pcdn.es256 import to_raw
-from p2pcdn.wire.manifest import Algorithm, Key, Signature, to_base64
+from p2pcdn.wire.manifest import Algorithm, Key, Signature, thumbprint, to_base64
 
 FILE = "origin-keys.json"
 OLD_FILE = "origin-key.pem"
@@ -197,11 +196,6 @@ def new_pair(ed25519: Ed25519PrivateKey | None = None) -> Pair:
             "ecdsa-p256": _pem(generate_private_key(SECP256R1())),
         },
     )
-
-
-def thumbprint(public: bytes) -> str:
-    """What a key is pinned by: the SHA-256 of the raw public key, in hexadecimal."""
-    return hashlib.sha256(public).hexdigest()
 
 
 def _decode(path: Path) -> Ring:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.servers import free_port
 
 NEEDED = pytest.mark.skipif(
     shutil.which("turnserver") is None,
@@ -45,7 +46,7 @@ async def coturn(folder: Path) -> AsyncIterator[Turn]:
     """Run coturn, which relays between peers on this machine."""
     secret = folder / "secret"
     secret.write_text(SECRET)
-    turn = Turn(_free_port(), secret, [])
+    turn = Turn(free_port(), secret, [])
     process = await asyncio.create_subprocess_exec(
         "turnserver",
         *(
@@ -96,13 +97,3 @@ async def _answers(process: asyncio.subprocess.Process, turn: Turn) -> None:
                 writer.close()
                 return
             await asyncio.sleep(0.05)
-
-
-def _free_port() -> int:
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                return port

@@ -158,6 +158,11 @@ class Records(Message, frozen=True, tag="records"):
     """The chunk hashes of all the page's segments, one after the other."""
 
 
+def thumbprint(public: bytes) -> str:
+    """What a key is pinned by: the SHA-256 of the raw public key, in hexadecimal."""
+    return hashlib.sha256(public).hexdigest()
+
+
 def to_base64(data: bytes) -> str:
     """Base64url without padding, as signatures, keys and the hashes of `Records` are written."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -29,6 +29,7 @@ from p2pcdn.wire.manifest import (
     RenditionManifest,
     from_base64,
     signed_bytes,
+    thumbprint,
 )
 
 POINT = 65
@@ -47,11 +48,6 @@ def matches(data: bytes, digest: bytes) -> bool:
 def verifies(algorithm: Algorithm, data: bytes, key: bytes, signature: bytes) -> bool:
     """Whether ``signature`` is that of ``data`` by a raw key, as `wire.manifest.Key` has it."""
     return _surely(lambda: _VERIFY[algorithm](data, key, signature))
-
-
-def thumbprint(public: bytes) -> str:
-    """What a key is pinned by: the SHA-256 of the raw public key, in hexadecimal."""
-    return hashlib.sha256(public).hexdigest()
 
 
 def admitted(manifest: M, pins: Collection[str]) -> M | None:

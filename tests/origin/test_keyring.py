@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from origin import keyring
-from origin.keyring import FILE, OLD_FILE, Ring, load, new_pair, save, thumbprint
+from origin.keyring import FILE, OLD_FILE, Ring, load, new_pair, save
 from p2pcdn.errors import ConfigError
 from p2pcdn.es256 import to_der
-from p2pcdn.wire.manifest import from_base64
+from p2pcdn.wire.manifest import from_base64, thumbprint
 
 
 def test_a_pair_is_a_key_of_each_kind_named_by_its_hash() -> None:

@@ -23,9 +23,9 @@ from p2pcdn.wire.manifest import (
     from_base64,
     segment_root,
     signed_bytes,
+    thumbprint,
     to_base64,
 )
-from peer.native.verification import thumbprint
 
 SITE, CONTENT, OTHER = "pk_demo", "0" * 31 + "1", "0" * 31 + "2"
 NOW = 100.0

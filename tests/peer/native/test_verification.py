@@ -10,9 +10,15 @@ import pytest
 from msgspec.structs import replace
 
 from p2pcdn.wire.codec import decode_manifest
-from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest, from_base64, signed_bytes
+from p2pcdn.wire.manifest import (
+    PresentationManifest,
+    RenditionManifest,
+    from_base64,
+    signed_bytes,
+    thumbprint,
+)
 from peer.native import verification
-from peer.native.verification import admitted, matches, thumbprint, verifies
+from peer.native.verification import admitted, matches, verifies
 from tests.p2pcdn.wire.vectors import Case, cases, note_of
 
 CASES = cases("manifest-bytes", "signatures")
