@@ -18,6 +18,7 @@ from p2pcdn.wire.manifest import (
     segment_root,
     signed_bytes,
     split_hashes,
+    thumbprint,
     to_base64,
 )
 from tests.p2pcdn.wire.vectors import Case, cases, note_of
@@ -87,3 +88,8 @@ def test_what_is_no_base64url(case: Case) -> None:
 @given(st.binary(max_size=100))
 def test_any_bytes_go_through_base64url(data: bytes) -> None:
     assert from_base64(to_base64(data)) == data
+
+
+def test_a_key_is_pinned_by_the_whole_sha_256_of_its_bytes() -> None:
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
+    assert thumbprint(b"abc") == expected
