@@ -28,10 +28,13 @@ ROOT = Path(__file__).parents[1]
 KEPT = Path(".p2pcdn/compiled")
 
 SIMULATOR = (
-    "clock", "conduct", "http", "links", "media", "network", "origin", "player", "shell", "tally",
-    "weather",
+    "clock", "http", "links", "network", "origin", "player", "shell", "tally", "weather",
 )  # fmt: skip
-"""What is hot in `p2pcdn/sim`. Nothing interpreted may inherit from a class of theirs."""
+"""What is hot in `p2pcdn/sim`. Nothing interpreted may inherit from a class of theirs, so `conduct`
+and `media`, which trials (`p2pcdn.sim.hostile`) build upon, are not among them."""
+
+INHERITED = frozenset({"store.py"})
+"""What trials build upon in the core."""
 
 SETUP = """
 import sys
@@ -59,7 +62,8 @@ print(node.__file__.endswith(".py"), digest)
 def modules(root: Path = ROOT) -> list[str]:
     """The files that are compiled; the peer's side of the core is what has a twin in TypeScript."""
     twins = root / "peer/browser/src/core"
-    core = sorted(path.name for path in (root / "p2pcdn/core").glob("*.py"))
+    names = {path.name for path in (root / "p2pcdn/core").glob("*.py")}
+    core = sorted(names - INHERITED)
     peer = [f"p2pcdn/core/{name}" for name in core if (twins / name).with_suffix(".ts").is_file()]
     return [*peer, *(f"p2pcdn/sim/{name}.py" for name in SIMULATOR)]
 

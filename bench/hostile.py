@@ -4,6 +4,8 @@ Every trial (`p2pcdn.sim.hostile`) follows from its number. Each is a line of JS
 `--out`, and those that stand there are not run again: so it may be stopped and gone on with. At the
 end a table says what came of all; `--docs FILE` puts it there, between two markers. Lines of other
 code than the one that runs are no evidence: begin with a new file after a change.
+
+``python -m bench.compiled bench.hostile ...`` does the same in less than half of the time.
 """
 
 from __future__ import annotations

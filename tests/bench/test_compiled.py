@@ -5,12 +5,16 @@ Nothing is compiled here; that it is the same to the byte is looked at by each r
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench import compiled
+from p2pcdn import sim
 
 FILES = {
     "p2pcdn/core/link.py": "peer",
@@ -39,6 +43,25 @@ def test_all_that_is_compiled_is_there() -> None:
     assert "p2pcdn/core/swarm.py" not in names
     assert [name for name in names if not (compiled.ROOT / name).is_file()] == []
     assert {compiled.ROOT / name for name in names} <= set(compiled.sources())
+
+
+def test_nothing_interpreted_inherits_from_what_is_compiled() -> None:
+    built = {name.removesuffix(".py").replace("/", ".") for name in compiled.modules()}
+    heirs = [
+        f"{heir.__module__}.{heir.__qualname__} of {parent.__qualname__}"
+        for heir in _classes()
+        if heir.__module__ not in built
+        for parent in heir.__mro__[1:]
+        if parent.__module__ in built and not getattr(parent, "_is_protocol", False)
+    ]
+    assert heirs == []
+
+
+def _classes() -> Iterator[type]:
+    """All classes of the simulator, those of trials included."""
+    for module in pkgutil.iter_modules(sim.__path__, f"{sim.__name__}."):
+        found = vars(importlib.import_module(module.name)).values()
+        yield from (thing for thing in found if isinstance(thing, type))
 
 
 def test_the_same_sources_have_the_same_build(root: Path) -> None:
