@@ -35,14 +35,23 @@ export type TokenSource = string | ((request: TokenRequest) => string | Promise<
 /** A source that asks a back end, by POST, and takes what it answers for the token. */
 export function tokensFrom(url: string): TokenSource {
   return async (request) => {
-    const response = await fetch(new URL(url, location.href), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(request),
-      signal: AbortSignal.timeout(TIMEOUT),
-    });
-    if (!response.ok) throw new Error(`${url} answers ${response.status}`);
-    return response.text();
+    // Not `AbortSignal.timeout`: Safari has that since 16 only.
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      controller.abort(new Error(`${url} has not answered in ${TIMEOUT / 1_000} s`));
+    }, TIMEOUT);
+    try {
+      const response = await fetch(new URL(url, location.href), {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(request),
+        signal: controller.signal,
+      });
+      if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+      return await response.text();
+    } finally {
+      clearTimeout(timer);
+    }
   };
 }
 

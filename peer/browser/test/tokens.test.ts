@@ -122,6 +122,32 @@ describe("a back end", () => {
     });
   });
 
+  it("that does not answer is not waited for, in a browser without AbortSignal.timeout, too", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
+      throw new TypeError("AbortSignal.timeout is not a function");
+    });
+    const asked = new Promise<AbortSignal>((resolve) => {
+      vi.stubGlobal("fetch", (_: URL, { signal }: { signal: AbortSignal }) => {
+        resolve(signal);
+        return new Promise((__, reject) => {
+          signal.onabort = () => {
+            reject(signal.reason as Error);
+          };
+        });
+      });
+    });
+    const credentials = tokens.prove(tokens.tokensFrom("/t"), REQUEST, NONCE);
+    const signal = await asked;
+    vi.advanceTimersByTime(3_999);
+    expect(signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(await credentials).toBeUndefined();
+    expect(said.mock.calls[0]?.[0]).toContain("/t has not answered in 4 s");
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
   it("that refuses gives none", async () => {
     vi.stubGlobal("fetch", () => Promise.resolve(new Response("no", { status: 403 })));
     expect(await tokens.prove(tokens.tokensFrom("/t"), REQUEST, NONCE)).toBeUndefined();
