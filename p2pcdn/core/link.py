@@ -459,17 +459,22 @@ class Link:
     def _patience(self) -> float:
         return min(max(3 * self._response, LEAST_PATIENCE), MOST_PATIENCE)
 
-    def _give_up(self, number: int) -> _OwnWant:
+    def _give_up(self, number: int, more: bool = True) -> _OwnWant:
+        """``more`` of it may still come."""
         want = self._own.pop(number)
         self.wasted += want.received
-        self._over[number] = want.length - want.received
+        if more:
+            self._over[number] = want.length - want.received
         while len(self._over) > 4 * MOST_WANTS:
             del self._over[next(iter(self._over))]
         return want
 
     def _fail(self, number: int, reason: SourceReason) -> None:
+        """Who is busy says so before the first frame; who lacks a chunk may have sent a part, and
+        the two channels do not wait for each other."""
         if number in self._own:
-            self._events.append(WantFailed(self._give_up(number).key, reason))
+            want = self._give_up(number, more=reason is not SourceReason.BUSY)
+            self._events.append(WantFailed(want.key, reason))
 
     # Outgoing
 

@@ -263,6 +263,27 @@ def test_wants_that_were_given_up_are_forgotten_in_the_end() -> None:
     assert ended(link) is ErrorCode.BAD_FRAME
 
 
+def test_a_want_that_was_refused_takes_no_place_among_them() -> None:
+    link = link_at(0.0)
+    link.want(KEY, 10, Need.USUAL, 0.0)
+    link.cancel(KEY)
+    for number in range(1, 4 * MOST_WANTS + 1):
+        link.want(KEY, 10, Need.USUAL, 0.0)
+        link.receive(Busy(number, 0), 0.0)
+    link.receive(Frame(0, 0, b"x"), 0.0)
+    assert (link.wasted, link.state) == (1, State.UP)
+    link.receive(Frame(1, 0, b"x"), 0.0)
+    assert ended(link) is ErrorCode.BAD_FRAME
+
+
+def test_a_part_may_be_on_its_way_of_what_is_missing_now() -> None:
+    link = link_at(0.0)
+    link.want(KEY, 10, Need.USUAL, 0.0)
+    link.receive(Missing(0), 0.0)
+    link.receive(Frame(0, 0, b"x"), 0.0)
+    assert (link.wasted, link.state) == (1, State.UP)
+
+
 def test_a_cancel_is_for_one_chunk() -> None:
     link, other = link_at(0.0), ChunkKey("v", 7, 1)
     link.want(KEY, 10, Need.USUAL, 0.0)

@@ -441,17 +441,22 @@ export class Link {
     return Math.min(Math.max(3 * this._response, LEAST_PATIENCE), MOST_PATIENCE);
   }
 
-  private _giveUp(number: number, { length, received }: OwnWant): void {
+  /** `more` of it may still come. */
+  private _giveUp(number: number, { length, received }: OwnWant, more = true): void {
     this._own.delete(number);
     this.wasted += received;
-    this._over.set(number, length - received);
+    if (more) this._over.set(number, length - received);
     forgetOldest(this._over, 4 * MOST_WANTS);
   }
 
+  /**
+   * Who is busy says so before the first frame; who lacks a chunk may have sent a part, and the two
+   * channels do not wait for each other.
+   */
   private _fail(number: number, reason: SourceReason): void {
     const want = this._own.get(number);
     if (!want) return;
-    this._giveUp(number, want);
+    this._giveUp(number, want, reason !== "busy");
     this._events.push({ type: "WantFailed", key: want.key, reason });
   }
 

@@ -127,6 +127,27 @@ describe("what we want", () => {
     expect(link.takeEvents()).toStrictEqual([{ type: "WantFailed", key, reason: "timeout" }]);
   });
 
+  it("takes no place among those that may still come when it was refused", () => {
+    link.want(key, 10, "usual", 0);
+    link.cancel(key);
+    for (let want = 1; want <= 64; want++) {
+      link.want(key, 10, "usual", 0);
+      link.receive({ type: "busy", want, wait: 0 }, 0);
+    }
+    const payload = chunk.slice(0, 1);
+    link.receive({ want: 0, offset: 0, payload }, 0);
+    expect([link.wasted, link.state]).toStrictEqual([1, "up"]);
+    link.receive({ want: 1, offset: 0, payload }, 0);
+    expect(link.state).toBe("over");
+  });
+
+  it("may still bring a part when the rest is missing", () => {
+    link.want(key, 10, "usual", 0);
+    link.receive({ type: "missing", want: 0 }, 0);
+    link.receive({ want: 0, offset: 0, payload: chunk.slice(0, 1) }, 0);
+    expect([link.wasted, link.state]).toStrictEqual([1, "up"]);
+  });
+
   it("is believed until something was asked for and did not come", () => {
     expect(link.isCredible(100)).toBe(true);
     link.want(key, CHUNK_SIZE, "usual", 100);
