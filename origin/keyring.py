@@ -213,7 +213,7 @@ def _old_key(path: Path) -> Ed25519PrivateKey | None:
         return None
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError(
@@ -246,7 +246,10 @@ def _written(path: Path, ring: Ring) -> Path:
 
 
 def _read(pem: str) -> PrivateKey:
-    key = load_pem_private_key(pem.encode(), password=None)
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, UnsupportedAlgorithm) as error:  # with a password, or of an unknown kind
+        raise ValueError(f"a key cannot be read: {error}") from error
     if isinstance(key, EllipticCurvePrivateKey) and not isinstance(key.curve, SECP256R1):
         raise ValueError("an ECDSA key has to be on the curve P-256")
     if not isinstance(key, Ed25519PrivateKey | EllipticCurvePrivateKey):

@@ -129,6 +129,7 @@ def new_key(file: Path) -> None:
 
 
 def _private(file: Path) -> EllipticCurvePrivateKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -138,7 +139,7 @@ def _private(file: Path) -> EllipticCurvePrivateKey:
         raise ConfigError(f"There is no {file}: `p2pcdn token new-key {file}` makes one.") from None
     try:
         key = load_pem_private_key(data, password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise ConfigError(

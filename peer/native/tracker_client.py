@@ -171,7 +171,11 @@ class TrackerClient:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for end in await asyncio.gather(*tasks, return_exceptions=True):
+                # A socket may end while something is written; all else is a bug.
+                usual = isinstance(end, OSError | aiohttp.ClientError)
+                if isinstance(end, Exception) and not usual:
+                    log.error("tracker_socket_failed", url=self.url, exc_info=end)
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for incoming in socket:

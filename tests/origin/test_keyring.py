@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,13 @@ def pem(key: Any, encryption: KeySerializationEncryption) -> bytes:
     return data
 
 
+def of_no_kind(key: ed25519.Ed25519PrivateKey) -> bytes:
+    """A key in PEM that says to be of a kind which nobody knows."""
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    body = base64.b64encode(der.replace(b"\x2b\x65\x70", b"\x2b\x65\x7a"))
+    return b"-----BEGIN PRIVATE KEY-----\n" + body + b"\n-----END PRIVATE KEY-----\n"
+
+
 def test_the_key_that_an_origin_had_before_stays_its_key(tmp_path: Path) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     data = pem(key, NoEncryption())
@@ -136,7 +144,7 @@ def test_an_old_file_that_is_no_such_key(tmp_path: Path) -> None:
     curve = ec.generate_private_key(ec.SECP256R1())
     ours = ed25519.Ed25519PrivateKey.generate()
     locked = pem(ours, BestAvailableEncryption(b"password"))
-    for data in (b"", b"not a key", pem(curve, NoEncryption()), locked):
+    for data in (b"", b"not a key", pem(curve, NoEncryption()), locked, of_no_kind(ours)):
         (tmp_path / OLD_FILE).write_bytes(data)
         with pytest.raises(ConfigError, match="has to be an Ed25519 key"):
             load(tmp_path)
@@ -153,6 +161,8 @@ def test_a_file_that_is_no_ring(tmp_path: Path) -> None:
     good = json.loads(path.read_text())
     keys = good["current"]["keys"]
     other = pem(ec.generate_private_key(ec.SECP384R1()), NoEncryption()).decode()
+    ours = ed25519.Ed25519PrivateKey.generate()
+    locked = pem(ours, BestAvailableEncryption(b"password")).decode()
     bads: tuple[dict[str, Any], ...] = (
         {},
         {"current": {}},
@@ -161,6 +171,8 @@ def test_a_file_that_is_no_ring(tmp_path: Path) -> None:
         {"current": good["current"] | {"keys": {"ed25519": keys["ed25519"]}}},
         {"current": good["current"] | {"keys": swapped(keys)}},
         {"current": good["current"] | {"keys": keys | {"ecdsa-p256": other}}},
+        {"current": good["current"] | {"keys": keys | {"ed25519": locked}}},
+        {"current": good["current"] | {"keys": keys | {"ed25519": of_no_kind(ours).decode()}}},
         dict.fromkeys(("current", "next", "previous"), good["current"]),
     )
     for bad in bads:

@@ -134,3 +134,7 @@ def test_a_key_that_is_none(capsys: Capture, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("secret")
     assert "is no private key of P-256" in call(capsys, *words, str(wrong)).err
+    # A key of a kind (1.3.101.122) that nobody knows.
+    body = "MC4CAQAwBQYDK2V6BCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    wrong.write_text(f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
+    assert "is no private key of P-256" in call(capsys, *words, str(wrong)).err

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+import structlog.testing
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
@@ -113,6 +114,32 @@ async def test_a_message_that_cannot_be_read_ends_the_socket(peer: Peer, tracker
     await (await tracker.sockets.get()).send_str('{"type":"nonsense"}')
     await peer.lost.get()
     assert await peer.heard.get() == WELCOME
+
+
+async def test_what_fails_on_a_message_is_logged_and_ends_the_socket(
+    server: BaseTestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker_client, "FIRST_WAIT", 0.01)
+    bug = ZeroDivisionError("a bug")
+    heard: asyncio.Queue[FromTracker] = asyncio.Queue()
+    lost: list[int] = []
+
+    def hear(message: FromTracker) -> None:
+        if not lost:
+            raise bug
+        heard.put_nowait(message)
+
+    async with aiohttp.ClientSession() as session:
+        url = str(server.make_url("/tracker/v1"))
+        client = TrackerClient(session, url, hear=hear, lost=lambda: lost.append(1))
+        with structlog.testing.capture_logs() as logs:
+            await client.open()
+            assert await heard.get() == WELCOME, "of the next socket"
+        await client.close()
+    failures = [entry for entry in logs if entry["log_level"] == "error"]
+    assert [(entry["event"], entry["exc_info"]) for entry in failures] == [
+        ("tracker_socket_failed", bug)
+    ]
 
 
 async def test_a_socket_that_is_dropped_is_closed_and_replaced(
