@@ -278,6 +278,21 @@ class TrackerConfig(Section, frozen=True):
             "same IPv4 /24 or IPv6 /48 count as of one network."
         ),
     ] = None
+    mmdb: Annotated[
+        Path | None,
+        Meta(
+            description="Database in MaxMind's format that says in which country an address is, "
+            "such as GeoLite2-Country.mmdb, or how it is connected (`connection_type`). The "
+            "dashboard then tells viewers apart by that, in sums alone; of no viewer is it kept."
+        ),
+    ] = None
+    edges: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Addresses or networks (as `203.0.113.0/28`) of native peers that you run "
+            "yourself: what they bring counts apart, since you pay for it."
+        ),
+    ] = ()
     turn: Annotated[
         tuple[str, ...],
         Meta(
@@ -357,6 +372,8 @@ class TrackerConfig(Section, frozen=True):
             _network("trusted_proxies", network)
         for network in self.turn_relays:
             _network("turn_relays", network)
+        for network in self.edges:
+            _network("edges", network)
         for url in self.turn:
             turn_host(url)
         if bool(self.turn) != (self.turn_secret is not None):
@@ -371,6 +388,11 @@ class TrackerConfig(Section, frozen=True):
     def proxy_networks(self) -> tuple[IPNetwork, ...]:
         """The trusted proxies as networks."""
         return tuple(_network("trusted_proxies", network) for network in self.trusted_proxies)
+
+    @property
+    def edge_networks(self) -> tuple[IPNetwork, ...]:
+        """The site's own peers, as networks."""
+        return tuple(_network("edges", network) for network in self.edges)
 
     @property
     def relay_networks(self) -> tuple[IPNetwork, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,14 +21,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from p2pcdn.config import LedgerConfig
-from p2pcdn.core.ledger import Amounts, Ledger
-from p2pcdn.core.rollup import Figures
+from p2pcdn.core.amounts import SHOWN
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.rollup import COARSE, Figures
 from p2pcdn.errors import ErrorCode, RemoteError
 from tracker import ranges
 from tracker.bookkeeper import Bookkeeper
 from tracker.export import Row, as_csv, as_json, format_of
 from tracker.series import EVERY, Sample, Series
-from tracker.storage import Storage, StorageError
+from tracker.storage import Range, Storage, StorageError
 
 MOST_STREAMS = 256
 """Streams open at once. A dashboard is for a few people; each stream costs a write a second."""
@@ -39,6 +40,9 @@ MOST_QUERIES = 16
 MOST_CONTENTS = 1000
 """Contents that are listed."""
 
+KINDS = ("country", "operator", "connection", "browser")
+"""By what viewers are told apart."""
+
 OPENAPI = Path(__file__).parent / "openapi.json"
 
 _EVENT_STREAM = {
@@ -47,8 +51,10 @@ _EVENT_STREAM = {
     "X-Accel-Buffering": "no",  # nginx would keep the events until it has many
 }
 _FIGURES = (
-    *Amounts.__struct_fields__,
-    *("saved_bytes", "offload", "seconds", "viewer_seconds", "viewers_avg", "viewers_max"),
+    *SHOWN,
+    *("link_success", "link_time", "startups", "startup_p50", "startup_p95", "played_seconds"),
+    *("stalled_seconds", "rebuffer_ratio", "bitrate", "saved_bytes", "offload", "seconds"),
+    *("viewer_seconds", "viewers_avg", "viewers_max"),
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -78,6 +84,8 @@ class Api:
         yield "/api/v1/summary", self._summary
         yield "/api/v1/series", self._points
         yield "/api/v1/contents", self._contents
+        yield "/api/v1/networks", self._networks
+        yield "/api/v1/failures", self._failures
         yield "/api/v1/stream", self._stream
         yield "/api/v1/openapi.json", _openapi
 
@@ -138,8 +146,34 @@ class Api:
         rows = [{"content": share.content, **_told(share.figures)} for share in shares]
         if kind == "csv":
             return as_csv("p2pcdn-contents", ("content", *_FIGURES), rows)
-        start, end = spans[0].start, spans[-1].end
-        return as_json({"from": start, "to": end, "as_of": as_of, "contents": rows})
+        return as_json({**_ends(spans), "as_of": as_of, "contents": rows})
+
+    async def _networks(self, request: web.Request) -> web.Response:
+        kinds = KINDS if "by" not in request.query else (request.query["by"],)
+        if not set(kinds) <= set(KINDS):
+            raise web.HTTPBadRequest(text=f"by is one of {', '.join(KINDS)}.")
+        spans = ranges.contents(request.query, self._config, time.time(), COARSE)
+        form = format_of(request)
+        async with self._query() as as_of:
+            found = [await self._storage.groups(spans, kind, MOST_CONTENTS) for kind in kinds]
+        rows = [
+            {"by": share.kind, "name": share.name, **_told(share.figures)}
+            for shares in found
+            for share in shares
+        ]
+        if form == "csv":
+            return as_csv("p2pcdn-networks", ("by", "name", *_FIGURES), rows)
+        return as_json({**_ends(spans), "as_of": as_of, "networks": rows})
+
+    async def _failures(self, request: web.Request) -> web.Response:
+        spans = ranges.contents(request.query, self._config, time.time(), COARSE)
+        form = format_of(request)
+        async with self._query() as as_of:
+            found = await self._storage.failures(spans, MOST_CONTENTS)
+        if form == "csv":
+            rows = [msgspec.structs.asdict(count) for count in found]
+            return as_csv("p2pcdn-failures", ("kind", "reason", "count"), rows)
+        return as_json({**_ends(spans), "as_of": as_of, "failures": found})
 
     @asynccontextmanager
     async def _query(self) -> AsyncIterator[float]:
@@ -195,15 +229,26 @@ async def _openapi(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(OPENAPI, headers={"Cache-Control": "no-cache"})
 
 
+def _ends(spans: Sequence[Range]) -> dict[str, int]:
+    return {"from": spans[0].start, "to": spans[-1].end}
+
+
 def _told(figures: Figures) -> Row:
     """Figures as they are told: with what can be said of them."""
     amounts, seconds = figures.amounts, figures.seconds
-    confirmed = amounts.peer_bytes_confirmed
-    watched = confirmed + amounts.origin_bytes
     return {
-        **msgspec.to_builtins(amounts),
-        "saved_bytes": max(0, confirmed - amounts.overhead_bytes),
-        "offload": min(1.0, max(0.0, confirmed / watched)) if watched > 0 else 0.0,
+        **{name: getattr(amounts, name) for name in SHOWN},
+        "link_success": amounts.link_success,
+        "link_time": amounts.link_time,
+        "startups": amounts.startups,
+        "startup_p50": amounts.startup(0.5),
+        "startup_p95": amounts.startup(0.95),
+        "played_seconds": amounts.played_ms / 1000,
+        "stalled_seconds": amounts.stalled_ms / 1000,
+        "rebuffer_ratio": amounts.rebuffer_ratio,
+        "bitrate": amounts.bitrate,
+        "saved_bytes": amounts.saved_bytes,
+        "offload": amounts.offload,
         "seconds": round(seconds, 3),
         "viewer_seconds": round(figures.viewer_seconds, 3),
         "viewers_avg": round(figures.viewer_seconds / seconds, 3) if seconds else 0.0,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_network
-from itertools import count
+from itertools import count, starmap
 
 import msgspec
 import structlog
@@ -28,7 +28,7 @@ from aiohttp import web
 
 from p2pcdn.config import Config
 from p2pcdn.core.access import Site, Sites, Visitor
-from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.ledger import Group, Ledger
 from p2pcdn.core.swarm import Swarms
 from p2pcdn.core.swarm_ports import (
     Arrived,
@@ -62,6 +62,7 @@ from p2pcdn.wire.tracker import FromTracker, Join, Joined, Limits, Renew, ToTrac
 from tracker import dashboard_files, metrics
 from tracker.admission import Admission
 from tracker.api import Api
+from tracker.browsers import family_of
 from tracker.connection import Connection
 from tracker.networks import Networks
 from tracker.relays import Relays
@@ -89,6 +90,7 @@ class _Guest:
 
     connection: Connection
     address: IPAddress
+    browser: str
 
 
 class Tracker:
@@ -112,7 +114,8 @@ class Tracker:
         self._admission = Admission(config.tracker)
         self._admin = Admin(config)
         self._api = Api(ledger, storage or Sqlite(None), config.ledger)
-        self._networks = Networks(config.tracker.networks)
+        self._networks = Networks(config.tracker.networks, config.tracker.mmdb)
+        self._edges = config.tracker.edge_networks
         self._relays = Relays(config.tracker)
         self._stun = StunServer()
         self._stun_url: str | None = None
@@ -230,8 +233,10 @@ class Tracker:
                 self._limits,
                 hear=lambda message: self._hear(number, message),
                 count=self._ledger.signalled,
+                dropped=self._ledger.turned_away,
             ),
             address,
+            family_of(request.headers.get("User-Agent")),
         )
         self._guests[number] = guest
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -312,21 +317,22 @@ class Tracker:
 
     def _note(self, event: SwarmEvent, now: float) -> None:
         match event:
-            case Arrived(peer=peer, content=content, viewer=viewer):
+            case Arrived():
                 metrics.PEERS.inc()
-                self._ledger.joined(peer, content, now, viewer=viewer)
+                self._arrived(event, now)
             case Left(peer=peer):
                 metrics.PEERS.dec()
                 self._ledger.left(peer, now)
             case Paired(pairing=pairing, a=a, b=b, relayed=relayed):
                 metrics.PAIRINGS.labels("introduced").inc()
                 self._ledger.paired(pairing, a, b, relayed=relayed)
-            case PairingLinked(took=took):
+            case PairingLinked(pairing=pairing, took=took):
                 metrics.PAIRINGS.labels("linked").inc()
                 metrics.LINK_TIME.inc(took / 1000)
-            case PairingFailed(pairing=pairing):
+                self._ledger.linked(pairing, took)
+            case PairingFailed(pairing=pairing, reason=reason):
                 metrics.PAIRINGS.labels("failed").inc()
-                self._ledger.failed(pairing)
+                self._ledger.failed(pairing, reason)
             case LeasesGiven(leases=leases):
                 metrics.LEASES.labels("given").inc(leases)
             case LeaseMissed():
@@ -342,6 +348,24 @@ class Tracker:
                 guest = self._guests.get(number)
                 if guest is not None:
                     guest.connection.dismiss(code)
+
+    def _arrived(self, arrived: Arrived, now: float) -> None:
+        """Somebody is in: what of him is in sums is found out now, and kept with no address."""
+        guest = self._guests.get(arrived.socket)
+        groups: dict[str, str] = {}
+        edge = False
+        if guest is not None:
+            browser = guest.browser if arrived.viewer else "native"
+            groups = {**self._networks.groups(guest.address), "browser": browser}
+            edge = not arrived.viewer and any(guest.address in network for network in self._edges)
+        self._ledger.joined(
+            arrived.peer,
+            arrived.content,
+            now,
+            viewer=arrived.viewer,
+            groups=starmap(Group, groups.items()),
+            edge=edge,
+        )
 
     def _set_timer(self, at: float | None) -> None:
         if at == self._wakes_at:

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
+from typing import TypeVar
 
 import structlog
 
 from p2pcdn.core.ledger import Ledger
-from p2pcdn.core.rollup import Batch, Rollup
+from p2pcdn.core.rollup import Batch, GroupKey, Key, Rollup
 from tracker import metrics
 from tracker.storage import Storage, StorageError
 
 MOST_UNWRITTEN = 50_000
 """Rows that wait in memory while the storage fails; beyond it the finest of the oldest go."""
+
+K = TypeVar("K", Key, GroupKey)
+V = TypeVar("V")
 
 log = structlog.get_logger("p2pcdn.tracker")
 
@@ -51,7 +56,9 @@ class Bookkeeper:
     def read(self, now: float) -> None:
         """Take a reading; ``now`` is in seconds since 1970. Whether it is time to write is for
         another clock to say: this one may be set."""
-        self._rollup.receive(self._ledger.take_reading(), now)
+        reading = self._ledger.take_reading()
+        metrics.LEDGER.note(reading)
+        self._rollup.receive(reading, now)
         clock = asyncio.get_running_loop().time()
         if clock >= self._due and (self._task is None or self._task.done()):
             self._due = clock + self._write_every
@@ -92,7 +99,15 @@ class Bookkeeper:
 
 
 def _bounded(batch: Batch) -> Batch:
-    if len(batch.rows) <= MOST_UNWRITTEN:
-        return batch
-    kept = sorted(batch.rows, key=lambda key: (key.width, key.at))[-MOST_UNWRITTEN:]
-    return batch._replace(rows={key: batch.rows[key] for key in kept})
+    return batch._replace(
+        rows=_newest(batch.rows),
+        groups=_newest(batch.groups),
+        failures=_newest(batch.failures),
+    )
+
+
+def _newest(rows: Mapping[K, V]) -> Mapping[K, V]:
+    if len(rows) <= MOST_UNWRITTEN:
+        return rows
+    kept = sorted(rows, key=lambda key: (key.width, key.at))[-MOST_UNWRITTEN:]
+    return {key: rows[key] for key in kept}

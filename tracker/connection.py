@@ -45,7 +45,8 @@ log = structlog.get_logger("p2pcdn.tracker")
 
 
 class Connection:
-    """A socket that is open. ``hear`` gets its messages, ``count`` the bytes in both directions."""
+    """A socket that is open. ``hear`` gets its messages, ``count`` the bytes in both directions,
+    ``dropped`` the code if it is sent away."""
 
     def __init__(
         self,
@@ -55,12 +56,14 @@ class Connection:
         *,
         hear: Callable[[ToTracker], None],
         count: Callable[[int], None],
+        dropped: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._socket = socket
         self._transport = request.transport
         self._limits = limits
         self._hear = hear
         self._count = count
+        self._dropped = dropped
         self._loop = asyncio.get_running_loop()
         self._patience = asyncio.timeout(limits.hello_timeout)
         self._listening = False
@@ -140,6 +143,7 @@ class Connection:
             self._farewell = (WSCloseCode.OK, "")
         else:
             metrics.REFUSED.labels(code.value).inc()
+            self._dropped(code.value)
             self._farewell = (_CLOSE_CODES.get(code, WSCloseCode.POLICY_VIOLATION), code.value)
         if self._listening:
             self._patience.reschedule(self._loop.time())  # stop

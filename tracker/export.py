@@ -16,7 +16,7 @@ from aiohttp import web
 
 Format = Literal["json", "csv"]
 
-Row = Mapping[str, float | str]
+Row = Mapping[str, float | str | None]
 
 _NO_STORE = {"Cache-Control": "no-store", "Vary": "Accept"}
 _FORMULA = tuple("=+-@\t\r\n")
@@ -59,5 +59,5 @@ def as_csv(name: str, columns: Sequence[str], rows: Iterable[Row]) -> web.Respon
     )
 
 
-def _cell(value: float | str) -> float | str:
+def _cell(value: float | str | None) -> float | str | None:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from collections import Counter as Counts
+from collections.abc import Iterable
+from itertools import accumulate
+
+from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from p2pcdn.core.amounts import HISTOGRAM, STARTUPS, Amounts
+from p2pcdn.core.ledger import Failure, Reading
 
 SOCKETS = Gauge("p2pcdn_tracker_sockets", "WebSockets open now.")
 PEERS = Gauge("p2pcdn_tracker_peers", "Peers in swarms now.")
@@ -32,3 +46,85 @@ STUN = Counter("p2pcdn_stun_answers", "STUN Binding requests answered.")
 LEDGER_WRITES = Counter(
     "p2pcdn_ledger_writes", "Batches of figures given to the storage, by outcome.", ["outcome"]
 )
+
+_KINDS = {
+    "origin": "origin_bytes",
+    "confirmed": "peer_bytes_confirmed",
+    "disputed": "peer_bytes_disputed",
+    "edge": "edge_bytes",
+    "relayed": "relayed_bytes",
+    "wasted": "waste_bytes",
+    "overhead": "overhead_bytes",
+}
+"""What bytes are called in a label, and where the ledger has them."""
+
+
+class LedgerFigures(Collector):
+    """What the ledger has counted since the process began."""
+
+    def __init__(self) -> None:
+        self._total = Amounts()
+        self._most: Counts[str] = Counts()
+        """What was confirmed may turn out not to count. A counter never goes down: it waits."""
+        self._failures: Counts[Failure] = Counts()
+        self._viewers = 0
+
+    def note(self, reading: Reading) -> None:
+        """Add what is new."""
+        for amounts in reading.changes.values():
+            self._total.add(amounts)
+        self._failures.update(reading.failures)
+        self._viewers = sum(reading.viewers.values())
+
+    def collect(self) -> Iterable[Metric]:
+        total = self._total
+        moved = CounterMetricFamily(
+            "p2pcdn_ledger_bytes",
+            "Media (and overhead) by what it counts as; confirmed is what both ends say.",
+            labels=["kind"],
+        )
+        for kind, name in _KINDS.items():
+            self._most[kind] = max(self._most[kind], getattr(total, name))
+            moved.add_metric([kind], self._most[kind])
+        failures = CounterMetricFamily(
+            "p2pcdn_failures",
+            "What came to nothing: links, reports, sockets; and why.",
+            labels=["kind", "reason"],
+        )
+        for (kind, reason), count in self._failures.items():
+            failures.add_metric([kind, reason], count)
+        return (
+            moved,
+            failures,
+            GaugeMetricFamily(
+                "p2pcdn_ledger_claimed_bytes",
+                "Media of which only one end has spoken.",
+                value=total.peer_bytes_claimed,
+            ),
+            GaugeMetricFamily("p2pcdn_viewers", "Browsers in swarms now.", value=self._viewers),
+            CounterMetricFamily(
+                "p2pcdn_rejected_chunks", "Chunks with a wrong hash.", value=total.rejected_chunks
+            ),
+            CounterMetricFamily(
+                "p2pcdn_played_seconds", "Time played, by all.", value=total.played_ms / 1000
+            ),
+            CounterMetricFamily(
+                "p2pcdn_stalled_seconds", "Time stalled, by all.", value=total.stalled_ms / 1000
+            ),
+            CounterMetricFamily(
+                "p2pcdn_stalls", "Times that playback ran dry.", value=total.stalls
+            ),
+            _startups(total),
+        )
+
+
+def _startups(total: Amounts) -> HistogramMetricFamily:
+    bounds = [*(str(bound / 1000) for bound in STARTUPS), "+Inf"]
+    counts = accumulate(float(getattr(total, name)) for name in HISTOGRAM)
+    family = HistogramMetricFamily("p2pcdn_startup_seconds", "Time to the first picture.")
+    family.add_metric([], list(zip(bounds, counts, strict=True)), total.startup_ms / 1000)
+    return family
+
+
+LEDGER = LedgerFigures()
+REGISTRY.register(LEDGER)

@@ -8,7 +8,7 @@ time, so an answer may be coarser than what was asked for: it says what its step
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -63,15 +63,20 @@ def series(query: Mapping[str, str], config: LedgerConfig, now: float) -> Plan:
     return Plan(_aligned(start, end, step, width), step)
 
 
-def contents(query: Mapping[str, str], config: LedgerConfig, now: float) -> list[Range]:
-    """Which rows to add up for each content, the earliest first: coarse ones, and finer ones at
-    both ends. `web.HTTPBadRequest` if the query makes no sense."""
+def contents(
+    query: Mapping[str, str],
+    config: LedgerConfig,
+    now: float,
+    widths: Sequence[int] = WIDTHS,
+) -> list[Range]:
+    """Which rows of these widths to add up for each content, the earliest first: coarse ones, and
+    finer ones at both ends. `web.HTTPBadRequest` if the query makes no sense."""
     start, end = _limits(query, now)
-    finest = _finest_kept(WIDTHS[0], start, config, now)
+    finest = _finest_kept(widths[0], start, config, now)
     span = _aligned(start, end, finest, finest)
     before: list[Range] = []
     after: list[Range] = []
-    for width in WIDTHS[WIDTHS.index(finest) + 1 :]:
+    for width in widths[widths.index(finest) + 1 :]:
         inner = Range(math.ceil(span.start / width) * width, span.end // width * width, width)
         if inner.start >= inner.end:
             break
@@ -147,4 +152,6 @@ def _finest_kept(step: int, start: float, config: LedgerConfig, now: float) -> i
 
 
 def _aligned(start: float, end: float, step: int, width: int) -> Range:
-    return Range(int(start // step) * step, math.ceil(end / step) * step, width)
+    first = int(start // step) * step
+    # Next to nothing, divided, is nothing.
+    return Range(first, max(math.ceil(end / step) * step, first + step), width)

@@ -24,9 +24,12 @@ class Sample(Struct, frozen=True, kw_only=True):
     peer_bytes: int
     """Confirmed."""
     claimed_bytes: int
+    disputed_bytes: int
+    edge_bytes: int
     waste_bytes: int
     overhead_bytes: int
     links_attempted: int
+    links_made: int
     links_failed: int
     viewers: int
     offload: float
@@ -54,9 +57,12 @@ class Series:
                 origin_bytes=summary.origin_bytes - before.origin_bytes,
                 peer_bytes=summary.peer_bytes_confirmed - before.peer_bytes_confirmed,
                 claimed_bytes=summary.peer_bytes_claimed - before.peer_bytes_claimed,
+                disputed_bytes=summary.peer_bytes_disputed - before.peer_bytes_disputed,
+                edge_bytes=summary.edge_bytes - before.edge_bytes,
                 waste_bytes=summary.waste_bytes - before.waste_bytes,
                 overhead_bytes=summary.overhead_bytes - before.overhead_bytes,
                 links_attempted=summary.links_attempted - before.links_attempted,
+                links_made=summary.links_made - before.links_made,
                 links_failed=summary.links_failed - before.links_failed,
                 viewers=summary.viewers,
                 offload=summary.offload,

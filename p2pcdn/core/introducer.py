@@ -60,7 +60,7 @@ class Introducer:
         for pairing in list(member.pairings.values()):
             if pairing.phase is not Phase.LINKED:
                 self._outbox.tell(pairing.other(member).socket, Unpaired(pairing.id))
-            self._part(pairing)
+            self._part(pairing, "left")
         self._acquaintances.went(member.home, now)
         for other in bereft:
             self.seek(other, now)
@@ -211,27 +211,29 @@ class Introducer:
 
     # Separating
 
-    def fail(self, pairing: Pairing, teller: Member, forever: bool, now: float) -> None:
-        """One end says that there is no link (any more): both get somebody else."""
+    def fail(
+        self, pairing: Pairing, teller: Member, reason: str, forever: bool, now: float
+    ) -> None:
+        """One end says that there is no link (any more), and why: both get somebody else."""
         if pairing.phase is not Phase.LINKED:
             self._outbox.tell(pairing.other(teller).socket, Unpaired(pairing.id))
-        self._separate(pairing, inf if forever else now + SHUN, now)
+        self._separate(pairing, reason, inf if forever else now + SHUN, now)
 
     def _expire(self, pairing: Pairing, now: float) -> None:
         for end in pairing.ends:
             self._outbox.tell(end.socket, Unpaired(pairing.id))
-        self._separate(pairing, now + SHUN, now)
+        self._separate(pairing, "expired", now + SHUN, now)
 
-    def _separate(self, pairing: Pairing, until: float, now: float) -> None:
-        self._part(pairing)
+    def _separate(self, pairing: Pairing, reason: str, until: float, now: float) -> None:
+        self._part(pairing, reason)
         for end in pairing.ends:
             end.shun(pairing.other(end).id, until)
         for end in pairing.ends:
             self.seek(end, now)
 
-    def _part(self, pairing: Pairing) -> None:
+    def _part(self, pairing: Pairing, reason: str) -> None:
         if pairing.phase is not Phase.LINKED:
-            self._outbox.happened(PairingFailed(pairing.id))
+            self._outbox.happened(PairingFailed(pairing.id, reason))
         for end in pairing.ends:
             end.part(pairing)
             self._note_room(end)

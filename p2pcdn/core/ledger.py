@@ -20,18 +20,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from p2pcdn.core.amounts import MOST_BYTES, SHOWN, Amounts, bounded
 from p2pcdn.wire.tracker import Report
-
-MOST_BYTES = 2**53 - 1
-"""What JavaScript can hold exactly; no figure beyond it is believed, or shown."""
 
 MOST_PAIRS = 256
 """Pairings of one session that can still earn credit. A peer has at most 16 links at once; those
 that ended longest ago are closed in the book first."""
+
+
+_NONE: Mapping[Any, Any] = {}
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -43,11 +44,18 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Media that peers sent each other, as both ends say."""
     peer_bytes_claimed: int
     """Media that only one end speaks of (yet)."""
+    peer_bytes_disputed: int
+    """Media that one end speaks of, and the other, which has reported since, does not."""
+    edge_bytes: int
+    """Media that went from or to peers which the site runs itself, as both ends say; neither
+    confirmed nor saved, since somebody pays for them."""
     relayed_bytes: int
     """Media that peers sent each other through a relay, as both ends say; neither confirmed nor
     saved."""
     waste_bytes: int
     """Media that peers got in vain: twice, cancelled, or with a wrong hash."""
+    rejected_chunks: int
+    """Chunks with a wrong hash, whoever sent them."""
     origin_mismatches: int
     """Chunks that viewers got by HTTP with a wrong hash: the origin, or a cache before it, gives
     out something else than what it signed."""
@@ -67,35 +75,49 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Browsers that entered a swarm."""
     links_attempted: int
     """Introductions of two peers."""
+    links_made: int
+    """Of these, those that became links."""
     links_failed: int
     """Of these, those that came to nothing."""
+    link_success: float | None
+    """Made of all those of which it is known; None if there were none."""
+    link_time: float | None
+    """Seconds from an introduction to a link, on average; None if there were none."""
+    startups: int
+    """Viewers who have seen a first picture."""
+    startup_p50: float | None
+    """Seconds in which half of them did; None if there were none."""
+    startup_p95: float | None
+    """Seconds in which 95 % of them did."""
+    played_seconds: float
+    """Time played, of all viewers together."""
+    stalls: int
+    """How often playback ran dry."""
+    stalled_seconds: float
+    """For how long, in all."""
+    rebuffer_ratio: float | None
+    """Time stalled, of time played and stalled; None if there was none."""
+    bitrate: float | None
+    """Bits a second of what was played, on average; None if nothing was."""
     since: float
     """When the ledger began, in seconds since 1970; the figures are of all runs from then on."""
 
 
-class Amounts(Struct):
-    """What is added up. All but what is claimed, or turns out to have been relayed, only grows."""
+class Group(NamedTuple):
+    """Viewers that have something in common."""
 
-    origin_bytes: int = 0
-    peer_bytes_confirmed: int = 0
-    peer_bytes_claimed: int = 0
-    relayed_bytes: int = 0
-    waste_bytes: int = 0
-    origin_mismatches: int = 0
-    overhead_bytes: int = 0
-    joins: int = 0
-    links_attempted: int = 0
-    links_failed: int = 0
-
-    def add(self, other: Amounts) -> None:
-        """Add each to its like; no sum goes beyond what can be shown."""
-        for name in _AMOUNTS:
-            more = getattr(other, name)
-            if more:  # mostly there is nothing, and this is done for each content each second
-                setattr(self, name, _bounded(getattr(self, name) + more))
+    kind: str
+    """What: their ``browser``, or the ``country``, ``operator`` or ``connection`` that their
+    addresses belong to."""
+    name: str
 
 
-_AMOUNTS = Amounts.__struct_fields__
+class Failure(NamedTuple):
+    """Something that came to nothing."""
+
+    kind: str
+    """What: a ``link``, a ``report``, or a ``socket``."""
+    reason: str
 
 
 class Reading(NamedTuple):
@@ -105,6 +127,12 @@ class Reading(NamedTuple):
     """By content; under the empty name what belongs to none."""
     viewers: Mapping[str, int]
     """Browsers that are there now, by content; those without any are left out."""
+    groups: Mapping[Group, Amounts] = _NONE
+    """What is new of each group of viewers."""
+    members: Mapping[Group, int] = _NONE
+    """Browsers that are there now, by group."""
+    failures: Mapping[Failure, int] = _NONE
+    """What has come to nothing."""
 
 
 @dataclass(slots=True)
@@ -123,6 +151,8 @@ class _Pair:
     a: str
     b: str
     ends: dict[str, _End]
+    groups: tuple[Group, ...] = ()
+    """Of either end."""
     relayed: bool = False
     """Some of it went through a relay: so none of it counts."""
 
@@ -149,6 +179,8 @@ class _Session:
     content: str
     viewer: bool
     since: float
+    groups: tuple[Group, ...] = ()
+    edge: bool = False
     last: Report = field(default_factory=lambda: Report(0, 0, 0, 0))
     pairs: dict[str, _Pair] = field(default_factory=dict)
 
@@ -166,6 +198,11 @@ class Ledger:
         self._total = Amounts()
         self._changes: dict[str, Amounts] = {}
         """What came to each content since the last reading."""
+        self._group_changes: dict[Group, Amounts] = {}
+        """And to each group."""
+        self._members: Counter[Group] = Counter()
+        self._failures: Counter[Failure] = Counter()
+        """What has come to nothing since the last reading."""
 
     def carry(self, amounts: Amounts, since: float) -> None:
         """Go on from what earlier runs have written down; the ledger began at ``since``."""
@@ -190,14 +227,26 @@ class Ledger:
         self._total.overhead_bytes += size
         self._changed("").overhead_bytes += size
 
-    def joined(self, session: str, content: str, now: float, *, viewer: bool = True) -> None:
-        """A peer has joined a swarm; ``viewer`` if it is a person's browser."""
-        self._sessions[session] = _Session(content, viewer, now)
+    def joined(
+        self,
+        session: str,
+        content: str,
+        now: float,
+        *,
+        viewer: bool = True,
+        groups: Iterable[Group] = (),
+        edge: bool = False,
+    ) -> None:
+        """A peer has joined a swarm: ``viewer`` if it is a person's browser, ``edge`` if the site
+        runs it. Of the ``groups`` that it belongs to only sums are ever told."""
+        known = _Session(content, viewer, now, tuple(groups), edge)
+        self._sessions[session] = known
         self._contents[content] += 1
         if viewer:
             self._viewers[content] += 1
-            self._total.joins += 1
-            self._changed(content).joins += 1
+            self._members.update(known.groups)
+            for amounts in self._books(content, known.groups):
+                amounts.joins += 1
 
     def left(self, session: str, now: float) -> None:
         """It has left. What it moved still counts."""
@@ -209,6 +258,10 @@ class Ledger:
         for counter in (self._contents, self._viewers):
             if not counter[gone.content]:
                 del counter[gone.content]
+        for group in gone.groups if gone.viewer else ():
+            self._members[group] -= 1
+            if not self._members[group]:
+                del self._members[group]
         for pairing, pair in gone.pairs.items():
             if pair.other(session) not in self._sessions:
                 del self._pairs[pairing]  # nobody is left to report on it
@@ -217,20 +270,34 @@ class Ledger:
         """The tracker introduced two sessions, who may have no way to each other but a relay."""
         known = self._sessions.get(a) or self._sessions.get(b)
         content = known.content if known else ""
-        pair = _Pair(content, a, b, {a: _End(), b: _End()}, relayed)
+        ends = [self._sessions[end] for end in (a, b) if end in self._sessions]
+        groups = tuple(dict.fromkeys(group for end in ends for group in end.groups))
+        pair = _Pair(content, a, b, {a: _End(), b: _End()}, groups, relayed)
         self._pairs[pairing] = pair
-        self._total.links_attempted += 1
-        self._changed(content).links_attempted += 1
+        for amounts in self._books(content, groups):
+            amounts.links_attempted += 1
         for session in (a, b):
             if session in self._sessions:
                 self._sessions[session].pairs[pairing] = pair
                 self._bound(session)
 
-    def failed(self, pairing: str) -> None:
+    def linked(self, pairing: str, took: float) -> None:
+        """An introduction has become a link, so many milliseconds later."""
+        pair = self._pairs.get(pairing)
+        for amounts in self._books(*_place(pair)):
+            amounts.links_made += 1
+            amounts.link_ms += int(took)
+
+    def failed(self, pairing: str, reason: str = "") -> None:
         """An introduction came to nothing."""
         pair = self._pairs.get(pairing)
-        self._total.links_failed += 1
-        self._changed(pair.content if pair else "").links_failed += 1
+        for amounts in self._books(*_place(pair)):
+            amounts.links_failed += 1
+        self._failures[Failure("link", reason or "unknown")] += 1
+
+    def turned_away(self, code: str) -> None:
+        """The tracker has sent a socket away, for this reason."""
+        self._failures[Failure("socket", code)] += 1
 
     # What peers say
 
@@ -239,9 +306,11 @@ class Ledger:
         known = self._sessions.get(session)
         if known is None or not self._makes_sense(session, known, report):
             self._refused += 1
+            self._failures[Failure("report", "senseless" if known else "stranger")] += 1
             return False
-        for amounts in (self._total, self._changed(known.content)):
+        for amounts in self._books(known.content, known.groups):
             amounts.waste_bytes += report.waste_bytes - known.last.waste_bytes
+            amounts.rejected_chunks += report.rejected_chunks - known.last.rejected_chunks
             amounts.origin_mismatches += report.origin_mismatches - known.last.origin_mismatches
         known.last = report
         for entry in report.pairs:
@@ -268,31 +337,42 @@ class Ledger:
     def summary(self) -> Summary:
         """The figures as of now."""
         total = self._total
-        confirmed = total.peer_bytes_confirmed
-        watched = confirmed + total.origin_bytes
+        shown = {name: bounded(getattr(total, name)) for name in SHOWN}
         return Summary(
-            origin_bytes=_bounded(total.origin_bytes),
-            peer_bytes_confirmed=_bounded(confirmed),
-            peer_bytes_claimed=_bounded(total.peer_bytes_claimed),
-            relayed_bytes=_bounded(total.relayed_bytes),
-            waste_bytes=_bounded(total.waste_bytes),
-            origin_mismatches=_bounded(total.origin_mismatches),
-            overhead_bytes=_bounded(total.overhead_bytes),
-            saved_bytes=_bounded(max(0, confirmed - total.overhead_bytes)),
-            offload=confirmed / watched if watched else 0.0,
+            **shown,
+            saved_bytes=total.saved_bytes,
+            offload=total.offload,
             viewers=self._viewers.total(),
             swarms=len(self._contents),
             refused_reports=self._refused,
-            joins=total.joins,
-            links_attempted=total.links_attempted,
-            links_failed=total.links_failed,
+            link_success=total.link_success,
+            link_time=total.link_time,
+            startups=total.startups,
+            startup_p50=total.startup(0.5),
+            startup_p95=total.startup(0.95),
+            played_seconds=total.played_ms / 1000,
+            stalled_seconds=total.stalled_ms / 1000,
+            rebuffer_ratio=total.rebuffer_ratio,
+            bitrate=total.bitrate,
             since=self._since,
         )
 
     def take_reading(self) -> Reading:
         """What is new since the last reading, to be written down."""
         changes, self._changes = self._changes, {}
-        return Reading(changes, dict(self._viewers))
+        groups, self._group_changes = self._group_changes, {}
+        failures, self._failures = self._failures, Counter()
+        return Reading(changes, dict(self._viewers), groups, dict(self._members), failures)
+
+    def _books(self, content: str, groups: Iterable[Group] = ()) -> list[Amounts]:
+        """Where something is entered that concerns these."""
+        books = [self._total, self._changed(content)]
+        for group in groups:
+            found = self._group_changes.get(group)
+            if found is None:
+                found = self._group_changes[group] = Amounts()
+            books.append(found)
+        return books
 
     def _changed(self, content: str) -> Amounts:
         found = self._changes.get(content)
@@ -327,6 +407,11 @@ class Ledger:
                 self._sessions[end].pairs.pop(oldest, None)
 
 
+def _place(pair: _Pair | None) -> tuple[str, tuple[Group, ...]]:
+    """Which content and which groups a pairing belongs to."""
+    return ("", ()) if pair is None else (pair.content, pair.groups)
+
+
 def _own(report: Report) -> tuple[int, ...]:
     """The figures about the session as a whole."""
     return (
@@ -352,10 +437,3 @@ def _is_count(figure: object) -> bool:
     The wire's decoder has seen to it; the account does not rely on that.
     """
     return type(figure) is int and 0 <= figure <= MOST_BYTES
-
-
-def _bounded(figure: int) -> int:
-    """Liars together may claim more than a number can say."""
-    if -MOST_BYTES <= figure <= MOST_BYTES:
-        return figure
-    return MOST_BYTES if figure > 0 else -MOST_BYTES

@@ -14,16 +14,21 @@ row said before is replaced. A row is known by its width, its time, its content,
 process and the *part* of the run. A new part begins where the clock goes back to a bucket that was
 over already; so no row is ever replaced by one that knows of less.
 
+Groups of viewers (by country, say), and counts of what failed, have rows of a minute and an hour.
+
 Where nothing runs there are no rows, and a row says how many seconds it has seen.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
-from p2pcdn.core.ledger import Amounts, Reading
+from p2pcdn.core.amounts import Amounts
+from p2pcdn.core.ledger import Failure, Group, Reading
 
 WIDTHS = (10, 60, 3600)
 """Seconds of a bucket; each is a multiple of those before it."""
@@ -36,6 +41,12 @@ MOST_CONTENTS = 1000
 
 OTHERS = "others"
 """The contents that were too many, together."""
+
+MOST_GROUPS = 1000
+"""Groups of a kind with rows of their own in an hour; as many reasons of failures."""
+
+COARSE = WIDTHS[1:]
+"""Seconds of a bucket of groups and failures."""
 
 ALL = ""
 """Everything together; what belongs to no content is in here alone."""
@@ -78,6 +89,19 @@ class Key(NamedTuple):
     content: str
 
 
+class GroupKey(NamedTuple):
+    """What a row of a group, or of a reason of failures, is known by."""
+
+    width: int
+    at: int
+    part: int
+    kind: str
+    name: str
+
+
+_NONE: Mapping[Any, Any] = {}
+
+
 class Batch(NamedTuple):
     """What is to be written, all of it or nothing."""
 
@@ -85,11 +109,19 @@ class Batch(NamedTuple):
     """The time of the last reading that is in it, in seconds since 1970."""
     total: Amounts
     """All that the run has seen."""
-    rows: dict[Key, Figures]
+    rows: Mapping[Key, Figures]
+    groups: Mapping[GroupKey, Figures] = _NONE
+    failures: Mapping[GroupKey, int] = _NONE
 
     def then(self, later: Batch) -> Batch:
         """Both together, if this one could not be written."""
-        return Batch(later.at, later.total, self.rows | later.rows)
+        return Batch(
+            later.at,
+            later.total,
+            {**self.rows, **later.rows},
+            {**self.groups, **later.groups},
+            {**self.failures, **later.failures},
+        )
 
 
 class Rollup:
@@ -103,6 +135,12 @@ class Rollup:
         self._part = 0
         self._last: float | None = None
         self._changed: dict[Key, Figures] = {}
+        self._open_groups: dict[int, dict[str, dict[str, Figures]]] = {
+            width: {} for width in COARSE
+        }
+        self._changed_groups: dict[GroupKey, Figures] = {}
+        self._open_failures: dict[int, Counter[Failure]] = {width: Counter() for width in COARSE}
+        self._changed_failures: dict[GroupKey, int] = {}
 
     def receive(self, reading: Reading, now: float) -> None:
         """Add what is new; ``now`` is the time in seconds since 1970."""
@@ -122,6 +160,8 @@ class Rollup:
         self._see(ALL, everything, seconds)
         if others != _Share():
             self._see(OTHERS, others, seconds)
+        self._see_groups(reading, seconds)
+        self._see_failures(reading)
 
     def take_batch(self) -> Batch | None:
         """What has changed since the last batch; None if there was no reading."""
@@ -129,7 +169,10 @@ class Rollup:
             return None
         changed, self._changed = self._changed, {}
         rows = {key: figures.copy() for key, figures in changed.items()}
-        return Batch(self._last, msgspec.structs.replace(self._total), rows)
+        groups = {key: figures.copy() for key, figures in self._changed_groups.items()}
+        failures = self._changed_failures
+        self._changed_groups, self._changed_failures = {}, {}
+        return Batch(self._last, msgspec.structs.replace(self._total), rows, groups, failures)
 
     def _turn(self, now: float) -> None:
         """Open the buckets that ``now`` is in."""
@@ -140,6 +183,9 @@ class Rollup:
             if back or begins[width] > self._begun[width]:
                 self._open[width] = {}
                 self._begun[width] = begins[width]
+                if width in COARSE:
+                    self._open_groups[width] = {}
+                    self._open_failures[width] = Counter()
 
     def _is_named(self, content: str) -> bool:
         """Whether a content has rows of its own."""
@@ -151,6 +197,32 @@ class Rollup:
             figures = self._open[width].setdefault(content, Figures())
             figures.see(share.amounts, share.viewers, seconds)
             self._changed[Key(width, self._begun[width], self._part, content)] = figures
+
+    def _see_groups(self, reading: Reading, seconds: float) -> None:
+        for width in COARSE:
+            open_, shares = self._open_groups[width], dict[Group, _Share]()
+            for group in sorted(reading.groups.keys() | reading.members.keys()):
+                named = open_.setdefault(group.kind, {})
+                is_named = group.name in named or len(named) < MOST_GROUPS
+                if is_named:
+                    named.setdefault(group.name, Figures())
+                share = shares.setdefault(
+                    group if is_named else Group(group.kind, OTHERS), _Share()
+                )
+                share.add(reading.groups.get(group, _NOTHING), reading.members.get(group, 0))
+            for group, share in shares.items():
+                figures = open_[group.kind].setdefault(group.name, Figures())
+                figures.see(share.amounts, share.viewers, seconds)
+                key = GroupKey(width, self._begun[width], self._part, *group)
+                self._changed_groups[key] = figures
+
+    def _see_failures(self, reading: Reading) -> None:
+        for failure, times in sorted(reading.failures.items()):
+            for width in COARSE:
+                counts = self._open_failures[width]
+                counts[failure] += times
+                key = GroupKey(width, self._begun[width], self._part, *failure)
+                self._changed_failures[key] = counts[failure]
 
 
 class _Share(msgspec.Struct):

@@ -200,7 +200,7 @@ class Swarms:
             self._complain(member, message.pairing, pairing, now)
         if pairing is not None:
             # Somebody who was sent a wrong byte is not to meet the sender again.
-            self._introducer.fail(pairing, member, wrong, now)
+            self._introducer.fail(pairing, member, message.reason, wrong, now)
 
     def _complain(self, member: Member, id_: str, pairing: Pairing | None, now: float) -> None:
         """A member was sent a wrong chunk over a link; the other end may have been first to say
@@ -241,7 +241,7 @@ class Swarms:
         for offer in join.offers if mode != "relay" or join.mode == mode else ():
             self._relay.keep(member, offer.offer, offer.sdp, now)
         self._outbox.tell(socket, Joined(member.id, len(swarm.members), lasts, mode))
-        self._outbox.happened(Arrived(member.id, join.content, join.client == "browser"))
+        self._outbox.happened(Arrived(member.id, join.content, join.client == "browser", socket))
         self._swarms.setdefault((join.site, join.content), swarms)[network] = swarm
         self._members[socket] = member
         swarm.members.add(member)

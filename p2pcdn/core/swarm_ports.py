@@ -141,6 +141,7 @@ class Arrived:
     content: str
     viewer: bool
     """It is a person's browser, not a native peer."""
+    socket: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +172,11 @@ class PairingLinked:
 
 @dataclass(frozen=True, slots=True)
 class PairingFailed:
-    """An introduction that came to nothing: an end left, gave up, or said nothing in time."""
+    """An introduction that came to nothing."""
 
     pairing: str
+    reason: str = "left"
+    """An end ``left``, both said nothing in time (``expired``), or what one end said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.ledger import Failure, Group, Ledger
 from p2pcdn.core.rollup import Figures
 from tests.tracker.rig import PATIENCE, Rig, rig
 from tracker import api
@@ -30,6 +30,8 @@ FIELDS = {
     "origin_bytes",
     "peer_bytes_confirmed",
     "peer_bytes_claimed",
+    "peer_bytes_disputed",
+    "edge_bytes",
     "waste_bytes",
     "origin_mismatches",
     "overhead_bytes",
@@ -187,6 +189,43 @@ async def test_tables_come_as_csv_too(name: str) -> None:
             table = list(csv.DictReader(io.StringIO(text, newline="")))
             assert table[0].keys() == (rows[name] or [{}])[0].keys()
             assert sum(int(row["origin_bytes"]) for row in table) == 77
+
+
+async def test_networks_and_failures_have_what_has_just_happened() -> None:
+    async with rig() as tracker:
+        await tracker.joined()
+        ledger = tracker.ledger
+        ledger.joined("1", "a", 0.0, groups=[Group("country", "=DE"), Group("browser", "Firefox")])
+        ledger.paired("p", "1", "2")
+        ledger.failed("p", "timeout")
+        count = tracker.tracker._api._series.count
+        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        networks = (await told(tracker, "networks"))["networks"]
+        rows = {(row["by"], row["name"]): row for row in networks}
+        assert rows["country", "=DE"]["joins"] == rows["browser", "other"]["joins"] == 1
+        assert rows["browser", "Firefox"]["links_failed"] == 1
+        assert rows["browser", "Firefox"]["link_success"] == 0.0
+        assert rows["country", "unknown"]["startup_p95"] is None
+        only = (await told(tracker, "networks?by=browser"))["networks"]
+        assert {row["by"] for row in only} == {"browser"}
+        status, _, text = await answer(tracker, "networks?by=address")
+        assert status == 400
+        assert "by is one of country" in text
+        assert (await told(tracker, "failures"))["failures"] == [
+            {"kind": "link", "reason": "timeout", "count": 1}
+        ]
+        _, kind, text = await answer(tracker, "failures?format=csv")
+        assert (kind, text) == ("text/csv", "kind,reason,count\r\nlink,timeout,1\r\n")
+        _, _, text = await answer(tracker, "networks?format=csv&by=country")
+        assert {line.split(",")[1] for line in text.splitlines()} == {"name", "'=DE", "unknown"}
+
+
+async def test_who_is_turned_away_is_counted() -> None:
+    async with rig() as tracker:
+        client = await tracker.client()
+        await client.send("nonsense")
+        await client.last_words()
+        assert tracker.ledger.take_reading().failures.get(Failure("socket", "malformed")) == 1
 
 
 async def test_a_content_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from p2pcdn.core.ledger import Amounts, Ledger
+from p2pcdn.core.amounts import Amounts
+from p2pcdn.core.ledger import Ledger
 from p2pcdn.core.rollup import WIDTHS, Batch
 from tracker import bookkeeper
 from tracker.bookkeeper import Bookkeeper

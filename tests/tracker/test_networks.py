@@ -117,3 +117,73 @@ async def test_viewers_of_one_operator_meet(tmp_path: Path) -> None:
             await client.send(join())
             others.append((await client.expect(Joined)).peers)
         assert others == [0, 0, 1]
+
+
+PLACES: dict[str, dict[str, Any]] = {
+    "203.0.113.0/25": {"country": {"iso_code": "DE"}, "traits": {"connection_type": "Cellular"}},
+    "203.0.113.128/25": {"country_code": "FR", "asn": "AS64502", "country": "France"},
+    "198.51.100.0/25": {"country": "AT", "connection_type": "Cable/DSL"},
+    "198.51.100.128/25": {
+        "country": {"iso_code": "<b>"},
+        "connection_type": "<script>",
+        "asn": "ASx",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("address", "country", "operator", "connection"),
+    [
+        ("203.0.113.7", "DE", "AS64500", "cellular"),
+        ("203.0.113.200", "FR", "AS64501", "unknown"),
+        ("198.51.100.7", "AT", "unknown", "cable/dsl"),
+        ("198.51.100.200", "unknown", "unknown", "unknown"),
+        ("192.168.1.5", "unknown", "unknown", "unknown"),
+    ],
+)
+def test_what_viewers_are_told_apart_by(
+    path: Path, tmp_path: Path, address: str, country: str, operator: str, connection: str
+) -> None:
+    networks = Networks(path, written(tmp_path / "places.mmdb", database(PLACES)))
+    assert networks.groups(ip_address(address)) == {
+        "country": country,
+        "operator": operator,
+        "connection": connection,
+    }
+    networks.close()
+
+
+def test_the_operator_may_stand_in_the_other_database(tmp_path: Path) -> None:
+    networks = Networks(None, written(tmp_path / "places.mmdb", database(PLACES)))
+    assert networks.groups(ip_address("203.0.113.200"))["operator"] == "AS64502"
+
+
+def test_without_a_database_all_is_unknown() -> None:
+    assert set(Networks(None).groups(ip_address("203.0.113.7")).values()) == {"unknown"}
+
+
+def test_a_damaged_database_of_places_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"tracker\.mmdb = .* is damaged"):
+        Networks(None, written(tmp_path / "places.mmdb", b"no database"))
+
+
+async def test_the_tracker_sums_up_where_viewers_come_from(tmp_path: Path) -> None:
+    entries = {"127.0.0.0/8": PLACES["203.0.113.0/25"]}
+    places = written(tmp_path / "places.mmdb", database(entries))
+    async with rig(mmdb=places, edges=("127.0.0.0/8",)) as tracker:
+        await tracker.joined()
+        await tracker.joined(client="native")
+        reading = tracker.ledger.take_reading()
+        assert {tuple(group): amounts.joins for group, amounts in reading.groups.items()} == {
+            ("country", "DE"): 1,
+            ("operator", "unknown"): 1,
+            ("connection", "cellular"): 1,
+            ("browser", "other"): 1,
+            ("browser", "native"): 0,  # it was introduced to the viewer
+        }
+        sessions = tracker.ledger._sessions.values()
+        assert sorted((session.viewer, session.edge) for session in sessions) == [
+            (False, True),
+            (True, False),
+        ]
+        assert "127.0.0.1" not in repr(sessions)

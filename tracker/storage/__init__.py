@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from p2pcdn.core.ledger import Amounts
+from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.rollup import Batch, Figures
 
 
@@ -46,6 +46,22 @@ class Share(Struct):
     figures: Figures
 
 
+class GroupShare(Struct):
+    """What is known of a group of viewers."""
+
+    kind: str
+    name: str
+    figures: Figures
+
+
+class Count(Struct):
+    """How often something came to nothing for this reason."""
+
+    kind: str
+    reason: str
+    count: int
+
+
 class Storage(Protocol):
     """Keeps what a ledger's run writes, and answers what was written.
 
@@ -65,6 +81,12 @@ class Storage(Protocol):
     async def shares(self, spans: Sequence[Range], most: int) -> list[Share]:
         """What each content has had in these ranges together; at most so many, those with most
         bytes first."""
+
+    async def groups(self, spans: Sequence[Range], kind: str, most: int) -> list[GroupShare]:
+        """The same of the groups of a kind, those first whose viewers stayed longest."""
+
+    async def failures(self, spans: Sequence[Range], most: int) -> list[Count]:
+        """What came to nothing in these ranges together, what did most often first."""
 
     async def close(self) -> None:
         """What was written stays."""

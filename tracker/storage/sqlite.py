@@ -21,14 +21,15 @@ import structlog
 from msgspec.structs import astuple
 
 from p2pcdn.config import LedgerConfig
-from p2pcdn.core.ledger import MOST_BYTES, Amounts
+from p2pcdn.core.amounts import MOST_BYTES, Amounts
 from p2pcdn.core.rollup import ALL, WIDTHS, Batch, Figures, Key
 from p2pcdn.errors import ConfigError
-from tracker.storage import Opening, Point, Range, Share, StorageError
+from tracker.storage import Count, GroupShare, Opening, Point, Range, Share, StorageError
 
 FILE = "ledger.sqlite3"
 
-VERSION = 1
+VERSION = 2
+"""Of the schema: 2 has more figures, groups of viewers, and failures."""
 
 PRUNE_EVERY = 60.0
 """Seconds between two looks at what is too old."""
@@ -53,6 +54,18 @@ _TOTALS = ", ".join(f"TOTAL({name})" for name in _NAMES)
 _SUMS = f"TOTAL(seconds), TOTAL(viewer_seconds), MAX(viewers_max), {_TOTALS}"
 _MARKS = ", ".join("?" * (3 + len(_NAMES)))
 
+_GROUPS = f"""
+    CREATE TABLE groups (
+        width INTEGER, at INTEGER, kind TEXT, name TEXT, run INTEGER, part INTEGER,
+        {_FIGURE_COLUMNS}, PRIMARY KEY (width, at, kind, name, run, part)
+    ) WITHOUT ROWID;
+    CREATE TABLE failures (
+        width INTEGER, at INTEGER, kind TEXT, name TEXT, run INTEGER, part INTEGER,
+        count INTEGER NOT NULL, PRIMARY KEY (width, at, kind, name, run, part)
+    ) WITHOUT ROWID;
+    PRAGMA user_version = {VERSION};
+"""
+
 _SCHEMA = f"""
     CREATE TABLE runs (
         run INTEGER PRIMARY KEY, started REAL NOT NULL, written REAL NOT NULL, {_AMOUNT_COLUMNS}
@@ -65,8 +78,10 @@ _SCHEMA = f"""
         width INTEGER, at INTEGER, content TEXT, run INTEGER, part INTEGER, {_FIGURE_COLUMNS},
         PRIMARY KEY (width, at, content, run, part)
     ) WITHOUT ROWID;
-    PRAGMA user_version = {VERSION};
+    {_GROUPS}
 """
+
+_TABLES = ("everything", "contents", "groups", "failures")
 
 T = TypeVar("T")
 
@@ -113,6 +128,16 @@ class Sqlite:
         reader = self._reader
         assert reader is not None, "open it first"
         return await self._in(self._reading, lambda: reader.shares(spans, most))
+
+    async def groups(self, spans: Sequence[Range], kind: str, most: int) -> list[GroupShare]:
+        reader = self._reader
+        assert reader is not None, "open it first"
+        return await self._in(self._reading, lambda: reader.groups(spans, kind, most))
+
+    async def failures(self, spans: Sequence[Range], most: int) -> list[Count]:
+        reader = self._reader
+        assert reader is not None, "open it first"
+        return await self._in(self._reading, lambda: reader.failures(spans, most))
 
     async def close(self) -> None:
         reader, writer = self._reader, self._writer
@@ -174,6 +199,19 @@ class Writer:
                 f" VALUES (?, ?, ?, ?, ?, {_MARKS})",
                 self._rows(batch, of_contents=True),
             )
+            self.database.executemany(
+                f"REPLACE INTO groups (width, at, part, kind, name, run, {_FIGURES})"
+                f" VALUES (?, ?, ?, ?, ?, ?, {_MARKS})",
+                ((*key, self._run, *_values(figures)) for key, figures in batch.groups.items()),
+            )
+            self.database.executemany(
+                "REPLACE INTO failures (width, at, part, kind, name, run, count)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (*key, self._run, min(count, MOST_BYTES))
+                    for key, count in batch.failures.items()
+                ),
+            )
             due = abs(batch.at - self._pruned_at) >= PRUNE_EVERY
             if due:
                 self._prune(batch.at)
@@ -190,7 +228,7 @@ class Writer:
         return (key.width, key.at, *content, self._run, key.part)
 
     def _prune(self, now: float) -> None:
-        for table in ("everything", "contents"):
+        for table in _TABLES:
             for width, kept in self._kept.items():
                 self.database.execute(
                     f"DELETE FROM {table} WHERE width = ?1 AND at < ?2 AND at <"
@@ -216,14 +254,40 @@ class Reader:
 
     def shares(self, spans: Sequence[Range], most: int) -> list[Share]:
         """See `Storage.shares`."""
-        parts = ["SELECT * FROM contents WHERE width = ? AND at >= ? AND at < ?"] * len(spans)
-        bounds = [bound for span in spans for bound in (span.width, span.start, span.end)]
+        parts, bounds = _parts("contents", spans)
         rows = self.database.execute(
-            f"SELECT content, {_SUMS} FROM ({' UNION ALL '.join(parts)}) GROUP BY content"
+            f"SELECT content, {_SUMS} FROM ({parts}) GROUP BY content"
             " ORDER BY TOTAL(origin_bytes) + TOTAL(peer_bytes_confirmed) DESC, content LIMIT ?",
             (*bounds, most),
         )
         return [Share(content, _figures(values)) for content, *values in rows]
+
+    def groups(self, spans: Sequence[Range], kind: str, most: int) -> list[GroupShare]:
+        """See `Storage.groups`."""
+        rows, bounds = _parts("groups", spans)
+        found = self.database.execute(
+            f"SELECT name, {_SUMS} FROM ({rows}) WHERE kind = ? GROUP BY name"
+            " ORDER BY TOTAL(viewer_seconds) DESC, name LIMIT ?",
+            (*bounds, kind, most),
+        )
+        return [GroupShare(kind, name, _figures(values)) for name, *values in found]
+
+    def failures(self, spans: Sequence[Range], most: int) -> list[Count]:
+        """See `Storage.failures`."""
+        rows, bounds = _parts("failures", spans)
+        found = self.database.execute(
+            f"SELECT kind, name, TOTAL(count) FROM ({rows}) GROUP BY kind, name"
+            " ORDER BY TOTAL(count) DESC, kind, name LIMIT ?",
+            (*bounds, most),
+        )
+        return [Count(kind, name, int(min(count, MOST_BYTES))) for kind, name, count in found]
+
+
+def _parts(table: str, spans: Sequence[Range]) -> tuple[str, list[int]]:
+    """The rows of a table in these ranges, and what stands for its question marks."""
+    parts = [f"SELECT * FROM {table} WHERE width = ? AND at >= ? AND at < ?"] * len(spans)
+    bounds = [bound for span in spans for bound in (span.width, span.start, span.end)]
+    return " UNION ALL ".join(parts), bounds
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
@@ -292,14 +356,31 @@ def _prepared(database: sqlite3.Connection, path: Path | str) -> sqlite3.Connect
         if version == 0:
             for statement in _SCHEMA.split(";"):
                 database.execute(statement)
+        if version == 1:
+            _renew(database)
         # It is what it says: a table that is not there is damage, too.
         try:
             database.execute(f"SELECT {_FIGURES} FROM everything LIMIT 0")
             database.execute(f"SELECT {_FIGURES} FROM contents LIMIT 0")
+            database.execute(f"SELECT kind, name, {_FIGURES} FROM groups LIMIT 0")
+            database.execute("SELECT kind, name, count FROM failures LIMIT 0")
             database.execute(f"SELECT started, {_AMOUNTS} FROM runs LIMIT 0")
         except sqlite3.OperationalError as error:
             raise sqlite3.DatabaseError(str(error)) from error
     return database
+
+
+def _renew(database: sqlite3.Connection) -> None:
+    """Bring a file of version 1 up to date: what it has stays, what it lacks is 0."""
+    for table in ("runs", "everything", "contents"):
+        known = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+        for name in _NAMES if known else ():  # no table is damage, and said below
+            if name not in known:
+                database.execute(
+                    f"ALTER TABLE {table} ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
+                )
+    for statement in _GROUPS.split(";"):
+        database.execute(statement)
 
 
 def _reading(path: Path) -> sqlite3.Connection:

@@ -343,7 +343,7 @@ def test_a_pairing_that_is_not_linked_in_time_is_over() -> None:
     world.wait(0.1)
     assert world.last(first, Unpaired).pairing == pairing
     assert world.last(second, Unpaired).pairing == pairing
-    assert world.happened(PairingFailed) == [PairingFailed(pairing)]
+    assert world.happened(PairingFailed) == [PairingFailed(pairing, "expired")]
 
 
 def test_a_linked_pairing_has_no_deadline() -> None:
@@ -363,6 +363,7 @@ def test_a_failure_is_told_to_the_other_end() -> None:
     world.say(second, Unlinked(pairing, "failed"))
     assert world.last(first, Unpaired).pairing == pairing
     assert not world.all(second, Unpaired)
+    assert world.happened(PairingFailed) == [PairingFailed(pairing, "failed")]
 
 
 def test_the_end_of_a_link_is_not_told_since_both_see_it() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pcdn.core.ledger import MOST_BYTES, MOST_PAIRS, Amounts, Ledger
+from p2pcdn.core.amounts import MOST_BYTES, Amounts
+from p2pcdn.core.ledger import MOST_PAIRS, Ledger
 from p2pcdn.wire.tracker import PairReport, Report
 
 PAIRING = "p" * 16

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p2pcdn.core import rollup
-from p2pcdn.core.ledger import MOST_BYTES, Amounts, Ledger, Reading
-from p2pcdn.core.rollup import ALL, MOST_CONTENTS, MOST_SEEN, OTHERS, WIDTHS, Batch, Rollup
+from p2pcdn.core.amounts import MOST_BYTES, SHOWN, Amounts
+from p2pcdn.core.ledger import Failure, Group, Ledger, Reading
+from p2pcdn.core.rollup import (
+    ALL,
+    MOST_CONTENTS,
+    MOST_SEEN,
+    OTHERS,
+    WIDTHS,
+    Batch,
+    GroupKey,
+    Rollup,
+)
 from p2pcdn.wire.tracker import PairReport, Report
 
 Rows = dict[rollup.Key, rollup.Figures]
@@ -234,12 +244,70 @@ def test_a_ledger_and_its_rows_say_the_same() -> None:
     batch = machine.take_batch()
     summary = ledger.summary()
     assert batch is not None
-    for name in Amounts.__struct_fields__:
+    for name in SHOWN:
         assert getattr(batch.total, name) == getattr(summary, name), name
     assert batch.total.peer_bytes_confirmed == 600
     assert batch.total.peer_bytes_claimed == 100
     row = batch.rows[rollup.Key(10, 100, 0, "a")].amounts
     assert row == with_changes(batch.total, overhead_bytes=10)
+
+
+def grouped(kind: str, names: Iterable[str], now: float, machine: Rollup) -> None:
+    groups = {Group(kind, name): Amounts(joins=1) for name in names}
+    machine.receive(Reading({}, {}, groups, dict.fromkeys(groups, 2)), now)
+
+
+def test_groups_have_rows_of_a_minute_and_an_hour() -> None:
+    machine = Rollup()
+    for now in (3600.0, 3601.0, 3660.0):
+        grouped("country", ["DE"], now, machine)
+    batch = machine.take_batch()
+    assert batch is not None
+    joins = {key: figures.amounts.joins for key, figures in batch.groups.items()}
+    assert joins == {
+        GroupKey(60, 3600, 0, "country", "DE"): 2,
+        GroupKey(60, 3660, 0, "country", "DE"): 1,
+        GroupKey(3600, 3600, 0, "country", "DE"): 3,
+    }
+    hour = batch.groups[GroupKey(3600, 3600, 0, "country", "DE")]
+    assert (hour.viewers_max, hour.viewer_seconds) == (2, 2.0 + 2 * rollup.MOST_SEEN)
+    grouped("country", [], 3661.0, machine)
+    later = machine.take_batch()
+    assert later is not None
+    assert not later.groups
+
+
+def test_groups_that_are_too_many_are_counted_together_and_each_kind_has_its_own() -> None:
+    machine = Rollup()
+    names = [f"AS{number:05}" for number in range(rollup.MOST_GROUPS + 3)]
+    machine.receive(Reading({}, {}), 7200.0)
+    for now in (7201.0, 7202.0):
+        grouped("operator", names, now, machine)
+    grouped("country", ["DE"], 7203.0, machine)
+    batch = machine.take_batch()
+    assert batch is not None
+    others = batch.groups[GroupKey(3600, 7200, 0, "operator", OTHERS)]
+    assert others.amounts.joins == others.viewers_max == 6
+    assert others.seconds == 2.0
+    assert batch.groups[GroupKey(3600, 7200, 0, "country", "DE")].amounts.joins == 1
+    assert len(batch.groups) == 2 * (rollup.MOST_GROUPS + 2)
+
+
+def test_failures_are_counted_by_reason() -> None:
+    machine = Rollup()
+    for now in (7200.0, 7259.0, 7260.0):
+        failures = {Failure("link", "timeout"): 2, Failure("socket", "banned"): 1}
+        machine.receive(Reading({}, {}, failures=failures), now)
+    batch = machine.take_batch()
+    assert batch is not None
+    assert batch.failures[GroupKey(60, 7200, 0, "link", "timeout")] == 4
+    assert batch.failures[GroupKey(60, 7260, 0, "link", "timeout")] == 2
+    assert batch.failures[GroupKey(3600, 7200, 0, "link", "timeout")] == 6
+    assert batch.failures[GroupKey(3600, 7200, 0, "socket", "banned")] == 3
+    machine.receive(Reading({}, {}, failures={Failure("link", "failed"): 1}), 10_800.0)
+    later = batch.then(machine.take_batch() or batch)
+    assert later.failures[GroupKey(3600, 10_800, 0, "link", "failed")] == 1
+    assert later.failures.items() > batch.failures.items()
 
 
 def with_changes(amounts: Amounts, **changes: int) -> Amounts:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from p2pcdn.config import LedgerConfig
-from p2pcdn.core.ledger import MOST_BYTES, Amounts, Reading
+from p2pcdn.core.amounts import MOST_BYTES, Amounts
+from p2pcdn.core.ledger import Failure, Group, Reading
 from p2pcdn.core.rollup import Batch, Rollup
 from p2pcdn.errors import ConfigError
 from tracker.storage import Opening, Range, StorageError
@@ -265,4 +266,111 @@ async def test_what_fails_is_told_and_can_be_tried_again(tmp_path: Path) -> None
     writer.database.execute("PRAGMA max_page_count = 100000")
     await storage.write(many)
     assert len(await storage.points(span(10), 10)) == 1
+    await storage.close()
+
+
+# Groups and failures
+
+
+def of_groups(at: float, **joins: int) -> Batch:
+    rollup = Rollup()
+    groups = {Group("country", name): Amounts(joins=count) for name, count in joins.items()}
+    members = {group: amounts.joins for group, amounts in groups.items()}
+    failures = {Failure("link", "timeout"): 3, Failure("socket", "banned"): 1}
+    for second in range(2):
+        rollup.receive(Reading({}, {}, groups, members, failures), at + second)
+    made = rollup.take_batch()
+    assert made is not None
+    return made
+
+
+async def test_groups_and_failures_add_up(place: Path | None) -> None:
+    storage, _ = await opened(place)
+    for _ in range(2):  # once more does no harm
+        await storage.write(of_groups(NOW, DE=1, FR=2))
+    await storage.write(of_groups(NOW + 60, FR=1, AT=1))
+    shares = await storage.groups([span(60)], "country", 10)
+    assert [(share.name, share.figures.amounts.joins) for share in shares] == [
+        ("FR", 6),
+        ("AT", 2),
+        ("DE", 2),
+    ]
+    assert [share.name for share in await storage.groups([span(60)], "country", 1)] == ["FR"]
+    assert await storage.groups([span(60)], "browser", 10) == []
+    counts = await storage.failures([span(60)], 10)
+    assert [(c.kind, c.reason, c.count) for c in counts] == [
+        ("link", "timeout", 12),
+        ("socket", "banned", 4),
+    ]
+    assert len(await storage.failures([span(60)], 1)) == 1
+    await storage.close()
+
+
+async def test_groups_that_are_too_old_go(tmp_path: Path) -> None:
+    storage, _ = await opened(tmp_path, keep_10s=900, keep_1min=7200, keep_1h=259_200)
+    await storage.write(of_groups(NOW - 10_000, DE=1))
+    await storage.write(of_groups(NOW, DE=1))
+    await storage.write(batch(1, at=NOW + PRUNE_EVERY))
+    (share,) = await storage.groups([span(60, before=20_000)], "country", 10)
+    assert share.figures.amounts.joins == 2
+    (count, _) = await storage.failures([span(60, before=20_000)], 10)
+    assert count.count == 6
+    await storage.close()
+
+
+_V1_FIGURES = ", ".join(
+    f"{name} INTEGER NOT NULL DEFAULT 0"
+    for name in (
+        *("origin_bytes", "peer_bytes_confirmed", "peer_bytes_claimed", "relayed_bytes"),
+        *("waste_bytes", "origin_mismatches", "overhead_bytes", "joins", "links_attempted"),
+        "links_failed",
+    )
+)
+_V1_SEEN = "seconds REAL NOT NULL, viewer_seconds REAL NOT NULL, viewers_max INTEGER NOT NULL"
+V1 = f"""
+    CREATE TABLE runs (
+        run INTEGER PRIMARY KEY, started REAL NOT NULL, written REAL NOT NULL, {_V1_FIGURES}
+    );
+    CREATE TABLE everything (
+        width INTEGER, at INTEGER, run INTEGER, part INTEGER, {_V1_SEEN}, {_V1_FIGURES},
+        PRIMARY KEY (width, at, run, part)
+    ) WITHOUT ROWID;
+    CREATE TABLE contents (
+        width INTEGER, at INTEGER, content TEXT, run INTEGER, part INTEGER, {_V1_SEEN},
+        {_V1_FIGURES}, PRIMARY KEY (width, at, content, run, part)
+    ) WITHOUT ROWID;
+    INSERT INTO runs (started, written, origin_bytes) VALUES ({NOW}, {NOW}, 70);
+    INSERT INTO everything (width, at, run, part, seconds, viewer_seconds, viewers_max, joins)
+        VALUES (10, {NOW}, 1, 0, 10, 30, 3, 4);
+    INSERT INTO contents (
+        width, at, content, run, part, seconds, viewer_seconds, viewers_max, joins
+    ) VALUES (10, {NOW}, 'a', 1, 0, 10, 30, 3, 4);
+    PRAGMA user_version = 1;
+"""
+
+
+async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        database.executescript(V1)
+    for _ in range(2):
+        storage, opening = await opened(tmp_path)
+        assert opening == Opening(Amounts(origin_bytes=70), NOW)
+        (point,) = await storage.points(span(10), 10)
+        assert point.figures.amounts == Amounts(joins=4)
+        (share,) = await storage.shares([span(10)], 10)
+        assert (share.content, share.figures.amounts) == ("a", Amounts(joins=4))
+        assert await storage.groups([span(60)], "country", 10) == []
+        await storage.close()
+    storage, _ = await opened(tmp_path)
+    await storage.write(of_groups(NOW, DE=1))
+    assert len(await storage.groups([span(60)], "country", 10)) == 1
+    await storage.close()
+
+
+async def test_a_file_of_version_1_without_a_table_is_damaged(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        database.executescript(f"{V1} DROP TABLE contents;")
+    storage, opening = await opened(tmp_path)
+    assert opening.total == Amounts()
+    assert (tmp_path / f"{FILE}.damaged-1").exists()
     await storage.close()
