@@ -105,8 +105,8 @@ class Api:
             await self._storage.close()
             return
         self._sampler.cancel()
+        await self._books.close()  # at once: see there
         await asyncio.wait([self._sampler])
-        await self._books.close()
 
     async def _sample(self) -> None:
         while True:

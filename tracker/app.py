@@ -166,12 +166,12 @@ class Tracker:
         for guest in self._guests.values():
             guest.connection.abort()
         self._stun.close()
-        if self._reloader is not None:
-            await self._reloader.close()
         self._networks.close()
         if self._timer is not None:
             self._timer.cancel()
-        await self._api.close()
+        await self._api.close()  # before all else that has to be waited for: it has the ledger
+        if self._reloader is not None:
+            await self._reloader.close()
 
     def problems(self) -> list[str]:
         return []

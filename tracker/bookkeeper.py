@@ -67,34 +67,41 @@ class Bookkeeper:
     async def write(self) -> None:
         """Write what has been read; if the storage fails, the next time."""
         async with self._turn:
-            batch = self._rollup.take_batch()
-            if self._unwritten is not None:
-                batch = self._unwritten if batch is None else self._unwritten.then(batch)
-            if batch is None:
-                return
-            # Kept until it is known to be written: to write it twice does no harm.
-            self._unwritten = _bounded(batch)
-            try:
-                await self._storage.write(self._unwritten)
-            except StorageError as error:
-                metrics.LEDGER_WRITES.labels("failed").inc()
-                if not self._failing:
-                    log.error("ledger_not_written", error=str(error))
-                self._failing = True
-                return
-            self._unwritten = None
-            self._written_at = batch.at
-            metrics.LEDGER_WRITES.labels("written").inc()
-            if self._failing:
-                log.info("ledger_written_again")
-            self._failing = False
+            await self._write()
+
+    async def _write(self) -> None:
+        batch = self._rollup.take_batch()
+        if self._unwritten is not None:
+            batch = self._unwritten if batch is None else self._unwritten.then(batch)
+        if batch is None:
+            return
+        # Kept until it is known to be written: to write it twice does no harm.
+        self._unwritten = _bounded(batch)
+        try:
+            await self._storage.write(self._unwritten)
+        except StorageError as error:
+            metrics.LEDGER_WRITES.labels("failed").inc()
+            if not self._failing:
+                log.error("ledger_not_written", error=str(error))
+            self._failing = True
+            return
+        self._unwritten = None
+        self._written_at = batch.at
+        metrics.LEDGER_WRITES.labels("written").inc()
+        if self._failing:
+            log.info("ledger_written_again")
+        self._failing = False
 
     async def close(self) -> None:
-        """Read for the last time, write, and close the storage."""
-        self.read(time.time())
+        """Read for the last time, write, and close the storage.
+
+        The storage has the last batch before anything is waited for, even for what it is writing:
+        whoever closes us may not wait for long.
+        """
+        self._rollup.receive(self._ledger.take_reading(), time.time())
+        await self._write()
         if self._task is not None:
             await asyncio.wait([self._task])
-        await self.write()
         await self._storage.close()
 
 

@@ -162,11 +162,13 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-        await self._tell("close", CLOSE_TIME)
-        self._started.clear()
+        try:
+            if self._runner is not None:
+                await self._runner.cleanup()
+                self._runner = None
+        finally:
+            await self._tell("close", CLOSE_TIME)
+            self._started.clear()
 
     async def __aenter__(self) -> Server:
         await self.start()

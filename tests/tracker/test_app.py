@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from p2pcdn.config import Config, PeerConfig, TrackerConfig
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.rollup import Batch
 from p2pcdn.model import PROTOCOL
 from p2pcdn.wire.candidate import parse_address
 from p2pcdn.wire.manifest import Records
@@ -35,7 +39,9 @@ from p2pcdn.wire.tracker import (
 from tests.p2pcdn.core.swarming import CONTENT, live, mdns, published, sdp
 from tests.tracker.rig import PATIENCE, join, link, rig
 from tracker import metrics
-from tracker.app import _rules, is_ours
+from tracker.app import Tracker, _rules, is_ours
+from tracker.storage import sqlite
+from tracker.storage.sqlite import Sqlite
 
 
 async def test_the_tracker_speaks_first() -> None:
@@ -312,6 +318,35 @@ async def test_a_tracker_stops_in_time_whatever_its_peers_do() -> None:
         await tracker.server.close()
         assert loop.time() - began < 3
         writer.close()
+
+
+async def test_the_ledger_is_written_at_the_end_however_little_time_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow, and whoever closes the tracker waits for nothing."""
+    may_write = threading.Event()
+    write = sqlite.Writer.write
+
+    def slowly(writer: sqlite.Writer, batch: Batch) -> None:
+        may_write.wait(30)
+        write(writer, batch)
+
+    monkeypatch.setattr(sqlite.Writer, "write", slowly)
+    ledger, storage = Ledger(), Sqlite(tmp_path)
+    tracker = Tracker(Config(tracker=TrackerConfig(stun=False)), ledger, storage=storage)
+    ledger.origin_sent(1)
+    await tracker.start()
+    await asyncio.sleep(0)  # it begins to write
+    ledger.origin_sent(2)
+    closing = asyncio.create_task(tracker.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    may_write.set()
+    await asyncio.to_thread(storage._writing.shutdown)  # as the end of a process does
+    opening = await Sqlite(tmp_path).open(0.0)
+    assert opening.total.origin_bytes == 3
 
 
 async def test_a_bug_of_ours_ends_one_socket_and_no_other(

@@ -72,7 +72,8 @@ class Storage(Protocol):
         """Begin a run; `p2pcdn.errors.ConfigError` if that cannot be done."""
 
     async def write(self, batch: Batch) -> None:
-        """Write all of a batch or nothing. What it says replaces what the run wrote before."""
+        """Write all of a batch or nothing. What it says replaces what the run wrote before. What is
+        given here is written in its turn, whether or not somebody still waits for it."""
 
     async def points(self, span: Range, step: int) -> list[Point]:
         """The rows of everything together, added up by ``step`` seconds, in order. There is no

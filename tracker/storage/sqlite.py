@@ -117,7 +117,7 @@ class Sqlite:
     async def write(self, batch: Batch) -> None:
         writer = self._writer
         assert writer is not None, "open it first"
-        await self._in(self._writing, lambda: writer.write(batch))
+        await self._in(self._writing, lambda: writer.write(batch), for_good=True)
 
     async def points(self, span: Range, step: int) -> list[Point]:
         reader = self._reader
@@ -149,9 +149,13 @@ class Sqlite:
         for threads in (self._reading, self._writing):
             threads.shutdown(wait=False)
 
-    async def _in(self, threads: ThreadPoolExecutor, action: Callable[[], T]) -> T:
+    async def _in(
+        self, threads: ThreadPoolExecutor, action: Callable[[], T], *, for_good: bool = False
+    ) -> T:
+        """What is ``for_good`` is done even if nobody waits for it: a process ends after that."""
+        doing = asyncio.get_running_loop().run_in_executor(threads, action)
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads, action)
+            return await (asyncio.shield(doing) if for_good else doing)
         except sqlite3.Error as error:
             where = self._path or "memory"
             raise StorageError(f"The ledger in {where} fails: {error}.") from error

@@ -155,6 +155,23 @@ async def test_a_service_that_fails_to_stop_stops_nobody_else() -> None:
     assert good.calls == bad.calls == ["start", "drain", "close"]
 
 
+async def test_answers_that_cannot_be_ended_keep_no_service_from_closing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    host = Host()
+    running = Server([host], host="127.0.0.1", port=0)
+    await running.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(web.AppRunner, "cleanup", fail)
+        with pytest.raises(ZeroDivisionError):
+            await running.close()
+    assert host.calls == ["start", "drain", "close"]
+    await running.close()
+
+
 async def test_while_it_drains_it_answers_and_says_that_it_is_not_ready() -> None:
     asked = asyncio.Event()
     seen: list[str] = []
