@@ -311,7 +311,8 @@ class TrackerConfig(Section, frozen=True):
         tuple[str, ...],
         Meta(
             description="Networks (as `203.0.113.0/28`) that these servers relay from; empty: the "
-            "addresses of their hosts. Viewers are sent to no other relay."
+            "addresses of their hosts, which are looked up every five minutes. Viewers are sent to "
+            "no other relay."
         ),
     ] = ()
     turn_lasts: Annotated[

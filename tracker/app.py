@@ -144,7 +144,7 @@ class Tracker:
         if self._admin.needs_token:
             assert self._admin.token  # or its file cannot be used: better said now
         await self._api.start()
-        await self._relays.resolve()
+        await self._relays.start()
         tell_who_may_come(self._sites)
         if self._reloader is not None:
             self._reloader.start()
@@ -170,6 +170,7 @@ class Tracker:
         if self._timer is not None:
             self._timer.cancel()
         await self._api.close()  # before all else that has to be waited for: it has the ledger
+        await self._relays.close()
         if self._reloader is not None:
             await self._reloader.close()
 
@@ -243,7 +244,7 @@ class Tracker:
         self._runs.add(done)
         metrics.SOCKETS.inc()
         operator = self._networks.operator(address)
-        vantage = Vantage(address, is_ours, self._advertised, self._relays.networks, operator)
+        vantage = Vantage(address, is_ours, self._advertised, self._relays.send_from, operator)
         visitor = Visitor(secrets.token_hex(16), _origin(request))
         try:
             self._think(Opened(number, vantage, visitor))

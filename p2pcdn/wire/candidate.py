@@ -149,8 +149,8 @@ class Vantage:
     """Whether an address is an interface of the tracker's machine."""
     advertised: tuple[IPNetwork, ...] = ()
     """Where peers of the operator's own are reached, whatever their sockets come from."""
-    relays: tuple[IPNetwork, ...] = ()
-    """From where the operator's relays send."""
+    is_relay: Callable[[IPAddress], bool] = _nowhere
+    """Whether the operator's relays send from an address, as far as that is known by then."""
     operator: str = ""
     """The network that the socket comes from; peers of one network have the same. Empty if that is
     not known."""
@@ -158,7 +158,7 @@ class Vantage:
     def vouches(self, candidate: Candidate, address: IPAddress) -> bool:
         """Whether the peer is surely to be found at this address of its candidate."""
         if candidate.kind == "relay":
-            return any(address in network for network in self.relays)
+            return self.is_relay(address)
         if not _is_place(address):
             return False
         if address == self.source:

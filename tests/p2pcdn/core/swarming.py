@@ -111,7 +111,7 @@ class World:
     def __init__(self, rules: Rules | None = None, seed: int = 1) -> None:
         self.swarms = Swarms(rules or Rules(), Random(seed))
         self.now = 0.0
-        self.relays = (ipaddress.ip_network(RELAY),)
+        self.relays = {ipaddress.ip_address(RELAY)}
         self.heard: dict[int, list[FromTracker]] = {}
         self.ids: dict[int, str] = {}
         """Sockets' peers."""
@@ -127,7 +127,9 @@ class World:
         socket = self._sockets
         self.heard[socket] = []
         self.open.add(socket)
-        vantage = Vantage(ipaddress.ip_address(source), relays=self.relays, operator=operator)
+        vantage = Vantage(
+            ipaddress.ip_address(source), is_relay=self.relays.__contains__, operator=operator
+        )
         self.swarms.receive(Opened(socket, vantage), self.now)
         self._drain()
         return socket

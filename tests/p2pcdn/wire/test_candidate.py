@@ -45,8 +45,11 @@ def sieve(
         return str(address) in ours
 
     networks = (ipaddress.ip_network(advertised),) if advertised else ()
-    senders = (ipaddress.ip_network(relays),) if relays else ()
-    vantage = Vantage(ipaddress.ip_address(source), is_ours, networks, senders)
+
+    def is_relay(address: IPAddress) -> bool:
+        return str(address) == relays
+
+    vantage = Vantage(ipaddress.ip_address(source), is_ours, networks, is_relay)
     return Sieve(vantage, 10, mode)
 
 
