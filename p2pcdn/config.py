@@ -516,8 +516,8 @@ class PeerConfig(Section, frozen=True):
 
 
 class SiteConfig(Section, frozen=True):
-    """Who may come in, a table for each site. A running tracker applies changes of the file within
-    seconds, and at once on SIGHUP."""
+    """Who may come in, a table for each site. A running tracker applies changes of the file, and
+    of those with keys, within seconds, and at once on SIGHUP."""
 
     enabled: Annotated[
         bool,

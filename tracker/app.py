@@ -67,7 +67,7 @@ from tracker.connection import Connection
 from tracker.networks import Networks
 from tracker.relays import Relays
 from tracker.reload import Reloader
-from tracker.sites import sites_of, tell_who_may_come, verifies
+from tracker.sites import key_files, sites_of, tell_who_may_come, verifies
 from tracker.storage import Storage
 from tracker.storage.sqlite import Sqlite
 from tracker.stun import StunServer
@@ -108,8 +108,10 @@ class Tracker:
         self._config = config
         self._limits = config.tracker
         self._ledger = ledger
+        self._reloader = settings and Reloader(
+            settings.again, settings.file, self._apply, key_files, config
+        )
         self._sites = sites_of(config)
-        self._reloader = settings and Reloader(settings.again, settings.file, self._apply)
         self._swarms = Swarms(_rules(config, self._sites), random.Random(os.urandom(32)))
         self._admission = Admission(config.tracker)
         self._admin = Admin(config)

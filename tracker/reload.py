@@ -1,4 +1,4 @@
-"""Reads the configuration again when its file has changed, or on SIGHUP.
+"""Reads the configuration again when its file has changed, or one that it names, or on SIGHUP.
 
 Only what it says of sites is applied: who may come in, and the kill switch. A file that is wrong is
 reported, and what was said before stays in force: a typo must not let anybody in or out.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
@@ -18,7 +18,10 @@ from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 
 EVERY = 1.0
-"""Seconds between two looks at the file, which is read when it was the same at both."""
+"""Seconds between two looks at the files, which are read when they were the same at both."""
+
+Looks = dict[Path, tuple[int, ...] | None]
+"""What changes of a file whenever the file does; None while there is none."""
 
 log = structlog.get_logger("p2pcdn.tracker")
 
@@ -27,18 +30,27 @@ class Reloader:
     """Calls ``apply`` with each new configuration; it may raise `ConfigError`, too."""
 
     def __init__(
-        self, read: Callable[[], Config], file: Path | None, apply: Callable[[Config], None]
+        self,
+        read: Callable[[], Config],
+        file: Path | None,
+        apply: Callable[[Config], None],
+        named: Callable[[Config], Iterable[Path]],
+        config: Config,
     ) -> None:
+        """``named`` are the files that a configuration names and `apply` reads; ``config`` is the
+        one in force."""
         self._read = read
         self._file = file
         self._apply = apply
+        self._named = named
+        self._files = self._files_of(config)
         self._stamp = self._look()
         self._task: asyncio.Task[None] | None = None
         self._signals = False
 
     def start(self) -> None:
         """Watch from now on."""
-        if self._file is not None:
+        if self._files:
             self._task = asyncio.create_task(self._watch(), name="configuration")
         loop = asyncio.get_running_loop()
         # Only a main thread gets signals, and Windows has none of this name.
@@ -56,9 +68,15 @@ class Reloader:
 
     def again(self) -> None:
         """Read it now."""
-        self._stamp = self._look()  # before it is read: a change meanwhile is seen next time
+        # Before anything is read: a change meanwhile is seen next time.
+        self._stamp = before = self._look()
         try:
-            self._apply(self._read())
+            config = self._read()
+            # Also what one names that is refused: that may be what has to be mended.
+            self._files = self._files_of(config)
+            still = {file: before[file] for file in self._files & before.keys()}
+            self._stamp = self._look() | still
+            self._apply(config)
         except ConfigError as error:
             log.error("configuration_refused", error=str(error), in_force="what was before")
         except Exception:
@@ -76,12 +94,17 @@ class Reloader:
                 self.again()
             before = now
 
-    def _look(self) -> tuple[int, ...] | None:
-        """What changes whenever the file does; None while there is none."""
-        if self._file is None:
-            return None
-        try:
-            found = self._file.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def _files_of(self, config: Config) -> set[Path]:
+        own = () if self._file is None else (self._file,)
+        return {*own, *self._named(config)}
+
+    def _look(self) -> Looks:
+        return {file: _look_at(file) for file in self._files}
+
+
+def _look_at(file: Path) -> tuple[int, ...] | None:
+    try:
+        found = file.stat()
+    except (OSError, ValueError):  # the latter: no system has files of such a name
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

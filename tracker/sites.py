@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import structlog
@@ -37,6 +38,15 @@ log = structlog.get_logger("p2pcdn.tracker")
 def sites_of(config: Config) -> dict[str, Site]:
     """Every site that is served; `ConfigError` if one of its keys can't be read."""
     return {name: _site(name, said) for name, said in config.served_sites.items()}
+
+
+def key_files(config: Config) -> Iterator[Path]:
+    """Where its sites' keys may be read from: what is no file now may be one in a moment."""
+    for said in config.served_sites.values():
+        for text in said.keys:
+            if not _is_jwk(text):
+                with contextlib.suppress(RuntimeError):  # the home of nobody
+                    yield Path(text).expanduser()
 
 
 def tell_who_may_come(sites: dict[str, Site]) -> None:
@@ -83,22 +93,27 @@ def _content(text: str, site: str) -> str:
 def _keys(text: str, site: str) -> Iterable[tuple[str, bytes]]:
     """A key by its thumbprint, and by the name that a JWK gives it."""
     where = f"{table_of(site)} keys"
-    name = None
+    name, said = None, _short(text)
     try:
-        if text.lstrip().startswith("{"):
+        if _is_jwk(text):
             point, name = _from_jwk(text)
         elif (file := _file(text)) is not None:
+            said = str(file)
             point = _from_pem(file, where)
         else:
             point = _from_base64(text)
     except (ValueError, KeyError, TypeError, UnsupportedAlgorithm):
         raise ConfigError(
-            f"{where}: {_short(text)} is no public key of P-256; it takes a PEM file, a JWK or "
+            f"{where}: {said} is no public key of P-256; it takes a PEM file, a JWK or "
             "base64, as `p2pcdn token new-key` prints it."
         ) from None
     yield thumbprint(key_of(point)), point
     if name is not None:
         yield name, point
+
+
+def _is_jwk(text: str) -> bool:
+    return text.lstrip().startswith("{")
 
 
 def _file(text: str) -> Path | None:

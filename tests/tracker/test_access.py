@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import structlog.testing
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from p2pcdn import settings
 from p2pcdn.core.access import SKEW
@@ -46,6 +47,12 @@ LOOKS = reload.EVERY
 def token(lasts: float = 120, **claims: Any) -> str:
     claims = {"content": CONTENT, "iat": None, "exp": int(time.time() + lasts), **claims}
     return BACK_END.token(claims_for(VIEWER, **claims))
+
+
+def pem(signer: Signer) -> bytes:
+    """Its public key, as a file has it."""
+    public = signer.private.public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 class Changing(Rig):
@@ -253,6 +260,21 @@ async def test_a_key_that_is_taken_away_takes_its_tokens_with_it(tmp_path: Path)
     async with tracker(tmp_path) as made:
         viewer = await made.viewer(token())
         made.file.write_text(CLOSED.replace(KEY, to_base64(Signer.of("next key").point)))
+        assert (await viewer.last_words())[0] == "revoked"
+
+
+async def test_a_file_with_a_key_counts_as_it_is_now(tmp_path: Path) -> None:
+    file = tmp_path / "site.pem"
+    file.write_bytes(pem(BACK_END))
+    text = f"[sites.pk_demo]\nkeys = ['{file}']\n[sites.pk_other]\n"
+    async with tracker(tmp_path, text) as made:
+        viewer = await made.viewer(token())
+        with structlog.testing.capture_logs() as logs:
+            file.write_text("no key")
+            await made.until(lambda: any(e["event"] == "configuration_refused" for e in logs))
+        assert str(file) in next(e["error"] for e in logs if e["event"] == "configuration_refused")
+        assert await viewer.lives()
+        file.write_bytes(pem(Signer.of("next key")))
         assert (await viewer.last_words())[0] == "revoked"
 
 

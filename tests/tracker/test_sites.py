@@ -22,7 +22,7 @@ from p2pcdn.errors import ConfigError
 from p2pcdn.model import content_id
 from p2pcdn.wire.manifest import to_base64
 from tests.p2pcdn.core.minting import Signer
-from tracker.sites import sites_of, tell_who_may_come, verifies
+from tracker.sites import key_files, sites_of, tell_who_may_come, verifies
 
 SIGNER = Signer.of("back end")
 PUBLIC = SIGNER.private.public_key()
@@ -55,6 +55,13 @@ def test_a_key_may_be_a_file(tmp_path: Path) -> None:
     file = tmp_path / "site.pem"
     file.write_bytes(PEM)
     assert keys_of(str(file)) == {SIGNER.thumbprint: SIGNER.point}
+
+
+def test_a_file_is_looked_for_wherever_it_may_be() -> None:
+    keys = ("site.pem", "/run/site", to_base64(SIGNER.point), json.dumps(JWK), "~nobody-of-this/x")
+    found = set(key_files(Config(sites={"shop": SiteConfig(keys=keys)})))
+    assert found >= {Path("site.pem"), Path("/run/site")}
+    assert not any("{" in str(path) for path in found)
 
 
 def test_a_jwk_has_the_name_that_it_gives_itself_too() -> None:
