@@ -29,6 +29,9 @@ _TURN = re.compile(
 )
 """RFC 7065."""
 
+SECRET = "secret"
+"""Marks a setting that is a secret itself, and no file with one: its value is never printed."""
+
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -351,6 +354,7 @@ class TrackerConfig(Section, frozen=True):
     ] = 10.0
     admin_token: Annotated[
         str | None,
+        SECRET,
         Meta(
             min_length=LEAST_TOKEN,
             max_length=256,
@@ -474,6 +478,7 @@ class PeerConfig(Section, frozen=True):
     ] = None
     token: Annotated[
         str | None,
+        SECRET,
         Meta(description="A join token, where the site wants one. It is good for minutes."),
     ] = None
     token_url: Annotated[

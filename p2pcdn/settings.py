@@ -22,12 +22,15 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import msgspec
 
-from p2pcdn.config import SITE_PATTERN, Config, Section, SiteConfig
+from p2pcdn.config import SECRET, SITE_PATTERN, Config, Section, SiteConfig
 from p2pcdn.errors import ConfigError
 
 PREFIX = "P2PCDN_"
 FILE_VARIABLE = "P2PCDN_CONFIG"
 """Names the TOML file where no flag does."""
+
+MASK = "********"
+"""What is printed for a secret, however long it is."""
 
 _KUBERNETES = re.compile(r"P2PCDN_(SERVICE_(HOST|PORT).*|PORT(_\d+_(TCP|UDP).*)?)")
 """What Kubernetes sets in every pod beside a service called ``p2pcdn``: not meant for us."""
@@ -38,9 +41,11 @@ class Setting(NamedTuple):
 
     key: str
     type: Any
-    """Its annotation, bounds included."""
+    """What a given value has to be, bounds included."""
     default: Any
     description: str
+    secret: bool = False
+    """Its value is for nobody to see."""
 
     @property
     def variable(self) -> str:
@@ -82,7 +87,20 @@ def _describe(section: type[Section], prefix: str = "") -> Iterator[Setting]:
         if get_origin(hint) is dict:
             continue  # a table for each of many: see SITE_SETTINGS
         meta = next(part for part in get_args(hint) if isinstance(part, msgspec.Meta))
-        yield Setting(prefix + field.name, hint, field.default, meta.description or "")
+        secret = SECRET in get_args(hint)
+        yield Setting(
+            prefix + field.name, _given(hint), field.default, meta.description or "", secret
+        )
+
+
+def _given(hint: Any) -> Any:
+    """The type of a value that is given: without the None of what may be unset, for which msgspec
+    knows no bounds."""
+    kind, *marks = get_args(hint)
+    if get_origin(kind) not in (Union, types.UnionType):
+        return hint
+    (kind,) = (option for option in get_args(kind) if option is not types.NoneType)
+    return Annotated[(kind, *marks)]
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
@@ -155,6 +173,11 @@ def value_of(config: Config, key: str) -> Any:
     return value
 
 
+def text_of(config: Config, key: str) -> str:
+    """The value of the setting with this dotted key, as TOML writes it; stars if it is a secret."""
+    return toml_value(_masked(_known(key, "the code"), value_of(config, key)))
+
+
 def default_file() -> str:
     """A TOML file with every setting at its default, each with its description."""
     lines = [
@@ -193,6 +216,10 @@ def toml_value(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     return '""' if value is None else json.dumps(str(value), ensure_ascii=False)
+
+
+def _masked(setting: Setting, value: Any) -> Any:
+    return MASK if setting.secret and value is not None else value
 
 
 def _comment(text: str, width: int = 96) -> Iterator[str]:
@@ -290,9 +317,9 @@ def _convert(setting: Setting, given: Given) -> Any:
         choices = [option for option in _options(setting.type) if isinstance(option, str)]
         wrong = str(error).removeprefix("Expected ").partition(" - at ")[0]
         wrong = " or ".join(choices) if choices else wrong
+        shown = toml_or_text(_masked(setting, given.value))
         raise ConfigError(
-            f"{setting.key} = {toml_or_text(given.value)} ({given.source}) is not right: "
-            f"it takes {_phrase(wrong)}."
+            f"{setting.key} = {shown} ({given.source}) is not right: it takes {_phrase(wrong)}."
         ) from None
 
 

@@ -14,7 +14,11 @@ from p2pcdn.settings import Settings
 @click.option("--show", "what", flag_value="show", help="Print what is in force, and from where.")
 @with_settings("listen", "content", "data", "site")
 def command(settings: Settings, what: str | None) -> None:
-    """Print every setting: its default and meaning, or its value and where that comes from."""
+    """Print every setting: its default and meaning, or its value and where that comes from.
+
+    Instead of secrets, such as tracker.admin_token, there are stars; of files with secrets there
+    are the names.
+    """
     if what is None:
         raise click.UsageError("Say --default or --show.")
     click.echo(default_file() if what == "default" else in_force(settings), nl=False)
@@ -26,7 +30,8 @@ def default_file() -> str:
 
 
 def in_force(found: Settings) -> str:
-    """The values of all settings as TOML, each that is not a default with its source."""
+    """The values of all settings as TOML, each that is not a default with its source; stars instead
+    of secrets."""
     lines: list[str] = []
     section = ""
     keys = [*settings.SETTINGS]
@@ -40,6 +45,7 @@ def in_force(found: Settings) -> str:
             section = table
         value = settings.value_of(found.config, key)
         source = found.sources.get(key)
-        line = f"# {name} is not set" if value is None else f"{name} = {settings.toml_value(value)}"
+        text = settings.text_of(found.config, key)
+        line = f"# {name} is not set" if value is None else f"{name} = {text}"
         lines.append(f"{line}  # {source}" if source else line)
     return "\n".join(lines) + "\n"

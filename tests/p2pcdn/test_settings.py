@@ -11,7 +11,7 @@ import pytest
 from p2pcdn import settings
 from p2pcdn.config import Config, SiteConfig, TrackerConfig
 from p2pcdn.errors import ConfigError
-from p2pcdn.settings import SETTINGS
+from p2pcdn.settings import SETTINGS, Given
 
 
 def write(path: Path, text: str) -> Path:
@@ -42,6 +42,35 @@ def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_defau
 def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
     file = write(tmp_path / "p.toml", 'site = "shop"')
     assert settings.load(environ={"P2PCDN_CONFIG": str(file)}).config.site == "shop"
+
+
+UNSET: dict[str, object] = {
+    "content": Path("films"),
+    "tls.cert": Path("cert.pem"),
+    "tls.key": Path("key.pem"),
+    "tracker.mmdb": Path("asn.mmdb"),
+    "tracker.turn_secret": Path("secret"),
+    "tracker.admin_token": "sesame-open-sesame",
+    "peer.upload_rate": 1_000_000.0,
+    "peer.upload_budget": 7,
+    "peer.upload_ratio": 0.5,
+    "peer.token": "a.b.c",
+    "peer.token_url": "https://www.example.com/token",
+    "sites.shop.tokens": True,
+}
+"""What may be said where nothing is by default."""
+
+
+@pytest.mark.parametrize(
+    "key", [*SETTINGS, *(f"sites.shop.{name}" for name in settings.SITE_SETTINGS)]
+)
+def test_each_can_be_set_by_text_and_by_file(key: str) -> None:
+    setting = settings._known(key, "a test")
+    value = UNSET[key] if setting.default is None else setting.default
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    written = tomllib.loads(f"value = {settings.toml_value(value)}")["value"]
+    for given in (Given(text, "a flag", True), Given(written, "a file", False)):
+        assert settings._convert(setting, given) == value
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,26 @@ def test_what_is_in_force_is_toml_with_the_sources(
     assert "# content is not set\n" in called.out
 
 
+def test_secrets_are_not_shown(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("P2PCDN_PEER_TOKEN", "aaaa.bbbb.cccc")
+    words = ["--set", "tracker.admin_token=sesame-open-sesame", "--set", "tls.cert=c.pem"]
+    called = call(capsys, "config", "--show", *words, "--set", "tls.key=k.pem")
+    assert called.code == 0
+    tables = tomllib.loads(called.out)
+    assert tables["tracker"]["admin_token"] == "********"
+    assert tables["peer"]["token"] == "********"
+    assert tables["tls"]["key"] == "k.pem"
+    assert "sesame" not in called.out
+    assert "aaaa" not in called.out
+    assert 'admin_token = "********"  # the command line\n' in called.out
+    assert "# admin_token is not set\n" in call(capsys, "config", "--show").out
+    refused = call(capsys, "config", "--show", "--set", "tracker.admin_token=sesame")
+    assert refused.code == 2
+    assert "sesame" not in refused.err
+
+
 def test_sites_are_shown_with_their_tables(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
