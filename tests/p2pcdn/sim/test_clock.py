@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
+
 from p2pcdn.sim.clock import Clock, chance
 
 
@@ -34,6 +36,41 @@ def test_what_happens_may_plan_more_and_the_past_is_now() -> None:
     clock.at(0.0, happen)
     clock.run(10.0)
     assert times == [1.0, 1.2, 1.5, 1.7]
+    assert clock.next_at() == inf
+
+
+def test_calls_that_are_planned_far_apart_and_close_together_come_in_one_order() -> None:
+    clock = Clock()
+    dice = chance(1, "times")
+    seen: list[tuple[float, int]] = []
+    planned: list[tuple[float, int]] = []
+
+    def plan(number: int) -> None:
+        time = clock.now + dice.choice([0.0, 0.0001, 0.003, 0.25, 40.0])
+        planned.append((time, number))
+        clock.at(time, happen, time, number)
+
+    def happen(time: float, number: int) -> None:
+        assert clock.now == time
+        seen.append((time, number))
+        if len(planned) < 500:
+            plan(len(planned))
+            plan(len(planned))
+
+    plan(0)
+    for until in (0.1, 0.1001, 3.0, 39.0, 1e6):
+        clock.run(until)
+        assert clock.now == until
+        assert clock.next_at() > until
+    assert seen == sorted(planned)
+    assert clock.happened == len(planned) == 501
+
+
+def test_what_is_planned_for_never_does_not_happen() -> None:
+    clock = Clock()
+    clock.at(inf, pytest.fail)
+    clock.run(1e12)
+    assert clock.happened == 0
     assert clock.next_at() == inf
 
 
