@@ -24,17 +24,23 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.copies import copied
+
 ROOT = Path(__file__).parents[1]
 KEPT = Path(".p2pcdn/compiled")
 
 SIMULATOR = (
-    "clock", "http", "links", "network", "origin", "player", "shell", "tally", "weather",
+    "clock", "conduct", "http", "links", "media", "network", "origin", "player", "shell", "tally",
+    "weather",
 )  # fmt: skip
-"""What is hot in `p2pcdn/sim`. Nothing interpreted may inherit from a class of theirs, so `conduct`
-and `media`, which trials (`p2pcdn.sim.hostile`) build upon, are not among them."""
+"""What is hot in `p2pcdn/sim`."""
 
-INHERITED = frozenset({"store.py"})
-"""What trials build upon in the core."""
+INHERITED = frozenset({"p2pcdn/core/store.py", "p2pcdn/sim/conduct.py", "p2pcdn/sim/media.py"})
+"""What trials (`p2pcdn.sim.hostile`), which are interpreted, build upon. Nothing interpreted may
+inherit from a class of the others."""
+
+VALUES = ("p2pcdn/model.py", "p2pcdn/wire/chunk.py")
+"""What all of them are made of."""
 
 SETUP = """
 import sys
@@ -62,10 +68,9 @@ print(node.__file__.endswith(".py"), digest)
 def modules(root: Path = ROOT) -> list[str]:
     """The files that are compiled; the peer's side of the core is what has a twin in TypeScript."""
     twins = root / "peer/browser/src/core"
-    names = {path.name for path in (root / "p2pcdn/core").glob("*.py")}
-    core = sorted(names - INHERITED)
+    core = sorted(path.name for path in (root / "p2pcdn/core").glob("*.py"))
     peer = [f"p2pcdn/core/{name}" for name in core if (twins / name).with_suffix(".ts").is_file()]
-    return [*peer, *(f"p2pcdn/sim/{name}.py" for name in SIMULATOR)]
+    return [*VALUES, *peer, *(f"p2pcdn/sim/{name}.py" for name in SIMULATOR)]
 
 
 def sources(root: Path = ROOT) -> Iterator[Path]:
@@ -76,7 +81,9 @@ def sources(root: Path = ROOT) -> Iterator[Path]:
 def fingerprint(root: Path = ROOT) -> str:
     """What a build follows from, as a hash: sources, what of them is compiled, how, and by what."""
     digest = hashlib.sha256()
-    for word in (SETUP, sys.version, sysconfig.get_platform(), version("mypy"), *modules(root)):
+    copies = Path(__file__).with_name("copies.py").read_text(encoding="utf-8")
+    how = (SETUP, copies, sys.version, sysconfig.get_platform(), version("mypy"))
+    for word in (*how, *modules(root)):
         digest.update(f"{word}\0".encode())
     for path in sources(root):
         text = path.read_bytes()
@@ -125,12 +132,16 @@ def _build(build: Path) -> None:
     names = modules()
     print(f"Compiling {len(names)} modules, which takes a minute or two ...", file=sys.stderr)
     build.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=build.parent) as name:
-        place = Path(name, "build")
+    with tempfile.TemporaryDirectory(dir=build.parent) as temporary:
+        place = Path(temporary, "build")
         for source in sources():
-            copy = place / source.relative_to(ROOT)
+            name = str(source.relative_to(ROOT))
+            copy = place / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+            text = source.read_text(encoding="utf-8")
+            if name in names:
+                text = copied(text, inherited=name in INHERITED)
+            copy.write_text(text, encoding="utf-8")
         words = [sys.executable, "-c", SETUP, *names]
         done = subprocess.run(words, cwd=place, capture_output=True, text=True)
         if done.returncode:
