@@ -53,8 +53,9 @@ class Availability:
         held = self._held.setdefault(link, {})
         for holding in holdings:
             segment = SegmentKey(holding.rendition, holding.sequence)
-            if segment in held or len(held) < MOST_SEGMENTS:
-                held[segment] = held.get(segment, 0) | mask_of(holding.chunks)
+            known = held.get(segment, 0)
+            if known or segment in held or len(held) < MOST_SEGMENTS:
+                held[segment] = known | mask_of(holding.chunks)
         self._loaded(link, holdings, now)
 
     def gone(self, link: int, holdings: Sequence[Holding]) -> None:
@@ -86,7 +87,10 @@ class Availability:
             return
         for holding in holdings:
             segment = SegmentKey(holding.rendition, holding.sequence)
-            mask, until = loading.pop(segment, (0, 0.0))
+            theirs = loading.pop(segment, None)
+            if theirs is None:
+                continue
+            mask, until = theirs
             mask &= ~mask_of(holding.chunks)
             if mask:
                 loading[segment] = (mask, max(until, now + LOADING_LASTS))

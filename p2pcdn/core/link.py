@@ -365,6 +365,9 @@ class Link:
     # Incoming
 
     def _take(self, message: LinkMessage, now: float) -> None:
+        if self.state is State.UP and isinstance(message, Have):  # most of all that is said
+            self._events.append(Announced(message))
+            return
         if isinstance(message, Bye):
             self._finish("protocol" if message.code else "closed")
             return
@@ -375,12 +378,12 @@ class Link:
         if self.state is State.GREETING:
             raise RemoteError(ErrorCode.UNEXPECTED, "something before hello")
         match message:
+            case Want():
+                self._take_want(message)
             case Have() | Gone() | Loading():
                 self._events.append(Announced(message))
             case Records():
                 self._events.append(Told(message))
-            case Want():
-                self._take_want(message)
             case Cancel(want=number):
                 self._uploads = deque(u for u in self._uploads if u.want != number)
                 self.owed = sum(upload.left for upload in self._uploads)

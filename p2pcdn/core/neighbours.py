@@ -346,6 +346,8 @@ class Neighbours:
         self._gather(link, now)
 
     def take_messages(self) -> list[Outgoing]:
+        if not self._messages:
+            return []
         messages = self._messages[:]
         self._messages.clear()  # the links go on filling it
         return messages
@@ -428,9 +430,12 @@ class Neighbours:
             return
         owing.sort(key=lambda link: (link.number <= self._turn, link.number))
         while owing:
-            still = []
+            still: list[Link] = []
             for link in owing:
                 if not self.governor.has_room(now) or not self.uplink.has_room(link.number, now):
+                    if self.uplink.is_full(now):
+                        still.clear()
+                        break
                     continue
                 frame = link.next_frame()
                 if frame is not None:

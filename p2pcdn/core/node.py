@@ -236,27 +236,38 @@ class Node:
     def timer_at(self) -> float | None:
         if self._settled:
             self._settled = False
-            machines = (self._signaling, self._transfers, self._reporter)
-            times = [*(machine.timer_at() for machine in machines), self._wake_at]
-            self._others_at = min((at for at in times if at is not None), default=inf)
-        at = min(self._others_at, self._neighbours.alarm)
+            earliest = inf
+            for at in (
+                self._signaling.timer_at(),
+                self._transfers.timer_at(),
+                self._reporter.timer_at(),
+                self._wake_at,
+            ):
+                if at is not None and at < earliest:
+                    earliest = at
+            self._others_at = earliest
+        earliest = min(self._others_at, self._neighbours.alarm)
         if self._dirty:
-            at = min(at, self._decided_at + DECIDE_EVERY)
-        return None if at == inf else at
+            earliest = min(earliest, self._decided_at + DECIDE_EVERY)
+        return None if earliest == inf else earliest
 
     def on_timer(self, now: float) -> None:
-        self._settled = True
-        self._signaling.on_timer(now)
+        others = self._settled or self._others_at <= now
+        if others:
+            self._settled = True
+            self._signaling.on_timer(now)
         self._neighbours.on_timer(now)
-        self._transfers.on_timer(now)
-        if self._wake_at is not None and self._wake_at <= now:
-            self._wake_at = None
-            self._dirty = True
-        self._reporter.on_timer(self._uploads, now)
+        if others:
+            self._transfers.on_timer(now)
+            if self._wake_at is not None and self._wake_at <= now:
+                self._wake_at = None
+                self._dirty = True
+            self._reporter.on_timer(self._uploads, now)
         self._settle(now)
 
     def take_messages(self) -> list[Outgoing]:
-        return self._signaling.take_messages() + self._neighbours.take_messages()
+        said = self._neighbours.take_messages()
+        return self._signaling.take_messages() + said if self._signaling.has_messages else said
 
     def take_events(self) -> list[Event]:
         events, self._events = self._events, []
@@ -328,12 +339,15 @@ class Node:
         while self._neighbours.has_events or self._transfers.has_events:
             for said in self._neighbours.take_events():
                 self._hear(said, now)
-            for event in self._transfers.take_events():
-                self._settled = True
-                self._take(event, now)
+            if self._transfers.has_events:
+                for event in self._transfers.take_events():
+                    self._settled = True
+                    self._take(event, now)
             self._signal(now)
 
     def _signal(self, now: float) -> None:
+        if not self._signaling.has_events:
+            return
         for event in self._signaling.take_events():
             if isinstance(event, MakeOffer | MakeAnswer):
                 self._stats.link_attempts += 1

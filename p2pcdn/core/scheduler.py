@@ -266,8 +266,9 @@ def _ask_origin(
         wakes.append(all_at)
         if view.live and not segment.at_leisure:
             yield from _make_up(segment, view, wakes, now)
-    credible = [link for link in view.links if link.is_credible(now)]
-    orphans = segment.missing & ~_held(segment.key, credible)
+    orphans = segment.missing
+    if orphans:
+        orphans &= ~_held(segment.key, [link for link in view.links if link.is_credible(now)])
     if orphans and segment.loading and segment.loading_until > now:
         orphans &= ~segment.loading
         wakes.append(segment.loading_until)
@@ -460,20 +461,19 @@ class _Room:
     def __post_init__(self) -> None:
         view, now = self.view, self.now
         most = int(LEAST_IN_ALL + view.goodput / 2 / CHUNK_SIZE)
-        # What is asked of somebody who may be lying keeps nobody else from being asked.
-        proven = [link for link in view.links if link.received and link.is_credible(now)]
-        self.left = min(
-            min(most, IN_ALL) - sum(link.in_flight for link in proven),
-            IN_ALL - sum(link.in_flight for link in view.links),
-        )
+        proven = open_in_all = 0
         for link in view.links:
-            if link.busy_until > now:
-                self.wakes.append(link.busy_until)
-            elif link.in_flight < link.window:
-                free = _Free(
-                    link.number, link.rate, link.held, link.in_flight, link.window, link.received
-                )
-                self.free.append(free)
+            open_, received = link.in_flight, link.received
+            open_in_all += open_
+            # What is asked of somebody who may be lying keeps nobody else from being asked.
+            if open_ and received and link.is_credible(now):
+                proven += open_
+            busy_until, window = link.busy_until, link.window
+            if busy_until > now:
+                self.wakes.append(busy_until)
+            elif open_ < window:
+                self.free.append(_Free(link.number, link.rate, link.held, open_, window, received))
+        self.left = min(min(most, IN_ALL) - proven, IN_ALL - open_in_all)
 
     def ask(self) -> Iterator[AskPeer]:
         """Ask for what is due soon, then for what is rare, then for the rest."""

@@ -271,6 +271,16 @@ class Signaling:
                 self._events.append(CloseLink(link.number))
                 self.over(link.number, "timeout")
 
+    @property
+    def has_messages(self) -> bool:
+        """Whether `take_messages` would bring any."""
+        return bool(self._messages)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether `take_events` would bring any."""
+        return bool(self._events)
+
     def take_messages(self) -> list[Outgoing]:
         messages, self._messages = self._messages, []
         return messages

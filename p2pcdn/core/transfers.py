@@ -307,11 +307,14 @@ class Transfers:
                 self._checked(check, ok, now)
 
     def timer_at(self) -> float | None:
-        times = [transfer.timer_at() for transfer in self._transfers.values()]
-        times += [awaited.until for awaited in self._awaited.values()]
-        return min(
-            (at for at in (*times, self._manifests_at) if at not in (None, inf)), default=None
-        )
+        earliest = self._manifests_at
+        for transfer in self._transfers.values():
+            at = transfer.timer_at()
+            if at is not None and at < earliest:
+                earliest = at
+        for awaited in self._awaited.values():
+            earliest = min(earliest, awaited.until)
+        return None if earliest == inf else earliest
 
     def on_timer(self, now: float) -> None:
         for key in [key for key, awaited in self._awaited.items() if awaited.until <= now]:

@@ -87,6 +87,10 @@ class Uplink:
         self._next_turn = turn + OVERBOOKED * CHUNK_SIZE / rate
         return turn - now
 
+    def is_full(self, now: float) -> bool:
+        """Whether no link's channel may be given a frame."""
+        return self._in_buffers(now) >= self._high()
+
     def has_room(self, link: int, now: float) -> bool:
         """Whether a link's channel may be given a frame: one slow link must not fill it all."""
         left, high = self._in_buffers(now), self._high()
@@ -118,11 +122,7 @@ class Uplink:
         self._told.add(link)
         # Each tells of its own bytes, and late: so a rate is taken when all have told.
         took = now - self._since
-        if (
-            took >= MEASURED_FOR
-            and self._gone >= MEASURED
-            and self._told.issuperset(self._open(now))
-        ):
+        if took >= MEASURED_FOR and self._gone >= MEASURED and self._have_all_told(now):
             self._measure(self._gone / took)
             self._begin(now)
         left = min(self._in_buffers(now), sum(self._buffered.values()))
@@ -148,9 +148,13 @@ class Uplink:
 
     def _in_buffers(self, now: float) -> float:
         expected = self._left - self.rate * (now - self._as_of)
-        there = sum(self._buffered[link] for link in self._open(now))
+        there = 0
+        for link, since in self._untold.items():
+            if now - since < STUCK:
+                there += self._buffered[link]
         return max(expected, there / 2, 0.0)
 
-    def _open(self, now: float) -> list[int]:
-        """The links whose channels have something left to tell."""
-        return [link for link, since in self._untold.items() if now - since < STUCK]
+    def _have_all_told(self, now: float) -> bool:
+        """Whether all links have told something whose channels have something left to tell."""
+        told = self._told
+        return all(link in told or now - since >= STUCK for link, since in self._untold.items())

@@ -160,6 +160,17 @@ def test_no_link_takes_all_the_room() -> None:
     while uplink.has_room(1, NOW):
         uplink.sent(1, FRAME, NOW)
     assert uplink.has_room(2, NOW)
+    assert not uplink.is_full(NOW)
+
+
+def test_when_it_is_full_no_link_has_room() -> None:
+    uplink = Uplink()
+    number = 0
+    while not uplink.is_full(NOW):
+        assert uplink.has_room(number, NOW)
+        uplink.sent(number, FRAME, NOW)
+        number += 1
+    assert not any(uplink.has_room(link, NOW) for link in range(number + 1))
 
 
 @given(st.integers(1, 400))
