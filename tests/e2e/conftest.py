@@ -1,9 +1,11 @@
-"""The stage: one Chromium for all tests, media made once, a server of its own for each module."""
+"""The stage: one Chromium, one film and one server for all tests, and a swarm for each of them."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from origin.synth import TINY, synthesise
+from tests.e2e import films
 from tests.e2e.browser import FLAGS, UNTHROTTLED, find_chromium
 from tests.e2e.servers import Command, p2pcdn, site
 from tests.e2e.viewer import Stage
-
-FILM_SECONDS = 60
-
 
 HERE = Path(__file__).parent
 
@@ -53,22 +53,45 @@ async def page_site() -> AsyncIterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def encoded(request: pytest.FixtureRequest) -> Path:
+    """Where what was encoded is kept, for all processes of this run and for the next."""
+    cache = request.config.cache
+    assert cache is not None
+    return cache.mkdir("films")
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def content(tmp_path_factory: pytest.TempPathFactory) -> Path:
+async def content(encoded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with ``film``: a minute of video in 2 s segments of half a megabyte."""
+    made = await asyncio.to_thread(
+        synthesise, encoded / "film", seconds=films.SECONDS, renditions=TINY
+    )
     directory = tmp_path_factory.mktemp("content")
-    await asyncio.to_thread(synthesise, directory / "film", seconds=FILM_SECONDS, renditions=TINY)
+    shutil.copytree(made.parent, directory / "film")
     return directory
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def server(content: Path, tmp_path: Path) -> AsyncIterator[Command]:
-    """`p2pcdn serve`, with an account that starts at zero."""
-    arguments = ("--content", str(content), "--data", str(tmp_path / "data"))
-    async with p2pcdn("serve", *arguments, "--set", "tracker.report_every=1") as running:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(content: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Command]:
+    """`p2pcdn serve`, for all who do not look at its account or its keys."""
+    async with serve(content, tmp_path_factory.mktemp("data")) as running:
         yield running
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh_server(content: Path, tmp_path: Path) -> AsyncIterator[Command]:
+    """`p2pcdn serve` with an account that starts at zero, and keys in ``data``."""
+    async with serve(content, tmp_path / "data") as running:
+        yield running
+
+
+def serve(content: Path, data: Path) -> AbstractAsyncContextManager[Command]:
+    arguments = ("--content", str(content), "--data", str(data))
+    return p2pcdn("serve", *arguments, "--set", "tracker.report_every=1")
+
+
 @pytest.fixture
-def stage(browser: Browser, page_site: str, server: Command) -> Stage:
-    return Stage(browser, page_site, server.url, f"{server.url}/media/film/index.m3u8")
+def stage(browser: Browser, page_site: str, server: Command, content: Path) -> Stage:
+    film = films.copy(content / "film")
+    return Stage(browser, page_site, server.url, f"{server.url}/media/{film.name}/index.m3u8")

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import aiohttp
+import pytest
 
 from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage
@@ -43,24 +44,33 @@ MESSAGES = [
 ]
 
 
-async def test_bad_requests(stage: Stage, server: Command) -> None:
+@pytest.fixture
+def server(fresh_server: Command) -> Command:
+    return fresh_server
+
+
+async def test_bad_requests_and_messages(stage: Stage, server: Command) -> None:
     async with stage.viewer() as viewer:
         await viewer.plays(1)
-        for method, path, headers, expected in REQUESTS:
-            status, body = await _raw(server.url, method, path, headers)
-            assert status in expected, (method, path, headers, status)
-            if status >= 400:
-                error = json.loads(body)["error"]
-                assert error["code"], path
-                assert error["message"].endswith("."), error
-                assert "Traceback" not in body
+        await _requests(server)
+        await _messages(server)
         await viewer.plays(4)
         await viewer.assert_smooth()
 
 
-async def test_bad_messages(stage: Stage, server: Command) -> None:
-    async with stage.viewer() as viewer, aiohttp.ClientSession() as http:
-        await viewer.plays(1)
+async def _requests(server: Command) -> None:
+    for method, path, headers, expected in REQUESTS:
+        status, body = await _raw(server.url, method, path, headers)
+        assert status in expected, (method, path, headers, status)
+        if status >= 400:
+            error = json.loads(body)["error"]
+            assert error["code"], path
+            assert error["message"].endswith("."), error
+            assert "Traceback" not in body
+
+
+async def _messages(server: Command) -> None:
+    async with aiohttp.ClientSession() as http:
         for text, code in MESSAGES:
             async with http.ws_connect(f"{server.url}/tracker/v1") as socket:
                 assert (await socket.receive_json())["type"] == "welcome"
@@ -70,8 +80,6 @@ async def test_bad_messages(stage: Stage, server: Command) -> None:
                     assert json.loads(answer.data)["code"] == code, text[:40]
                     answer = await socket.receive(timeout=5)
                 assert answer.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
-        await viewer.plays(4)
-        await viewer.assert_smooth()
 
 
 async def _raw(url: str, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:

@@ -9,28 +9,31 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Request
 
-from tests.e2e.servers import p2pcdn, peer
+from tests.e2e import films
+from tests.e2e.servers import Command, peer
 from tests.e2e.viewer import Stage, Viewer
 
 PEERS = "() => window.p2pcdn?.getStats().peerBytes > 0"
 
 
+pytestmark = pytest.mark.xdist_group("embedding")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(
-    browser: Browser, page_site: str, content: Path, tmp_path_factory: pytest.TempPathFactory
+    browser: Browser, page_site: str, server: Command, content: Path
 ) -> AsyncIterator[Stage]:
-    """A server and a seeder for all tests of this module."""
-    data = str(tmp_path_factory.mktemp("data"))
-    async with p2pcdn("serve", "--content", str(content), "--data", data) as server:
-        media = f"{server.url}/media/film/index.m3u8"
-        async with peer(media) as seeder:
-            await seeder.printed("complete")
-            yield Stage(browser, page_site, server.url, media)
+    """A seeder for all tests of this module."""
+    film = films.copy(content / "film")
+    media = f"{server.url}/media/{film.name}/index.m3u8"
+    async with peer(media) as seeder:
+        await seeder.printed("complete")
+        yield Stage(browser, page_site, server.url, media)
 
 
 async def assert_peers(viewer: Viewer, content: Path) -> None:
     await viewer.until(PEERS)
-    await viewer.plays(3)
+    await viewer.plays(2)
     await viewer.assert_smooth()
     assert await viewer.assert_exact(content) >= 1
 

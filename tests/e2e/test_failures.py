@@ -20,11 +20,11 @@ async def test_a_supplier_vanishes_in_the_middle_of_a_chunk(stage: Stage, conten
         await viewer.until("() => window.p2pcdn?.getStats().peerBytes > 0")
         await supplier.kill()
         before = await viewer.stats()
-        await viewer.plays(14)
+        await viewer.plays(12)
         await viewer.assert_smooth()
-        assert await viewer.assert_exact(content) >= 7
+        assert await viewer.assert_exact(content) >= 6
+        await viewer.until("() => window.p2pcdn.getStats().links === 0")
         after = await viewer.stats()
-        assert after["links"] == 0
         assert after["originBytes"] > before["originBytes"]
 
 
@@ -33,9 +33,9 @@ async def test_a_supplier_falls_silent(stage: Stage, content: Path) -> None:
         await viewer.until("() => window.p2pcdn?.getStats().peerBytes > 0")
         supplier.process.send_signal(signal.SIGSTOP)  # its connection stays open
         try:
-            await viewer.plays(14)
+            await viewer.plays(12)
             await viewer.assert_smooth()
-            assert await viewer.assert_exact(content) >= 7
+            assert await viewer.assert_exact(content) >= 6
         finally:
             supplier.process.send_signal(signal.SIGCONT)
 
@@ -56,7 +56,7 @@ async def test_the_tracker_is_killed_and_links_live_on(
                 await second.links()
                 await tracker.kill()
                 taken = (await second.stats())["peerBytes"]
-                await second.plays(13)
+                await second.plays(12)
                 for viewer in (first, second):
                     await viewer.assert_smooth()
                     await viewer.assert_exact(content)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from p2pcdn.config import Config, PeerConfig
 from peer.native.runner import NativePeer
 from tests.e2e.servers import Command, peer
 from tests.e2e.viewer import Stage
+
+FEW = Config(peer=PeerConfig(store_bytes=4 * 1024 * 1024))
+"""Eight segments are enough to be compared."""
 
 
 async def test_a_native_peer_seeds_to_chromium(stage: Stage, content: Path) -> None:
     async with peer(stage.media) as seeder:
         await seeder.printed("complete")
         async with stage.viewer() as viewer:
-            await viewer.plays(10)
+            await viewer.plays(8)
             await viewer.assert_smooth()
             assert await viewer.assert_exact(content) >= 5
             stats = await viewer.stats()
@@ -25,8 +29,8 @@ async def test_chromium_seeds_to_a_native_peer(
     stage: Stage, server: Command, content: Path
 ) -> None:
     async with stage.viewer() as viewer:
-        await viewer.plays(4)
-        async with NativePeer(stage.media) as native:
+        await viewer.plays(2)
+        async with NativePeer(stage.media, config=FEW) as native:
             await native.complete()
             assert native.stats.peer_bytes > 0
             assert native.stats.rejected_chunks == 0

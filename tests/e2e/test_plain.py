@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.viewer import Stage
 
+pytestmark = pytest.mark.crowd
+
 THROW = "throw new Error('no')"
 BROKEN = {
     "no WebRTC": "delete window.RTCPeerConnection; delete window.webkitRTCPeerConnection",
@@ -59,6 +61,33 @@ async def test_no_swarm_to_join(stage: Stage) -> None:
     await _some_at_a_time(watch(*case) for case in NO_SWARM.items())
 
 
+SNIPPETS = {
+    "throws": "throw new Error('broken')",
+    "is no script": "syntax error here",
+    "is empty": "",
+    "cannot be had": None,
+}
+
+
+async def test_the_snippet_is_broken(stage: Stage) -> None:
+    async def watch(name: str, body: str | None) -> None:
+        context = await stage.profile()
+        file = "p2pcdn.0000.js"
+        if body is not None:
+            file = "p2pcdn.js"
+            await context.route(
+                f"**/{file}", lambda route: route.fulfill(content_type="text/javascript", body=body)
+            )
+        snippet = f"{stage.server}/{file}"
+        async with context, stage.viewer(context=context, snippet=snippet) as viewer:
+            await viewer.plays(3)
+            probe = await viewer.probe()
+            assert probe["stalls"] == 0, name
+            assert bool(probe["errors"]) is bool(body), (name, probe)
+
+    await _some_at_a_time(watch(*case) for case in SNIPPETS.items())
+
+
 async def _some_at_a_time(viewers: Iterable[Coroutine[None, None, None]]) -> None:
     """As many at a time as two cores can decode for."""
     room = asyncio.Semaphore(4)
@@ -70,24 +99,3 @@ async def _some_at_a_time(viewers: Iterable[Coroutine[None, None, None]]) -> Non
     async with asyncio.TaskGroup() as group:
         for viewer in viewers:
             group.create_task(watch(viewer))
-
-
-@pytest.mark.parametrize(
-    "body",
-    ["throw new Error('broken')", "syntax error here", ""],
-    ids=["throws", "syntax", "empty"],
-)
-async def test_the_snippet_is_broken(stage: Stage, body: str) -> None:
-    context = await stage.profile()
-    await context.route(
-        "**/p2pcdn.js", lambda route: route.fulfill(content_type="text/javascript", body=body)
-    )
-    async with context, stage.viewer(context=context) as viewer:
-        await viewer.plays(3)
-        assert (await viewer.probe())["stalls"] == 0
-
-
-async def test_the_snippet_cannot_be_had(stage: Stage) -> None:
-    async with stage.viewer(snippet=f"{stage.server}/p2pcdn.0000.js") as viewer:
-        await viewer.plays(3)
-        await viewer.assert_smooth()

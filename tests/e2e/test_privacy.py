@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,14 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
 from aioice.ice import get_host_addresses
 from playwright.async_api import Browser
 
 from tests.coturn import NEEDED, coturn
 from tests.e2e import netlog
 from tests.e2e.cdp import chromium
-from tests.e2e.servers import BUNDLE, Command, p2pcdn, peer
+from tests.e2e.servers import BUNDLE, p2pcdn, peer
 from tests.e2e.viewer import Stage, Viewer
 
 PEERS = "() => window.p2pcdn?.getStats().peerBytes > 0"
@@ -36,17 +34,10 @@ def connection(**values: object) -> str:
     )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def server(content: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Command]:
-    data = str(tmp_path_factory.mktemp("data"))
-    arguments = ("--content", str(content), "--data", data, "--set", "tracker.report_every=1")
-    async with p2pcdn("serve", *arguments) as running:
-        yield running
-
-
 # What is sent
 
 
+@pytest.mark.crowd
 async def test_who_has_a_reason_to_gives_nothing_and_a_budget_is_kept(stage: Stage) -> None:
     """One viewer gives, up to its budget; others only take; one has not been asked yet."""
     budget = 2_000_000
@@ -58,7 +49,7 @@ async def test_who_has_a_reason_to_gives_nothing_and_a_budget_is_kept(stage: Sta
             return await stack.enter_async_context(viewer)
 
         giver = await open_(upload_budget=str(budget))
-        await giver.plays(4)
+        await giver.plays(2)
         takers = [
             await open_(connection(type="cellular")),
             await open_(connection(type="wifi", saveData=True)),
@@ -67,7 +58,7 @@ async def test_who_has_a_reason_to_gives_nothing_and_a_budget_is_kept(stage: Sta
         silent = await open_(listening, consent="required")
         await giver.until(f"() => window.p2pcdn.getStats().uploadedBytes >= {0.95 * budget}")
         await silent.until("() => window.asked")
-        await asyncio.gather(*(viewer.plays(6) for viewer in (*takers, silent)))
+        await asyncio.gather(*(viewer.plays(5) for viewer in (*takers, silent)))
         assert [(await taker.stats())["uploadedBytes"] for taker in takers] == [0, 0]
         assert (await giver.stats())["uploadedBytes"] <= budget
         stats = await silent.stats()
@@ -85,6 +76,7 @@ async def test_who_has_a_reason_to_gives_nothing_and_a_budget_is_kept(stage: Sta
         assert sum(stats["peerBytes"] for stats in taken) > 0.9 * budget
 
 
+@pytest.mark.crowd
 async def test_without_a_proof_no_byte_of_a_peer_is_played(stage: Stage) -> None:
     """Whatever is wrong with the verifier, playback goes on to its end."""
     broken = {
@@ -110,6 +102,7 @@ async def test_without_a_proof_no_byte_of_a_peer_is_played(stage: Stage) -> None
 # What a page's policy allows
 
 
+@pytest.mark.crowd
 async def test_under_a_strict_policy(stage: Stage, content: Path) -> None:
     """With Trusted Types and Subresource Integrity; with the tracker away, a storage that throws,
     and without a player: no violation, no error, one global."""

@@ -5,10 +5,18 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage
 
 
+@pytest.fixture
+def server(fresh_server: Command) -> Command:
+    return fresh_server
+
+
+@pytest.mark.crowd
 async def test_later_viewers_take_most_from_earlier_ones(
     stage: Stage, server: Command, content: Path
 ) -> None:
@@ -17,7 +25,7 @@ async def test_later_viewers_take_most_from_earlier_ones(
         for number in range(3):
             viewers.append(await stack.enter_async_context(stage.viewer()))
             if number < 2:
-                await viewers[-1].plays(4)
+                await viewers[-1].plays(2)
         for viewer in viewers:
             await viewer.plays(20)
             await viewer.assert_smooth()

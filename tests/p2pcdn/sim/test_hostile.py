@@ -11,7 +11,7 @@ from p2pcdn.sim.evil import EVIL
 from p2pcdn.sim.hostile import HostileWorld, Outcome, Trial, TrueMedia, WitnessStore, run_trial
 from p2pcdn.sim.media import RENDITION
 
-SIZES = (8, 8, 10, 8, 12, 8, 10, 8, 8, 10, 8, 20)
+SIZES = (8, 8, 8, 8, 10, 8, 8, 8, 8, 8, 8, 12)
 """Viewers: most trials are of a few, so that there can be many."""
 SHARES = (0.13, 0.5, 0.25, 0.34)
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from origin.synth import synthesise
-from tests.e2e.browser import FLAGS, UNTHROTTLED, find_chromium
 from tests.e2e.servers import Command, p2pcdn
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-]
+pytestmark = pytest.mark.xdist_group("demo")
 
 SECONDS = 12
 """Length of the video."""
@@ -34,10 +30,11 @@ expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(encoded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the video is, made before anybody waits for a server to be ready."""
+    made = synthesise(encoded / "demo", seconds=SECONDS)
     data = tmp_path_factory.mktemp("demo")
-    synthesise(data / "demo" / "demo", seconds=SECONDS)
+    shutil.copytree(made.parent, data / "demo" / "demo")
     return data
 
 
@@ -45,27 +42,17 @@ def run_demo(data: Path) -> AbstractAsyncContextManager[Command]:
     return p2pcdn("demo", "--data", str(data), "--seconds", str(SECONDS))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(data: Path) -> AsyncIterator[Command]:
     async with run_demo(data) as running:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=find_chromium(), args=[*FLAGS, *UNTHROTTLED]
-        )
-        yield browser
-        await browser.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(browser: Browser) -> AsyncIterator[Browser]:
     """The browser, with no window left open for the next test."""
-    yield chromium
-    for context in chromium.contexts:
+    yield browser
+    for context in browser.contexts:
         await context.close()
 
 
