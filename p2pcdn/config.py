@@ -24,10 +24,11 @@ _THUMBPRINT = re.compile("[0-9a-f]{64}")
 LEAST_TOKEN = 16
 """Characters of an admin token, which may be tried as often as anybody likes."""
 
-_TURN = re.compile(
-    r"turns?:(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(\?transport=(udp|tcp))?"
+TURN_URL = re.compile(
+    r"(?P<scheme>turns?):(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?"
+    r"(\?transport=(?P<transport>udp|tcp))?"
 )
-"""RFC 7065."""
+"""A TURN server (RFC 7065)."""
 
 SECRET = "secret"
 """Marks a setting that is a secret itself, and no file with one: its value is never printed."""
@@ -662,7 +663,7 @@ def _no_origin(text: str) -> str:
 
 def turn_host(url: str) -> str:
     """The host of a TURN server's URL (RFC 7065), without brackets; `ConfigError` if it is none."""
-    match = _TURN.fullmatch(url)
+    match = TURN_URL.fullmatch(url)
     if match is None:
         raise ConfigError(
             f"tracker.turn takes URLs such as turn:turn.example.com:3478, not {url!r}."

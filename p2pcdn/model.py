@@ -34,6 +34,9 @@ or anybody, but through a relay alone, which hides its address."""
 FILE_SLICE = 4 * 1024 * 1024
 """A plain file has no segments; slices of this size play their role."""
 
+TOKEN_LASTS = 300
+"""Seconds from now that a join token may last: so long it is of use to a thief, or after a ban."""
+
 
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*)"

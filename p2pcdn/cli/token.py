@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 import click
 
 from p2pcdn.errors import ConfigError, RemoteError
+from p2pcdn.model import TOKEN_LASTS
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-
-LONGEST = 300
-"""Seconds: no tracker takes a token that lasts for longer."""
 
 
 @click.group(invoke_without_command=True)
@@ -53,11 +51,11 @@ LONGEST = 300
 @click.option("--client", type=click.Choice(["browser", "native"]), help="Who alone may use it.")
 @click.option(
     "--ttl",
-    type=click.IntRange(1, LONGEST),
+    type=click.IntRange(1, TOKEN_LASTS),
     default=120,
     show_default=True,
     metavar="SECONDS",
-    help=f"How long it is good, {LONGEST} at the most.",
+    help=f"How long it is good, {TOKEN_LASTS} at the most.",
 )
 @click.option("--jti", metavar="ID", help="An id to revoke it by; a random one by default.")
 @click.pass_context

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.model import Mode, content_id
+from p2pcdn.model import TOKEN_LASTS, Mode, content_id
 from p2pcdn.wire.token import (
     Claims,
     Token,
@@ -30,8 +30,6 @@ from p2pcdn.wire.token import (
 )
 from p2pcdn.wire.tracker import Credentials, Join, Renew
 
-MOST_AHEAD = 300.0
-"""Seconds from now that a token may last: so long it is of use to a thief, or after a ban."""
 SKEW = 10.0
 """Seconds that the clock of a back end may be wrong by."""
 
@@ -200,8 +198,8 @@ def _check_claims(claims: Claims, unix: float) -> None:
     """Whether a genuine token is good now."""
     if claims.expires + SKEW <= unix:
         raise RemoteError(ErrorCode.EXPIRED, f"the token expired {unix - claims.expires:.0f} s ago")
-    if claims.expires - unix > MOST_AHEAD + SKEW:
-        raise _bad(f"is good for more than {MOST_AHEAD:g} s")
+    if claims.expires - unix > TOKEN_LASTS + SKEW:
+        raise _bad(f"is good for more than {TOKEN_LASTS} s")
     if max(claims.issued, claims.not_before) > unix + SKEW:
         raise _bad("is not good yet; are both clocks right?")
 

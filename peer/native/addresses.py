@@ -10,19 +10,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
+from p2pcdn.config import TURN_URL
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
 from p2pcdn.wire.tracker import Relays
 from peer.native.transport import Relay
 
 _MEDIA, _MANIFEST, _TRACKER = "/media/", "/manifest/", "/tracker/v1"
-_TURN = re.compile(
-    r"(?P<scheme>turns?):(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?"
-    r"(\?transport=(?P<transport>udp|tcp))?"
-)
 _SOCKETS = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -86,7 +82,7 @@ def turn_servers(relays: Relays | None) -> tuple[Relay, ...]:
     """The TURN servers (RFC 7065) that a tracker's `joined` gives, as far as they can be read."""
     if relays is None:
         return ()
-    found = (_TURN.fullmatch(url) for url in relays.urls)
+    found = (TURN_URL.fullmatch(url) for url in relays.urls)
     return tuple(
         Relay(
             match["host"].strip("[]"),

@@ -26,6 +26,7 @@ class EvilTransport(AiortcTransport):
 
     def __init__(self, behaviour: str) -> None:
         super().__init__()
+        self.behaviour = behaviour
         self.spoil = BEHAVIOURS[behaviour]
         self.store: Store
         self.wants: dict[tuple[int, int], ChunkKey] = {}

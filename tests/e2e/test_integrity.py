@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from p2pcdn.core.store import Store
 from p2pcdn.model import ChunkKey
 from peer.native.runner import NativePeer
 from tests.e2e.evil import QUIET, EvilPeer, allow
-from tests.e2e.viewer import Stage
+from tests.e2e.viewer import PATIENCE, Stage
 
 
 class PoisonedStore(Store):
@@ -61,11 +62,19 @@ def is_caught(peer: EvilPeer) -> bool:
     return bool(peer.evil.cut)
 
 
+async def until_all(peers: Sequence[EvilPeer], holds: Callable[[EvilPeer], bool]) -> None:
+    for peer in peers:
+        try:
+            await asyncio.wait_for(peer.until(partial(holds, peer)), PATIENCE / 1_000)
+        except TimeoutError:
+            name = f"{holds.__name__} of {peer.evil.behaviour!r}"
+            raise AssertionError(f"never came true: {name}") from None
+
+
 async def test_whoever_sends_wrong_bytes_is_found_out(stage: Stage, content: Path) -> None:
     behaviours = ("wrong bytes", "overlong", "another chunk", "another segment")
     async with swarm(stage.media, *behaviours) as evil, stage.viewer() as viewer:
-        for peer in evil:
-            await peer.until(partial(is_caught, peer))
+        await until_all(evil, is_caught)
         await viewer.plays(8)
         await viewer.assert_smooth()
         assert await viewer.assert_exact(content) >= 4
@@ -78,8 +87,7 @@ async def test_whoever_sends_wrong_bytes_is_found_out(stage: Stage, content: Pat
 async def test_whoever_holds_back_is_not_waited_for(stage: Stage, content: Path) -> None:
     behaviours = ("truncated", "false have", "tarpit")
     async with swarm(stage.media, *behaviours) as evil, stage.viewer() as viewer:
-        for peer in evil:
-            await peer.until(partial(has_spoilt, peer))
+        await until_all(evil, has_spoilt)
         await viewer.plays(8)
         await viewer.assert_smooth()
         assert await viewer.assert_exact(content) >= 4

@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import pytest
 
-from p2pcdn.core.access import MOST_AHEAD, SKEW, Site, Sites, Visitor
+from p2pcdn.core.access import SKEW, Site, Sites, Visitor
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.model import PROTOCOL, Mode, content_id
+from p2pcdn.model import PROTOCOL, TOKEN_LASTS, Mode, content_id
 from p2pcdn.wire.manifest import to_base64
 from p2pcdn.wire.tracker import Credentials, Join, Renew
 from tests.p2pcdn.core.minting import NOW, ORDER, Signer, claims_for
@@ -398,7 +398,7 @@ def test_whoever_may_come_in_may_renew(case: Case) -> None:
     assert sites.renew(admitted, Renew(shown), case.unix) == admitted
     sites.stays(admitted)
     with pytest.raises(RemoteError, match="expired"):
-        sites.renew(admitted, Renew(shown), NOW + MOST_AHEAD + 2 * SKEW)
+        sites.renew(admitted, Renew(shown), NOW + TOKEN_LASTS + 2 * SKEW)
     other = Case("other", STRANGER.token(claims())).credentials()
     assert other is not None
     with pytest.raises(RemoteError, match="bad_token"):
