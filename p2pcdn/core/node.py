@@ -115,6 +115,8 @@ class Node:
         )
         self._governor = self._neighbours.governor
         self._p2p = True
+        self._anew = False
+        """Whether we have yet to learn where the player is since peers are allowed."""
         self._uploads = True
         """Whether the governor is open, as far as others were told."""
         self._playhead = Playhead()
@@ -230,6 +232,8 @@ class Node:
                 if isinstance(message, Loaded):
                     self._playhead.started = True
                 self._transfers.receive(message, now)
+        if self._anew:
+            self._take_stock(now)
         self._dirty = True
         self._settle(now)
 
@@ -281,6 +285,9 @@ class Node:
     # What the viewer and the tracker say
 
     def _permit(self, allow: Allow, now: float) -> None:
+        if allow.p2p and (not self._p2p or self._playhead.playing is None):
+            self._playhead.forget_all()
+            self._anew = True
         self._p2p = self._survey.p2p = allow.p2p
         self._signaling.mode = allow.mode
         self._signaling.token = allow.token
@@ -291,6 +298,14 @@ class Node:
             self.farewell()
             self._part(now)
         self._weigh(now)
+
+    def _take_stock(self, now: float) -> None:
+        """Once we know where the player is: it may have been playing for long."""
+        playing = self._playhead.playing
+        duration = self._transfers.manifest(playing.rendition).usual_duration() if playing else 0
+        if duration:
+            self._anew = False
+            self._playhead.take_stock(duration / 1000, now)
 
     def _weigh(self, now: float) -> None:
         """See whether we give anything; who counts on it is told when that changes."""

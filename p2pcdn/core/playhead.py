@@ -7,6 +7,7 @@ ahead of it, when the play head gets there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 
 from p2pcdn.core.ports import Playing
 from p2pcdn.model import SegmentKey
@@ -49,9 +50,22 @@ class Playhead:
         """The player has asked for a segment."""
         self._reached[key.rendition] = key.sequence
 
+    def take_stock(self, duration: float, now: float) -> None:
+        """What the player has in its buffer it need not be brought, though it was asked of others;
+        ``duration`` are the seconds of a segment."""
+        playing = self.playing
+        if playing is not None:
+            buffered = playing.head - 1 + ceil((self.buffer(now) - EMPTY) / duration)
+            asked = self._reached.get(playing.rendition, buffered)
+            self._reached[playing.rendition] = max(asked, buffered)
+
     def forget(self, rendition: str) -> None:
         """What the player asked for of a rendition is not what it is now."""
         self._reached.pop(rendition, None)
+
+    def forget_all(self) -> None:
+        """The same of all renditions."""
+        self._reached.clear()
 
     def buffer(self, now: float) -> float:
         """Seconds of media ahead of the play head."""

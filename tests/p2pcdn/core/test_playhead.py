@@ -100,3 +100,20 @@ def test_what_began_anew_has_not_been_asked_for() -> None:
     playhead.forget("v")
     playhead.forget("v")
     assert playhead.reached() == 4
+
+
+@pytest.mark.parametrize(
+    ("buffer", "reached"), [(0.0, 4), (0.1, 5), (4.0, 5), (4.1, 6), (8.0, 6), (9.0, 7)]
+)
+def test_what_the_player_has_it_need_not_be_brought(buffer: float, reached: int) -> None:
+    """Segments of 4 s; of that at the play head only a part is left."""
+    playhead = Playhead()
+    playhead.take_stock(4.0, NOW)  # it plays nothing
+    playhead.moved(Playing("v", 5, 20, buffer, live=False), NOW)
+    playhead.take_stock(4.0, NOW)
+    assert playhead.reached() == reached
+    playhead.asked(SegmentKey("v", 9))
+    playhead.take_stock(4.0, NOW)
+    assert playhead.reached() == 9
+    playhead.forget_all()
+    assert playhead.reached() == 4

@@ -58,6 +58,8 @@ export class Node {
   private readonly _reporter: Reporter;
   private readonly _governor = this._neighbours.governor;
   private _p2p = true;
+  /** Whether we have yet to learn where the player is since peers are allowed. */
+  private _anew = false;
   /** Whether the governor is open, as far as others were told. */
   private _uploads = true;
   private _dirty = false;
@@ -193,6 +195,7 @@ export class Node {
         if (message.type === "Loaded") this._playhead.started = true;
         this._transfers.receive(message, now);
     }
+    if (this._anew) this._takeStock(now);
     this._dirty = true;
     this._settle(now);
   }
@@ -233,6 +236,10 @@ export class Node {
 
   private _permit(allow: Allow, now: number): void {
     const { p2p, upload, token = false, mode = "any", caps = {} } = allow;
+    if (p2p && (!this._p2p || !this._playhead.playing)) {
+      this._playhead.forgetAll();
+      this._anew = true;
+    }
     this._p2p = this._survey.p2p = p2p;
     this._signaling.mode = mode;
     this._signaling.token = token;
@@ -244,6 +251,15 @@ export class Node {
       this._part(now);
     }
     this._weigh(now);
+  }
+
+  /** Once we know where the player is: it may have been playing for long. */
+  private _takeStock(now: number): void {
+    const { playing } = this._playhead;
+    const duration = playing && this._transfers.manifest(playing.rendition).usualDuration();
+    if (!duration) return;
+    this._anew = false;
+    this._playhead.takeStock(duration / 1000, now);
   }
 
   /** See whether we give anything; who counts on it is told when that changes. */

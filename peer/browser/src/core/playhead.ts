@@ -49,9 +49,25 @@ export class Playhead {
     this._reached.set(rendition, sequence);
   }
 
+  /**
+   * What the player has in its buffer it need not be brought, though it was asked of others;
+   * `duration` are the seconds of a segment.
+   */
+  takeStock(duration: number, now: number): void {
+    if (!this.playing) return;
+    const { rendition, head } = this.playing;
+    const buffered = head - 1 + Math.ceil((this.buffer(now) - EMPTY) / duration);
+    this._reached.set(rendition, Math.max(this._reached.get(rendition) ?? buffered, buffered));
+  }
+
   /** What the player asked for of a rendition is not what it is now. */
   forget(rendition: string): void {
     this._reached.delete(rendition);
+  }
+
+  /** The same of all renditions. */
+  forgetAll(): void {
+    this._reached.clear();
   }
 
   /** Seconds of media ahead of the play head. */

@@ -74,4 +74,23 @@ describe("a play head", () => {
     expect([8, 10].map((sequence) => playhead.deadline(sequence, 2, null))).toStrictEqual([10, 14]);
     expect(playhead.deadline(8, 2, 10)).toBe(12);
   });
+
+  it.each([
+    [0, 4],
+    [0.1, 5],
+    [4, 5],
+    [4.1, 6],
+    [8, 6],
+  ])("that has %f s of segments of 4 s need not be brought them", (buffer, reached) => {
+    const playhead = new Playhead();
+    playhead.takeStock(4, 0); // it plays nothing
+    playhead.moved({ type: "Playing", rendition: "v", head: 5, last: 20, buffer, live: false }, 0);
+    playhead.takeStock(4, 0);
+    expect(playhead.reached()).toBe(reached);
+    playhead.asked({ rendition: "v", sequence: 9 });
+    playhead.takeStock(4, 0);
+    expect(playhead.reached()).toBe(9);
+    playhead.forgetAll();
+    expect(playhead.reached()).toBe(4);
+  });
 });
