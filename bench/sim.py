@@ -6,7 +6,8 @@ it works; `--only WORD` the cases whose names contain it, `--seeds N` no more ru
 that; `--compiled` compiles the hot modules first (`bench.compiled`). Figures go to `--out` as CSV
 and Markdown.
 
-Paired cases run many seeds, each with and without peers: how many viewers stall longer with them?
+Paired cases run many seeds, each with and without peers: how many viewers stall for over 0.3 s more
+with them (*worse*), and how many for as much less (*better*)?
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ def _averages(outcomes: Iterable[Outcome]) -> dict[str, Any]:
         found["startup_plain"] = round(fmean(p.startup_plain for p in pairs), 4)
         found["stalled_plain"] = round(fmean(p.stalled_plain for p in pairs), 4)
         found["worse"] = round(fmean(p.worse for p in pairs), 4)
+        found["better"] = round(fmean(p.better for p in pairs), 4)
     return found
 
 
@@ -175,6 +177,7 @@ COLUMNS = {
     "stalled": "stalled, s",
     "stalled_plain": "plain, s",
     "worse": "worse",
+    "better": "better",
     "startup": "start-up, s",
     "startup_plain": "plain, s",
     "top_share": "top share",

@@ -388,7 +388,7 @@ class Node:
                 self._transfers.lost(key)
                 self._dirty = True
             case Noted(segments):
-                self._dirty = self._dirty or any(map(self._is_of_use, segments))
+                self._dirty = self._dirty or any(self._is_of_use(s, now) for s in segments)
             case Heard(link, records):
                 self._transfers.offered(records, link, now)
             case Up(link, peer):
@@ -399,12 +399,12 @@ class Node:
             case Down():
                 self._down(event)
 
-    def _is_of_use(self, segment: SegmentKey) -> bool:
+    def _is_of_use(self, segment: SegmentKey, now: float) -> bool:
         """Whether it matters to us now what a neighbour says of a segment."""
         transfer = self._transfers.transfer(segment)
         if transfer is None:
             return not self._transfers.holds(segment)
-        return bool(transfer.missing)
+        return bool(transfer.missing or self._transfers.fetched(segment, now)[1])
 
     def _changed(self) -> None:
         """There are other neighbours than before."""
@@ -499,6 +499,9 @@ class Node:
                 self._ask_peer(ask, now)
             else:
                 self._ask_origin(ask, now)
+        late_at = self._transfers.late_at(now)
+        if late_at < (inf if self._wake_at is None else self._wake_at):
+            self._wake_at = late_at
         if self._playhead.playing is not None:
             self._transfers.evict(self._playhead.playing.head, wanted)
 
@@ -514,7 +517,7 @@ class Node:
         transfer = self._transfers.transfer(ask.key)
         if transfer is None:
             return
-        self._transfers.fetch(transfer, ask.chunks)
+        self._transfers.fetch(transfer, ask.chunks, now)
         self._announce(Loading, {ask.key: ask.chunks.numbers()}, now)
         for stripe in self._leases.use(ask.key, transfer.record.chunks, ask.chunks):
             self._signaling.tell(Fetching(ask.key.rendition, ask.key.sequence, stripe))

@@ -105,7 +105,7 @@ class SegmentView:
     missing: int
     """Those that have not arrived and are asked of nobody."""
     asked: int
-    """Those that a link has been asked for."""
+    """Those that a link has been asked for, and the origin not."""
     missing_bytes: int
     """Of what has not arrived, whoever was asked for it."""
     rank: int = 0
@@ -114,6 +114,8 @@ class SegmentView:
     """What neighbours are loading from the origin."""
     loading_until: float = 0.0
     """Until when that is to be believed."""
+    late: int = 0
+    """Those that the origin has been asked for and is late with, and that no link was asked for."""
     fetching: bool = False
     """Whether we are fetching some of it from the origin."""
     old: bool = False
@@ -481,10 +483,10 @@ class _Room:
         for segment in self.view.segments:
             if self.left <= 0 or not self.free:
                 return
-            if segment.demanded and segment.fetching and self._is_tight(segment):
+            if segment.demanded and self._is_tight(segment):
                 return  # the line is the origin's now
             if segment.demanded and latest_start(segment, self.view.http) - SOON <= self.now:
-                yield from self._take(segment, segment.missing, Need.SOON)
+                yield from self._take(segment, segment.missing | segment.late, Need.SOON)
             else:
                 later.append(segment)
         for segment in later:
@@ -492,10 +494,12 @@ class _Room:
                 yield from self._take(segment, rare)
         for segment in later:
             if self.left > 0:
-                yield from self._take(segment, segment.missing)
+                yield from self._take(segment, segment.missing | segment.late)
 
     def _is_tight(self, segment: SegmentView) -> bool:
-        """Whether the origin has no time to lose with what it brings."""
+        """Whether the origin has no time to lose with what it brings, and does bring it."""
+        if not segment.fetching or segment.late:
+            return False
         return latest_start(segment, self.view.http) <= self.now
 
     def _rare(self, key: SegmentKey) -> int:
@@ -520,6 +524,7 @@ class _Room:
             link.open += 1
             self.left -= 1
             segment.missing &= ~bit
+            segment.late &= ~bit
             chunks &= ~bit
             yield AskPeer(link.number, segment.key, chunk, need)
             if link.open >= link.window:

@@ -246,6 +246,7 @@ class Survey:
         key, demanded = transfer.key, transfer.demanded
         live = self._playhead.live
         loading, until = self._neighbours.loading(key, now) if company else (0, 0.0)
+        fetched, late = self._transfers.fetched(key, now)
         return SegmentView(
             key=key,
             demanded=demanded is not None,
@@ -255,12 +256,13 @@ class Survey:
             since=transfer.known_at if live else transfer.since,
             chunks=transfer.record.chunks,
             missing=transfer.missing,
-            asked=transfer.peer,
+            asked=transfer.peer & ~fetched,
+            late=transfer.origin & late,
             missing_bytes=transfer.bytes_missing(),
             rank=self._rank(key) if company else 0,
             loading=loading,
             loading_until=until,
-            fetching=bool(transfer.origin),
+            fetching=bool(transfer.origin | transfer.peer & fetched),
             old=key.sequence <= self._first_seen,
             helped=bool(transfer.origin or transfer.origin_bytes),
             origin_after=transfer.origin_after,

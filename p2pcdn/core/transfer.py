@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 
 from p2pcdn.core.bits import run
 from p2pcdn.core.ports import Check
@@ -24,6 +25,8 @@ from p2pcdn.wire.manifest import SegmentRecord
 
 FIRST_PAUSE = 0.25
 """Seconds before the origin is asked again for what it did not deliver."""
+SILENCE = 1.0
+"""Seconds without a byte after which an answer of the origin is late."""
 CHECK_TIMEOUT = 5.0
 """A verifier that does not answer by then has said no."""
 
@@ -46,6 +49,10 @@ class Fetch:
     """Whether it went past every cache."""
     beside: int = 0
     """What links had brought in all when it was asked for."""
+    heard: float = 0.0
+    """When the last of it came, or else when it was asked for."""
+    expected: float = inf
+    """When all of it should be there."""
     blamed: bool = False
     """Whether something that it brought was wrong: however much, it is one failure."""
     _next: int = 0
@@ -78,6 +85,17 @@ class Fetch:
     def left(self) -> range:
         """The chunks that have not arrived."""
         return range(self._next, self.chunks.last + 1)
+
+    @property
+    def due(self) -> int:
+        """Bytes that have not arrived."""
+        first, last = bytes_of(self.length, self.chunks)
+        return last + 1 - first - self.received
+
+    @property
+    def late_at(self) -> float:
+        """When it is late, unless more of it comes: links are asked for the rest then, too."""
+        return min(self.heard + SILENCE, self.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +183,7 @@ class Transfer:
     def asked_peer(self, chunk: int) -> None:
         bit = 1 << chunk
         self.missing &= ~bit
+        self.origin &= ~bit
         self.peer |= bit
 
     def asked_origin(self, chunks: Span) -> None:

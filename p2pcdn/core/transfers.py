@@ -240,18 +240,37 @@ class Transfers:
             manifest.offered(records, link, now)
             self._gather(manifest, now)
 
-    def fetch(self, transfer: Transfer, chunks: Span) -> None:
+    def fetch(self, transfer: Transfer, chunks: Span, now: float) -> None:
         """Ask the origin for a run of chunks."""
         transfer.asked_origin(chunks)
         length = transfer.record.length
         fetch = Fetch(next(self._numbers), transfer.key, length, chunks, fresh=transfer.stale)
         fetch.beside = self._from_links
+        fetch.heard = now
         self._fetches[fetch.number] = fetch
+        coming = sum(other.due for other in self._fetches.values())  # they share the line
+        fetch.expected = now + self.http.takes(coming)
         span = bytes_of(length, chunks)
         whole = span == Span(0, length - 1)
         self._events.append(
             FetchRange(fetch.number, transfer.key, span, whole, fresh=transfer.stale)
         )
+
+    def fetched(self, key: SegmentKey, now: float) -> tuple[int, int]:
+        """The chunks of a segment that answers of the origin are still to bring, and those of them
+        that are late."""
+        left = late = 0
+        for fetch in self._fetches_of(key):
+            chunks = run(fetch.left().start, fetch.left().stop - 1)
+            left |= chunks
+            late |= chunks if fetch.late_at <= now else 0
+        return left, late
+
+    def late_at(self, now: float) -> float:
+        """When the next answer of the origin will be late; infinity if none is under way that is
+        not late already."""
+        times = (fetch.late_at for fetch in self._fetches.values())
+        return min((at for at in times if at > now), default=inf)
 
     def from_link(self, link: int, key: ChunkKey, data: bytes, now: float) -> None:
         """A link brought a chunk."""
@@ -267,6 +286,7 @@ class Transfers:
         transfer = self._transfers.get(key.segment)
         if transfer is not None:
             transfer.lost(key.chunk, origin=False)
+            self._back_to_origin(transfer, key.chunk)
 
     def evict(self, head: int, ahead: Collection[SegmentKey]) -> None:
         """Keep the store within its bound."""
@@ -470,15 +490,20 @@ class Transfers:
         self.stats.rejected_chunks += 1
         self._waste(copy)
         self._events.append(ChunkRejected(transfer.key, copy.chunk, copy.link, proved))
-        if any(copy.chunk in fetch.left() for fetch in self._fetches_of(transfer.key)):
-            transfer.asked_origin(Span(copy.chunk, copy.chunk))
-        elif copy.fetch is not None:
+        if not self._back_to_origin(transfer, copy.chunk) and copy.fetch is not None:
             self._events.append(Dropped(transfer.key, [copy.chunk]))
         if copy.link is None:
             self.stats.origin_mismatches += 1
             transfer.stale = True
         if copy.fetch is not None:
             self._blame(copy.fetch, SourceReason.INTEGRITY, now)
+
+    def _back_to_origin(self, transfer: Transfer, chunk: int) -> bool:
+        """Somebody does not bring the chunk: an answer of the origin may still be about to."""
+        coming = any(chunk in fetch.left() for fetch in self._fetches_of(transfer.key))
+        if coming and transfer.missing >> chunk & 1:
+            transfer.asked_origin(Span(chunk, chunk))
+        return coming
 
     def _count(self, copy: Copy) -> None:
         size = len(copy.data)
@@ -515,6 +540,7 @@ class Transfers:
         if fetch is None:
             self.wasted += len(data)
             return
+        fetch.heard = now
         whole = fetch.take(data)
         if whole is None:
             self._abort(fetch)

@@ -119,6 +119,9 @@ class Comparison:
 
     worse: float
     """Share of the viewers that stalled for over `WORSE` seconds more with peers."""
+    better: float
+    """Share of those that stalled for as much less. When which request goes out into bad weather
+    is luck as well: harm is what makes more viewers worse than better, or anybody in good."""
     stalled: float
     """Seconds of stalls a viewer, with peers."""
     stalled_plain: float
@@ -178,6 +181,7 @@ def compare(peers: Results, plain: Results) -> Comparison:
     ]  # fmt: skip
     return Comparison(
         worse=fmean(a.stalled > b.stalled + WORSE for a, b in pairs),
+        better=fmean(a.stalled < b.stalled - WORSE for a, b in pairs),
         stalled=fmean(a.stalled for a, _ in pairs),
         stalled_plain=fmean(b.stalled for _, b in pairs),
         startup=peers.summary.startup,

@@ -48,6 +48,7 @@ def lines(outcome: Outcome) -> list[Line]:
             Line("plain start-up", f"{comparison.startup_plain:.2f} s"),
             Line("plain stalls", f"{comparison.stalled_plain:.3f} s", "a viewer"),
             Line("stalled more than plain", f"{comparison.worse:.2%}", "of the viewers"),
+            Line("stalled less than plain", f"{comparison.better:.2%}", "of the viewers"),
         ]
     return [*found, Line("trace", s.digest, f"{s.events} events")]
 

@@ -155,6 +155,18 @@ def test_while_the_origin_rescues_a_segment_nothing_else_takes_a_share_of_the_li
     assert decide(given).asks == (AskOrigin(KEY, Span(0, 0)),)
 
 
+def test_links_are_asked_for_what_the_origin_is_late_with() -> None:
+    hangs = segment(4, deadline=NOW + 0.1, missing=0, late=0b0110, fetching=True)
+    behind = segment(key=SegmentKey("v", 8))
+    given = view(hangs, behind, links=(link(held={KEY: 0b1100, behind.key: 0b1}),))
+    hung, other = decide(given).asks
+    assert hung == AskPeer(1, KEY, 2, Need.SOON)
+    assert isinstance(other, AskPeer)
+    assert other.key == behind.key
+    later = replace(hangs, deadline=NOW + 30.0)
+    assert decide(view(later, links=(link(1, 2, 3),))).asks == (AskPeer(1, KEY, 2),)
+
+
 def test_below_the_floor_the_origin_is_asked_for_everything() -> None:
     low = view(segment(), links=(link(),), buffer=3.9, floor=4.0)
     assert decide(low).asks == (AskOrigin(KEY, Span(0, 7)),)
@@ -565,6 +577,7 @@ def segments_of(draw: st.DrawFn) -> list[SegmentView]:
     for key in draw(st.lists(st.sampled_from(KEYS), unique=True)):
         missing = draw(MASKS)
         asked = draw(MASKS) & ~missing
+        late = draw(MASKS) & ~missing & ~asked
         found.append(
             SegmentView(
                 key=key,
@@ -574,6 +587,7 @@ def segments_of(draw: st.DrawFn) -> list[SegmentView]:
                 chunks=10,
                 missing=missing,
                 asked=asked,
+                late=late,
                 missing_bytes=(missing | asked).bit_count() * CHUNK_SIZE,
                 rank=draw(st.integers(0, 10)),
                 loading=draw(MASKS),
@@ -645,7 +659,9 @@ def test_no_chunk_is_asked_for_twice(given_view: View) -> None:
         numbers = [ask.chunk] if isinstance(ask, AskPeer) else ask.chunks.numbers()
         asked.update((ask.key, number) for number in numbers)
     assert set(asked.values()) <= {1}
-    there = {(s.key, n) for s in given_view.segments for n in numbers_in(s.missing | s.asked)}
+    there = {
+        (s.key, n) for s in given_view.segments for n in numbers_in(s.missing | s.asked | s.late)
+    }
     assert set(asked) <= there
 
 
@@ -653,7 +669,7 @@ def test_no_chunk_is_asked_for_twice(given_view: View) -> None:
 @given(VIEWS)
 def test_peers_are_asked_only_for_what_they_hold_and_have_room_for(given_view: View) -> None:
     links = {link.number: link for link in given_view.links}
-    missing = {s.key: s.missing for s in given_view.segments}
+    missing = {s.key: s.missing | s.late for s in given_view.segments}
     in_flight = Counter({link.number: link.in_flight for link in given_view.links})
     before = in_flight.total()
     for ask in decide(given_view).asks:

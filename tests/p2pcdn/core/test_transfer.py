@@ -137,6 +137,13 @@ def test_the_origin_may_be_asked_for_what_a_peer_was_asked_for() -> None:
     assert list(numbers_in(transfer.missing)) == [1, 3]
 
 
+def test_a_peer_may_be_asked_for_what_the_origin_was_asked_for() -> None:
+    transfer = transfer_at(0.0, 0)
+    transfer.asked_origin(Span(0, 2))
+    transfer.asked_peer(2)
+    assert states_of(transfer) == [0b1000, 0b0100, 0b0010, 0, 0b0001]
+
+
 def test_the_origin_is_given_a_pause_that_doubles_up_to_a_bound() -> None:
     now = 0.0
     transfer = transfer_at(now)
@@ -183,7 +190,7 @@ def test_never_complete_without_every_chunk_verified(steps: list[tuple[str, int]
     pending: dict[int, int] = {}
     verified: set[int] = set()
     for step, chunk in steps:
-        if step == "peer" and transfer.missing >> chunk & 1:
+        if step == "peer" and (transfer.missing | transfer.origin) >> chunk & 1:
             transfer.asked_peer(chunk)
         elif step == "origin":
             transfer.asked_origin(Span(0, chunk))

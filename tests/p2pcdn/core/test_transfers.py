@@ -6,6 +6,7 @@ Checks are answered by hand here, so that things can happen while one is under w
 from __future__ import annotations
 
 from itertools import count
+from math import inf
 
 import msgspec
 import pytest
@@ -32,7 +33,7 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
-from p2pcdn.core.transfer import Transfer
+from p2pcdn.core.transfer import SILENCE, Transfer
 from p2pcdn.core.transfers import (
     MOST_FAILURES,
     MOST_WAITING,
@@ -92,7 +93,7 @@ def demanded(transfers: Transfers, key: SegmentKey = ONE) -> Transfer:
 
 def fetched(transfers: Transfers, transfer: Transfer, first: int = 0, last: int = 1) -> int:
     """Ask the origin; returns the number of the fetch."""
-    transfers.fetch(transfer, Span(first, last))
+    transfers.fetch(transfer, Span(first, last), NOW)
     (event,) = transfers.take_events()
     assert isinstance(event, FetchRange)
     return event.fetch
@@ -166,7 +167,7 @@ def test_a_segment_comes_from_the_origin_and_a_link() -> None:
 
 def fetched_with_check(transfers: Transfers, transfer: Transfer) -> int:
     """Ask the origin for the first chunk, and answer the check of the other one."""
-    transfers.fetch(transfer, Span(0, 0))
+    transfers.fetch(transfer, Span(0, 0), NOW)
     kept, asked = sorted(answer(transfers), key=lambda event: isinstance(event, FetchRange))
     assert kept == Kept(ChunkKey("v", 1, 1), 7)
     assert isinstance(asked, FetchRange)
@@ -260,10 +261,58 @@ def test_what_the_origin_sent_wrong_is_fetched_past_its_caches() -> None:
         Dropped(ONE, [0]),
     ]
     assert transfer.origin_after > NOW
-    transfers.fetch(transfer, Span(0, 0))
+    transfers.fetch(transfer, Span(0, 0), NOW)
     (again,) = transfers.take_events()
     assert isinstance(again, FetchRange)
     assert again.fresh
+
+
+def test_an_answer_is_late_after_a_second_without_a_byte() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    fetch = fetched(transfers, transfer)
+    late_at = transfers.late_at(NOW)
+    assert late_at == NOW + SILENCE
+    assert transfers.fetched(ONE, NOW) == (0b11, 0)
+    assert transfers.fetched(ONE, late_at) == (0b11, 0b11)
+    assert transfers.late_at(late_at) == inf
+    transfers.receive(RangeData(fetch, FIRST), NOW + 0.25)
+    assert transfers.fetched(ONE, late_at) == (0b10, 0)
+    assert transfers.late_at(NOW) == NOW + 0.25 + SILENCE
+
+
+def test_an_answer_is_late_when_all_of_it_should_be_there_however_it_drips() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    fetch = fetched(transfers, transfer)
+    expected = NOW + transfers.http.takes(len(DATA))
+    transfers.receive(RangeData(fetch, FIRST), expected - 0.1)
+    assert transfers.late_at(NOW) == expected
+    assert transfers.fetched(ONE, expected) == (0b10, 0b10)
+
+
+def test_answers_at_the_same_time_share_the_line() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    first, last = fetched(transfers, transfer, 0, 0), fetched(transfers, transfer, 1, 1)
+    transfers.receive(RangeData(first, FIRST[:1000]), NOW + 2.0)
+    transfers.receive(RangeData(last, LAST[:500]), NOW + 2.0)
+    alone, both = transfers.http.takes(len(FIRST)), transfers.http.takes(len(DATA))
+    assert transfers.late_at(NOW) == NOW + alone
+    assert transfers.late_at(NOW + alone) == NOW + both
+
+
+def test_what_a_link_does_not_bring_the_origin_may_still_bring() -> None:
+    transfers = transfers_that_know(1)
+    transfer = demanded(transfers)
+    fetch = fetched(transfers, transfer, 1, 1)
+    for chunk in (0, 1):
+        transfer.asked_peer(chunk)
+        transfers.lost(ChunkKey("v", 1, chunk))
+    assert (transfer.missing, transfer.peer, transfer.origin) == (0b01, 0, 0b10)
+    transfer.asked_peer(1)
+    transfers.receive(RangeFailed(fetch, SourceReason.TIMEOUT), NOW)
+    assert (transfer.missing, transfer.peer, transfer.origin) == (0b01, 0b10, 0)
 
 
 def test_a_fetch_can_fail_only_once() -> None:

@@ -67,8 +67,12 @@ def test_who_stalled_more_than_plain_is_counted() -> None:
     stalled = [replace(row, stalled=1.0 if row.viewer < 3 else 0.2) for row in results.viewers]
     worse = metrics.compare(replace(results, viewers=stalled), results)
     assert worse.worse == pytest.approx(0.5)
+    assert worse.better == 0.0
     assert worse.stalled == pytest.approx(0.6)
     assert worse.stalled_plain == 0.0
+    better = metrics.compare(results, replace(results, viewers=stalled))
+    assert better.worse == 0.0
+    assert better.better == pytest.approx(0.5)
 
 
 def test_vod_limits_depend_on_how_viewers_come() -> None:

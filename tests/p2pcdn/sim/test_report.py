@@ -27,6 +27,7 @@ def test_plain_lines_say_what_counts_and_what_it_is_to_be_compared_with(outcome:
     copies = next(line.split() for line in text.splitlines() if line.startswith("copies "))
     assert copies[1:4] == [f"{summary.copies:.2f}", "limit", f"{summary.limit:.2f},"]
     assert "stalled more than plain" in text
+    assert "stalled less than plain" in text
     assert summary.digest in text
 
 

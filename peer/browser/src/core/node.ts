@@ -341,7 +341,7 @@ export class Node {
         this._dirty = true;
         break;
       case "Noted":
-        this._dirty ||= event.segments.some((segment) => this._isOfUse(segment));
+        this._dirty ||= event.segments.some((segment) => this._isOfUse(segment, now));
         break;
       case "Heard":
         this._transfers.offered(event.records, event.link, now);
@@ -359,9 +359,10 @@ export class Node {
   }
 
   /** Whether it matters to us now what a neighbour says of a segment. */
-  private _isOfUse(segment: SegmentKey): boolean {
+  private _isOfUse(segment: SegmentKey, now: number): boolean {
     const transfer = this._transfers.transfer(segment);
-    return transfer ? transfer.missing !== 0n : !this._transfers.holds(segment);
+    if (!transfer) return !this._transfers.holds(segment);
+    return (transfer.missing | this._transfers.fetched(segment, now).late) !== 0n;
   }
 
   /** There are other neighbours than before. */
@@ -457,11 +458,11 @@ export class Node {
     for (const key of wanted) this._transfers.begin(key, now);
     this._transfers.keepOnly(ids);
     const { asks, wakeAt } = plan(this._survey.view(ids, now), now);
-    this._wakeAt = wakeAt;
     for (const ask of asks) {
       if (ask.type === "AskPeer") this._askPeer(ask, now);
       else this._askOrigin(ask, now);
     }
+    this._wakeAt = earliest([wakeAt, this._transfers.lateAt(now)]);
     const { playing } = this._playhead;
     if (playing) this._transfers.evict(playing.head, ids);
   }
@@ -476,7 +477,7 @@ export class Node {
   private _askOrigin({ key, chunks, rescue }: AskOrigin, now: number): void {
     const transfer = this._transfers.transfer(key);
     if (!transfer) return;
-    this._transfers.fetch(transfer, chunks);
+    this._transfers.fetch(transfer, chunks, now);
     this._announce("loading", key, numbersOf([chunks]), now);
     for (const stripe of this._leases.use(key, transfer.chunks, chunks)) {
       this._signaling.tell({ type: "fetching", ...key, stripe });

@@ -94,8 +94,10 @@ export interface SegmentView {
   readonly chunks: number;
   /** Those that have not arrived and are asked of nobody. */
   missing: Mask;
-  /** Those that a link has been asked for. */
+  /** Those that a link has been asked for, and the origin not. */
   asked: Mask;
+  /** Those that the origin has been asked for and is late with, and that no link was asked for. */
+  late: Mask;
   /** Of what has not arrived, whoever was asked for it. */
   readonly missingBytes: number;
   /** Our rank among ourselves and the neighbours for it. */
@@ -384,9 +386,10 @@ class Room {
     for (const segment of this._view.segments) {
       if (this._left <= 0 || !this._free.length) return asks;
       const latest = segment.demanded ? latestStart(segment, this._view.http) : Infinity;
-      if (segment.fetching && latest <= this._now) return asks; // the line is the origin's now
+      const tight = segment.fetching && !segment.late && latest <= this._now;
+      if (tight) return asks; // the line is the origin's now
       if (latest - SOON <= this._now) {
-        asks.push(...this._take(segment, segment.missing, "soon"));
+        asks.push(...this._take(segment, segment.missing | segment.late, "soon"));
       } else {
         later.push(segment);
       }
@@ -394,7 +397,9 @@ class Room {
     for (const segment of later) {
       asks.push(...this._take(segment, segment.missing & this._rare(segment.key)));
     }
-    for (const segment of later) asks.push(...this._take(segment, segment.missing));
+    for (const segment of later) {
+      asks.push(...this._take(segment, segment.missing | segment.late));
+    }
     return asks;
   }
 
@@ -426,6 +431,7 @@ class Room {
       best.open += 1;
       this._left -= 1;
       segment.missing &= ~bit;
+      segment.late &= ~bit;
       chunks &= ~bit;
       asks.push({ type: "AskPeer", link: link.number, key, chunk, need });
       if (best.open >= link.window) {

@@ -252,6 +252,7 @@ export class Survey {
 
   private _segment(transfer: Transfer, company: boolean, now: number): SegmentView {
     const { key, demanded, chunks, knownAt } = transfer;
+    const fetched = this._transfers.fetched(key, now);
     const loading = company ? this._neighbours.loading(key, now) : { mask: 0n, until: 0 };
     return {
       key,
@@ -260,13 +261,14 @@ export class Survey {
       since: this._playhead.live ? knownAt : transfer.since,
       chunks,
       missing: transfer.missing,
-      asked: transfer.peer,
+      asked: transfer.peer & ~fetched.left,
+      late: transfer.origin & fetched.late,
       missingBytes: transfer.bytesMissing(),
       rank: company ? this._rank(key) : 0,
       loading: loading.mask,
       loadingUntil: loading.until,
       old: key.sequence <= this._firstSeen,
-      fetching: transfer.origin !== 0n,
+      fetching: (transfer.origin | (transfer.peer & fetched.left)) !== 0n,
       helped: transfer.origin !== 0n || transfer.originBytes > 0,
       originAfter: transfer.originAfter,
       leases: this._leases.views(key, chunks, knownAt),

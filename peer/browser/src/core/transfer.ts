@@ -30,6 +30,8 @@ import type { Check } from "./ports";
 
 /** Seconds before the origin is asked again for what it did not deliver. */
 const FIRST_PAUSE = 0.25;
+/** Seconds without a byte after which an answer of the origin is late. */
+const SILENCE = 1;
 /** A verifier that does not answer by then has said no. */
 const CHECK_TIMEOUT = 5;
 
@@ -44,6 +46,10 @@ export class Fetch {
   blamed = false;
   /** What links had brought in all when it was asked for. */
   beside = 0;
+  /** When the last of it came, or else when it was asked for. */
+  heard = 0;
+  /** When all of it should be there. */
+  expected = Infinity;
   private _next: number;
   private _rest: Bytes = new Uint8Array();
 
@@ -85,6 +91,17 @@ export class Fetch {
     const left = [];
     for (let chunk = this._next; chunk <= this.chunks[1]; chunk++) left.push(chunk);
     return left;
+  }
+
+  /** Bytes that have not arrived. */
+  get due(): number {
+    const [first, last] = bytesOf(this.length, this.chunks);
+    return last + 1 - first - this.received;
+  }
+
+  /** When it is late, unless more of it comes: links are asked for the rest then, too. */
+  get lateAt(): number {
+    return Math.min(this.heard + SILENCE, this.expected);
   }
 }
 
@@ -171,6 +188,7 @@ export class Transfer {
   askedPeer(chunk: number): void {
     const bit = bitOf(chunk);
     this.missing &= ~bit;
+    this.origin &= ~bit;
     this.peer |= bit;
   }
 

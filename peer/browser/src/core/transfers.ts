@@ -18,7 +18,7 @@ import {
   type Span,
 } from "../model";
 import type { Records } from "../wire/manifest";
-import { maskOf, run } from "./bits";
+import { bitOf, maskOf, run, type Mask } from "./bits";
 import { Http } from "./http";
 import { Manifest, earliest, type Keys, type Numbers } from "./manifest";
 import type { Learned } from "./news";
@@ -255,16 +255,40 @@ export class Transfers {
   }
 
   /** Ask the origin for a run of chunks. */
-  fetch(transfer: Transfer, chunks: Span): void {
+  fetch(transfer: Transfer, chunks: Span, now: number): void {
     transfer.askedOrigin(chunks);
     const { key, stale: fresh } = transfer;
     const { length } = transfer.record;
     const fetch = new Fetch(this._numbers(), key, length, chunks, fresh);
     fetch.beside = this._fromLinks;
+    fetch.heard = now;
     this._fetches.set(fetch.number, fetch);
+    let coming = 0; // they share the line
+    for (const other of this._fetches.values()) coming += other.due;
+    fetch.expected = now + this.http.takes(coming);
     const span = bytesOf(length, chunks);
     const whole = span[0] === 0 && span[1] === length - 1;
     this._events.push({ type: "FetchRange", fetch: fetch.number, key, span, whole, fresh });
+  }
+
+  /**
+   * The chunks of a segment that answers of the origin are still to bring, and those of them that
+   * are late.
+   */
+  fetched(key: SegmentKey, now: number): { left: Mask; late: Mask } {
+    let [left, late] = [0n, 0n];
+    for (const fetch of this._fetchesOf(key)) {
+      const chunks = maskOf(fetch.left());
+      left |= chunks;
+      if (fetch.lateAt <= now) late |= chunks;
+    }
+    return { left, late };
+  }
+
+  /** When the next answer of the origin will be late; null if none is that is not late already. */
+  lateAt(now: number): number | null {
+    const times = Array.from(this._fetches.values(), ({ lateAt }) => lateAt);
+    return earliest(times.filter((at) => at > now && at < Infinity));
   }
 
   private _answered({ received, beside }: Fetch, { ttfb, took }: RangeDone, now: number): void {
@@ -281,7 +305,9 @@ export class Transfers {
 
   /** A link will not bring a chunk. */
   lost(key: ChunkKey): void {
-    this.transfer(key)?.lost(key.chunk, "peer");
+    const transfer = this.transfer(key);
+    transfer?.lost(key.chunk, "peer");
+    if (transfer) this._backToOrigin(transfer, key.chunk);
   }
 
   /** Keep the store within its bound. */
@@ -493,9 +519,7 @@ export class Transfers {
     this.stats.rejectedChunks += 1;
     this._waste(copy);
     this._events.push({ type: "ChunkRejected", key, chunk, link, proved });
-    if (this._fetchesOf(key).some((other) => other.left().includes(chunk))) {
-      transfer.askedOrigin([chunk, chunk]);
-    } else if (fetch) {
+    if (!this._backToOrigin(transfer, chunk) && fetch) {
       this._events.push({ type: "Dropped", segment: key, chunks: [chunk] });
     }
     if (link === null) {
@@ -503,6 +527,13 @@ export class Transfers {
       transfer.stale = true;
     }
     if (fetch) this._blame(fetch, "integrity", now);
+  }
+
+  /** Somebody does not bring the chunk: an answer of the origin may still be about to. */
+  private _backToOrigin(transfer: Transfer, chunk: number): boolean {
+    const coming = this._fetchesOf(transfer.key).some((fetch) => fetch.left().includes(chunk));
+    if (coming && transfer.missing & bitOf(chunk)) transfer.askedOrigin([chunk, chunk]);
+    return coming;
   }
 
   private _count({ link, fetch, data }: Copy): void {
@@ -541,6 +572,7 @@ export class Transfers {
       this.wasted += data.length;
       return;
     }
+    fetch.heard = now;
     const whole = fetch.take(data);
     if (!whole) {
       this._abort(fetch);

@@ -29,6 +29,7 @@ function segmentView(more: Partial<SegmentView> = {}): SegmentView {
     chunks: 4,
     missing: 0b1111n,
     asked: 0n,
+    late: 0n,
     missingBytes: 4 * CHUNK_SIZE,
     rank: 0,
     loading: 0n,
@@ -78,6 +79,14 @@ const wants = (view: View, now = 0): AskPeer[] =>
 
 /** 20 s less what 256 KiB take at 200 KB/s, and a second. */
 const LATEST = 20 - http.takes(4 * CHUNK_SIZE);
+
+describe("what the origin is late with", () => {
+  it("is asked of links, too, however urgent it is", () => {
+    const hangs = segmentView({ deadline: 0.1, missing: 0n, late: 0b0110n, fetching: true });
+    const asked = wants(viewOf([hangs], { links: [linkView(1, 0b1100n)] }));
+    expect(asked.map(({ chunk, need }) => [chunk, need])).toStrictEqual([[2, "soon"]]);
+  });
+});
 
 describe("all of a segment comes from the origin", () => {
   it.each([

@@ -64,7 +64,7 @@ function demand(sequence: number, within = 10, company = false): void {
 function fetch(sequence: number, first: number, last: number): number {
   const transfer = transfers.transfer(segment(sequence));
   if (!transfer) throw new Error("not demanded");
-  transfers.fetch(transfer, [first, last]);
+  transfers.fetch(transfer, [first, last], 0);
   const asked = transfers.takeEvents().find(({ type }) => type === "FetchRange") as Event;
   return asked.type === "FetchRange" ? asked.fetch : NaN;
 }
@@ -83,6 +83,39 @@ describe("a fetch", () => {
     transfers.receive({ ...done, fetch: number }, 0);
     expect(answer().map(({ type }) => type)).toStrictEqual(["Kept", "Kept", "SegmentReady"]);
     expect([stats.originBytes, stats.cacheBytes, transfers.wasted]).toStrictEqual([LENGTH, 0, 0]);
+  });
+
+  it("is late after a second without a byte, or when all of it should be there", () => {
+    const number = fetch(1, 0, 1);
+    expect(transfers.lateAt(0)).toBe(1);
+    expect(transfers.fetched(segment(1), 0.9)).toStrictEqual({ left: 0b11n, late: 0n });
+    expect(transfers.fetched(segment(1), 1)).toStrictEqual({ left: 0b11n, late: 0b11n });
+    expect(transfers.lateAt(1)).toBeNull();
+    const data = bytes(1).slice(0, CHUNK_SIZE);
+    transfers.receive({ type: "RangeData", fetch: number, data }, 0.9);
+    expect(transfers.lateAt(0.9)).toBe(transfers.http.takes(LENGTH));
+    expect(transfers.fetched(segment(1), 1)).toStrictEqual({ left: 0b10n, late: 0n });
+  });
+
+  it("shares the line with others, and has as much more time", () => {
+    const numbers = [fetch(1, 0, 0), fetch(1, 1, 1)];
+    for (const [chunk, number] of numbers.entries()) {
+      const data = bytes(1).slice(chunk * CHUNK_SIZE, chunk * CHUNK_SIZE + 50);
+      transfers.receive({ type: "RangeData", fetch: number, data }, 2);
+    }
+    const { http } = transfers;
+    expect(transfers.lateAt(0)).toBe(http.takes(CHUNK_SIZE));
+    expect(transfers.lateAt(http.takes(CHUNK_SIZE))).toBe(http.takes(LENGTH));
+  });
+
+  it("may still bring what a link that was asked as well does not", () => {
+    fetch(1, 1, 1);
+    const transfer = transfers.transfer(segment(1));
+    for (const chunk of [0, 1]) {
+      transfer?.askedPeer(chunk);
+      transfers.lost({ ...segment(1), chunk });
+    }
+    expect(transfer).toMatchObject({ missing: 0b01n, peer: 0n, origin: 0b10n });
   });
 
   it("may turn out to have come from a cache, and says nothing about the origin then", () => {
