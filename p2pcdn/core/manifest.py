@@ -200,9 +200,11 @@ class Manifest:
         self._ask(now)
 
     def timer_at(self) -> float | None:
-        questions = (self._page.timer_at(), self._proof.timer_at())
-        times = (*questions, self._offers.timer_at(), self._held_until)
-        return min((at for at in times if at is not None), default=None)
+        earliest = self._held_until
+        for at in (self._page.timer_at(), self._proof.timer_at(), self._offers.timer_at()):
+            if at is not None and (earliest is None or at < earliest):
+                earliest = at
+        return earliest
 
     def on_timer(self, now: float) -> None:
         self._page.on_timer(now)
@@ -246,6 +248,8 @@ class Manifest:
     def _run(self, lacks: Callable[[int], bool], now: float) -> Span | None:
         """The first run of needed segments that lack something, no longer than a page; without
         those that others have offered or are about to."""
+        if not self._need:
+            return None
 
         def due(sequence: int) -> bool:
             held = self._hold.get(sequence, now) > now or self._offers.covers(sequence)

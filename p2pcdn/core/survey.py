@@ -70,6 +70,8 @@ class Survey:
         self._whole = ("", 0, -1)
         """A run of segments of a rendition that are held whole: its first and its last."""
         self._salt = 0
+        self._own = ("", hash32(""))
+        """Our id, and its hash."""
         self._first_seen = -1
         """The newest segment of a live stream that was out when we came."""
 
@@ -118,7 +120,10 @@ class Survey:
                 unknown.setdefault(key.rendition, []).append(key.sequence)
         if not playing.live or not self._neighbours.up():
             return unknown, {}
-        seen = {*unknown[playing.rendition], self._playhead.reached()} & self._seen.keys()
+        sequences, reached = unknown[playing.rendition], self._playhead.reached()
+        if not self._transfers.knows(SegmentKey(playing.rendition, reached)):
+            sequences = [*sequences, reached]
+        seen = self._seen.keys() & sequences
         return unknown, {s: self._hearsay_until(playing, s, now) for s in sorted(seen)}
 
     def _note_seen(self, playing: Playing, now: float) -> None:
@@ -215,10 +220,19 @@ class Survey:
             http=self._transfers.http,
             segments=self._segments(wanted, links, now),
             links=links,
-            salt=(self._salt ^ hash32(self._signaling.peer)) >> 8 if links else 0,
+            salt=(self._salt ^ self._own_salt()) >> 8 if links else 0,
         )
         self._neighbours.uplink.yielding = view.starting or view.buffer < floor
         return view
+
+    def _own_salt(self) -> int:
+        """What tells us from others who see the same."""
+        name, salt = self._own
+        if name != self._signaling.peer:
+            name = self._signaling.peer
+            salt = hash32(name)
+            self._own = (name, salt)
+        return salt
 
     def _hopeful_until(self, now: float) -> float:
         """Until when it is worth waiting for a first link."""

@@ -235,6 +235,15 @@ def test_leases_of_another_rendition_are_of_no_interest() -> None:
 # Records
 
 
+def test_nothing_is_awaited_that_is_known() -> None:
+    stage = Stage()
+    stage.know(0, 6)
+    stage.link()
+    stage.playhead.moved(playing(5, 6, buffer=10.0, live=True), NOW)
+    stage.playhead.asked(v(6))
+    assert stage.survey.needed(stage.survey.wanted(NOW), NOW) == ({"v": []}, {})
+
+
 def test_records_of_a_live_stream_are_awaited_from_neighbours() -> None:
     stage = Stage()
     stage.know(0, 6)

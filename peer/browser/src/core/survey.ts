@@ -122,7 +122,9 @@ export class Survey {
       .filter((key) => key.rendition === playing.rendition && !this._transfers.knows(key))
       .map(({ sequence }) => sequence);
     if (playing.live && this._neighbours.up().length) {
-      for (const sequence of [...unknown, this._playhead.reached()]) {
+      const reached = this._playhead.reached();
+      const isKnown = this._transfers.knows({ rendition: playing.rendition, sequence: reached });
+      for (const sequence of isKnown ? unknown : [...unknown, reached]) {
         const seen = this._seen.get(sequence);
         if (seen !== undefined) hold.set(sequence, this._hearsayUntil(playing, sequence, seen));
       }

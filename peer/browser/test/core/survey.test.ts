@@ -220,11 +220,19 @@ describe("records of a live stream", () => {
 
   it("are asked for by who holds a lease, in his turn", () => {
     stage.link();
+    stage.plays({ head: 5, last: 40, live: true });
+    stage.wanted();
+    stage.leases.granted([lease(40, 0.4)], 0);
+    stage.playhead.asked(v(40));
+    expect(stage.survey.needed([])[1]).toStrictEqual(new Map([[40, 0.4]]));
+  });
+
+  it("are not awaited where they are known", () => {
+    stage.link();
     stage.plays({ head: 5, last: 39, live: true });
     stage.wanted();
-    stage.leases.granted([lease(39, 0.4)], 0);
     stage.playhead.asked(v(39));
-    expect(stage.survey.needed([])[1]).toStrictEqual(new Map([[39, 0.4]]));
+    expect(stage.survey.needed([])[1]).toStrictEqual(new Map());
   });
 });
 
