@@ -19,7 +19,7 @@ import { build } from "esbuild";
 import { minify } from "terser";
 
 /** What a page may be asked to load (docs/decisions/0005); p2p-media-loader takes 45 KB. */
-const GZIP_LIMIT = 34 * 1024;
+const GZIP_LIMIT = 35 * 1024;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
