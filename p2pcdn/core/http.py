@@ -19,6 +19,8 @@ speed (TCP's slow start, RFC 5681)."""
 FIRST_TTFB = 0.2
 FIRST_RATE = 250_000.0
 """Bytes a second, before there was any answer."""
+HALF_LIFE = 60.0
+"""Seconds in which what the origin once showed by itself comes to count half."""
 ENOUGH = 3
 """Answers that it takes to call the origin shaky."""
 GUARD = 0.8
@@ -65,13 +67,20 @@ class Http:
         return self._slow is not None and self._slow < 1.5 * bitrate
 
     def _rates(self) -> list[float]:
-        """Bytes a second that came in all, while an answer came that is large enough to tell."""
+        """Bytes a second that came in all, while an answer came that is large enough to tell. What
+        links brought counts for no more than the origin has lately shown without them: of a line
+        that peers fill it is not known how much of it the origin could."""
         least = COMPARABLE * max((size for size, *_ in self._answers), default=0)
-        return [
-            (self._between(begun, ended) + beside) / (ended - begun)
+        large = [
+            (self._between(begun, ended) / (ended - begun), beside / (ended - begun), ended)
             for size, begun, ended, beside in self._answers
             if size >= least
         ]
+        now = max((ended for *_, ended in large), default=0.0)
+        shown = max(
+            (alone * 0.5 ** ((now - ended) / HALF_LIFE) for alone, _, ended in large), default=0.0
+        )
+        return [alone + min(beside, shown) for alone, beside, _ in large]
 
     def _between(self, since: float, until: float) -> float:
         """Bytes that came, if each answer came evenly."""

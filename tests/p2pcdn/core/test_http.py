@@ -12,6 +12,7 @@ from p2pcdn.core.http import (
     FIRST_RATE,
     FIRST_TTFB,
     GUARD,
+    HALF_LIFE,
     LEAST_MEASURED,
     RATE_SHARE,
     SAMPLES,
@@ -85,6 +86,16 @@ def test_what_links_bring_at_the_same_time_counts_too() -> None:
     http = Http()
     http.answered(SIZE, 1.0, 5.0, 5.0, beside=500_000)
     assert http.rate == pytest.approx((SIZE + 400_000) / 4)
+
+
+def test_what_links_bring_counts_for_no_more_than_the_origin_has_shown_without_them() -> None:
+    slow = Http()
+    slow.answered(100_000, 0.0, 1.0, 1.0, beside=2_000_000)
+    assert slow.rate == pytest.approx(2 * 100_000)
+    once_fast = Http()
+    once_fast.answered(100_000, 0.0, 0.1, 0.1)
+    once_fast.answered(100_000, 0.0, 1.0, 0.1 + HALF_LIFE, beside=2_000_000)
+    assert once_fast.rate == pytest.approx(100_000 + 1_000_000 / 2)
 
 
 def test_bad_moments_count() -> None:

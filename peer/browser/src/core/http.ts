@@ -17,6 +17,8 @@ const COMPARABLE = 0.5;
 const FIRST_TTFB = 0.2;
 /** Bytes a second, before there was any answer. */
 const FIRST_RATE = 250_000;
+/** Seconds in which what the origin once showed by itself comes to count half. */
+const HALF_LIFE = 60;
 /** Answers that it takes to call the origin shaky. */
 const ENOUGH = 3;
 /** Seconds kept in hand, whatever the figures say. */
@@ -64,11 +66,20 @@ export class Http {
     return this._slow < 1.5 * bitrate;
   }
 
-  /** Bytes a second that came in all, while an answer came that is large enough to tell. */
+  /**
+   * Bytes a second that came in all, while an answer came that is large enough to tell. What links
+   * brought counts for no more than the origin has lately shown without them: of a line that peers
+   * fill it is not known how much of it the origin could.
+   */
   private _rates(): number[] {
     const least = COMPARABLE * Math.max(...this._answers.map(([size]) => size));
-    return this._answers.flatMap(([size, begun, ended, beside]) =>
-      size >= least ? [(this._between(begun, ended) + beside) / (ended - begun)] : [],
+    const large = this._answers.filter(([size]) => size >= least);
+    const now = Math.max(...large.map(([, , ended]) => ended));
+    const alone = large.map(([, begun, ended]) => this._between(begun, ended) / (ended - begun));
+    const lately = large.map(([, , ended], at) => (alone[at] ?? 0) * 0.5 ** ((now - ended) / HALF_LIFE));
+    const shown = Math.max(...lately);
+    return large.map(
+      ([, begun, ended, beside], at) => (alone[at] ?? 0) + Math.min(beside / (ended - begun), shown),
     );
   }
 

@@ -46,6 +46,16 @@ describe("an origin", () => {
     expect(http.rate).toBeCloseTo((SIZE + 400_000) / 4, 3);
   });
 
+  it("is credited with no more of what links bring than it has shown without them", () => {
+    const slow = new Http();
+    slow.answered(100_000, 0, 1, 1, 2_000_000);
+    expect(slow.rate).toBeCloseTo(200_000, 3);
+    const onceFast = new Http();
+    onceFast.answered(100_000, 0, 0.1, 0.1);
+    onceFast.answered(100_000, 0, 1, 60.1, 2_000_000);
+    expect(onceFast.rate).toBeCloseTo(600_000, 3);
+  });
+
   it("is judged by its bad moments", () => {
     expect(httpOf(...times(7, 1e6), ...times(3, 1e5)).rate).toBeCloseTo(1e5, 3);
     expect(httpOf(...times(18, 1e6), ...times(2, 1e5)).rate).toBeCloseTo(1e6, 3);
