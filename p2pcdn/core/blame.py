@@ -145,7 +145,6 @@ class Jury:
             del self._trials[home]
             record = self._records.get(home)
             if record is not None and self._is_guilty(record, now):
-                _fade(self._banned, now)
                 _note(self._banned, home, now + self._ban, MOST_HOMES)
                 found.append(Verdict(home, frozenset(record.peers)))
         return found

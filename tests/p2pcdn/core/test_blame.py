@@ -130,6 +130,26 @@ def test_who_accuses_many_is_not_believed() -> None:
     assert tried(jury) == []
 
 
+def test_anybody_may_accuse_a_few() -> None:
+    jury = Jury()
+    for bad in range(FEW):
+        linked(jury, place(2000 + bad), range(ENOUGH))
+        accuse(jury, place(2000 + bad), range(ENOUGH))
+    assert len(tried(jury)) == FEW
+
+
+def test_who_accused_many_is_believed_again_after_a_while() -> None:
+    jury = Jury()
+    for other in range(FEW + 1):
+        linked(jury, place(2000 + other), range(ENOUGH))
+        accuse(jury, place(2000 + other), range(ENOUGH))
+    linked(jury, BAD, range(ENOUGH), MEMORY)
+    accuse(jury, BAD, range(ENOUGH), MEMORY)
+    assert tried(jury, MEMORY) == []
+    accuse(jury, BAD, range(ENOUGH), MEMORY + 1.0)
+    assert tried(jury, MEMORY + 1.0) == [BAD.home]
+
+
 def test_who_saw_much_may_accuse_more() -> None:
     jury = Jury()
     honest = range(ENOUGH)
@@ -150,6 +170,22 @@ def test_links_and_accusations_are_forgotten() -> None:
     assert jury.timer_at() is None
 
 
+def test_who_has_seen_nothing_for_long_need_not_accuse() -> None:
+    jury = Jury()
+    linked(jury, BAD, range(ENOUGH))
+    linked(jury, BAD, range(100, 150), 1.0)
+    linked(jury, BAD, range(ENOUGH), MEMORY)
+    accuse(jury, BAD, range(ENOUGH), MEMORY + 1.0)
+    assert tried(jury, MEMORY + 1.0) == [BAD.home]
+
+
+def test_one_voice_may_be_enough() -> None:
+    jury = Jury(enough=1)
+    linked(jury, BAD, range(1))
+    accuse(jury, BAD, range(1))
+    assert tried(jury) == [BAD.home]
+
+
 def test_nobody_is_banned_where_nobody_is_to_be() -> None:
     jury = Jury(enough=0)
     linked(jury, BAD, range(50))
@@ -162,7 +198,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     jury = Jury()
     linked(jury, BAD, range(MOST_NETWORKS + 50))
     for number in range(MOST_NETWORKS + 50):
-        jury.accuse(place(number), BAD, f"{number}", 1.0)
+        for socket in "ab":
+            jury.accuse(place(number), BAD, f"{number}{socket}", 1.0)
     [record] = [record for home, record in jury._records.items() if home == BAD.home]
     assert len(record.witnesses) == len(record.voices) == len(record.peers) == MOST_NETWORKS
     for number in range(310):
