@@ -17,7 +17,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const constant = () => Promise.resolve(new ArrayBuffer(32));
+const ofNothing = new Uint8Array(createHash("sha256").digest()).buffer;
 const never = () => new Promise(() => undefined);
 
 const BROKEN = [
@@ -36,6 +36,11 @@ describe("matches", () => {
     expect(await matches(new Uint8Array([1, 2, 4]), digest)).toBe(false);
     expect(await matches(data, digest.slice(0, 31))).toBe(false);
     expect(await matches(data, new Uint8Array(0))).toBe(false);
+    expect(await matches(data, new Uint8Array([...digest, 0]))).toBe(false);
+    for (const at of digest.keys()) {
+      const other = digest.map((byte, i) => (i === at ? byte ^ 1 : byte));
+      expect(await matches(data, other), `byte ${at}`).toBe(false);
+    }
   });
 
   it.each(BROKEN)("can't tell if WebCrypto %s", async (_, crypto) => {
@@ -53,7 +58,11 @@ describe("a browser", () => {
     expect(await isSound()).toBe(true);
   });
 
-  const WRONG = [...BROKEN, ["always says the same", { subtle: { digest: constant } }]] as const;
+  const WRONG = [
+    ...BROKEN,
+    ["always says the same", { subtle: { digest: () => new ArrayBuffer(32) } }],
+    ["sees nothing in anything", { subtle: { digest: () => ofNothing } }],
+  ] as const;
   it.each(WRONG)("is not if WebCrypto %s", async (_, crypto) => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     vi.stubGlobal("crypto", crypto);

@@ -20,9 +20,10 @@ const PAGE = {
   live: false,
   time: 1,
   first: 0,
-  last: -1,
+  last: 0,
   segments: [],
 };
+const PRESENTATION = { ...PAGE, type: "presentation", renditions: [] };
 const fetched = vi.fn<typeof fetch>();
 
 beforeEach(() => {
@@ -38,7 +39,7 @@ afterEach(() => {
 
 describe("a page", () => {
   it("is asked for by the sequence that it is to hold", async () => {
-    fetched.mockResolvedValueOnce(Response.json({ ...PAGE, last: 0 }));
+    fetched.mockResolvedValueOnce(Response.json(PAGE));
     expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toMatchObject({ rendition: "x.m3u8" });
     const asked = fetched.mock.lastCall?.[0] as URL;
     expect(asked.href).toBe("https://cdn.example/manifest/x.m3u8?at=7");
@@ -48,7 +49,7 @@ describe("a page", () => {
   it("has the keys that can be used here, and no others", async () => {
     const key = { id: "x", algorithm: "ed25519", public: "A".repeat(43) };
     const keys = [{ ...key, algorithm: "ecdsa-p256" }, key, { ...key, public: "AAAA" }];
-    fetched.mockResolvedValueOnce(Response.json({ ...PAGE, last: 0, keys }));
+    fetched.mockResolvedValueOnce(Response.json({ ...PAGE, keys }));
     expect(await fetchPage(endpoint.manifest("x.m3u8", 7))).toMatchObject({ keys: [key] });
   });
 
@@ -69,11 +70,23 @@ describe("a page", () => {
     expect(info).toHaveBeenCalledOnce();
   });
 
+  it("is nothing if it is not what a pinned key signed", async () => {
+    vi.spyOn(console, "info").mockReturnValue();
+    const { page } = manifestBytes.signatures.find(({ valid }) => valid) ?? {};
+    const pin = createHash("sha256")
+      .update(fromBase64(page?.keys[0]?.public ?? "") ?? "")
+      .digest("hex");
+    for (const change of [{ site: "another" }, { signatures: [] }]) {
+      fetched.mockResolvedValueOnce(Response.json({ ...page, ...change }));
+      expect(await fetchPage(endpoint.manifest("x.m3u8", 7), [pin])).toBeUndefined();
+    }
+  });
+
   it.each([
-    ["an error", () => new Response("no", { status: 404 })],
+    ["an error", () => Response.json(PAGE, { status: 404 })],
     ["no JSON", () => new Response("no")],
     ["no manifest", () => Response.json({ type: "rendition" })],
-    ["a presentation's manifest", () => Response.json({ ...PAGE, type: "presentation" })],
+    ["a presentation's manifest", () => Response.json(PRESENTATION)],
     ["too long", () => Response.json({ ...PAGE, more: "x".repeat(300_000) })],
   ])("is nothing if the answer is %s", async (_, answer) => {
     fetched.mockResolvedValueOnce(answer());

@@ -31,6 +31,7 @@ const pinOf = (key: Key) => createHash("sha256").update(bytes(key.public)).diges
 
 const { signatures: CASES } = manifestBytes;
 const decoded = CASES.map(({ page }) => decodeManifest(JSON.stringify(page)) as RenditionManifest);
+const genuine = decoded[CASES.findIndex(({ valid }) => valid)] as RenditionManifest;
 const keyOf = (algorithm: string) =>
   CASES.find(({ valid, page }) => valid && page.keys[0]?.algorithm === algorithm)?.page
     .keys[0] as Key;
@@ -84,6 +85,27 @@ describe("a signature", () => {
   });
 });
 
+describe("a manifest", () => {
+  const [signature] = genuine.signatures;
+  if (!signature) throw new Error("the case has no signature");
+  const signedBy = (...signatures: RenditionManifest["signatures"]) =>
+    isSignedBy(genuine.keys, { ...genuine, signatures });
+
+  it("may be signed by a key that is not ours, beside one that is", async () => {
+    const another = { ...signature, key: "another" };
+    expect(await signedBy(another)).toBe(false);
+    expect(await signedBy(another, signature)).toBe(true);
+  });
+
+  it("is refused if one of our keys is said to have signed what it has not", async () => {
+    const wrong = { ...signature, value: toBase64(new Uint8Array(64)) };
+    expect(await signedBy(signature, signature)).toBe(true);
+    expect(await signedBy(signature, wrong)).toBe(false);
+    expect(await signedBy(wrong, signature)).toBe(false);
+    expect(await signedBy(signature, { ...signature, value: "?" })).toBe(false);
+  });
+});
+
 const never = () => new Promise(() => undefined);
 const broken = [
   ["is missing", undefined],
@@ -100,10 +122,12 @@ describe("a browser whose WebCrypto", () => {
     vi.stubGlobal("crypto", crypto);
     const nothing = new Uint8Array(64);
     const answer = verifies("ed25519", nothing, nothing.slice(32), nothing);
+    const signed = isSignedBy(genuine.keys, genuine);
     const keys = usableKeys([ED25519, P256]);
     const pinned = usableKeys([ED25519, P256], [pinOf(ED25519), pinOf(P256)]);
     await vi.advanceTimersByTimeAsync(6_000);
     expect(await answer).toBeUndefined();
+    expect(await signed).toBe(false);
     expect([await keys, await pinned]).toStrictEqual([[], []]);
     expect(vi.getTimerCount()).toBe(0);
   });
