@@ -79,10 +79,17 @@ def test_what_comes_after_a_no_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("hashes", ["", "A", "AAAA", records_of(5, 6).hashes])
-def test_hashes_that_do_not_fit_are_a_forgery(hashes: str) -> None:
-    offers = offered(Records(records_of(3, 3).page, hashes), link=None)
-    assert offers.take_events() == [Forged(None)]
+@pytest.mark.parametrize("link", [7, None])
+def test_hashes_that_do_not_fit_are_a_forgery(hashes: str, link: int | None) -> None:
+    offers = offered(Records(records_of(3, 3).page, hashes), link=link)
+    assert offers.take_events() == [Forged(link)]
     assert not offers.covers(3)
+
+
+def test_of_a_page_without_segments_the_signature_is_all() -> None:
+    offers = offered(Records(replace(records_of(3, 3).page, segments=()), ""))
+    [proved] = answer(offers, True)
+    assert proved.hashes == []
 
 
 def test_no_answer_is_nobodys_fault() -> None:

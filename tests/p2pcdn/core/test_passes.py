@@ -82,6 +82,15 @@ def test_a_site_without_tokens_lets_in_for_ever() -> None:
     assert made.timer_at() is None
 
 
+def test_a_pass_that_is_renewed_for_ever_expires_no_more() -> None:
+    made, sites = passes()
+    come(made, 1, 60)
+    sites.put({SITE: Site()})
+    assert made.renew(1, renewal(100), 50.0, NOW + 50) is None
+    assert made.timer_at() is None
+    assert made.expired(1000.0) == []
+
+
 def test_those_who_may_not_be_there_any_more_are_named() -> None:
     made, sites = passes()
     come(made, 1, 60)

@@ -10,7 +10,7 @@ from p2pcdn.model import SegmentKey, Span
 from p2pcdn.wire.manifest import RenditionManifest
 from tests.p2pcdn.core.media import Media, Piece
 
-PIECES = {n: Piece(SegmentKey("v", n), 1000 + n) for n in range(20)}
+PIECES = {n: Piece(SegmentKey("v", n), 1000 + n, duration=2000 + n) for n in range(20)}
 MEDIA = Media.of(PIECES.values(), live=True)
 
 
@@ -38,26 +38,30 @@ def test_nothing_is_known_at_first() -> None:
     assert segments.record(3) is None
     assert segments.hashes(3) == []
     assert not segments.knows(3)
-    assert segments.usual_bytes() == 0
-    assert not segments.live
+    assert (segments.usual_bytes(), segments.usual_duration()) == (0, 0)
+    assert (segments.first, segments.last, segments.newest_known) == (0, -1, -1)
+    assert (segments.era, segments.live) == (-1, False)
+    assert segments.fits(page_of(3, time=0)), "however long ago that was"
 
 
 def test_a_page_brings_records() -> None:
     segments = segments_of(3, 4)
     assert segments.record(3) == PIECES[3].record()
     assert segments.record(5) is None
-    assert segments.usual_bytes() == 1003
+    assert (segments.usual_bytes(), segments.usual_duration()) == (1003, 2003)
     assert (segments.first, segments.last, segments.live) == (0, 9, True)
 
 
 def test_hashes_are_those_of_the_record_that_is_known() -> None:
-    segments = segments_of(3)
+    segments = segments_of(2, 3)
     record, hashes = PIECES[3].record(), PIECES[3].hashes()
     assert not segments.know(replace(record, root="0" * 64), hashes)
     assert segments.know(record, hashes)
     assert segments.knows(3)
     assert segments.hashes(3) == hashes
     assert not segments.know(record, hashes), "once"
+    assert segments.know(PIECES[2].record(), PIECES[2].hashes())
+    assert segments.newest_known == 3
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,7 @@ def test_hashes_are_those_of_the_record_that_is_known() -> None:
         (page_of(8, time=6, last=8), False),
         (page_of(8, time=4, last=8), True),
         (page_of(3, 4, time=5), True),
+        (page_of(10, time=5, last=10), False),
         (changed(page_of(3, time=5)), False),
         (page_of(5, time=4), True),
         (changed(page_of(5, time=4)), True),
@@ -103,7 +108,7 @@ def test_what_is_before_the_oldest_segment_does_not_come_back() -> None:
     segments = segments_of(3, 4)
     assert not segments.believe(page_of(5, time=6, first=5))
     assert segments.record(3) is None
-    assert segments.usual_bytes() == 1005
+    assert (segments.usual_bytes(), segments.usual_duration()) == (1005, 2005)
     assert not segments.fits(page_of(4, time=5))
 
 
@@ -116,7 +121,7 @@ def test_another_era_takes_all_that_was_known_with_it() -> None:
     assert segments.record(3) == PIECES[3].record()
     assert segments.record(4) is None
     assert not segments.knows(3)
-    assert segments.usual_bytes() == 1003
+    assert (segments.usual_bytes(), segments.usual_duration()) == (1003, 2003)
     assert not segments.believe(page_of(3, time=7, era=6, last=3)), "once"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from p2pcdn.model import chunk_count
 from p2pcdn.wire.codec import decode_manifest
 from p2pcdn.wire.manifest import (
+    RenditionManifest,
     SegmentRecord,
     from_base64,
     root_input,
@@ -52,6 +54,16 @@ def test_how_hash_lists_are_cut(case: Case) -> None:
     assert (None if lists is None else [len(joined) for joined in lists]) == case["lists"]
 
 
+def test_numbers_are_unsigned() -> None:
+    name, most = "x" * 0xFFFF, 2**64 - 1
+    assert root_input(name, "", most, most, []) == (
+        b"p2pcdn segment v1\n\xff\xff" + name.encode() + bytes(2) + b"\xff" * 16 + b"\0\1\0\0"
+    )
+    record = SegmentRecord(most, "", most, "0" * 64, most, most)
+    page = RenditionManifest(1, "", "", "", 65_536, True, most, most, most, (record,), era=most)
+    assert signed_bytes(page).count(b"\xff" * 32) == 2, "of the page, and of the record"
+
+
 @given(
     st.lists(
         st.tuples(st.text(max_size=8), st.text(max_size=8)), min_size=2, max_size=2, unique=True
@@ -83,6 +95,11 @@ def test_base64url_there_and_back(case: Case) -> None:
 @pytest.mark.parametrize("case", cases("manifest-bytes", "not_base64"), ids=note_of)
 def test_what_is_no_base64url(case: Case) -> None:
     assert from_base64(case["text"]) is None
+
+
+def test_each_digit_may_be_the_last() -> None:
+    digits = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    assert [to_base64(bytes([0, 0, n])) for n in range(64)] == [f"AAA{digit}" for digit in digits]
 
 
 @given(st.binary(max_size=100))

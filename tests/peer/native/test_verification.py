@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+import structlog.testing
 from msgspec.structs import replace
 
 from p2pcdn.wire.codec import decode_manifest
@@ -131,4 +132,8 @@ def test_a_verifier_that_fails_says_no(
 def test_a_hash_that_cannot_be_computed_matches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     digest = hashlib.sha256(b"x").digest()
     monkeypatch.setattr(hashlib, "sha256", lambda data: raising())
-    assert not matches(b"x", digest)
+    with structlog.testing.capture_logs() as logs:
+        assert not matches(b"x", digest)
+    assert [(entry["event"], entry["error"]) for entry in logs] == [
+        ("verifier_failed", "RuntimeError('broken')")
+    ]
