@@ -154,6 +154,14 @@ describe("what fails", () => {
     expect([manifest.takeEvents(), manifest.timerAt()]).toStrictEqual([[], 0.5]);
   });
 
+  it("is a hash list for more segments than are known, whatever is in it", () => {
+    manifest.need([3, 4], 0);
+    arrive({ segments: page(0).segments.slice(0, 4) });
+    const data = media.hashes("v", [3, 3], 0);
+    manifest.receive({ type: "HashesArrived", rendition: "v", sequences: [3, 4], data }, 0);
+    expect(check()).not.toContainEqual(known(3));
+  });
+
   it("is a hash list that is not the root's", () => {
     manifest.need([3], 0);
     arrive();
@@ -177,6 +185,15 @@ describe("a rendition that begins anew", () => {
     arrive({ time: 2, era: 2, segments });
     expect(manifest.takeEvents()).toContainEqual(renewed);
     expect([manifest.knows(3), manifest.record(4)]).toStrictEqual([false, undefined]);
+  });
+
+  it("is not proved by a check of what the segment was", () => {
+    manifest.need([3], 0);
+    arrive();
+    hashes([3, 3]);
+    arrive({ time: 2, era: 2, segments: page(0).segments.slice(0, 4).map(wrongRoot) });
+    expect(check()).not.toContainEqual(known(3));
+    expect(manifest.knows(3)).toBe(false);
   });
 });
 
@@ -368,6 +385,23 @@ describe("what somebody offers", () => {
     const anew = offer(9, 9, { time: 6, era: 6 });
     manifest.offered(anew, 7, 0);
     expect(check()).toStrictEqual([renewed, known(9), learned(anew, 7)]);
+  });
+
+  it("brings nothing back that the rendition has left behind", () => {
+    watch();
+    const newer = livePage(10, 10, { time: 3, first: 5 });
+    manifest.receive({ type: "ManifestArrived", page: newer }, 0);
+    check();
+    manifest.offered(offer(4, 4, { time: 2, last: 10 }), 7, 0);
+    expect(manifest.takeEvents()).toStrictEqual([]);
+    expect(manifest.record(4)).toBeUndefined();
+  });
+
+  it("is not younger for a page that was long on its way", () => {
+    watch();
+    manifest.receive({ type: "ManifestArrived", page: livePage(9, 9) }, 10.1);
+    manifest.offered(offer(10, 10, { time: 2 }), 7, 10.1);
+    expect(manifest.takeEvents()).toStrictEqual([]);
   });
 
   it("is not looked at if it is older than five segments", () => {
