@@ -413,6 +413,54 @@ def test_a_pass_lasts_until_its_token_expires_and_a_little_longer() -> None:
     assert Sites().admit(HONEST[0].join(), Visitor(), NOW).lasts(NOW) is None
 
 
+def unproved(**changes: Any) -> Case:
+    return Case("", BACK_END.token(claims(**changes)), proof=None)
+
+
+@pytest.mark.parametrize(
+    ("case", "site", "said"),
+    [
+        (HONEST[0]._replace(site="pk_none"), RULES, "no site pk_none"),
+        (HONEST[0], replace(RULES, enabled=False), "this site shares nothing"),
+        (HONEST[0], replace(RULES, revoked_contents=frozenset({CONTENT})), "this content"),
+        (unproved(jti="stolen"), RULES, "the token counts no longer"),
+        (HONEST[0]._replace(origin="https://evil.example"), RULES, "pages of this origin"),
+        (Case("", None), RULES, "this site wants a join token"),
+        (Case("", STRANGER.token(claims())), RULES, "the token is not signed by a key of this"),
+        (unproved(exp=NOW - 20), RULES, "the token expired 20 s ago"),
+        (unproved(exp=NOW + 311), RULES, "the token is good for more than 300 s"),
+        (unproved(nbf=NOW + 11), RULES, "the token is not good yet"),
+        (unproved(iss=OTHER), RULES, "the token is for another site"),
+        (unproved(content="c" * 32), RULES, "the token is for another content"),
+        (unproved(client="native"), RULES, "the token is for native peers"),
+        (unproved(cnf=None), RULES, "the token names no key"),
+        (unproved(), RULES, "the token is bound to a key, and there is no proof"),
+        (HONEST[0]._replace(signer=THIEF), RULES, "the token is bound to another key"),
+        (HONEST[0]._replace(proof=VIEWER.proof("f" * 32, SITE, CONTENT, HONEST[0].token or "")),
+         RULES, "the token comes with a proof that is not for this socket"),
+    ],
+)  # fmt: skip
+def test_who_is_not_let_in_is_told_why(case: Case, site: Site, said: str) -> None:
+    sites = Sites({SITE: site}, verifies)
+    with pytest.raises(RemoteError) as caught:
+        sites.admit(case.join(), Visitor(case.nonce, case.origin), case.unix)
+    assert said in caught.value.detail
+
+
+def test_who_cannot_stay_is_told_why() -> None:
+    sites = Sites(SITES, verifies)
+    admitted = sites.admit(HONEST[0].join(), Visitor(NONCE, PAGE), NOW)
+    sites.put({SITE: replace(RULES, keys={"k2": NEXT.point})})
+    with pytest.raises(RemoteError, match="the key that signed the token is gone"):
+        sites.stays(admitted)
+    with pytest.raises(RemoteError, match="this site wants a join token now"):
+        sites.stays(replace(admitted, claims=None))
+
+
+def test_where_nobody_verifies_no_token_is_good() -> None:
+    assert refusal(HONEST[0], Sites(SITES)) is ErrorCode.BAD_TOKEN
+
+
 def admitted_by(site: Site, case: Case = HONEST[0]) -> ErrorCode | None:
     return refusal(case, Sites({SITE: site}, verifies))
 

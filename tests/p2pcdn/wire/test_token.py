@@ -28,6 +28,12 @@ def token(**changes: object) -> str:
     return f"{signing_input(CLAIMS | changes, None)}.{SIGNATURE}"
 
 
+def headed(**changes: object) -> str:
+    """A token with more, or something else, in its header."""
+    header = json.dumps({"alg": "ES256", "typ": "p2pcdn+jwt"} | changes)
+    return f"{to_base64(header.encode())}.{token().partition('.')[2]}"
+
+
 def test_what_a_token_says() -> None:
     more = {"cnf": {"jkt": "A" * 43}, "origins": ["https://a.example"]}
     said = parse(f"{signing_input(CLAIMS | more, 'k1')}.{SIGNATURE}")
@@ -38,6 +44,16 @@ def test_what_a_token_says() -> None:
     assert (claims.expires, claims.issued, claims.not_before) == (1.8e9, 0.0, 0.0)
     assert (claims.thumbprint, claims.client) == ("A" * 43, None)
     assert claims.origins == frozenset({"https://a.example"})
+
+
+def test_what_a_token_may_say_besides() -> None:
+    claims = parse(
+        token(iat=0, nbf=2**53 - 1, client="native", content="https://a.example/")
+    ).claims
+    assert (claims.issued, claims.not_before, claims.client) == (0.0, 2.0**53 - 1, "native")
+    assert parse(token(client="browser", content="http://a.example/")).claims.client == "browser"
+    origins = [f"https://{n}.example" for n in range(16)]
+    assert parse(token(origins=origins)).claims.origins == frozenset(origins)
 
 
 def test_what_is_signed_is_the_text_before_the_last_dot() -> None:
@@ -74,6 +90,23 @@ def test_a_token_has_at_most_a_kibibyte() -> None:
         (token(origins=[]), "list of 1 to 16"),
         (token(cnf={"jkt": "A" * 43, "jwk": {}}), "jkt alone"),
         (token(exp=True), "no exp"),
+        (token(exp=2**53), "no exp"),
+        (token(exp=-1), "no exp"),
+        (token(exp="1800000000"), "no exp"),
+        (token(iat=-1), "no iat"),
+        (token(nbf=-1), "no nbf"),
+        (token(client="viewer"), "another client"),
+        (token(jti="a b"), "no jti"),
+        (token(jti=""), "no jti"),
+        (token(jti=1), "no jti"),
+        (token(cnf={"jkt": "A" * 42}), "no jkt"),
+        (token(origins=[f"https://{n}.example" for n in range(17)]), "list of 1 to 16"),
+        (headed(kid="a b"), "no kid"),
+        (headed(alg="none"), "not signed by ES256"),
+        (headed(typ="JWT"), "another typ than 'p2pcdn+jwt'"),
+        (headed(jku="https://a.example"), "'jku' in its header"),
+        (f"{to_base64(b'1')}.{to_base64(b'{}')}.{SIGNATURE}", "header"),
+        (f"{headed().partition('.')[0]}.{to_base64(b'1')}.{SIGNATURE}", "claims"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, said: str) -> None:
