@@ -30,8 +30,9 @@ const bytes = (text: string | undefined) => fromBase64(text ?? "?") ?? new Uint8
 const pinOf = (key: Key) => createHash("sha256").update(bytes(key.public)).digest("hex");
 
 const { signatures: CASES } = manifestBytes;
-const decoded = CASES.map(({ page }) => decodeManifest(JSON.stringify(page)) as RenditionManifest);
-const genuine = decoded[CASES.findIndex(({ valid }) => valid)] as RenditionManifest;
+const decode = (page: unknown) => decodeManifest(JSON.stringify(page)) as RenditionManifest;
+const decoded = CASES.map(({ page }) => decode(page));
+const genuine = decode(CASES.find(({ valid }) => valid)?.page);
 const keyOf = (algorithm: string) =>
   CASES.find(({ valid, page }) => valid && page.keys[0]?.algorithm === algorithm)?.page
     .keys[0] as Key;
