@@ -34,6 +34,11 @@ def headed(**changes: object) -> str:
     return f"{to_base64(header.encode())}.{token().partition('.')[2]}"
 
 
+def saying(payload: str) -> str:
+    """A token of this payload."""
+    return f"{token().partition('.')[0]}.{to_base64(payload.encode())}.{SIGNATURE}"
+
+
 def test_what_a_token_says() -> None:
     more = {"cnf": {"jkt": "A" * 43}, "origins": ["https://a.example"]}
     said = parse(f"{signing_input(CLAIMS | more, 'k1')}.{SIGNATURE}")
@@ -101,6 +106,8 @@ def test_a_token_has_at_most_a_kibibyte() -> None:
         (token(jti=1), "no jti"),
         (token(cnf={"jkt": "A" * 42}), "no jkt"),
         (token(origins=[f"https://{n}.example" for n in range(17)]), "list of 1 to 16"),
+        (saying('{"iss":"a","iss":"b"}'), "has a claims that is not JSON, or names"),
+        (saying('{"sub":NaN}'), "has a claims that is not JSON, or names"),
         (headed(kid="a b"), "no kid"),
         (headed(alg="none"), "not signed by ES256"),
         (headed(typ="JWT"), "another typ than 'p2pcdn+jwt'"),
