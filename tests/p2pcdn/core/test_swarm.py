@@ -81,8 +81,8 @@ def test_the_owner_hears_of_everybody_who_comes_and_goes() -> None:
     world.say(native, join(client="native"))
     world.close(viewer)
     assert world.events == [
-        Arrived(world.ids[viewer], CONTENT, True),
-        Arrived(world.ids[native], CONTENT, False),
+        Arrived(world.ids[viewer], CONTENT, True, viewer),
+        Arrived(world.ids[native], CONTENT, False, native),
         *world.happened(Paired),
         *world.happened(PairingFailed),
         Left(world.ids[viewer]),
