@@ -38,6 +38,8 @@ MANY = 0.05
 FEW = 4
 """Segments of a recording that one look leases: the first of a crowd who get links are not to hold
 all of what is needed next, since those who get theirs a moment later can pass things on, too."""
+HASTY = 2
+"""The same at the first look, and at one that comes sooner because many came or went."""
 
 MOST_TOLD = 256
 """Leases in a message (`Leases`)."""
@@ -101,11 +103,14 @@ class Lessor:
 
     def _look(self, desk: Desk, now: float) -> None:
         """See what is needed, and lease it."""
+        is_regular = -inf < desk.looked <= now - EVERY
         desk.looked, desk.changes = now, 0
         outlook = desk.audience.outlook(self._rules, now, self._rng)
         desk.edge = outlook.edge
         desk.forget(now)
-        self._tell(_Round(desk, outlook, now).given)
+        few = FEW if is_regular else HASTY
+        room = few if outlook.edge is None else MOST_AHEAD
+        self._tell(_Round(desk, outlook, room, now).given)
 
     def _tell(self, given: Given) -> None:
         for member, leases in given.items():
@@ -198,12 +203,12 @@ class Lessor:
 class _Round:
     """What one look gives, and to whom."""
 
-    def __init__(self, desk: Desk, outlook: Outlook, now: float) -> None:
+    def __init__(self, desk: Desk, outlook: Outlook, room: int, now: float) -> None:
         self.given: Given = {}
         self._desk = desk
         self._outlook = outlook
         self._now = now
-        self._room = MOST_AHEAD if outlook.edge is not None else FEW
+        self._room = room
         fit: list[Member] = []
         before: list[Member] = []
         for sequence, takers in outlook.takers.items():

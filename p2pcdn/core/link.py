@@ -165,8 +165,10 @@ class _Upload:
     """A chunk that the other end asked for."""
 
     want: int
+    key: ChunkKey
     left: int
     frames: Iterator[Frame]
+    begun: bool = False
 
 
 class Link:
@@ -266,12 +268,16 @@ class Link:
 
     # What they want
 
-    def supply(self, want: int, chunk: bytes, soon: bool) -> None:
+    def supply(self, want: int, key: ChunkKey, chunk: bytes, soon: bool) -> None:
         """Send a chunk that `Wanted` asked for, when its turn comes; ``soon`` puts it before those
         that have not begun."""
-        upload = _Upload(want, len(chunk), frames_of(want, chunk))
+        upload = _Upload(want, key, len(chunk), frames_of(want, chunk))
         self._uploads.insert(min(1, len(self._uploads)) if soon else len(self._uploads), upload)
         self.owed += len(chunk)
+
+    def owes(self, key: ChunkKey) -> bool:
+        """Whether the chunk is promised, and has not gone."""
+        return any(upload.key == key for upload in self._uploads)
 
     def refuse(self, want: int, wait: float) -> None:
         """Say that we are busy for so many seconds."""
@@ -288,12 +294,18 @@ class Link:
         self._uploads.clear()
         self.owed = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of a chunk has gone, and the rest has not."""
+        return bool(self._uploads) and self._uploads[0].begun
+
     def next_frame(self) -> Frame | None:
         """The next frame that we owe; None if there is none."""
         if not self._uploads:
             return None
         upload = self._uploads[0]
         frame = next(upload.frames)
+        upload.begun = True
         upload.left -= len(frame.payload)
         self.sent += len(frame.payload)
         self.owed -= len(frame.payload)

@@ -1,8 +1,8 @@
 """The links that are open, what they announced, and what they are asked for.
 
 Each link is a machine of its own; this one feeds them, gathers what they say, knows whom a chunk
-may be asked of, and shares our uplink among those who ask us: one frame a link, in turn. What we
-announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
+may be asked of, and shares our uplink among those who ask us: a chunk of each link, in turn. What
+we announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from p2pcdn.core.ports import Caps, LinkReason, LinkSays, LinkSends, Outgoing, S
 from p2pcdn.core.uplink import Uplink
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey
-from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.link import Gone, Have, Hello, Holding, Loading
 from p2pcdn.wire.manifest import Records
 
@@ -46,6 +45,8 @@ HOLDINGS = 32
 """Holdings a message: however ragged they are, it stays below the limit of a control message."""
 PATIENCE = {Need.SPARE: 0.05, Need.USUAL: 0.35, Need.SOON: 1.0}
 """Seconds of backlog above which the answer to a want is busy."""
+RELAYED = 0.15
+"""Seconds for what somebody else is being sent, who has it to give in a moment."""
 DUPLICATES = 0.05
 """The share of what peers bring that may be asked for a second time, elsewhere."""
 FIRST_DUPLICATES = 524_288.0
@@ -217,11 +218,14 @@ class Neighbours:
         owed = self._owed()
         wait = self.governor.wait(len(chunk), self.sent, owed, received)
         if wait is None:
-            wait = self.uplink.busy(owed, PATIENCE[asked.need], now)
+            patience = PATIENCE[asked.need]
+            if any(other.owes(asked.key) for other in self._links.values()):
+                patience = min(patience, RELAYED)
+            wait = self.uplink.busy(owed, patience, now)
         if wait is not None:
             link.refuse(asked.want, wait)
         else:
-            link.supply(asked.want, chunk, asked.need is Need.SOON)
+            link.supply(asked.want, asked.key, chunk, asked.need is Need.SOON)
             self._pump(now)
 
     def limit(self, caps: Caps) -> None:
@@ -257,10 +261,13 @@ class Neighbours:
             self._tell_news(now)
 
     def introduce(
-        self, number: int, holdings: Mapping[SegmentKey, Iterable[int]], now: float
+        self,
+        number: int,
+        holdings: Mapping[SegmentKey, Iterable[int]],
+        loading: Mapping[SegmentKey, Iterable[int]],
     ) -> None:
-        """Tell one link, which is new, all that we hold."""
-        for message in _said(Have, holdings):
+        """Tell one link, which is new, all that we hold, and what will follow."""
+        for message in _said(Have, holdings) + _said(Loading, loading):
             self._links[number].tell(message)
 
     def pass_on(self, records: Records, but: int | None) -> None:
@@ -423,34 +430,32 @@ class Neighbours:
         return sum(link.owed for link in self._links.values())
 
     def _pump(self, now: float) -> None:
-        """Fill the channels' buffers, one frame a link after the other."""
+        """Fill the channels' buffers, a chunk of each link after the other."""
         self._pump_at = inf
         owing = [link for link in self._links.values() if link.owed]
         if not owing:
             return
-        owing.sort(key=lambda link: (link.number <= self._turn, link.number))
-        while owing:
-            still: list[Link] = []
-            for link in owing:
-                if not self.governor.has_room(now) or not self.uplink.has_room(link.number, now):
-                    if self.uplink.is_full(now):
-                        still.clear()
-                        break
-                    continue
-                frame = link.next_frame()
-                if frame is not None:
-                    self._send(link, frame, now)
-                    still.append(link)
-            owing = still
+        # A chunk can be passed on once it is whole: so they go one after the other.
+        owing.sort(key=lambda link: (not link.has_begun, link.number <= self._turn, link.number))
+        while owing and not self.uplink.is_full(now):
+            owing = [link for link in owing if self._send_chunk(link, now)]
         if self._owed():
             self._pump_at = max(self.uplink.room_at(now), self.governor.room_at())
 
-    def _send(self, link: Link, frame: Frame, now: float) -> None:
-        self._turn = link.number
-        self.sent += len(frame.payload)
-        self.uplink.sent(link.number, len(frame.payload), now)
-        self.governor.sent(len(frame.payload), now)
-        self._messages.append(SendFrame(link.number, frame))
+    def _send_chunk(self, link: Link, now: float) -> bool:
+        """Send what is left of a link's next chunk; whether there was room for it."""
+        while self.governor.has_room(now) and self.uplink.has_room(link.number, now):
+            frame = link.next_frame()
+            if frame is None:
+                break
+            self._turn = link.number
+            self.sent += len(frame.payload)
+            self.uplink.sent(link.number, len(frame.payload), now)
+            self.governor.sent(len(frame.payload), now)
+            self._messages.append(SendFrame(link.number, frame))
+            if not link.has_begun:
+                return True
+        return False
 
     def _tell_news(self, now: float) -> None:
         """Say what is new to all who listen."""

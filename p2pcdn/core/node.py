@@ -393,7 +393,7 @@ class Node:
                 self._transfers.offered(records, link, now)
             case Up(link, peer):
                 if self._uploads:
-                    self._neighbours.introduce(link, self._holdings(), now)
+                    self._neighbours.introduce(link, self._holdings(), self._transfers.loading())
                 self._events.append(LinkUp(link, peer))
                 self._changed()
             case Down():

@@ -16,13 +16,13 @@ The latest start of a segment is when the origin has to be asked so that the seg
 time. What the player has not asked for lies ahead and is asked of peers alone, except for what we
 hold a *lease* for: the tracker chose us to fetch that for everybody, so we do unless a neighbour
 holds or loads it. What nobody holds or loads (an *orphan*) is fetched shortly before its latest
-start by the neighbours in turn, by their rank for the segment; where no tracker gives leases, in
-turn from the beginning.
+start by the neighbours in turn, by their rank for the segment; where no tracker gives leases, or
+there is no time for all their turns, in turn from the beginning.
 
-Of peers, what is due soon is asked for first, then what is rare: a chunk that a single neighbour
-holds before those that several do. Among equals chance decides, and each is as likely as any other:
-so no two neighbours want the same, and whoever has just fetched a run of chunks for all sends each
-of them to somebody else.
+Of peers, what is due soon is asked for first, then what is rare, and of either the rare first: a
+chunk that a single neighbour holds before those that several do. Among equals chance decides, and
+each is as likely as any other: so no two neighbours want the same, and whoever has just fetched a
+run of chunks for all sends each of them to somebody else.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ ORPHAN_LEAD = 1.5
 """Seconds before its latest start when an orphan is fetched by whoever is first in rank."""
 STEP_IN = 1.2
 """Seconds before that when holders of a lease begin to doubt another one that has begun."""
+LEISURELY = 2.0
+"""Of a recording each holder of a lease waits so many times its delay longer, as far as there is
+time: what those before it say may be slow to come where a crowd begins."""
 AT_ONCE = 2
 """Segments of a recording that are fetched at a time where leases are for more. All are due at
 once; together each would be slow, and the origin look like one that may not be relied upon."""
@@ -275,8 +278,8 @@ def _ask_origin(
         orphans &= ~segment.loading
         wakes.append(segment.loading_until)
     if orphans:
-        if _has_room_for(segment, view):
-            yield from _fetch_leased(segment, orphans, view.http, wakes, now)
+        if _has_room_for(segment, view, now):
+            yield from _fetch_leased(segment, orphans, view, wakes, now)
         orphans &= segment.missing
     if not segment.demanded:
         return
@@ -365,33 +368,44 @@ def turn_at(segment: SegmentView, view: View) -> float:
         return segment.since + turn
     if segment.at_leisure:
         return segment.since + LEISURE + turn
-    return latest_start(segment, view.http) - ORPHAN_LEAD + turn
+    return max(latest_start(segment, view.http) - ORPHAN_LEAD, segment.since) + turn
 
 
-def lease_at(lease: LeaseView, segment: SegmentView, http: Http) -> float:
+def lease_at(lease: LeaseView, segment: SegmentView, view: View) -> float:
     """When it is our turn to act on a lease: in any case before it is everybody's turn."""
-    if not lease.begun:
+    everybodys = latest_start(segment, view.http) - ORPHAN_LEAD
+    if lease.begun:
+        return min(lease.at, everybodys + min(lease.delay - STEP_IN, 0.0))
+    if view.live:
         return lease.at
-    everybodys = latest_start(segment, http) - ORPHAN_LEAD
-    return min(lease.at, everybodys + min(lease.delay - STEP_IN, 0.0))
+    return max(lease.at, min(lease.at + LEISURELY * lease.delay, everybodys))
 
 
-def _has_room_for(leased: SegmentView, view: View) -> bool:
-    """Whether one more segment may be fetched for all."""
-    return (
-        view.live or leased.fetching or sum(segment.fetching for segment in view.segments) < AT_ONCE
-    )
+def _has_room_for(leased: SegmentView, view: View, now: float) -> bool:
+    """Whether one more segment may be fetched for all: after what we need ourselves."""
+    if view.live or leased.fetching:
+        return True
+    if sum(segment.fetching for segment in view.segments) >= AT_ONCE:
+        return False
+    return not any(has_line(segment, view.http, now) for segment in view.segments)
+
+
+def has_line(segment: SegmentView, http: Http, now: float) -> bool:
+    """Whether the origin has no time to lose with what it brings, and does bring it."""
+    if not segment.demanded or not segment.fetching or segment.late:
+        return False
+    return latest_start(segment, http) <= now
 
 
 def _fetch_leased(
-    segment: SegmentView, orphans: int, http: Http, wakes: list[float], now: float
+    segment: SegmentView, orphans: int, view: View, wakes: list[float], now: float
 ) -> Iterator[AskOrigin]:
     due = 0
     for lease in segment.leases:
         chunks = lease.chunks & orphans
         if not chunks:
             continue
-        at = max(lease_at(lease, segment, http), segment.origin_after)
+        at = max(lease_at(lease, segment, view), segment.origin_after)
         if at <= now:
             due |= chunks
         else:
@@ -483,9 +497,11 @@ class _Room:
         for segment in self.view.segments:
             if self.left <= 0 or not self.free:
                 return
-            if segment.demanded and self._is_tight(segment):
+            if has_line(segment, self.view.http, self.now):
                 return  # the line is the origin's now
             if segment.demanded and latest_start(segment, self.view.http) - SOON <= self.now:
+                rare = segment.missing & self._rare(segment.key)
+                yield from self._take(segment, rare, Need.SOON)
                 yield from self._take(segment, segment.missing | segment.late, Need.SOON)
             else:
                 later.append(segment)
@@ -495,12 +511,6 @@ class _Room:
         for segment in later:
             if self.left > 0:
                 yield from self._take(segment, segment.missing | segment.late)
-
-    def _is_tight(self, segment: SegmentView) -> bool:
-        """Whether the origin has no time to lose with what it brings, and does bring it."""
-        if not segment.fetching or segment.late:
-            return False
-        return latest_start(segment, self.view.http) <= self.now
 
     def _rare(self, key: SegmentKey) -> int:
         """The chunks that exactly one neighbour holds, busy or not."""

@@ -272,6 +272,13 @@ class Transfers:
         times = (fetch.late_at for fetch in self._fetches.values())
         return min((at for at in times if at > now), default=inf)
 
+    def loading(self) -> dict[SegmentKey, list[int]]:
+        """What the origin is about to bring."""
+        loading: dict[SegmentKey, list[int]] = {}
+        for key in self._transfers:
+            loading[key] = [chunk for fetch in self._fetches_of(key) for chunk in fetch.left()]
+        return loading
+
     def from_link(self, link: int, key: ChunkKey, data: bytes, now: float) -> None:
         """A link brought a chunk."""
         self._from_links += len(data)

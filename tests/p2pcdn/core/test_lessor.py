@@ -233,7 +233,7 @@ def test_a_native_peer_that_follows_is_a_peer_like_others() -> None:
 
 def test_a_crowd_at_the_same_head_shares_what_it_fetches() -> None:
     world = crowd(6, vod(0))
-    world.wait(4 * EVERY)
+    world.wait(5 * EVERY)
     found = holders(world)
     assert set(found) == {(s, part) for s in range(1, 21) for part in range(STRIPES)}
     assert len({those[0] for those in found.values()}) == 6
@@ -254,7 +254,7 @@ def test_one_that_leads_fetches_as_if_it_were_alone() -> None:
     world.say(leader, Move(True, vod(90, 100)))
     world.wait(EVERY)
     found = holders(world)
-    assert {sequence for sequence, _ in found} == set(range(101, 108))
+    assert {sequence for sequence, _ in found} == set(range(101, 107))
     assert all(those == [leader] for those in found.values())
 
 
@@ -269,7 +269,7 @@ def test_only_those_who_will_play_it_are_named() -> None:
 
 def test_what_was_not_fetched_is_leased_again_after_a_minute() -> None:
     world = crowd(4, vod(0))
-    world.wait(4 * EVERY)
+    world.wait(5 * EVERY)
     assert len(holders(world)) == 20 * STRIPES
     told = count(world, Leases)
     for _ in range(6):

@@ -131,7 +131,7 @@ def test_what_is_no_greeting_of_ours_ends_the_link(hello: LinkMessage, code: Err
 
 def test_what_comes_after_the_end_is_not_heard() -> None:
     link = link_at(0.0)
-    link.supply(0, CHUNK, soon=False)
+    link.supply(0, KEY, CHUNK, soon=False)
     link.receive(Bye(), 0.0)
     assert link.take_events() == [Ended("closed")]
     assert link.timer_at() is None
@@ -537,7 +537,7 @@ def test_what_they_want_is_owed_until_it_is_taken_frame_by_frame() -> None:
     for number in range(2):
         link.receive(Want(number, *KEY), 0.0)
         assert link.take_events() == [Wanted(number, KEY, Need.USUAL)]
-        link.supply(number, CHUNK, soon=False)
+        link.supply(number, KEY, CHUNK, soon=False)
     assert (link.owed, link.sent) == (2 * CHUNK_SIZE, 0)
     first = link.next_frame()
     assert first == next(iter(frames_of(0, CHUNK)))
@@ -559,7 +559,7 @@ def test_so_many_wants_may_be_open() -> None:
     link = link_at(0.0)
     for number in range(MOST_WANTS):
         link.receive(Want(number, *KEY), 0.0)
-        link.supply(number, b"little", soon=False)
+        link.supply(number, KEY, b"little", soon=False)
     assert link.state is State.UP
     link.receive(Want(MOST_WANTS, *KEY), 0.0)
     assert ended(link) is ErrorCode.TOO_MANY
@@ -567,12 +567,12 @@ def test_so_many_wants_may_be_open() -> None:
 
 def test_a_want_that_is_waiting_can_be_cancelled_and_wanted_anew() -> None:
     link = link_at(0.0)
-    link.supply(3, CHUNK, soon=False)
+    link.supply(3, KEY, CHUNK, soon=False)
     link.receive(Want(3, *KEY), 0.0)
     assert ended(link) is ErrorCode.UNEXPECTED
     link = link_at(0.0)
-    link.supply(2, CHUNK, soon=False)
-    link.supply(3, CHUNK, soon=False)
+    link.supply(2, KEY, CHUNK, soon=False)
+    link.supply(3, KEY, CHUNK, soon=False)
     link.receive(Cancel(3), 0.0)
     assert link.owed == CHUNK_SIZE
     link.receive(Want(3, *KEY), 0.0)
@@ -592,16 +592,16 @@ def test_how_much_it_matters_is_told(need: Need) -> None:
 
 def test_what_is_due_soon_goes_before_what_has_not_begun() -> None:
     link = link_at(0.0)
-    link.supply(1, CHUNK, soon=True)
-    link.supply(2, CHUNK, soon=False)
+    link.supply(1, KEY, CHUNK, soon=True)
+    link.supply(2, KEY, CHUNK, soon=False)
     link.next_frame()
-    link.supply(3, CHUNK, soon=True)
+    link.supply(3, KEY, CHUNK, soon=True)
     assert [frame.want for frame in sent(link)] == [1] * 3 + [3] * 4 + [2] * 4
 
 
 def test_what_has_begun_can_be_cancelled_too() -> None:
     link = link_at(0.0)
-    link.supply(2, CHUNK, soon=False)
+    link.supply(2, KEY, CHUNK, soon=False)
     link.next_frame()
     link.receive(Cancel(2), 0.0)
     assert (link.owed, sent(link)) == (0, [])
@@ -669,7 +669,7 @@ def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, room
             for event in end.take_events():
                 match event:
                     case Wanted(want, key):
-                        end.supply(want, chunks[key], soon=False)
+                        end.supply(want, key, chunks[key], soon=False)
                     case ChunkCame(key, data):
                         came[number][key] = data
                     case WantFailed(key):

@@ -40,6 +40,7 @@ from tests.p2pcdn.core.media import Media, Piece
 CONTENT = "00112233445566778899aabbccddeeff"
 OURS = Hello(PROTOCOL, CONTENT, "0" * 16, upload=True)
 KEY = ChunkKey("v", 7, 2)
+OTHER = ChunkKey("v", 7, 3)
 SEGMENT = KEY.segment
 HOLDING = Holding("v", 7, (Span(2, 2),))
 NOW = 0.0
@@ -238,11 +239,17 @@ def test_who_never_brought_anything_is_given_up_however_often_that_was() -> None
 # What is wanted of us
 
 
-def wanted(neighbours: Neighbours, link: int, want: int, chunk: bytes | None = CHUNK) -> None:
+def wanted(
+    neighbours: Neighbours,
+    link: int,
+    want: int,
+    chunk: bytes | None = CHUNK,
+    key: ChunkKey = KEY,
+) -> None:
     """A link wants a chunk, and is answered."""
-    say(neighbours, link, Want(want, *KEY))
+    say(neighbours, link, Want(want, *key))
     (asked,) = neighbours.take_events()
-    assert asked == Asked(link, want, KEY, Need.USUAL)
+    assert asked == Asked(link, want, key, Need.USUAL)
     assert isinstance(asked, Asked)
     neighbours.answer(asked, chunk, 0, NOW)
 
@@ -268,7 +275,7 @@ def test_two_who_ask_are_sent_to_in_turn() -> None:
     neighbours = neighbours_with(1, 2)
     neighbours.uplink.rate = 200_000.0
     wanted(neighbours, 1, 0, CHUNK[:40_000])
-    wanted(neighbours, 2, 0, CHUNK[:40_000])
+    wanted(neighbours, 2, 0, CHUNK[:40_000], OTHER)
     order = [link for link, _ in frames_sent(neighbours)]
     now = NOW
     while (at := neighbours.timer_at()) is not None and neighbours.sent < 80_000:
@@ -281,6 +288,16 @@ def test_two_who_ask_are_sent_to_in_turn() -> None:
         order += [link for link, _ in frames_sent(neighbours)]
     assert sorted(order) == [1] * 3 + [2] * 3
     assert all(abs(order[:n].count(1) - order[:n].count(2)) <= 2 for n in range(len(order)))
+
+
+def test_a_chunk_that_has_begun_goes_before_another_does() -> None:
+    neighbours = neighbours_with(1, 2, 3)
+    neighbours.uplink.rate = 400_000.0
+    for number, link in enumerate((3, 1, 2)):
+        wanted(neighbours, link, 0, key=ChunkKey("v", 7, number))
+    assert [link for link, _ in frames_sent(neighbours)] == [3, 3, 1, 1]
+    neighbours.drained(3, 0, NOW + 0.01)
+    assert [link for link, _ in frames_sent(neighbours)] == [3, 3]
 
 
 def test_no_more_is_sent_than_the_channels_should_hold_and_the_rest_when_there_is_room() -> None:
@@ -316,11 +333,23 @@ def test_wants_that_can_wait_are_refused_first_and_those_that_are_due_soon_last(
     refused = {}
     for want, need in enumerate((Need.SPARE, Need.USUAL, Need.SOON)):
         neighbours.uplink.rate = CHUNK_SIZE / 0.4
-        neighbours.answer(Asked(2, want, KEY, need), None, 0, NOW)
+        neighbours.answer(Asked(2, want, OTHER, need), None, 0, NOW)
         told(neighbours)
-        neighbours.answer(Asked(2, want, KEY, need), CHUNK, 0, NOW)
+        neighbours.answer(Asked(2, want, OTHER, need), CHUNK, 0, NOW)
         refused[need] = any(isinstance(message, Busy) for _, message in told(neighbours))
     assert refused == {Need.SPARE: True, Need.USUAL: True, Need.SOON: False}
+
+
+def test_what_somebody_else_is_being_sent_is_sent_twice_only_if_there_is_little_to_do() -> None:
+    neighbours = neighbours_with(1, 2)
+    neighbours.uplink.rate = CHUNK_SIZE / 0.1
+    wanted(neighbours, 1, 0)
+    wanted(neighbours, 2, 0)
+    assert not any(isinstance(message, Busy) for _, message in told(neighbours))
+    wanted(neighbours, 2, 1, key=OTHER)
+    assert not any(isinstance(message, Busy) for _, message in told(neighbours))
+    wanted(neighbours, 1, 1, key=OTHER)
+    assert [message.want for _, message in told(neighbours) if isinstance(message, Busy)] == [1]
 
 
 # What is told
@@ -334,8 +363,11 @@ def test_everybody_is_told_but_a_newcomer_alone_is_told_everything() -> None:
     neighbours.announce(Have, {SEGMENT: [3]}, NOW + 1)
     assert {link for link, message in told(neighbours) if isinstance(message, Have)} == {1, 2}
     say(neighbours, 3, Hello(PROTOCOL, CONTENT, "3" * 16, upload=True), now=NOW + 1)
-    neighbours.introduce(3, {SEGMENT: [2]}, NOW + 1)
-    assert told(neighbours) == [(3, Have((HOLDING,)))]
+    neighbours.introduce(3, {SEGMENT: [2]}, {SEGMENT: [3]})
+    assert told(neighbours) == [
+        (3, Have((HOLDING,))),
+        (3, Loading((Holding("v", 7, (Span(3, 3),)),))),
+    ]
 
 
 def chunks_told(neighbours: Neighbours) -> list[tuple[type, SegmentKey, list[int]]]:
@@ -383,7 +415,7 @@ def test_what_is_gone_is_neither_held_nor_loading_any_more() -> None:
 def test_a_full_store_is_announced_in_several_messages() -> None:
     neighbours = neighbours_with(1)
     holdings = {SegmentKey("v", n): [0] for n in range(2 * HOLDINGS + 1)}
-    neighbours.introduce(1, holdings, NOW)
+    neighbours.introduce(1, holdings, {})
     sizes = [len(message.holdings) for _, message in told(neighbours) if isinstance(message, Have)]
     assert sizes == [HOLDINGS, HOLDINGS, 1]
 

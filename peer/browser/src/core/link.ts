@@ -117,8 +117,11 @@ interface OwnWant {
 /** A chunk that the other end asked for. */
 interface Upload {
   readonly want: number;
+  /** The chunk's id. */
+  readonly id: string;
   left: number;
   readonly frames: Iterator<Frame, undefined>;
+  begun: boolean;
 }
 
 /**
@@ -225,10 +228,17 @@ export class Link {
    * Send a chunk that `Wanted` asked for, when its turn comes; `soon` puts it before those that have
    * not begun.
    */
-  supply(want: number, chunk: Bytes, soon: boolean): void {
-    const upload = { want, left: chunk.length, frames: framesOf(want, chunk) };
+  supply(want: number, key: ChunkKey, chunk: Bytes, soon: boolean): void {
+    const frames = framesOf(want, chunk);
+    const upload = { want, id: chunkId(key), left: chunk.length, frames, begun: false };
     this._uploads.splice(soon ? 1 : this._uploads.length, 0, upload);
     this.owed += chunk.length;
+  }
+
+  /** Whether the chunk is promised, and has not gone. */
+  owes(key: ChunkKey): boolean {
+    const id = chunkId(key);
+    return this._uploads.some((upload) => upload.id === id);
   }
 
   /** Say that we are busy for so many seconds. */
@@ -247,12 +257,18 @@ export class Link {
     this.owed = 0;
   }
 
+  /** Whether a part of a chunk has gone, and the rest has not. */
+  get hasBegun(): boolean {
+    return this._uploads[0]?.begun === true;
+  }
+
   /** The next frame that we owe; none if there is none. */
   nextFrame(): Frame | undefined {
     const upload = this._uploads[0];
     const frame = upload?.frames.next().value;
     if (!upload || !frame) return undefined;
     const size = frame.payload.length;
+    upload.begun = true;
     upload.left -= size;
     this.sent += size;
     this.owed -= size;

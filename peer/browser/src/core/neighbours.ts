@@ -2,8 +2,8 @@
  * The links that are open, what they announced, and what they are asked for.
  *
  * Each link is a machine of its own; this one feeds them, gathers what they say, knows whom a chunk
- * may be asked of, and shares our uplink among those who ask us: one frame a link, in turn. What we
- * announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
+ * may be asked of, and shares our uplink among those who ask us: a chunk of each link, in turn. What
+ * we announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
  */
 
 import type { ErrorCode } from "../errors";
@@ -37,6 +37,8 @@ const ANNOUNCE_EVERY = 0.1;
 const HOLDINGS = 32;
 /** Seconds of backlog above which the answer to a want is busy. */
 const PATIENCE = { spare: 0.05, usual: 0.35, soon: 1 };
+/** The same for what somebody else is being sent, who has it to give in a moment. */
+const RELAYED = 0.15;
 /** The share of what peers bring that may be asked for a second time, elsewhere. */
 const DUPLICATES = 0.05;
 /** Bytes that may be asked for twice before anything has come. */
@@ -198,7 +200,7 @@ export class Neighbours {
    * that we have got so far.
    */
   answer(asked: Asked, chunk: Bytes | undefined, received: number, now: number): void {
-    const { link: number, want, need } = asked;
+    const { link: number, want, key, need } = asked;
     const link = this._links.get(number);
     if (!link || link.state === "over") return;
     if (!chunk) {
@@ -206,13 +208,15 @@ export class Neighbours {
       return;
     }
     const owed = this._owed();
+    const isPromised = [...this._links.values()].some((other) => other.owes(key));
+    const patience = Math.min(PATIENCE[need], isPromised ? RELAYED : Infinity);
     const wait =
       this.governor.wait(chunk.length, this.sent, owed, received) ??
-      this.uplink.busy(owed, PATIENCE[need], now);
+      this.uplink.busy(owed, patience, now);
     if (wait !== null) {
       link.refuse(want, wait);
     } else {
-      link.supply(want, chunk, need === "soon");
+      link.supply(want, key, chunk, need === "soon");
       this._pump(now);
     }
   }
@@ -253,9 +257,11 @@ export class Neighbours {
     if (kind === "loading" || now >= this._announcedAt + ANNOUNCE_EVERY) this._tellNews(now);
   }
 
-  /** Tell one link, which is new, all that we hold. */
-  introduce(number: number, holdings: Chunks): void {
-    for (const message of said("have", holdings)) this._links.get(number)?.tell(message);
+  /** Tell one link, which is new, all that we hold, and what will follow. */
+  introduce(number: number, holdings: Chunks, loading: Chunks): void {
+    for (const message of [...said("have", holdings), ...said("loading", loading)]) {
+      this._links.get(number)?.tell(message);
+    }
   }
 
   /** Tell records to every link but the one that told us. */
@@ -429,29 +435,33 @@ export class Neighbours {
     return [...this._links.values()].reduce((sum, { owed }) => sum + owed, 0);
   }
 
-  /** Fill the channels' buffers, one frame a link after the other. */
+  /** Fill the channels' buffers, a chunk of each link after the other. */
   private _pump(now: number): void {
     this._pumpAt = Infinity;
-    const isNext = ({ number }: Link): number => Number(number <= this._turn);
+    // A chunk can be passed on once it is whole: so they go one after the other.
+    const turn = ({ hasBegun, number }: Link): number =>
+      Number(!hasBegun) * 2 + Number(number <= this._turn);
     let owing = [...this._links.values()]
       .filter(({ owed }) => owed)
-      .sort((a, b) => isNext(a) - isNext(b) || a.number - b.number);
-    while (owing.length) owing = owing.filter((link) => this._sendFrame(link, now));
+      .sort((a, b) => turn(a) - turn(b) || a.number - b.number);
+    while (owing.length) owing = owing.filter((link) => this._sendChunk(link, now));
     if (this._owed()) this._pumpAt = Math.max(this.uplink.roomAt(now), this.governor.roomAt());
   }
 
-  /** Whether there was room for a frame, and a frame for the room. */
-  private _sendFrame(link: Link, now: number): boolean {
+  /** Send what is left of a link's next chunk; whether there was room for it. */
+  private _sendChunk(link: Link, now: number): boolean {
     const { number } = link;
-    const hasRoom = this.governor.hasRoom(now) && this.uplink.hasRoom(number, now);
-    const frame = hasRoom ? link.nextFrame() : undefined;
-    if (!frame) return false;
-    this._turn = number;
-    this.uplink.sent(number, frame.payload.length, now);
-    this.governor.sent(frame.payload.length, now);
-    this.sent += frame.payload.length;
-    this._messages.push({ type: "SendFrame", link: number, frame });
-    return true;
+    while (this.governor.hasRoom(now) && this.uplink.hasRoom(number, now)) {
+      const frame = link.nextFrame();
+      if (!frame) break;
+      this._turn = number;
+      this.uplink.sent(number, frame.payload.length, now);
+      this.governor.sent(frame.payload.length, now);
+      this.sent += frame.payload.length;
+      this._messages.push({ type: "SendFrame", link: number, frame });
+      if (!link.hasBegun) return true;
+    }
+    return false;
   }
 
   /** Say what is new to all who listen. */

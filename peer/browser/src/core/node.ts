@@ -348,7 +348,7 @@ export class Node {
         break;
       case "Up": {
         const { link, peer } = event;
-        if (this._uploads) this._neighbours.introduce(link, this._holdings());
+        if (this._uploads) this._neighbours.introduce(link, this._holdings(), this._transfers.loading());
         this._events.push({ type: "LinkUp", link, peer });
         this._changed();
         break;

@@ -17,10 +17,10 @@
  * we hold a *lease* for: the tracker chose us to fetch that for everybody, so we do unless a
  * neighbour holds or loads it. What nobody holds or loads (an *orphan*) is fetched shortly before
  * its latest start by the neighbours in turn, by their rank for the segment; where no tracker gives
- * leases, in turn from the beginning.
+ * leases, or there is no time for all their turns, in turn from the beginning.
  *
- * Of peers, what is due soon is asked for first, then what is rare: a chunk that a single neighbour
- * holds before those that several do. Among equals chance decides, and each is as likely as any
+ * Of peers, what is due soon is asked for first, then what is rare, and of either the rare first: a
+ * chunk that a single neighbour holds before those that several do. Among equals chance decides, and each is as likely as any
  * other: so no two neighbours want the same, and whoever has just fetched a run of chunks for all
  * sends each of them to somebody else.
  */
@@ -39,6 +39,11 @@ const LATEST_TURN = 4;
 const ORPHAN_LEAD = 1.5;
 /** Seconds before that when holders of a lease begin to doubt another one that has begun. */
 const STEP_IN = 1.2;
+/**
+ * Of a recording each holder of a lease waits so many times its delay longer, as far as there is
+ * time: what those before it say may be slow to come where a crowd begins.
+ */
+const LEISURELY = 2;
 /**
  * Segments of a recording that are fetched at a time where leases are for more. All are due at
  * once; together each would be slow, and the origin look like one that may not be relied upon.
@@ -214,8 +219,8 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
     wakes.push(segment.loadingUntil);
   }
   if (orphans) {
-    if (hasRoomFor(segment, view)) {
-      asks.push(...fetchLeased(segment, orphans, view.http, wakes, now));
+    if (hasRoomFor(segment, view, now)) {
+      asks.push(...fetchLeased(segment, orphans, view, wakes, now));
     }
     orphans &= segment.missing;
   }
@@ -299,33 +304,45 @@ export function turnAt(segment: SegmentView, view: View): number {
   if (!view.links.length) return view.hopefulUntil;
   const turn = Math.min(segment.rank, LATEST_TURN) * TURN;
   if (segment.old) return segment.since + turn * OLD_TURN;
-  if (view.guided) return latestStart(segment, view.http) - ORPHAN_LEAD + turn;
+  if (view.guided) {
+    return Math.max(latestStart(segment, view.http) - ORPHAN_LEAD, segment.since) + turn;
+  }
   return segment.since + turn;
 }
 
 /** When it is our turn to act on a lease: in any case before it is everybody's turn. */
-export function leaseAt(lease: LeaseView, segment: SegmentView, http: Http): number {
-  if (!lease.begun) return lease.at;
-  const everybodys = latestStart(segment, http) - ORPHAN_LEAD;
-  return Math.min(lease.at, everybodys + Math.min(lease.delay - STEP_IN, 0));
+export function leaseAt(lease: LeaseView, segment: SegmentView, view: View): number {
+  const { at, begun, delay } = lease;
+  const everybodys = latestStart(segment, view.http) - ORPHAN_LEAD;
+  if (begun) return Math.min(at, everybodys + Math.min(delay - STEP_IN, 0));
+  if (view.live) return at;
+  return Math.max(at, Math.min(at + LEISURELY * delay, everybodys));
 }
 
-/** Whether one more segment may be fetched for all. */
-function hasRoomFor(leased: SegmentView, { live, segments }: View): boolean {
-  return live || leased.fetching || segments.filter(({ fetching }) => fetching).length < AT_ONCE;
+/** Whether one more segment may be fetched for all: after what we need ourselves. */
+function hasRoomFor(leased: SegmentView, { live, segments, http }: View, now: number): boolean {
+  if (live || leased.fetching) return true;
+  if (segments.filter(({ fetching }) => fetching).length >= AT_ONCE) return false;
+  return !segments.some((segment) => hasLine(segment, http, now));
+}
+
+/** Whether the origin has no time to lose with what it brings, and does bring it. */
+function hasLine(segment: SegmentView, http: Http, now: number): boolean {
+  const { demanded, fetching, late } = segment;
+  return demanded && fetching && !late && latestStart(segment, http) <= now;
 }
 
 function fetchLeased(
   segment: SegmentView,
   orphans: Mask,
-  http: Http,
+  view: View,
   wakes: number[],
   now: number,
 ): AskOrigin[] {
   let due = 0n;
   for (const lease of segment.leases) {
     const chunks = lease.chunks & orphans;
-    const at = Math.max(leaseAt(lease, segment, http), segment.originAfter);
+    const at = Math.max(leaseAt(lease, segment, view), segment.originAfter);
     if (at <= now) due |= chunks;
     else if (chunks) wakes.push(at);
   }
@@ -386,9 +403,9 @@ class Room {
     for (const segment of this._view.segments) {
       if (this._left <= 0 || !this._free.length) return asks;
       const latest = segment.demanded ? latestStart(segment, this._view.http) : Infinity;
-      const tight = segment.fetching && !segment.late && latest <= this._now;
-      if (tight) return asks; // the line is the origin's now
+      if (hasLine(segment, this._view.http, this._now)) return asks;
       if (latest - SOON <= this._now) {
+        asks.push(...this._take(segment, segment.missing & this._rare(segment.key), "soon"));
         asks.push(...this._take(segment, segment.missing | segment.late, "soon"));
       } else {
         later.push(segment);

@@ -295,6 +295,11 @@ export class Transfers {
     this.http.answered(received, ttfb, took, now, this._fromLinks - beside);
   }
 
+  /** What the origin is about to bring. */
+  loading(): (readonly [SegmentKey, number[]])[] {
+    return this.open().map(({ key }) => [key, this._fetchesOf(key).flatMap((fetch) => fetch.left())]);
+  }
+
   /** A link brought a chunk. */
   fromLink(link: number, key: ChunkKey, data: Bytes, now: number): void {
     this._fromLinks += data.length;

@@ -258,7 +258,7 @@ describe("what they want", () => {
   });
 
   it("waits here until it is taken, frame by frame, and may be cancelled", () => {
-    for (const want of [0, 1]) link.supply(want, chunk, false);
+    for (const want of [0, 1]) link.supply(want, key, chunk, false);
     expect(link.owed).toBe(2 * CHUNK_SIZE);
     expect(link.nextFrame()?.want).toBe(0);
     expect([link.owed, link.sent]).toStrictEqual([2 * CHUNK_SIZE - FRAME_PAYLOAD, FRAME_PAYLOAD]);
@@ -269,8 +269,8 @@ describe("what they want", () => {
   });
 
   it("goes before what has not begun, if it is due soon", () => {
-    for (const want of [0, 1]) link.supply(want, chunk.slice(0, 10), false);
-    link.supply(2, chunk.slice(0, 10), true);
+    for (const want of [0, 1]) link.supply(want, key, chunk.slice(0, 10), false);
+    link.supply(2, key, chunk.slice(0, 10), true);
     expect(framesOwed(link).map(({ want }) => want)).toStrictEqual([0, 2, 1]);
   });
 
@@ -291,7 +291,7 @@ describe("what they want", () => {
     for (const want of wants) {
       expect(link.state).toBe("up");
       wanted(want);
-      if (link.state === "up") link.supply(want, chunk.slice(0, 10), false);
+      if (link.state === "up") link.supply(want, key, chunk.slice(0, 10), false);
     }
     expect(said(link).at(-1)).toMatchObject({ type: "bye", code });
   });

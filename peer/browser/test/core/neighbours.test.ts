@@ -23,8 +23,8 @@ function held(link: number): bigint | undefined {
 }
 
 /** A want of a link. */
-function asked(link: number, want: number, need: Asked["need"] = "usual"): Asked {
-  return { type: "Asked", link, want, key, need, era: 0 };
+function asked(link: number, want: number, need: Asked["need"] = "usual", chunk = 0): Asked {
+  return { type: "Asked", link, want, key: { ...key, chunk }, need, era: 0 };
 }
 
 function say(link: number, message: LinkMessage, now = 0): void {
@@ -88,7 +88,7 @@ describe("links", () => {
     neighbours.end(1, "closed", 0);
     neighbours.closed(1, "closed", 0);
     neighbours.answer(asked(1, 0), undefined, 0, 0);
-    neighbours.introduce(1, [[v7, [0]]]);
+    neighbours.introduce(1, [[v7, [0]]], []);
     expect([neighbours.takeEvents(), neighbours.takeMessages()]).toStrictEqual([[], []]);
   });
 });
@@ -126,8 +126,11 @@ describe("announcements", () => {
     neighbours.takeMessages();
     neighbours.announce("have", [[v7, [0]]], 0);
     expect(neighbours.takeMessages()).toMatchObject([{ link: 1 }, { link: 2 }]);
-    neighbours.introduce(2, [[v7, [1]]]);
-    expect(neighbours.takeMessages()).toMatchObject([{ link: 2, message: { type: "have" } }]);
+    neighbours.introduce(2, [[v7, [1]]], [[v7, [2]]]);
+    expect(neighbours.takeMessages()).toMatchObject([
+      { link: 2, message: { type: "have" } },
+      { link: 2, message: { type: "loading" } },
+    ]);
   });
 
   it("of ours are gathered, and say first what is gone", () => {
@@ -154,7 +157,7 @@ describe("announcements", () => {
 
   it("of ours are cut into messages of 32 holdings", () => {
     const many = Array.from({ length: 33 }, (_, sequence) => [{ ...v7, sequence }, [0]] as const);
-    neighbours.introduce(1, many);
+    neighbours.introduce(1, many, []);
     const lengths = neighbours.takeMessages().map((out) => {
       return out.type === "TellLink" && out.message.type === "have" && out.message.holdings.length;
     });
@@ -250,19 +253,40 @@ describe("what others want", () => {
   });
 
   it("has to wait when much is promised already: what is for later first", () => {
+    let number = 0;
     /** How many chunks more are promised, each of them a tenth of a second. */
     const promised = (need: Asked["need"]): number => {
       for (let more = 0; ; more++) {
-        neighbours.answer(asked(2, 99, need), chunk, 0, 0);
+        neighbours.answer(asked(2, 99, need, ++number), chunk, 0, 0);
         if (neighbours.takeMessages().some((out) => out.type === "TellLink")) return more;
       }
     };
     expect((["spare", "usual", "soon"] as const).map(promised)).toStrictEqual([1, 3, 6]);
   });
 
+  it("has to wait if somebody else is being sent it, who can pass it on", () => {
+    const busy = (link: number, chunkNumber: number): boolean => {
+      neighbours.answer(asked(link, 99, "soon", chunkNumber), chunk, 0, 0);
+      return neighbours.takeMessages().some((out) => out.type === "TellLink");
+    };
+    expect([busy(1, 0), busy(2, 0), busy(2, 1), busy(1, 1)]).toStrictEqual([false, false, false, true]);
+  });
+
+  it("that has begun goes before another does", () => {
+    neighbours.opened(3, hello("0"), 0);
+    say(3, hello("c"));
+    neighbours.takeMessages();
+    for (const [number, link] of [3, 1, 2].entries()) {
+      neighbours.answer(asked(link, 0, "usual", number), chunk, 0, 0);
+    }
+    const sent = frames().map(([link]) => link);
+    neighbours.drained(3, 0, 0.01);
+    expect([sent, frames()]).toStrictEqual([[3, 3, 3, 1, 1, 1], [[3, 0], [2, 0], [2, 0]]]);
+  });
+
   it("is sent to one after the other, as far as there is room, and on when there is more", () => {
     neighbours.answer(asked(1, 0), chunk, 0, 0);
-    neighbours.answer(asked(2, 0), chunk, 0, 0);
+    neighbours.answer(asked(2, 0, "usual", 1), chunk, 0, 0);
     expect(frames()).toStrictEqual([[1, 0], [1, 0], [1, 0], [2, 0], [2, 0], [2, 0]]); // prettier-ignore
     const at = neighbours.alarm;
     expect(at).toBeGreaterThan(0);

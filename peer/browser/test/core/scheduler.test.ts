@@ -247,12 +247,29 @@ describe("a lease", () => {
   });
 
   it("that another holder acts upon is ours again before it is everybody's turn", () => {
+    const view = viewOf([]);
     const begun = { ...lease, begun: true, at: 99 };
-    expect(leaseAt(lease, segmentView(), http)).toBe(1);
-    expect(leaseAt(begun, segmentView(), http)).toBeCloseTo(LATEST - 1.5 - 1.2, 9);
+    expect(leaseAt(lease, segmentView(), view)).toBe(1);
+    expect(leaseAt(begun, segmentView(), view)).toBeCloseTo(LATEST - 1.5 - 1.2, 9);
     const second = { ...begun, delay: 0.4 };
-    expect(leaseAt(second, segmentView(), http)).toBeCloseTo(LATEST - 1.5 - 0.8, 9);
-    expect(leaseAt({ ...begun, at: 2 }, segmentView(), http)).toBe(2);
+    expect(leaseAt(second, segmentView(), view)).toBeCloseTo(LATEST - 1.5 - 0.8, 9);
+    expect(leaseAt({ ...begun, at: 2 }, segmentView(), view)).toBe(2);
+  });
+
+  it("of a recording waits longer for those who come before us, as far as there is time", () => {
+    const second = { ...lease, delay: 0.4 };
+    const at = (live: boolean) => leaseAt(second, segmentView(), viewOf([], { live }));
+    expect([at(true), at(false)]).toStrictEqual([1, 1.8]);
+    const due = segmentView({ deadline: 0 });
+    expect(leaseAt(second, due, viewOf([]))).toBe(1);
+  });
+
+  it("waits while the origin has no time to lose with what is ours", () => {
+    const fetching = { ...ahead, demanded: true, fetching: true, missing: 0n };
+    const asked = (deadline: number) =>
+      plan(viewOf([segmentView({ ...fetching, deadline }), later]), 1).asks.length;
+    const later = segmentView({ ...ahead, key: { rendition: "v", sequence: 9 } });
+    expect([asked(1), asked(9)]).toStrictEqual([0, 1]);
   });
 });
 
