@@ -19,6 +19,7 @@ COPY tracker tracker
 COPY peer peer
 COPY origin origin
 COPY --from=bundle /src/origin/static origin/static
+COPY --from=bundle /src/tracker/static tracker/static
 RUN /opt/p2pcdn/bin/pip install --no-cache-dir --disable-pip-version-check .
 
 FROM python:3.11-slim

@@ -14,8 +14,8 @@ BIN := $(VENV)/bin
 BROWSER := peer/browser
 BENCH := bench/browsers
 BUNDLE := origin/static/manifest.json
-SOURCES := $(filter-out %.test.ts,$(shell find $(BROWSER)/src -name '*.ts')) \
-	$(BROWSER)/build.mjs $(BROWSER)/tsconfig.json p2pcdn/__init__.py
+SOURCES := $(shell find $(wildcard $(BROWSER)/src $(BROWSER)/dashboard) -type f) \
+	$(wildcard $(BROWSER)/build*.mjs) $(BROWSER)/tsconfig.json p2pcdn/__init__.py
 
 # The first Python that is new enough; `make PYTHON=...` beats the search.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
@@ -86,7 +86,7 @@ bundle: $(BUNDLE)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) $(BROWSER)/node_modules origin/static dist .p2pcdn/demo \
+	rm -rf $(VENV) $(BROWSER)/node_modules origin/static tracker/static dist .p2pcdn/demo \
 		$(BENCH)/node_modules $(BENCH)/dist .p2pcdn/bench \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 

@@ -15,7 +15,12 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLE = ("p2pcdn.js", "p2pcdn.mjs", "p2pcdn.d.ts", "hls.min.js", "manifest.json")
+BUNDLE = (
+    *("origin/static/p2pcdn.js", "origin/static/p2pcdn.mjs", "origin/static/p2pcdn.d.ts"),
+    *("origin/static/hls.min.js", "origin/static/manifest.json"),
+    *("tracker/static/index.html", "tracker/static/dashboard.js"),
+    *("tracker/static/dashboard.css", "tracker/static/icon.svg"),
+)
 NODE = "Node.js 20.19 or later"
 
 
@@ -34,7 +39,7 @@ class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def ensure_bundle(root: Path, version: str) -> None:
-    """Leave a complete bundle of this version in origin/static, or raise `BundleMissing`."""
+    """Leave a complete bundle of this version in place, or raise `BundleMissing`."""
     problem = problem_with(root, version)
     if problem is None:
         return
@@ -58,12 +63,11 @@ def ensure_bundle(root: Path, version: str) -> None:
 
 
 def problem_with(root: Path, version: str) -> str | None:
-    """What is wrong with the bundle in origin/static, or nothing."""
-    static = root / "origin" / "static"
-    missing = [name for name in BUNDLE if not (static / name).is_file()]
+    """What is wrong with the bundle, or nothing."""
+    missing = [name for name in BUNDLE if not (root / name).is_file()]
     if missing:
-        return f"the browser bundle is not there (origin/static has no {missing[0]})"
-    manifest = static / "manifest.json"
+        return f"the browser bundle is not there (there is no {missing[0]})"
+    manifest = root / "origin/static/manifest.json"
     built = json.loads(manifest.read_text(encoding="utf-8")).get("version")
     if built != version:
         return f"the browser bundle is of version {built}, not {version}"
@@ -74,5 +78,6 @@ def problem_with(root: Path, version: str) -> str | None:
 
 
 def _newest(browser: Path) -> float:
-    sources = [*browser.glob("src/**/*.ts"), browser / "build.mjs", browser / "package-lock.json"]
-    return max(path.stat().st_mtime for path in sources if not path.name.endswith(".test.ts"))
+    scripts = (*browser.glob("src/**/*.ts"), *browser.glob("dashboard/*"))
+    sources = [*scripts, *browser.glob("build*.mjs"), browser / "package-lock.json"]
+    return max(path.stat().st_mtime for path in sources)

@@ -110,6 +110,10 @@ class Origin:
             problems.append(f"The directory of the media, {self._content}, is gone.")
         return problems
 
+    def path_of(self, content: str) -> str | None:
+        """Where a content is, below /media/, if it was ever asked for."""
+        return self._catalog.path_of(content)
+
     def _gated(self, show: Show) -> Show:
         async def show_unless_cut(request: web.Request) -> Representation:
             if self.cut:

@@ -365,6 +365,22 @@ class TrackerConfig(Section, frozen=True):
             "or a proxy is in between; once set, it is always needed.",
         ),
     ] = None
+    price_per_gb: Annotated[
+        float | None,
+        Meta(
+            ge=0,
+            le=1000,
+            description="What a gigabyte (1,000,000,000 bytes) of your origin's or CDN's traffic "
+            "costs: with it, the dashboard shows the money that was saved.",
+        ),
+    ] = None
+    currency: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Z]{3}\Z",
+            description="The price's currency, by its ISO 4217 code, as `EUR`.",
+        ),
+    ] = "USD"
     open_metrics: Annotated[
         bool,
         Meta(

@@ -25,19 +25,19 @@ VERSION = "1.2.3"
 
 def bundle(root: Path, version: str = VERSION, *, without: str = "", age: float = 0) -> None:
     """Put a bundle into a tree, so many seconds older than its sources."""
-    static = root / "origin" / "static"
-    static.mkdir(parents=True, exist_ok=True)
     for name in BUNDLE:
         if name != without:
-            (static / name).write_text(json.dumps({"version": version}))
-            os.utime(static / name, (1e9 - age, 1e9 - age))
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"version": version}))
+            os.utime(path, (1e9 - age, 1e9 - age))
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A checkout with sources and no bundle."""
     browser = tmp_path / "checkout" / "peer" / "browser"
-    for name in ("src/core/node.ts", "src/index.ts", "build.mjs", "package-lock.json"):
+    for name in ("src/core/node.ts", "dashboard/main.tsx", "build.mjs", "package-lock.json"):
         path = browser / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
@@ -83,7 +83,7 @@ def test_without_npm_a_missing_file_is_a_sentence(root: Path, name: str) -> None
     with pytest.raises(BundleMissing) as caught:
         ensure_bundle(root, VERSION)
     assert str(caught.value) == (
-        f"p2pcdn: the browser bundle is not there (origin/static has no {name}), and building it "
+        f"p2pcdn: the browser bundle is not there (there is no {name}), and building it "
         "needs npm: install Node.js 20.19 or later (https://nodejs.org), or install from an sdist "
         "or wheel, which carry the bundle."
     )
@@ -156,16 +156,16 @@ def test_the_wheel_has_four_packages_and_the_bundle_but_no_sources_of_it(
 ) -> None:
     names = in_wheel(packages[0])
     assert {name.split("/")[0] for name in names} == {"p2pcdn", "tracker", "peer", "origin"}
-    assert {f"origin/static/{name}" for name in BUNDLE} <= names
+    assert set(BUNDLE) <= names
     assert "p2pcdn/py.typed" in names
     assert not {name for name in names if name.startswith("peer/browser/")}
-    assert not {name for name in names if name.endswith(".ts") and not name.endswith(".d.ts")}
+    assert not {name for name in names if name.endswith((".ts", ".tsx")) and ".d." not in name}
 
 
 def test_the_sdist_has_the_sources_and_the_bundle(packages: tuple[Path, Path]) -> None:
     with tarfile.open(packages[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"origin/static/{name}" for name in BUNDLE} <= names
+    assert set(BUNDLE) <= names
     assert {"peer/browser/src/index.ts", "peer/browser/package-lock.json", "LICENSE"} <= names
     assert {"README.md", "Makefile", "hatch_build.py", "tests/conftest.py"} <= names
     assert not {name for name in names if "node_modules" in name or "__pycache__" in name}

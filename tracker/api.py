@@ -2,8 +2,9 @@
 
 ``/api/v1/summary`` is since the ledger began, ``/api/v1/series`` and ``/api/v1/contents`` are of a
 range of time. ``/api/v1/stream`` sends server-sent events of one kind, whose data is ``{"summary":
-{...}, "series": [...]}``: the summary as ``/api/v1/summary`` gives it, and the samples since the
-last event, of which each is a second. The first event has those of the last quarter of an hour.
+{...}, "series": [...], "site": ..., "price": ...}``: the summary as ``/api/v1/summary`` gives it,
+the samples since the last event, of which each is a second, and what the settings say. The first
+event has the samples of the last quarter of an hour.
 No answer can be read by pages of other origins. openapi.json says all of it for programs.
 """
 
@@ -11,16 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from p2pcdn.config import LedgerConfig
+from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.core.amounts import SHOWN
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.core.rollup import COARSE, Figures
@@ -64,12 +66,12 @@ log = structlog.get_logger("p2pcdn.tracker")
 class Api:
     """The routes under /api/v1, and the samples behind them."""
 
-    def __init__(
-        self, ledger: Ledger, storage: Storage, config: LedgerConfig | None = None
-    ) -> None:
+    def __init__(self, ledger: Ledger, storage: Storage, config: Config | None = None) -> None:
+        config = config or Config()
         self._ledger = ledger
         self._storage = storage
-        self._config = config or LedgerConfig()
+        self._config = config.ledger
+        self._settings = {"site": config.site, "price": _price(config.tracker)}
         self._books = Bookkeeper(ledger, storage, self._config.write_every)
         self._series = Series()
         self._sampled = asyncio.Event()
@@ -78,6 +80,8 @@ class Api:
         self._streams = 0
         self._queries = 0
         self._draining = False
+        self.path_of: Callable[[str], str | None] = lambda _: None
+        """Where a content is, if anybody in this process knows."""
 
     def routes(self) -> Iterable[tuple[str, Handler]]:
         """Where it answers, to whoever is let in."""
@@ -146,9 +150,16 @@ class Api:
         kind = format_of(request)
         async with self._query() as as_of:
             shares = await self._storage.shares(spans, MOST_CONTENTS)
-        rows = [{"content": share.content, **_told(share.figures)} for share in shares]
+        rows = [
+            {
+                "content": share.content,
+                "path": self.path_of(share.content),
+                **_told(share.figures),
+            }
+            for share in shares
+        ]
         if kind == "csv":
-            return as_csv("p2pcdn-contents", ("content", *_FIGURES), rows)
+            return as_csv("p2pcdn-contents", ("content", "path", *_FIGURES), rows)
         return as_json({**_ends(spans), "as_of": as_of, "contents": rows})
 
     async def _networks(self, request: web.Request) -> web.Response:
@@ -224,12 +235,18 @@ class Api:
         return response
 
     def _event(self, samples: Iterable[Sample]) -> bytes:
-        data = _encode({"summary": self._ledger.summary(), "series": samples})
+        data = _encode({"summary": self._ledger.summary(), "series": samples, **self._settings})
         return b"data: " + data + b"\n\n"
 
 
 async def _openapi(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(OPENAPI, headers={"Cache-Control": "no-cache"})
+
+
+def _price(config: TrackerConfig) -> dict[str, Any] | None:
+    if config.price_per_gb is None:
+        return None
+    return {"per_gb": config.price_per_gb, "currency": config.currency}
 
 
 def _ends(spans: Sequence[Range]) -> dict[str, int]:

@@ -15,7 +15,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -115,7 +115,7 @@ class Tracker:
         self._swarms = Swarms(_rules(config, self._sites), random.Random(os.urandom(32)))
         self._admission = Admission(config.tracker)
         self._admin = Admin(config)
-        self._api = Api(ledger, storage or Sqlite(None), config.ledger)
+        self._api = Api(ledger, storage or Sqlite(None), config)
         self._networks = Networks(config.tracker.networks, config.tracker.mmdb)
         self._edges = config.tracker.edge_networks
         self._relays = Relays(config.tracker)
@@ -182,6 +182,10 @@ class Tracker:
     def publish(self, records: Records) -> None:
         """The origin has something new: whoever is to fetch it hears of it at once."""
         self._think(Published(records.page.site, records.page.content, records))
+
+    def find_paths_by(self, path_of: Callable[[str], str | None]) -> None:
+        """Where contents are is what ``path_of`` says, for people who know no ids."""
+        self._api.path_of = path_of
 
     def _start_stun(self) -> None:
         host, port = self._address

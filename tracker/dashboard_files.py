@@ -1,4 +1,4 @@
-"""The dashboard's files, as they stand beside this module, for whoever may see the figures.
+"""The dashboard's files, for whoever may see the figures.
 
 ``/dashboard/?token=TOKEN`` is the link that a server prints: it lets the browser in, and leads on
 without the token, which is to stay in no history.
@@ -10,27 +10,39 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from p2pcdn.service import error_response
 from p2pcdn.service.admin import Admin
 
-FOLDER = Path(__file__).parent / "dashboard"
+STATIC = Path(__file__).parent / "static"
+"""Where `make bundle` builds the page; its sources are in peer/browser/dashboard."""
 PREFIX = "/dashboard/"
+
+FILES = {
+    "index.html": "text/html; charset=utf-8",
+    "dashboard.js": "text/javascript; charset=utf-8",
+    "dashboard.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+"""All that is served, with its type: no path of a request ever reaches the file system."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    hdrs.CACHE_CONTROL: "no-cache",
+}
+
+NOT_BUILT = "The dashboard has not been built: run `make bundle`."
 
 _ON_FROM_TOKEN = {
     "Location": PREFIX,
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
-}
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".ico": "image/x-icon",
-    ".woff2": "font/woff2",
 }
 
 
@@ -51,7 +63,7 @@ def routes(admin: Admin) -> Iterable[web.AbstractRouteDef]:
     guarded = admin.guarded(_file)
     yield web.get(PREFIX.removesuffix("/"), _to_folder)
     yield web.get(PREFIX, enter)
-    yield web.get(f"{PREFIX}{{name:[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)+}}", guarded)
+    yield web.get(f"{PREFIX}{{name:[^/]*}}", guarded)
 
 
 async def _to_folder(request: web.Request) -> web.Response:
@@ -61,9 +73,11 @@ async def _to_folder(request: web.Request) -> web.Response:
 
 
 async def _file(request: web.Request) -> web.StreamResponse:
-    path = FOLDER / (request.match_info.get("name", "index.html"))
-    if path.suffix not in _TYPES or not path.is_file():
-        message = f"The dashboard has no file {path.name}."
+    name = request.match_info.get("name", "index.html")
+    path = STATIC / name
+    if name not in FILES:
+        message = "The dashboard has no such file."
         return error_response(HTTPStatus.NOT_FOUND, "not_found", message)
-    headers = {"Content-Type": _TYPES[path.suffix], "Cache-Control": "no-cache"}
-    return web.FileResponse(path, headers=headers)
+    if not path.is_file():
+        return error_response(HTTPStatus.NOT_FOUND, "not_found", NOT_BUILT)
+    return web.FileResponse(path, headers={"Content-Type": FILES[name], **HEADERS})

@@ -123,6 +123,10 @@ class Catalog:
         """The id of the content that a file is part of; empty if none is known."""
         return self._contents.get(path, "")
 
+    def path_of(self, content: str) -> str | None:
+        """Where a content is, if it was ever asked for."""
+        return self._studio.paths.get(content)
+
     def _rendition(self, path: str) -> Rendition:
         rendition = self._renditions.get(path)
         if rendition is None:

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -71,6 +71,8 @@ class Studio:
     site: str
     window: int
     """How many segments of a live rendition are remembered."""
+    paths: dict[str, str] = field(default_factory=dict)
+    """Of each content that was asked for, where it is: the path of its playlist, or its file."""
 
 
 class Rendition:
@@ -217,7 +219,9 @@ class Rendition:
         )
 
     def _content(self, path: str) -> str:
-        return content_id(self._studio.site, f"/media/{path}")
+        content = content_id(self._studio.site, f"/media/{path}")
+        self._studio.paths[content] = path
+        return content
 
     async def _can_be_shown(self, draft: Edition) -> bool:
         """Whether every segment has its record, if that has to be so already."""

@@ -166,6 +166,7 @@ def _services(config: Config) -> list[Service]:
     ledger = Ledger()
     tracker = Tracker(config, ledger)
     origin = Origin(config, ledger, pass_on=tracker.publish)
+    tracker.find_paths_by(origin.path_of)
     return [origin, tracker, Demo(origin)]
 
 

@@ -31,9 +31,11 @@ def command(settings: Settings) -> int:
         )
     ledger = Ledger()
     tracker = Tracker(config, ledger, settings, Sqlite(config.data, config.ledger))
+    origin = Origin(config, ledger, pass_on=tracker.publish)
+    tracker.find_paths_by(origin.path_of)
     return serving.serve(
         config,
-        [Origin(config, ledger, pass_on=tracker.publish), tracker],
+        [origin, tracker],
         lambda server: [
             ("Media", f"{server.url}/media/ from {content}"),
             ("Dashboard", serving.dashboard(server, config)),

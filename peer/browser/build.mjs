@@ -6,6 +6,8 @@
 //   hls.js        -> hls.min.js   for the demo and the tests
 //   manifest.json                 hash, SRI, sizes and version of p2pcdn.js
 //
+// and the dashboard into tracker/static.
+//
 // The same sources give the same bytes, so the hash in a URL means what it says.
 
 import { createHash } from "node:crypto";
@@ -17,6 +19,8 @@ import { gzipSync } from "node:zlib";
 import { generateDtsBundle } from "dts-bundle-generator";
 import { build } from "esbuild";
 import { minify } from "terser";
+
+import { buildDashboard } from "./build-dashboard.mjs";
 
 /** What a page may be asked to load (docs/decisions/0005); p2p-media-loader takes 45 KB. */
 const GZIP_LIMIT = 35 * 1024;
@@ -33,6 +37,7 @@ await bundle("src/index.ts", "esm", "p2pcdn.mjs");
 writeFileSync(join(output, "p2pcdn.d.ts"), types());
 copyFileSync(join(here, "node_modules/hls.js/dist/hls.min.js"), join(output, "hls.min.js"));
 const facts = describe(readFileSync(join(output, "p2pcdn.js")));
+if (!(await buildDashboard(here, root))) process.exitCode = 1;
 writeFileSync(join(output, "manifest.json"), `${JSON.stringify(facts, null, 2)}\n`);
 report(facts);
 

@@ -22,7 +22,7 @@ const LAYERS = [
 export default defineConfig(
   { ignores: ["node_modules/", "dist/"] },
   {
-    files: ["**/*.ts"],
+    files: ["**/*.{ts,tsx}"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {

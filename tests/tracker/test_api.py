@@ -96,6 +96,14 @@ async def test_the_stream_begins_with_what_was_and_goes_on() -> None:
             assert ats == sorted(ats)
 
 
+async def test_the_stream_says_what_a_gigabyte_costs() -> None:
+    async with rig() as tracker, stream(tracker) as response:
+        told = await event(response)
+        assert (told["site"], told["price"]) == ("pk_demo", None)
+    async with rig(price_per_gb=0.05, currency="EUR") as tracker, stream(tracker) as response:
+        assert (await event(response))["price"] == {"per_gb": 0.05, "currency": "EUR"}
+
+
 async def test_streams_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "MOST_STREAMS", 2)
     async with rig() as tracker:
@@ -159,8 +167,10 @@ async def test_the_series_has_what_has_just_happened() -> None:
         assert series["total"]["viewers_max"] == 1
         assert sum(point["origin_bytes"] for point in series["points"]) == 1000
         assert all(series["from"] <= point["at"] < series["to"] for point in series["points"])
+        tracker.tracker.find_paths_by({"d" * 32: "film/index.m3u8"}.get)
         contents = (await told(tracker, "contents"))["contents"]
         assert contents[0]["content"] == "d" * 32
+        assert [row["path"] for row in contents] == ["film/index.m3u8", None]
         assert contents[0]["origin_bytes"] == 1000
         assert contents[1]["joins"] == contents[1]["viewers_max"] == 1
 
@@ -237,7 +247,7 @@ async def test_a_content_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(tracker.tracker._api._storage, "shares", shares)
         _, _, text = await answer(tracker, "contents?format=csv")
-        assert text.splitlines()[1].startswith("'=HYPERLINK(1),0,")
+        assert text.splitlines()[1].startswith("'=HYPERLINK(1),,0,")
 
 
 async def test_when_the_storage_fails_a_query_says_so_and_viewers_hear_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,22 +12,48 @@ import pytest
 
 from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.service.admin import COOKIE, FILE
+from tests import static_pages
 from tests.tracker.rig import Rig, rig
+from tracker import dashboard_files
+from tracker.dashboard_files import FILES, STATIC
 
 
-@pytest.mark.parametrize(
-    ("name", "content_type"),
-    [("", "text/html"), ("index.html", "text/html"), ("dashboard.js", "text/javascript")],
-)
-async def test_its_files_are_served(name: str, content_type: str) -> None:
+@pytest.mark.parametrize("name", ["", *FILES])
+async def test_its_files_are_served_under_a_strict_policy(name: str) -> None:
     async with (
         rig() as tracker,
         tracker.session.get(f"{tracker.server.url}/dashboard/{name}") as response,
     ):
         assert response.status == 200
-        assert response.content_type == content_type
+        assert response.headers["Content-Type"] == FILES[name or "index.html"]
         assert response.headers["Cache-Control"] == "no-cache"
+        policy = response.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+        assert "trusted-types 'none'" in policy
+        assert "unsafe" not in policy
         assert await response.read()
+
+
+async def test_a_checkout_without_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dashboard_files, "STATIC", tmp_path)
+    async with (
+        rig() as tracker,
+        tracker.session.get(f"{tracker.server.url}/dashboard/") as response,
+    ):
+        assert response.status == 404
+        assert "make bundle" in (await response.json())["error"]["message"]
+
+
+def test_the_page_loads_nothing_but_its_files_and_has_nothing_inline() -> None:
+    static_pages.assert_sound(STATIC / "index.html")
+    assert {path.name for path in STATIC.iterdir()} == set(FILES)
+
+
+def test_all_of_it_is_small() -> None:
+    sizes = [len(gzip.compress((STATIC / name).read_bytes())) for name in FILES]
+    assert sum(sizes) < 60 * 1024
 
 
 async def test_without_its_slash_it_is_found_too() -> None:

@@ -96,6 +96,8 @@ async def test_files_are_known_by_their_content_as_long_as_they_are_part_of_it(
     write_vod(content, "a", segments=3)
     publish(content, 0)
     vod, live = await catalog.edition("a.m3u8"), await catalog.edition("live.m3u8")
+    assert catalog.path_of(vod.content) == "a.m3u8"
+    assert catalog.path_of("f" * 32) is None
     assert catalog.content_of("a_0.ts") == catalog.content_of("a_2.ts") == vod.content
     assert catalog.content_of("0.ts") == live.content != vod.content
     assert catalog.content_of("a.m3u8") == catalog.content_of("other.ts") == ""

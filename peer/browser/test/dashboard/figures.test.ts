@@ -1,0 +1,70 @@
+/** What comes of the figures. */
+
+import { describe, expect, it } from "vitest";
+
+import {
+  add,
+  bestOfAll,
+  bestPossible,
+  noFigures,
+  offload,
+  saved,
+  verdict,
+} from "../../dashboard/figures";
+import { between, RANGES, rangeOf } from "../../dashboard/ranges";
+
+describe("figures", () => {
+  it("add up, but for the most viewers", () => {
+    const total = { ...noFigures(), origin_bytes: 1, viewers_max: 3 };
+    add(total, { ...noFigures(), origin_bytes: 2, viewers_max: 2 });
+    expect(total).toStrictEqual({ ...noFigures(), origin_bytes: 3, viewers_max: 3 });
+  });
+
+  it("say what came from peers, if anything came", () => {
+    expect(offload(noFigures())).toBeNull();
+    expect(offload({ origin_bytes: 1, peer_bytes_confirmed: 3 })).toBe(0.75);
+    expect(offload({ origin_bytes: 4, peer_bytes_confirmed: -1 })).toBe(0); // taken back
+  });
+
+  it("never say that less than nothing was saved", () => {
+    expect(saved({ ...noFigures(), peer_bytes_confirmed: 5, overhead_bytes: 2 })).toBe(3);
+    expect(saved({ ...noFigures(), peer_bytes_confirmed: 1, overhead_bytes: 2 })).toBe(0);
+  });
+
+  it("say what n viewers could have had from each other", () => {
+    const of = (viewers: number): number | null =>
+      bestPossible({ ...noFigures(), seconds: 10, viewer_seconds: 10 * viewers });
+    expect([0, 0.5, 1, 4, 100].map(of)).toStrictEqual([null, 0, 0, 0.75, 0.99]);
+  });
+
+  it("say that each content needs somebody who asks the origin", () => {
+    const of = (seconds: number, viewers: number) => ({
+      seconds,
+      viewer_seconds: seconds * viewers,
+    });
+    expect(bestOfAll([])).toBeNull();
+    expect(bestOfAll([of(10, 0)])).toBeNull();
+    expect(bestOfAll([of(10, 4)])).toBe(0.75);
+    expect(bestOfAll([of(10, 4), of(10, 1), of(10, 0.5)])).toBeCloseTo(30 / 55);
+  });
+
+  it("are judged", () => {
+    const shares = [0, 0.0099, 0.01, 0.03, 0.031].map(verdict);
+    expect(shares).toStrictEqual(["good", "good", "acceptable", "acceptable", "concerning"]);
+  });
+});
+
+describe("a range", () => {
+  it("is what the address says, or the shortest", () => {
+    for (const range of RANGES) expect(rangeOf(`#${range.id}`)).toBe(range);
+    for (const hash of ["", "#", "#2h", "#constructor"]) expect(rangeOf(hash)).toBe(RANGES[0]);
+  });
+
+  it("is asked for up to now, in steps that the server has", () => {
+    expect(between(rangeOf("#1h"), 5000.5)).toBe("from=1400&to=5002");
+    for (const { span, step } of RANGES) {
+      expect(span / step).toBeLessThanOrEqual(360);
+      expect(step % 10).toBe(0);
+    }
+  });
+});
