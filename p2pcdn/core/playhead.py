@@ -7,7 +7,7 @@ ahead of it, when the play head gets there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, isfinite
 
 from p2pcdn.core.ports import Playing
 from p2pcdn.model import SegmentKey
@@ -53,9 +53,9 @@ class Playhead:
     def take_stock(self, duration: float, now: float) -> None:
         """What the player has in its buffer it need not be brought, though it was asked of others;
         ``duration`` are the seconds of a segment."""
-        playing = self.playing
-        if playing is not None:
-            buffered = playing.head - 1 + ceil((self.buffer(now) - EMPTY) / duration)
+        playing, buffer = self.playing, self.buffer(now)
+        if playing is not None and isfinite(buffer):  # who only keeps media never runs dry
+            buffered = playing.head - 1 + ceil((buffer - EMPTY) / duration)
             asked = self._reached.get(playing.rendition, buffered)
             self._reached[playing.rendition] = max(asked, buffered)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from p2pcdn.core.playhead import EMPTY, Playhead
@@ -99,6 +101,12 @@ def test_what_began_anew_has_not_been_asked_for() -> None:
     assert playhead.reached() == 9
     playhead.forget("v")
     playhead.forget("v")
+    assert playhead.reached() == 4
+
+
+def test_who_only_keeps_media_has_an_endless_buffer_and_no_stock() -> None:
+    playhead = playhead_at(inf)
+    playhead.take_stock(4.0, NOW)
     assert playhead.reached() == 4
 
 

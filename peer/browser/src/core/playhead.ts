@@ -54,9 +54,10 @@ export class Playhead {
    * `duration` are the seconds of a segment.
    */
   takeStock(duration: number, now: number): void {
-    if (!this.playing) return;
+    const buffer = this.buffer(now);
+    if (!this.playing || !isFinite(buffer)) return; // who only keeps media never runs dry
     const { rendition, head } = this.playing;
-    const buffered = head - 1 + Math.ceil((this.buffer(now) - EMPTY) / duration);
+    const buffered = head - 1 + Math.ceil((buffer - EMPTY) / duration);
     this._reached.set(rendition, Math.max(this._reached.get(rendition) ?? buffered, buffered));
   }
 
