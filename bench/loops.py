@@ -88,7 +88,7 @@ async def messages(url: str, media: str) -> None:
             await socket.receive()
             for count in range(MESSAGES):
                 await asyncio.sleep(PACE)  # each on its own, as they come from real peers
-                await socket.send_str(_text(Report(count, 0, 0, 0)))
+                await socket.send_str(_text(Report(count)))
             await socket.send_str(_text(_join(number)))  # a second join is the end of a socket
             while (await socket.receive()).type != aiohttp.WSMsgType.CLOSE:
                 pass

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from typing import Protocol
 
 from aiohttp import web
 
-from origin import manifests, media
+from origin import manifests, measure, media
 from origin.catalog.catalog import Catalog
 from origin.catalog.hash_store import HashStore
 from origin.catalog.news import News
 from origin.catalog.pages import Pages
-from origin.http import cross_origin
-from origin.http.meter import Ledger, Meter
+from origin.http import cross_origin, meter
+from origin.http.meter import Meter
 from origin.http.representation import Representation
 from origin.http.sending import Sender, Show
 from origin.http_error import HttpError
 from origin.manifests import Manifests
+from origin.measure import Measure
 from origin.media import Media
 from origin.signing import Signer
 from origin.snippet import Snippet
@@ -34,6 +36,10 @@ from origin.sources.directory import Directory
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError, SourceError
 from p2pcdn.wire.manifest import Records
+
+
+class Ledger(meter.Ledger, measure.Ledger, Protocol):
+    """The account of what was sent, and of what there is."""
 
 
 class Origin:
@@ -64,7 +70,9 @@ class Origin:
         self._media = Media(self._source, self._catalog)
         self._signer = Signer(config.data)
         pages = Pages(config.site, self._catalog.hasher, self._signer)
-        self._manifests = Manifests(self._catalog, pages, config.site, self._signer)
+        measured = Measure(ledger)
+        self._manifests = Manifests(self._catalog, pages, config.site, self._signer, measured.take)
+        self._catalog.listen(measured.renewed)
         self._news = None if pass_on is None else News(pages, pass_on)
         if self._news is not None:
             self._catalog.listen(self._news.take)

@@ -59,11 +59,20 @@ Make = Callable[[Edition], Awaitable[Blob]]
 class Manifests:
     """Finds what a request under `/manifest/` asks for."""
 
-    def __init__(self, catalog: Catalog, pages: Pages, site: str, signer: Signer) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        pages: Pages,
+        site: str,
+        signer: Signer,
+        measured: Callable[[Edition], None] = lambda _: None,
+    ) -> None:
+        """``measured`` is told of what there is before anybody else is."""
         self._catalog = catalog
         self._pages = pages
         self._site = site
         self._signer = signer
+        self._measured = measured
 
     async def show(self, request: web.Request) -> Representation:
         """The manifest, page or hash list that the request asks for."""
@@ -109,6 +118,7 @@ class Manifests:
         """What ``make`` makes of the current edition."""
         for attempt in range(1, _TRIES + 1):
             edition = await self._catalog.edition(path)
+            self._measured(edition)
             try:
                 made = await make(edition)
             except ChangedError:

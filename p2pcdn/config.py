@@ -435,6 +435,16 @@ class LedgerConfig(Section, frozen=True):
             "killed.",
         ),
     ] = 4.0
+    most_bitrate: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1e12,
+            description="Highest bit rate of the media, in bits a second. Reports of more than "
+            "can have been played since the viewer came, and 60 s ahead, are not believed; "
+            "of media that this process serves itself, its own rate counts if it is lower.",
+        ),
+    ] = 100_000_000.0
     keep_10s: Annotated[
         float,
         Meta(ge=900, le=604_800, description="How long there are figures of each 10 seconds."),

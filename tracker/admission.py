@@ -30,11 +30,12 @@ class _Visitor:
     """What is known of one address."""
 
     joins: Bucket
+    beacons: Bucket
     sockets: int = 0
 
 
 class Admission:
-    """Counts sockets and joins by address."""
+    """Counts sockets, joins and reports past sockets by address."""
 
     def __init__(self, config: TrackerConfig) -> None:
         self._config = config
@@ -90,20 +91,28 @@ class Admission:
         if not self._visitor(home_of(address), now).joins.try_take(now):
             raise RemoteError(ErrorCode.TOO_FAST, "too many joins from your address")
 
+    def beacon(self, address: IPAddress, now: float) -> None:
+        """A page from there reports as it goes; `RemoteError` if too many did in too short a
+        time: as many may as may join."""
+        if not self._visitor(home_of(address), now).beacons.try_take(now):
+            raise RemoteError(ErrorCode.TOO_FAST, "too many reports from your address")
+
     def _visitor(self, key: bytes, now: float) -> _Visitor:
         visitor = self._visitors.get(key)
         if visitor is None:
             if self._idle >= TIDY_AT:
                 self._tidy(now)
             rate = self._config.joins_per_second
-            visitor = self._visitors[key] = _Visitor(Bucket(rate, max(1.0, rate), now))
+            joins, beacons = (Bucket(rate, max(1.0, rate), now) for _ in range(2))
+            visitor = self._visitors[key] = _Visitor(joins, beacons)
             self._idle += 1
         return visitor
 
     def _tidy(self, now: float) -> None:
         """Forget those of whom there is nothing to remember."""
         for key, visitor in list(self._visitors.items()):
-            if not visitor.sockets and visitor.joins.is_full(now):
+            idle = visitor.joins.is_full(now) and visitor.beacons.is_full(now)
+            if not visitor.sockets and idle:
                 del self._visitors[key]
                 self._idle -= 1
 

@@ -118,6 +118,7 @@ class Api:
     async def _sample(self) -> None:
         while True:
             now = time.time()
+            self._ledger.on_timer(asyncio.get_running_loop().time())
             self._series.add(self._ledger.summary(), now)
             self._books.read(now)
             self._sampled.set()

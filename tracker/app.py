@@ -4,6 +4,7 @@
 
     WebSocket --> Connection --Said--> Swarms --Tell--> Connection --> WebSocket
                                          '--events--> Ledger <-- Api (/api/v1/...)
+    POST --> Beacons ------------------------^
     UDP --> StunServer
 """
 
@@ -28,7 +29,9 @@ from aiohttp import web
 
 from p2pcdn.config import Config
 from p2pcdn.core.access import Site, Sites, Visitor
-from p2pcdn.core.ledger import Group, Ledger
+from p2pcdn.core.audit import Ceilings
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.ledger_ports import Group
 from p2pcdn.core.swarm import Swarms
 from p2pcdn.core.swarm_ports import (
     Arrived,
@@ -59,9 +62,10 @@ from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress, Vantage
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import FromTracker, Join, Joined, Limits, Renew, ToTracker, Welcome
-from tracker import dashboard_files, metrics
+from tracker import beacons, dashboard_files, metrics
 from tracker.admission import Admission
 from tracker.api import Api
+from tracker.beacons import Beacons
 from tracker.browsers import family_of
 from tracker.connection import Connection
 from tracker.networks import Networks
@@ -108,12 +112,16 @@ class Tracker:
         self._config = config
         self._limits = config.tracker
         self._ledger = ledger
+        ledger.ceilings = Ceilings(
+            rate=config.ledger.most_bitrate / 8, every=config.tracker.report_every
+        )
         self._reloader = settings and Reloader(
             settings.again, settings.file, self._apply, key_files, config
         )
         self._sites = sites_of(config)
         self._swarms = Swarms(_rules(config, self._sites), random.Random(os.urandom(32)))
         self._admission = Admission(config.tracker)
+        self._beacons = Beacons(config.tracker, ledger, self._admission, self._now)
         self._admin = Admin(config)
         self._api = Api(ledger, storage or Sqlite(None), config)
         self._networks = Networks(config.tracker.networks, config.tracker.mmdb)
@@ -134,6 +142,7 @@ class Tracker:
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         yield web.get(PATH, self._socket)
+        yield web.post(beacons.PATH, self._beacons.take)
         for path, handler in self._api.routes():
             yield web.get(path, self._admin.guarded(handler))
         yield from dashboard_files.routes(self._admin)
@@ -316,11 +325,11 @@ class Tracker:
 
     def _completed(self, message: FromTracker) -> FromTracker:
         """Add what only we know: the time, and a secret."""
-        if isinstance(message, Joined) and message.mode == "relay":
-            return msgspec.structs.replace(
-                message, relays=self._relays.admit(message.peer, time.time())
-            )
-        return message
+        if not isinstance(message, Joined):
+            return message
+        relays = self._relays.admit(message.peer, time.time()) if message.mode == "relay" else None
+        mac = self._beacons.mac(message.peer)
+        return msgspec.structs.replace(message, relays=relays, mac=mac)
 
     def _note(self, event: SwarmEvent, now: float) -> None:
         match event:

@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from p2pcdn.core.amounts import HISTOGRAM, STARTUPS, Amounts
-from p2pcdn.core.ledger import Failure, Reading
+from p2pcdn.core.ledger_ports import Failure, Reading
 
 SOCKETS = Gauge("p2pcdn_tracker_sockets", "WebSockets open now.")
 PEERS = Gauge("p2pcdn_tracker_peers", "Peers in swarms now.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from p2pcdn.core.ledger import Summary
+from p2pcdn.core.ledger_ports import Summary
 
 EVERY = 1.0
 """Seconds between two samples."""

@@ -20,7 +20,7 @@ from statistics import median
 from bench.ledger.kills import Outcome, trial
 from p2pcdn.config import LedgerConfig
 from p2pcdn.core.amounts import Amounts
-from p2pcdn.core.ledger import Reading
+from p2pcdn.core.ledger_ports import Reading
 from p2pcdn.core.rollup import WIDTHS, Rollup
 from tracker import ranges
 from tracker.storage import Range

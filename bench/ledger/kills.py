@@ -18,7 +18,7 @@ from random import Random
 
 import aiohttp
 
-from p2pcdn.model import PROTOCOL
+from p2pcdn.model import CHUNK_SIZE, PROTOCOL
 from p2pcdn.wire.codec import decode_from_tracker, encode
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.tracker import (
@@ -37,8 +37,8 @@ from tracker.storage.sqlite import FILE, Sqlite
 PACE = 0.05
 """Seconds between two reports of a peer."""
 
-MOST = 100_000
-"""Bytes by which a report is more than the last, at most."""
+MOST = 4
+"""Chunks of a report, less than so many: no more than can be played meanwhile."""
 
 
 @dataclass
@@ -79,6 +79,7 @@ async def trial(directory: Path, lasts: float, write_every: float, seed: int) ->
     outcome = Outcome()
     options: tuple[str, ...] = (f"ledger.write_every={write_every}", "tracker.stun=false")
     options += ("tracker.messages_per_second=10000", "tracker.burst=10000")
+    options += ("tracker.report_every=0.01",)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "p2pcdn", "tracker", "--listen", "127.0.0.1:0"),
         *("--data", str(directory), *(word for option in options for word in ("--set", option))),
@@ -152,14 +153,16 @@ async def _report(
     invite = await peers[1].hear(Invite)
     assert isinstance(invite, Invite)
     clock = asyncio.get_running_loop().time
-    total = 0
+    total = number = 0
     while True:
-        total += random.randrange(MOST)
+        total += CHUNK_SIZE * (chunks := random.randrange(1, MOST))
+        number += 1
         asked = clock()
         outcome.reported = total
-        pairs = PairReport(invite.pairing, 0, total), PairReport(invite.pairing, total, 0)
+        runs = ((0, number, 0, 0, chunks - 1),)
+        pairs = PairReport(invite.pairing, sent=runs), PairReport(invite.pairing, runs)
         for peer, pair in zip(peers, pairs, strict=True):
-            await peer.say(Report(0, 0, 0, 0, 0, (pair,)))
+            await peer.say(Report(number, renditions=("v",), pairs=(pair,)))
         for peer in peers:
             await peer.is_heard()
         outcome.booked.append((clock(), total))

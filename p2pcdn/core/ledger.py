@@ -1,198 +1,62 @@
 """The account of bytes: what the origin sent, what peers sent each other, what that saved.
 
-The origin counts at its own socket. What goes over a link is counted by both of its ends, each of
-which may lie; so only what both say is **confirmed**, per pairing and direction::
+The origin counts at its own socket. What goes over a link is told by both of its ends, chunk by
+chunk, and each may lie; so only what both say is **confirmed**, once for the session that got it::
 
-    a reports: sent 900 --------> b reports: received 800        confirmed 800, claimed 100
+    a reports: sent 0-9 ---------> b reports: received 0-7       confirmed 0-7, claimed 8-9
+                                   b reports later, without 8-9                 disputed 8-9
 
-What went through a relay is counted apart: somebody paid for carrying it, so it saved nothing.
+A chunk that the session also took from the origin saved nothing. What went through a relay, or from
+or to a peer that the site itself runs, is counted apart: somebody paid for it. What no honest peer
+would say is refused (`audit`), so that even two who agree to lie are held to what one viewer can
+have played.
 
-Reports are totals since a session began: a lost one does no harm, and one that goes backwards is
-refused. Totals over everybody are kept up to date as reports come, so that reading them costs the
-same whether ten viewers or ten thousand are there, and nothing is lost when a viewer leaves.
-
-What has changed since the last reading is kept by content as well, for whoever writes it down
-(`p2pcdn.core.rollup`); and what earlier runs wrote down is carried on.
+A session is remembered for a while after it has left: its page may have sent the last report past
+the socket. Totals over everybody are kept up to date as reports come, so that reading them costs
+the same whether ten viewers or ten thousand are there. What has changed since the last reading is
+kept by content and by group as well, for whoever writes it down (`rollup`); and what earlier runs
+wrote down is carried on.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections import Counter, deque
+from collections.abc import Iterable
+from math import inf
 
-from msgspec import Struct
-
-from p2pcdn.core.amounts import MOST_BYTES, SHOWN, Amounts, bounded
-from p2pcdn.wire.tracker import Report
+from p2pcdn.core.amounts import SHOWN, Amounts, bounded
+from p2pcdn.core.audit import Ceilings, Channel, Extent, Heard, Link, ReportError, Session, audit
+from p2pcdn.core.claims import PATIENCE, Outcome, Pair
+from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
+from p2pcdn.core.runs import Told, size_of
+from p2pcdn.wire.tracker import Quality, Report
 
 MOST_PAIRS = 256
 """Pairings of one session that can still earn credit. A peer has at most 16 links at once; those
 that ended longest ago are closed in the book first."""
 
+MOST_CONTENTS = 10_000
+"""Contents of which it is known what there is."""
 
-_NONE: Mapping[Any, Any] = {}
-
-
-class Summary(Struct, frozen=True, kw_only=True):
-    """The headline figures, in bytes; the fields of ``/api/v1/summary``."""
-
-    origin_bytes: int
-    """Media that the origin sent."""
-    peer_bytes_confirmed: int
-    """Media that peers sent each other, as both ends say."""
-    peer_bytes_claimed: int
-    """Media that only one end speaks of (yet)."""
-    peer_bytes_disputed: int
-    """Media that one end speaks of, and the other, which has reported since, does not."""
-    edge_bytes: int
-    """Media that went from or to peers which the site runs itself, as both ends say; neither
-    confirmed nor saved, since somebody pays for them."""
-    relayed_bytes: int
-    """Media that peers sent each other through a relay, as both ends say; neither confirmed nor
-    saved."""
-    waste_bytes: int
-    """Media that peers got in vain: twice, cancelled, or with a wrong hash."""
-    rejected_chunks: int
-    """Chunks with a wrong hash, whoever sent them."""
-    origin_mismatches: int
-    """Chunks that viewers got by HTTP with a wrong hash: the origin, or a cache before it, gives
-    out something else than what it signed."""
-    overhead_bytes: int
-    """Manifests, hash lists, playlists and signalling."""
-    saved_bytes: int
-    """Confirmed less overhead, never below 0: a lower bound of what the origin was spared."""
-    offload: float
-    """Confirmed of all media bytes, 0 to 1."""
-    viewers: int
-    """Browsers in swarms now."""
-    swarms: int
-    """Contents that somebody watches or seeds now."""
-    refused_reports: int
-    """Reports that made no sense, since the process started."""
-    joins: int
-    """Browsers that entered a swarm."""
-    links_attempted: int
-    """Introductions of two peers."""
-    links_made: int
-    """Of these, those that became links."""
-    links_failed: int
-    """Of these, those that came to nothing."""
-    link_success: float | None
-    """Made of all those of which it is known; None if there were none."""
-    link_time: float | None
-    """Seconds from an introduction to a link, on average; None if there were none."""
-    startups: int
-    """Viewers who have seen a first picture."""
-    startup_p50: float | None
-    """Seconds in which half of them did; None if there were none."""
-    startup_p95: float | None
-    """Seconds in which 95 % of them did."""
-    played_seconds: float
-    """Time played, of all viewers together."""
-    stalls: int
-    """How often playback ran dry."""
-    stalled_seconds: float
-    """For how long, in all."""
-    rebuffer_ratio: float | None
-    """Time stalled, of time played and stalled; None if there was none."""
-    bitrate: float | None
-    """Bits a second of what was played, on average; None if nothing was."""
-    since: float
-    """When the ledger began, in seconds since 1970; the figures are of all runs from then on."""
-
-
-class Group(NamedTuple):
-    """Viewers that have something in common."""
-
-    kind: str
-    """What: their ``browser``, or the ``country``, ``operator`` or ``connection`` that their
-    addresses belong to."""
-    name: str
-
-
-class Failure(NamedTuple):
-    """Something that came to nothing."""
-
-    kind: str
-    """What: a ``link``, a ``report``, or a ``socket``."""
-    reason: str
-
-
-class Reading(NamedTuple):
-    """What is new since the last one."""
-
-    changes: Mapping[str, Amounts]
-    """By content; under the empty name what belongs to none."""
-    viewers: Mapping[str, int]
-    """Browsers that are there now, by content; those without any are left out."""
-    groups: Mapping[Group, Amounts] = _NONE
-    """What is new of each group of viewers."""
-    members: Mapping[Group, int] = _NONE
-    """Browsers that are there now, by group."""
-    failures: Mapping[Failure, int] = _NONE
-    """What has come to nothing."""
-
-
-@dataclass(slots=True)
-class _End:
-    """One end's figures of a pairing."""
-
-    sent: int = 0
-    received: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Pair:
-    """What the two ends of a pairing say."""
-
-    content: str
-    a: str
-    b: str
-    ends: dict[str, _End]
-    groups: tuple[Group, ...] = ()
-    """Of either end."""
-    relayed: bool = False
-    """Some of it went through a relay: so none of it counts."""
-
-    def other(self, session: str) -> str:
-        return self.b if session == self.a else self.a
-
-    @property
-    def agreed(self) -> int:
-        """What both ends say."""
-        a, b = self.ends[self.a], self.ends[self.b]
-        return min(a.sent, b.received) + min(b.sent, a.received)
-
-    @property
-    def claimed(self) -> int:
-        """What only one of them says."""
-        a, b = self.ends[self.a], self.ends[self.b]
-        return abs(a.sent - b.received) + abs(b.sent - a.received)
-
-
-@dataclass(slots=True)
-class _Session:
-    """One viewer's stay."""
-
-    content: str
-    viewer: bool
-    since: float
-    groups: tuple[Group, ...] = ()
-    edge: bool = False
-    last: Report = field(default_factory=lambda: Report(0, 0, 0, 0))
-    pairs: dict[str, _Pair] = field(default_factory=dict)
+LINGERS = 60.0
+"""Seconds after its socket closed in which a last report of a session may come."""
 
 
 class Ledger:
     """Adds up what the origin, and both ends of every pairing, say."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, _Session] = {}
+        self.ceilings = Ceilings()
+        self._sessions: dict[str, Session] = {}
+        self._gone: dict[str, tuple[float, Session]] = {}
+        """Who has left, and until when that is remembered; in this order."""
+        self._extents: dict[str, dict[str, Extent]] = {}
+        """What the origin says that there is, by content and rendition."""
         self._contents: Counter[str] = Counter()
         self._viewers: Counter[str] = Counter()
-        self._pairs: dict[str, _Pair] = {}
+        self._pairs: dict[str, Pair] = {}
+        self._due: deque[tuple[float, Pair]] = deque()
+        """Pairings in which something waits for the other end's word, and until when."""
         self._refused = 0
         self._since = 0.0
         self._total = Amounts()
@@ -218,14 +82,20 @@ class Ledger:
 
     def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None:
         """The origin handed these bytes to a socket, for this content if it knows for which."""
-        for amounts in (self._total, self._changed(content)):
+        for amounts in self._books(content):
             amounts.origin_bytes += media
             amounts.overhead_bytes += overhead
 
+    def measured(self, content: str, rendition: str, extent: Extent) -> None:
+        """The origin says what there is of a rendition: chunks beyond it earn nothing."""
+        self._extents[content] = {**self._extents.pop(content, {}), rendition: extent}
+        if len(self._extents) > MOST_CONTENTS:
+            del self._extents[next(iter(self._extents))]
+
     def signalled(self, size: int) -> None:
         """The tracker sent or received these bytes."""
-        self._total.overhead_bytes += size
-        self._changed("").overhead_bytes += size
+        for amounts in self._books(""):
+            amounts.overhead_bytes += size
 
     def joined(
         self,
@@ -239,7 +109,7 @@ class Ledger:
     ) -> None:
         """A peer has joined a swarm: ``viewer`` if it is a person's browser, ``edge`` if the site
         runs it. Of the ``groups`` that it belongs to only sums are ever told."""
-        known = _Session(content, viewer, now, tuple(groups), edge)
+        known = Session(content, viewer, now, tuple(groups), edge, left_at=now)
         self._sessions[session] = known
         self._contents[content] += 1
         if viewer:
@@ -249,10 +119,11 @@ class Ledger:
                 amounts.joins += 1
 
     def left(self, session: str, now: float) -> None:
-        """It has left. What it moved still counts."""
+        """It has left. What it moved still counts, and what it may still say."""
         gone = self._sessions.pop(session, None)
         if gone is None:
             return
+        self._gone[session] = (now + LINGERS, gone)
         self._contents[gone.content] -= 1
         self._viewers[gone.content] -= gone.viewer
         for counter in (self._contents, self._viewers):
@@ -262,38 +133,31 @@ class Ledger:
             self._members[group] -= 1
             if not self._members[group]:
                 del self._members[group]
-        for pairing, pair in gone.pairs.items():
-            if pair.other(session) not in self._sessions:
-                del self._pairs[pairing]  # nobody is left to report on it
 
     def paired(self, pairing: str, a: str, b: str, *, relayed: bool = False) -> None:
         """The tracker introduced two sessions, who may have no way to each other but a relay."""
-        known = self._sessions.get(a) or self._sessions.get(b)
-        content = known.content if known else ""
-        ends = [self._sessions[end] for end in (a, b) if end in self._sessions]
-        groups = tuple(dict.fromkeys(group for end in ends for group in end.groups))
-        pair = _Pair(content, a, b, {a: _End(), b: _End()}, groups, relayed)
-        self._pairs[pairing] = pair
-        for amounts in self._books(content, groups):
+        ends = [known for known in map(self._known, (a, b)) if known is not None]
+        edge = any(known.edge for known in ends)
+        pair = Pair(pairing, ends[0].content if ends else "", a, b, relayed, edge)
+        for amounts in self._books(*self._place(pair)):
             amounts.links_attempted += 1
-        for session in (a, b):
-            if session in self._sessions:
-                self._sessions[session].pairs[pairing] = pair
-                self._bound(session)
+        for session in ends:
+            self._pairs[pairing] = pair
+            session.pairs[pairing] = pair
+            if len(session.pairs) > MOST_PAIRS:
+                self._close(self._oldest(session))
 
     def linked(self, pairing: str, took: float) -> None:
         """An introduction has become a link, so many milliseconds later."""
-        pair = self._pairs.get(pairing)
-        for amounts in self._books(*_place(pair)):
+        for amounts in self._books(*self._place(self._pairs.get(pairing))):
             amounts.links_made += 1
             amounts.link_ms += int(took)
 
-    def failed(self, pairing: str, reason: str = "") -> None:
+    def failed(self, pairing: str, reason: str = "unknown") -> None:
         """An introduction came to nothing."""
-        pair = self._pairs.get(pairing)
-        for amounts in self._books(*_place(pair)):
+        for amounts in self._books(*self._place(self._pairs.get(pairing))):
             amounts.links_failed += 1
-        self._failures[Failure("link", reason or "unknown")] += 1
+        self._failures[Failure("link", reason)] += 1
 
     def turned_away(self, code: str) -> None:
         """The tracker has sent a socket away, for this reason."""
@@ -301,36 +165,196 @@ class Ledger:
 
     # What peers say
 
-    def report(self, session: str, report: Report, now: float) -> bool:
-        """Take a session's figures; whether they made sense and were taken."""
-        known = self._sessions.get(session)
-        if known is None or not self._makes_sense(session, known, report):
-            self._refused += 1
-            self._failures[Failure("report", "senseless" if known else "stranger")] += 1
+    def report(self, session: str, report: Report, now: float, channel: Channel = "socket") -> bool:
+        """Take what a session says; whether it is believed as far as such things are."""
+        self.on_timer(now)
+        known = self._known(session)
+        if known is None:
+            self.refused("stranger")
             return False
-        for amounts in self._books(known.content, known.groups):
-            amounts.waste_bytes += report.waste_bytes - known.last.waste_bytes
-            amounts.rejected_chunks += report.rejected_chunks - known.last.rejected_chunks
-            amounts.origin_mismatches += report.origin_mismatches - known.last.origin_mismatches
-        known.last = report
-        for entry in report.pairs:
-            pair = known.pairs.get(entry.pairing)
-            if pair is None:
-                continue  # closed in the book, or never issued to it
-            self._count(pair, -1)
-            pair.ends[session] = _End(entry.sent, entry.received)
-            pair.relayed = pair.relayed or entry.relayed
-            self._count(pair, 1)
-        return True
+        try:
+            extents = self._extents.get(known.content, {})
+            heard = audit(known, report, channel, extents, self.ceilings, now)
+        except ReportError as refused:
+            self.refused(refused.reason)
+            return False
+        if heard is not None:
+            self._note(known, report)
+            self._enter(session, known, heard, now)
+        return heard is not None
 
-    def _count(self, pair: _Pair, sign: int) -> None:
-        """Add a pairing's figures to the totals, or take them out."""
-        for amounts in (self._total, self._changed(pair.content)):
-            amounts.peer_bytes_claimed += sign * pair.claimed
+    def refused(self, reason: str) -> None:
+        """Count a report that is not believed."""
+        self._refused += 1
+        self._failures[Failure("report", reason)] += 1
+
+    def _note(self, known: Session, report: Report) -> None:
+        """What a session says of itself alone."""
+        books = self._books(known.content, known.groups)
+        for amounts in books:
+            amounts.waste_bytes += report.waste_bytes
+            amounts.rejected_chunks += report.rejected_chunks
+            amounts.origin_mismatches += report.origin_mismatches
+        for amounts in books[2:]:  # the origin itself counts by content, not by group
+            amounts.origin_bytes += report.origin_bytes
+        if report.quality is not None and known.viewer:
+            self._watch(known, report.quality, books)
+
+    def _watch(self, known: Session, quality: Quality, books: list[Amounts]) -> None:
+        for amounts in books:
+            amounts.played_ms += quality.played
+            amounts.played_bytes += quality.played * self._rate(quality) // 1000
+            amounts.stalls += quality.stalls
+            amounts.stalled_ms += quality.stalled
+            if quality.startup is not None and not known.started:
+                amounts.started(quality.startup)
+        known.started = known.started or quality.startup is not None
+
+    def _rate(self, quality: Quality) -> int:
+        return min(quality.rate, int(self.ceilings.rate))
+
+    def _enter(self, session: str, known: Session, heard: Heard, now: float) -> None:
+        """What a session says of chunks."""
+        back = 0
+        for segment, mask, _ in heard.origin:
+            back += known.credits.took_from_origin(segment, mask)
+        if back:
+            for amounts in self._books(known.content, known.groups):
+                amounts.peer_bytes_confirmed -= back
+        for link in heard.links:
+            self._link(session, link, now)
+
+    def _link(self, session: str, link: Link, now: float) -> None:
+        pair = link.pair
+        if link.entry.relayed and not pair.relayed:
+            self._take_back(pair)
+        inward, outward = pair.to(session), pair.to(pair.other(session))
+        inward.vain += link.entry.waste
+        for told in link.received:
+            self._outcome(pair, session, told, inward.received(*told, now))
+        for told in link.sent:
+            self._outcome(pair, pair.other(session), told, outward.sent(*told, now))
+        for receiver in (session, pair.other(session)):
+            while pair.to(receiver).is_full:
+                heard = self._heard(pair, receiver)
+                self._settled(pair, receiver, *pair.to(receiver).settle_oldest(heard))
+        if pair.due == inf and (inward.waits or outward.waits):
+            pair.due = now + PATIENCE
+            self._due.append((pair.due, pair))
+
+    def _outcome(self, pair: Pair, receiver: str, told: Told, outcome: Outcome) -> None:
+        """One end has said something of a segment that goes to ``receiver``."""
+        agreed = earned = 0
+        known = self._known(receiver)
+        if outcome.agreed:
+            agreed = size_of(outcome.agreed, outcome.tail)
+        if outcome.agreed and known is not None:
+            counts = not (pair.relayed or pair.edge)
+            new = known.credits.credit(told[0], outcome.agreed, outcome.tail, counts=counts)
+            earned = size_of(new, outcome.tail)
+            pair.to(receiver).earned += earned
+        for amounts in self._books(pair.content, self._groups(receiver)):
+            amounts.peer_bytes_claimed += outcome.claimed
+            amounts.waste_bytes += agreed - earned
             if pair.relayed:
-                amounts.relayed_bytes += sign * pair.agreed
+                amounts.relayed_bytes += earned
+            elif pair.edge:
+                amounts.edge_bytes += earned
             else:
-                amounts.peer_bytes_confirmed += sign * pair.agreed
+                amounts.peer_bytes_confirmed += earned
+
+    def _take_back(self, pair: Pair) -> None:
+        """It turns out to go through a relay: what was credited saved nothing. (Should a chunk of
+        it also have come from the origin, that is taken back twice: a bound from below.)"""
+        pair.relayed = True
+        for receiver, way in pair.ways.items():
+            for amounts in self._books(pair.content, self._groups(receiver)):
+                if pair.edge:
+                    amounts.edge_bytes -= way.earned
+                else:
+                    amounts.peer_bytes_confirmed -= way.earned
+                amounts.relayed_bytes += way.earned
+
+    # What nobody answers
+
+    def timer_at(self) -> float | None:
+        """When to look at what waits, or to forget somebody."""
+        times = [self._due[0][0]] if self._due else []
+        times += [at for at, _ in list(self._gone.values())[:1]]
+        return min(times, default=None)
+
+    def on_timer(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, pair = self._due.popleft()
+            pair.due = inf
+            if pair.id in self._pairs:
+                self._settle(pair, now - PATIENCE)
+                if any(way.waits for way in pair.ways.values()):
+                    pair.due = now + PATIENCE
+                    self._due.append((pair.due, pair))
+        while self._gone:
+            session, (until, known) = next(iter(self._gone.items()))
+            if until > now:
+                break
+            for pair in list(known.pairs.values()):
+                if self._known(pair.other(session)) is None:
+                    self._close(pair)
+                else:
+                    self._settle(pair, inf)  # it will say no more
+            del self._gone[session]
+
+    def _settle(self, pair: Pair, until: float) -> None:
+        """Give up on what was said before then."""
+        for receiver in (pair.a, pair.b):
+            self._settled(
+                pair, receiver, *pair.to(receiver).settle(until, self._heard(pair, receiver))
+            )
+
+    def _settled(self, pair: Pair, receiver: str, unclaimed: int, disputed: int) -> None:
+        if unclaimed:
+            for amounts in self._books(pair.content, self._groups(receiver)):
+                amounts.peer_bytes_claimed -= unclaimed
+                amounts.peer_bytes_disputed += disputed
+
+    def _close(self, pair: Pair) -> None:
+        """Nothing more is taken on this pairing."""
+        self._settle(pair, inf)
+        self._pairs.pop(pair.id, None)
+        for end in (pair.a, pair.b):
+            known = self._known(end)
+            if known is not None:
+                known.pairs.pop(pair.id, None)
+
+    def _oldest(self, session: Session) -> Pair:
+        """Which of its pairings to close: one that is over, if any."""
+        ends = self._sessions
+        over = (p for p in session.pairs.values() if p.a not in ends or p.b not in ends)
+        return next(over, next(iter(session.pairs.values())))
+
+    # Who is who
+
+    def _known(self, session: str) -> Session | None:
+        """The session, if it is there or has not left for long."""
+        known = self._sessions.get(session)
+        if known is None and session in self._gone:
+            _, known = self._gone[session]
+        return known
+
+    def _groups(self, session: str) -> tuple[Group, ...]:
+        known = self._known(session)
+        return known.groups if known is not None else ()
+
+    def _heard(self, pair: Pair, receiver: str) -> tuple[float, float]:
+        """When the sender and the receiver of this way have reported last."""
+        ends = map(self._known, (pair.other(receiver), receiver))
+        sender, own = (known.heard if known is not None else -1.0 for known in ends)
+        return sender, own
+
+    def _place(self, pair: Pair | None) -> tuple[str, tuple[Group, ...]]:
+        """Which content and which groups a pairing belongs to: those of either end."""
+        if pair is None:
+            return "", ()
+        return pair.content, tuple(dict.fromkeys((*self._groups(pair.a), *self._groups(pair.b))))
 
     # What comes of it
 
@@ -365,75 +389,7 @@ class Ledger:
         return Reading(changes, dict(self._viewers), groups, dict(self._members), failures)
 
     def _books(self, content: str, groups: Iterable[Group] = ()) -> list[Amounts]:
-        """Where something is entered that concerns these."""
-        books = [self._total, self._changed(content)]
-        for group in groups:
-            found = self._group_changes.get(group)
-            if found is None:
-                found = self._group_changes[group] = Amounts()
-            books.append(found)
+        """Where something is entered that concerns these: everything, the content, each group."""
+        books = [self._total, self._changes.setdefault(content, Amounts())]
+        books += [self._group_changes.setdefault(group, Amounts()) for group in groups]
         return books
-
-    def _changed(self, content: str) -> Amounts:
-        found = self._changes.get(content)
-        if found is None:
-            found = self._changes[content] = Amounts()
-        return found
-
-    def _makes_sense(self, session: str, known: _Session, report: Report) -> bool:
-        if not all(map(_is_count, _figures(report))):
-            return False
-        if any(now < before for now, before in zip(_own(report), _own(known.last), strict=True)):
-            return False
-        if len({entry.pairing for entry in report.pairs}) < len(report.pairs):
-            return False
-        for entry in report.pairs:
-            pair = known.pairs.get(entry.pairing)
-            before = pair.ends[session] if pair is not None else _End()
-            if entry.sent < before.sent or entry.received < before.received:
-                return False
-        return True
-
-    def _bound(self, session: str) -> None:
-        """Close the book on the oldest pairing, if there are too many; one that is over if any."""
-        pairs = self._sessions[session].pairs
-        if len(pairs) <= MOST_PAIRS:
-            return
-        over = (id_ for id_, pair in pairs.items() if pair.other(session) not in self._sessions)
-        oldest = next(over, next(iter(pairs)))
-        pair = self._pairs.pop(oldest)
-        for end in (pair.a, pair.b):
-            if end in self._sessions:
-                self._sessions[end].pairs.pop(oldest, None)
-
-
-def _place(pair: _Pair | None) -> tuple[str, tuple[Group, ...]]:
-    """Which content and which groups a pairing belongs to."""
-    return ("", ()) if pair is None else (pair.content, pair.groups)
-
-
-def _own(report: Report) -> tuple[int, ...]:
-    """The figures about the session as a whole."""
-    return (
-        report.origin_bytes,
-        report.peer_bytes,
-        report.cache_bytes,
-        report.waste_bytes,
-        report.rejected_chunks,
-        report.origin_mismatches,
-    )
-
-
-def _figures(report: Report) -> Iterable[object]:
-    yield from _own(report)
-    for entry in report.pairs:
-        yield entry.received
-        yield entry.sent
-
-
-def _is_count(figure: object) -> bool:
-    """Whether it is a number of bytes: no fraction, infinity, NaN, nothing below 0, not too much.
-
-    The wire's decoder has seen to it; the account does not rely on that.
-    """
-    return type(figure) is int and 0 <= figure <= MOST_BYTES

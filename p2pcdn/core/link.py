@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
+from p2pcdn.core.account import Account
 from p2pcdn.core.availability import NOTHING, Held
 from p2pcdn.core.ports import LinkReason, Outgoing, TellLink
 from p2pcdn.errors import ErrorCode, RemoteError, SourceReason
@@ -166,6 +167,7 @@ class _Upload:
 
     want: int
     key: ChunkKey
+    size: int
     left: int
     frames: Iterator[Frame]
     begun: bool = False
@@ -191,8 +193,8 @@ class Link:
         """What the other end has announced, as whoever keeps that knows it."""
         self.busy_until = 0.0
         """Before this it is not asked for anything."""
-        self.relayed = False
-        """Whether it goes through a relay."""
+        self.account = Account()
+        """What has gone over it since the last report."""
         self.received = 0
         self.sent = 0
         """Bytes of chunks handed to the data channel."""
@@ -271,7 +273,7 @@ class Link:
     def supply(self, want: int, key: ChunkKey, chunk: bytes, soon: bool) -> None:
         """Send a chunk that `Wanted` asked for, when its turn comes; ``soon`` puts it before those
         that have not begun."""
-        upload = _Upload(want, key, len(chunk), frames_of(want, chunk))
+        upload = _Upload(want, key, len(chunk), len(chunk), frames_of(want, chunk))
         self._uploads.insert(min(1, len(self._uploads)) if soon else len(self._uploads), upload)
         self.owed += len(chunk)
 
@@ -311,6 +313,7 @@ class Link:
         self.owed -= len(frame.payload)
         if not upload.left:
             self._uploads.popleft()
+            self.account.sent.add(upload.key, upload.size)
         return frame
 
     def tell(self, message: LinkMessage) -> None:
@@ -465,7 +468,7 @@ class Link:
         left = self._over.get(frame.want, 0) - len(frame.payload)
         if left < 0:
             raise RemoteError(ErrorCode.BAD_FRAME, f"nobody wants want {frame.want}")
-        self.wasted += len(frame.payload)
+        self._waste(len(frame.payload))
         if left:
             self._over[frame.want] = left
         else:
@@ -477,12 +480,16 @@ class Link:
     def _give_up(self, number: int, more: bool = True) -> _OwnWant:
         """``more`` of it may still come."""
         want = self._own.pop(number)
-        self.wasted += want.received
+        self._waste(want.received)
         if more:
             self._over[number] = want.length - want.received
         while len(self._over) > 4 * MOST_WANTS:
             del self._over[next(iter(self._over))]
         return want
+
+    def _waste(self, size: int) -> None:
+        self.wasted += size
+        self.account.waste += size
 
     def _fail(self, number: int, reason: SourceReason) -> None:
         """Who is busy says so before the first frame; who lacks a chunk may have sent a part, and

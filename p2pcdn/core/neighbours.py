@@ -8,9 +8,10 @@ we announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
+from p2pcdn.core.account import Account
 from p2pcdn.core.availability import Availability, holding_of
 from p2pcdn.core.goodput import Goodput
 from p2pcdn.core.governor import Governor
@@ -63,15 +64,14 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """A link is over; ``received`` and ``sent`` are its verified and its sent media bytes."""
+    """A link is over."""
 
     link: int
     reason: LinkReason
     greeted: bool
     """Whether it had been up."""
-    received: int
-    sent: int
-    relayed: bool = False
+    account: Account = field(default_factory=Account)
+    """What has gone over it since the last report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class Neighbours:
     def relayed(self, number: int) -> None:
         """A link goes through a relay."""
         if number in self._links:
-            self._links[number].relayed = True
+            self._links[number].account.relayed = True
 
     def announce(
         self,
@@ -276,10 +276,19 @@ class Neighbours:
             if link.number != but:
                 link.tell(records)
 
-    def credit(self, number: int, size: int) -> None:
-        """A chunk that this link delivered was verified."""
-        if number in self._links:
-            self._links[number].received += size
+    def credit(self, number: int, key: ChunkKey, size: int) -> None:
+        """A chunk that this link delivered was verified, and is kept."""
+        link = self._links.get(number)
+        if link is not None:
+            link.received += size
+            link.account.received.add(key, size)
+
+    def debit(self, number: int, size: int, *, rejected: bool = False) -> None:
+        """A chunk that it delivered is of no use, perhaps since it was wrong."""
+        link = self._links.get(number)
+        if link is not None:
+            link.account.waste += size
+            link.account.rejected += rejected
 
     # The five verbs
 
@@ -398,8 +407,7 @@ class Neighbours:
             case Ended(reason):
                 self._forget(link)
                 greeted = bool(link.peer)
-                figures = (link.received, link.sent, link.relayed)
-                self._events.append(Down(link.number, reason, greeted, *figures))
+                self._events.append(Down(link.number, reason, greeted, link.account))
 
     def _note(self, number: int, message: Have | Gone | Loading, now: float) -> None:
         self._quiet_until.pop(number, None)

@@ -74,7 +74,7 @@ from p2pcdn.core.survey import Survey
 from p2pcdn.core.transfers import Anew, Dropped, Forgotten, Kept, TransferEvent, Transfers
 from p2pcdn.core.trust import Trust
 from p2pcdn.errors import ErrorCode
-from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey
+from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey, chunk_length
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
 from p2pcdn.wire.manifest import Records, SegmentRecord
 from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Refused
@@ -376,7 +376,8 @@ class Node:
         self._settled = self._settled or not isinstance(event, Asked | Noted)
         match event:
             case Delivered(link, key, data):
-                self._transfers.from_link(link, key, data, now)
+                if not self._transfers.from_link(link, key, data, now):
+                    self._neighbours.debit(link, len(data))
                 self._dirty = True
             case Asked():
                 ours = event.era == self._transfers.era(event.key.rendition)
@@ -445,7 +446,7 @@ class Node:
             case Kept(key, link):
                 self._neighbours.cancel(key)
                 if link is not None:
-                    self._neighbours.credit(link, len(self.store.get(key) or b""))
+                    self._neighbours.credit(link, key, len(self.store.get(key) or b""))
                 self._announce(Have, {key.segment: [key.chunk]}, now)
                 self._dirty = True
                 return
@@ -473,6 +474,10 @@ class Node:
                 return
             case ChunkRejected(link=link, proved=proved):
                 self._dirty = True
+                if link is not None:
+                    record = self.record(event.key)
+                    size = chunk_length(record.length, event.chunk) if record else 0
+                    self._neighbours.debit(link, size, rejected=proved)
                 if proved:
                     self._lied(link, now)
                 elif link is not None:

@@ -39,6 +39,20 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """How well it has played since the player began."""
+
+    startup: float | None = None
+    """Milliseconds from the player's first request to the first picture, if that is there."""
+    played: int = 0
+    """Milliseconds in which it played."""
+    stalls: int = 0
+    """How often it ran dry after the first picture."""
+    stalled: int = 0
+    """Milliseconds until it went on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Playing:
     """Where the player is. Sent when something changed, and every second or so."""
 
@@ -52,6 +66,8 @@ class Playing:
     live: bool
     target: float = 30.0
     """Seconds of media that the player wants to have there."""
+    watched: Watched | None = None
+    """If somebody looks on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,6 +496,8 @@ class Entered:
     peer: str
     mode: Mode = "any"
     relays: Relays | None = None
+    mac: str | None = None
+    """What a report that does not go over the socket has to carry."""
 
 
 @dataclass(frozen=True, slots=True)

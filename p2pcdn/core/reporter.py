@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from p2pcdn.core.account import Account, Moved, Room
 from p2pcdn.core.neighbours import Down, Neighbours
 from p2pcdn.core.playhead import Playhead
+from p2pcdn.core.ports import Watched
 from p2pcdn.core.signaling import Signaling, State
 from p2pcdn.core.transfers import Transfers
-from p2pcdn.wire.tracker import Move, PairReport, Position, Report
+from p2pcdn.wire.tracker import Move, PairReport, Position, Quality, Report
 
 MOST_PAIRS = 64
 """Pairings a report (the wire's own bound)."""
+MOST_REPORTS = 8
+"""Reports at a time; what they have no room for waits until the next time."""
 
 
 class Reporter:
@@ -27,11 +31,17 @@ class Reporter:
         self._transfers = transfers
         self._playhead = playhead
         self._report_at: float | None = None
-        self._reported: Report | None = None
         self._moved: Move | None = None
         """What the tracker was last told of where we are."""
-        self._ended: list[PairReport] = []
-        """Links that ended since the last report, or before it could be sent."""
+        self._session = ""
+        """What we are called there; reports are numbered anew whenever that changes."""
+        self._number = 0
+        self._told: tuple[int, ...] = (0,) * 6
+        """The figures that have been told."""
+        self._watched = Watched()
+        """What has been told of how it played."""
+        self._ended: list[tuple[str, Account]] = []
+        """Links that ended since the last report, by their pairings."""
 
     def begin(self, now: float) -> None:
         """Begin to report, once we are in; and keep the join's position fresh."""
@@ -56,10 +66,10 @@ class Reporter:
             self._signaling.tell(self._moved)
 
     def ended(self, down: Down) -> None:
-        """A link is over; its figures count all the same."""
+        """A link is over; what went over it counts all the same."""
         pairing = self._signaling.pairing_of(down.link)
         if pairing is not None:
-            self._ended.append(PairReport(pairing, down.received, down.sent, down.relayed))
+            self._ended.append((pairing, down.account))
 
     def timer_at(self) -> float | None:
         return self._report_at
@@ -71,15 +81,25 @@ class Reporter:
         self._report_at = now + welcome.report_every
         if Move(upload, self._position(), self._uplink()) != self._moved:
             self.tell_position(upload)
-        report = self._figures()
-        if report != self._reported and self._signaling.state is State.IN:
-            self._reported = report
-            self._signaling.tell(report)
-            self._ended.clear()
+        self._report()
 
     def farewell(self) -> None:
         """Say the last figures."""
-        self._signaling.tell(self._figures())
+        self._report()
+
+    def _report(self) -> None:
+        """Tell what is new, in as many reports as it takes. What there is nobody to tell of, nobody
+        will ever ask for."""
+        signaling = self._signaling
+        is_in = signaling.state is State.IN
+        if is_in and signaling.peer != self._session:
+            self._session, self._number = signaling.peer, 0
+        self._forget_strangers(is_in)
+        for _ in range(MOST_REPORTS if is_in else 0):
+            report = self._next()
+            if report is None:
+                return
+            signaling.tell(report)
 
     def _uplink(self) -> int:
         """Bytes a second that we have been seen to send; in steps, so that it is seldom news."""
@@ -105,19 +125,81 @@ class Reporter:
             live=playing.live,
         )
 
-    def _figures(self) -> Report:
-        pairs = list(self._ended)
+    def _forget_strangers(self, is_in: bool) -> None:
+        """What belongs to pairings of a socket that is gone is of no interest to anybody."""
+        if not is_in:
+            self._ended.clear()
+            self._transfers.from_origin = Moved()
+        for link in self._neighbours.up():
+            if self._signaling.pairing_of(link.number) is None:
+                link.account = Account(relayed=link.account.relayed)
+
+    def _next(self) -> Report | None:
+        """What there is to report, as far as there is room; None if there is nothing."""
+        room = Room()
+        origin = self._transfers.from_origin.take(room)
+        pairs = self._pairs(room)
+        figures = self._figures()
+        new = [now - told for now, told in zip(figures, self._told, strict=True)]
+        quality = self._quality()
+        if not (origin or pairs or any(new) or quality):
+            return None
+        self._told = figures
+        self._number += 1
+        return Report(
+            self._number,
+            *(new[0], new[1], new[2], new[3], new[4], new[5]),
+            tuple(room.renditions),
+            origin,
+            pairs,
+            quality,
+        )
+
+    def _pairs(self, room: Room) -> tuple[PairReport, ...]:
+        """What went over links, those that ended first."""
+        accounts = list(self._ended)
         for link in self._neighbours.up():
             pairing = self._signaling.pairing_of(link.number)
-            if pairing is not None and (link.received or link.sent):
-                pairs.append(PairReport(pairing, link.received, link.sent, link.relayed))
+            if pairing is not None:
+                accounts.append((pairing, link.account))
+        pairs: list[PairReport] = []
+        for pairing, account in accounts:
+            if account and len(pairs) < MOST_PAIRS:
+                moved = account.received.take(room), account.sent.take(room)
+                pair = PairReport(pairing, *moved, account.waste, account.rejected, account.relayed)
+                if any(moved) or account.waste or account.rejected:
+                    pairs.append(pair)
+                account.waste = account.rejected = 0
+        self._ended = [(pairing, account) for pairing, account in self._ended if account]
+        return tuple(pairs)
+
+    def _figures(self) -> tuple[int, ...]:
         stats = self._transfers.stats
-        return Report(
-            origin_bytes=stats.origin_bytes,
-            peer_bytes=stats.peer_bytes,
-            cache_bytes=stats.cache_bytes,
-            waste_bytes=self._transfers.wasted + self._neighbours.wasted,
-            rejected_chunks=stats.rejected_chunks,
-            origin_mismatches=stats.origin_mismatches,
-            pairs=tuple(pairs[-MOST_PAIRS:]),
+        return (
+            stats.origin_bytes,
+            stats.peer_bytes,
+            stats.cache_bytes,
+            self._transfers.wasted + self._neighbours.wasted,
+            stats.rejected_chunks,
+            stats.origin_mismatches,
         )
+
+    def _quality(self) -> Quality | None:
+        """How it has played since that was last told."""
+        playing = self._playhead.playing
+        watched = playing.watched if playing is not None else None
+        if playing is None or watched is None or watched == self._watched:
+            return None
+        told, self._watched = self._watched, watched
+        return Quality(
+            watched.startup if told.startup is None else None,
+            watched.played - told.played,
+            watched.stalls - told.stalls,
+            watched.stalled - told.stalled,
+            self._rate(playing.rendition),
+        )
+
+    def _rate(self, rendition: str) -> int:
+        manifest = self._transfers.manifest(rendition)
+        duration = manifest.usual_duration()
+        return int(manifest.usual_bytes() * 1000 / duration + 0.5) if duration else 0

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from p2pcdn.core.amounts import Amounts
-from p2pcdn.core.ledger import Failure, Group, Reading
+from p2pcdn.core.ledger_ports import Failure, Group, Reading
 
 WIDTHS = (10, 60, 3600)
 """Seconds of a bucket; each is a multiple of those before it."""

@@ -355,7 +355,7 @@ class Signaling:
         self.peer = joined.peer
         self.alone = joined.peers == 0
         self._expires(joined.expires, now)
-        self._events.append(Entered(joined.peer, joined.mode, joined.relays))
+        self._events.append(Entered(joined.peer, joined.mode, joined.relays, joined.mac))
         if joined.mode == "relay":
             self._drop_unopened()  # what was made without a relay
             self._offer(None, now)

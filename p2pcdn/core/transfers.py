@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from math import inf
 
+from p2pcdn.core.account import Moved
 from p2pcdn.core.bits import run
 from p2pcdn.core.http import Http
 from p2pcdn.core.manifest import Keys, Known, Manifest, Renewed
@@ -39,7 +40,7 @@ from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.transfer import Copy, Fetch, Transfer
 from p2pcdn.errors import SourceReason
-from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span, bytes_of, chunk_count
+from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span, bytes_of, chunk_count, chunk_length
 from p2pcdn.wire.manifest import Records
 
 MOST_FAILURES = 3
@@ -105,6 +106,8 @@ class Transfers:
         self.stats = stats
         self.wasted = 0
         """Bytes that arrived and were not kept."""
+        self.from_origin = Moved()
+        """Chunks of which the origin has sent something, of whatever use, since the last report."""
         self._from_links = 0
         """Bytes that links have brought, of whatever use."""
         self._content = content
@@ -279,14 +282,14 @@ class Transfers:
             loading[key] = [chunk for fetch in self._fetches_of(key) for chunk in fetch.left()]
         return loading
 
-    def from_link(self, link: int, key: ChunkKey, data: bytes, now: float) -> None:
-        """A link brought a chunk."""
+    def from_link(self, link: int, key: ChunkKey, data: bytes, now: float) -> bool:
+        """A link brought a chunk; whether anybody still has a use for it."""
         self._from_links += len(data)
         transfer = self._transfers.get(key.segment)
         if transfer is None:
             self.wasted += len(data)
-        else:
-            self._arrived(transfer, Copy(key.chunk, data, link=link), now)
+            return False
+        return self._arrived(transfer, Copy(key.chunk, data, link=link), now)
 
     def lost(self, key: ChunkKey) -> None:
         """A link will not bring a chunk."""
@@ -425,6 +428,8 @@ class Transfers:
             self.stats.cache_bytes += len(loaded.data) - held
         else:
             self.stats.origin_bytes += len(loaded.data) - held
+            last = chunk_count(len(loaded.data)) - 1
+            self.from_origin.add_run(loaded.key, 0, last, len(loaded.data) - last * CHUNK_SIZE)
         if loaded.took and not loaded.cached:
             at = now if loaded.at is None else loaded.at
             self.http.answered(len(loaded.data), loaded.ttfb, loaded.took, at)
@@ -445,13 +450,15 @@ class Transfers:
             copy = Copy(chunk, loaded.data[start : start + CHUNK_SIZE])
             self._arrived(transfer, copy, now)
 
-    def _arrived(self, transfer: Transfer, copy: Copy, now: float) -> None:
+    def _arrived(self, transfer: Transfer, copy: Copy, now: float) -> bool:
+        """Whether a chunk that is there now is one more."""
         check = transfer.arrived(copy, self._numbers, now)
         if check is None:
             self._waste(copy)
-        else:
-            self._checks[check.check] = transfer
-            self._events.append(check)
+            return False
+        self._checks[check.check] = transfer
+        self._events.append(check)
+        return True
 
     def _waste(self, copy: Copy) -> None:
         """The copy is not kept. What the shell loaded past us went to the player all the same."""
@@ -628,6 +635,12 @@ class Transfers:
         """A fetch is over, however it went."""
         del self._fetches[fetch.number]
         self._settle(fetch)
+        if not fetch.cached:
+            # A chunk of which it has brought a part cost the origin that part.
+            last = fetch.left().start - (0 if fetch.rest() else 1)
+            if last >= fetch.chunks.first:
+                size = chunk_length(fetch.length, last)
+                self.from_origin.add_run(fetch.key, fetch.chunks.first, last, size)
         self.wasted += fetch.rest()
 
     def _fetches_of(self, key: SegmentKey) -> list[Fetch]:

@@ -10,13 +10,14 @@ from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
 from p2pcdn.wire.manifest import Manifest, PresentationManifest, RenditionManifest
-from p2pcdn.wire.tracker import FromTracker, ToTracker
+from p2pcdn.wire.tracker import Beacon, FromTracker, ToTracker
 
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
 _to_tracker: msgspec.json.Decoder[ToTracker] = msgspec.json.Decoder(ToTracker)
 _from_tracker: msgspec.json.Decoder[FromTracker] = msgspec.json.Decoder(FromTracker)
+_beacon: msgspec.json.Decoder[Beacon] = msgspec.json.Decoder(Beacon)
 _link: msgspec.json.Decoder[LinkMessage] = msgspec.json.Decoder(LinkMessage)
 _manifest: msgspec.json.Decoder[PresentationManifest | RenditionManifest] = msgspec.json.Decoder(
     PresentationManifest | RenditionManifest
@@ -36,6 +37,11 @@ def decode_to_tracker(text: str | bytes) -> ToTracker:
 def decode_from_tracker(text: str | bytes) -> FromTracker:
     """What the tracker told a peer; `RemoteError` if it is no such message."""
     return _decode(_from_tracker, text)
+
+
+def decode_beacon(text: str | bytes) -> Beacon:
+    """A report that did not come over a socket; `RemoteError` if it is none."""
+    return _decode(_beacon, text)
 
 
 def decode_link(text: str | bytes) -> LinkMessage:

@@ -44,6 +44,16 @@ Offer = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 ChunkNumber = Annotated[int, Meta(ge=0, le=65_535)]
 """Bounds a segment to 4 GiB."""
 
+Runs = Annotated[
+    tuple[Annotated[int, Meta(ge=0, le=2**53 - 1)], ...], Meta(min_length=5, max_length=4099)
+]
+"""Chunks of one segment, in a canonical form: the number of the segment's rendition in a list that
+comes with it, its sequence, the bytes of the last of these chunks (0 if it is 64 KiB), and the
+first and the last chunk of each run, ascending and with a gap before each: ``[0, 7, 0, 0, 15]``."""
+
+Mac = Annotated[str, Meta(pattern=whole("[A-Za-z0-9_-]{22}"))]
+"""16 bytes of HMAC-SHA256 as base64url."""
+
 WantNumber = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 """A request's number on its link, chosen by the requester; it also stands in each frame."""
 

@@ -22,13 +22,14 @@ import msgspec
 
 from p2pcdn.wire.link import LinkMessage
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
-from p2pcdn.wire.tracker import FromTracker, ToTracker
+from p2pcdn.wire.tracker import Beacon, FromTracker, ToTracker
 from p2pcdn.wire.typescript import Schema, typescript
 
 REPOSITORY = Path(__file__).parents[2]
 
 UNIONS: Mapping[str, Any] = {
     "ToTracker": ToTracker,
+    "Beacon": Beacon,
     "FromTracker": FromTracker,
     "LinkMessage": LinkMessage,
     "Manifest": PresentationManifest | RenditionManifest,
@@ -37,12 +38,13 @@ UNIONS: Mapping[str, Any] = {
 
 FILES: Mapping[str, str] = {
     "ToTracker": "to-tracker",
+    "Beacon": "beacon",
     "FromTracker": "from-tracker",
     "LinkMessage": "link",
     "Manifest": "manifest",
 }
 
-SENT = ("ToTracker",)
+SENT = ("ToTracker", "Beacon")
 """What a browser only sends."""
 
 DECODED = ("FromTracker", "LinkMessage", "Manifest")

@@ -33,6 +33,7 @@ from p2pcdn.wire.fields import (
     Detail,
     Id,
     JoinToken,
+    Mac,
     Message,
     Mid,
     Milliseconds,
@@ -40,6 +41,7 @@ from p2pcdn.wire.fields import (
     Part,
     RawSignature,
     RenditionId,
+    Runs,
     Sdp,
     Seconds,
     SiteId,
@@ -200,27 +202,66 @@ class Fetching(Message, frozen=True, tag="fetching"):
 
 
 class PairReport(Part, frozen=True):
-    """What this peer has received and sent on one pairing since it began, in media bytes."""
+    """What has gone over one pairing since the report before."""
 
     pairing: Id
-    received: Count
-    sent: Count
+    received: tuple[Runs, ...] = ()
+    """Chunks that this peer has verified and kept."""
+    sent: tuple[Runs, ...] = ()
+    """Chunks that it has sent to their last byte."""
+    waste: Count = 0
+    """Bytes that came in vain: twice, cancelled, or with a wrong hash."""
+    rejected: Count = 0
+    """Chunks with a wrong hash."""
     relayed: bool = False
     """Whether any of it went through a TURN relay: then somebody pays for it, and it saves
     nothing."""
 
 
-class Report(Message, frozen=True, tag="report"):
-    """The figures of this session since it began (totals, so that a lost one does no harm)."""
+class Quality(Part, frozen=True):
+    """How well it has played since the report before."""
 
-    origin_bytes: Count
-    peer_bytes: Count
-    cache_bytes: Count
-    waste_bytes: Count
+    startup: Milliseconds | None = None
+    """From the player's first request to the first picture, in the first report after that."""
+    played: Count = 0
+    """Milliseconds in which it played."""
+    stalls: Count = 0
+    """How often it ran dry."""
+    stalled: Count = 0
+    """Milliseconds until it went on."""
+    rate: Count = 0
+    """Bytes a second of the rendition that plays, on average; 0 if that is not known."""
+
+
+class Report(Message, frozen=True, tag="report"):
+    """What has come, gone and played since the report before. It counts once, whichever way it
+    comes, and not if it comes after a later one."""
+
+    number: Count
+    """One more than that of the report before; the first of a socket is 1."""
+    origin_bytes: Count = 0
+    peer_bytes: Count = 0
+    cache_bytes: Count = 0
+    waste_bytes: Count = 0
     rejected_chunks: Count = 0
-    pairs: Annotated[tuple[PairReport, ...], Meta(max_length=64)] = ()
     origin_mismatches: Count = 0
     """Rejected chunks that came by HTTP: from the origin, or from a cache before it."""
+    renditions: Annotated[tuple[RenditionId, ...], Meta(max_length=16)] = ()
+    """Those that the chunks below are of."""
+    origin: tuple[Runs, ...] = ()
+    """Chunks of which anything came from the origin, of whatever use."""
+    pairs: Annotated[tuple[PairReport, ...], Meta(max_length=64)] = ()
+    quality: Quality | None = None
+
+
+class Beacon(Message, frozen=True, tag="beacon"):
+    """A report that does not come over the socket: what a page says as it goes."""
+
+    peer: Id
+    """As in `joined`."""
+    mac: Mac
+    """As in `joined`: it shows that the report is this peer's."""
+    report: Report
 
 
 class Leave(Message, frozen=True, tag="leave"):
@@ -291,6 +332,8 @@ class Joined(Message, frozen=True, tag="joined"):
     """What the viewer's choice and the site's leave together."""
     relays: Relays | None = None
     """Given in mode ``relay``."""
+    mac: Mac | None = None
+    """What a `beacon` of this peer has to carry; a secret between it and the tracker."""
 
 
 class Renewed(Message, frozen=True, tag="renewed"):

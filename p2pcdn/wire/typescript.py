@@ -93,10 +93,10 @@ def _type(schema: Schema) -> str:
             return " | ".join(_type(option) for option in options)
         case {"prefixItems": items}:
             return f"readonly [{', '.join(_type(item) for item in items)}]"
-        case {"items": {"$ref": ref}}:
-            return f"readonly {_name(ref)}[]"
-        case {"items": {"type": "string"}}:
-            return "readonly string[]"
+        case {"items": {"type": "array"} as item}:
+            return f"readonly ({_type(item)})[]"
+        case {"items": {"$ref": _} | {"type": "string" | "integer"} as item}:
+            return f"readonly {_type(item)}[]"
         case {"type": "integer" | "number"}:
             return "number"
         case {"type": "string" | "boolean" | "null" as name}:

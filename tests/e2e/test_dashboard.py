@@ -14,7 +14,8 @@ from playwright.async_api import Browser, Page, expect
 
 from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.core.amounts import Amounts
-from p2pcdn.core.ledger import Failure, Group, Ledger, Reading
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.ledger_ports import Failure, Group, Reading
 from p2pcdn.core.rollup import Rollup
 from p2pcdn.service import Server
 from tests.e2e.servers import ROOT

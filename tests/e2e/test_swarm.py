@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -47,3 +48,17 @@ async def test_later_viewers_take_most_from_earlier_ones(
         )
         assert summary["peer_bytes_confirmed"] > 0
         assert summary["viewers"] == 3
+        assert summary["startups"] == 3
+
+        # What they have not reported yet they do as they go, without the socket.
+        for viewer in viewers:
+            await viewer.page.evaluate(
+                "() => { WebSocket.prototype.send = () => {}; location.href = 'about:blank'; }"
+            )
+        told = sum(s["peerBytes"] for s in stats)
+        async with asyncio.timeout(10):
+            while summary["peer_bytes_confirmed"] < 0.97 * told:
+                await asyncio.sleep(0.2)
+                summary = await server.json("/api/v1/summary")
+        assert summary["peer_bytes_confirmed"] <= told, (stats, summary)
+        assert summary["refused_reports"] == 0, await server.json("/api/v1/failures")

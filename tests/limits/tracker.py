@@ -36,7 +36,7 @@ async def outcome(client: Client) -> str:
 async def message_of(size: int) -> str:
     async with rig(message_bytes=1024) as tracker:
         client = await tracker.joined()
-        text = encode(Report(1, 0, 0, 0))
+        text = encode(Report(1))
         head = f'{text[:-1]},"x":"'
         tail = '"}'
         data = (head + "x" * (min(size, 2048) - len(head) - len(tail)) + tail).encode()
@@ -94,7 +94,7 @@ def messages_at_once(number: int) -> str:
 async def flood_of(number: int) -> str:
     async with rig(messages_per_second=20, burst=10) as tracker:
         client = await tracker.joined()
-        text = encode(Report(1, 0, 0, 0)).encode()
+        text = encode(Report(1)).encode()
         client.write((b"\x81" + bytes([0x80 | len(text)]) + bytes(4) + text) * number)
         return await outcome(client) if number <= 9 else (await client.last_words())[0]
 

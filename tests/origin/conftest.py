@@ -15,6 +15,7 @@ from yarl import URL
 
 from origin.app import Origin
 from p2pcdn.config import Config, OriginConfig
+from p2pcdn.core.audit import Extent
 from p2pcdn.service import Server
 
 
@@ -26,6 +27,8 @@ class Totals:
     overhead: int = 0
     contents: Counter[str] = field(default_factory=Counter)
     """Media by content."""
+    extents: dict[tuple[str, str], Extent] = field(default_factory=dict)
+    """By content and rendition."""
 
     def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None:
         assert media >= 0
@@ -33,6 +36,9 @@ class Totals:
         self.media += media
         self.contents[content] += media
         self.overhead += overhead
+
+    def measured(self, content: str, rendition: str, extent: Extent) -> None:
+        self.extents[content, rendition] = extent
 
 
 class Site:

@@ -316,7 +316,7 @@ async def test_a_failure_loses_nothing_that_comes_after_it(
 
         for client in (first, second):
             socket = next(n for n, m in ours._swarms._members.items() if m.id == client.peer)
-            ours._swarms.receive(Said(socket, Report(0, 0, 0, 0)), 0.0)
+            ours._swarms.receive(Said(socket, Report(1)), 0.0)
         assert len(ours._swarms._outbox._events) == 2
         monkeypatch.setattr(ours, "_note", fail)
         taken: list[str] = []

@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from p2pcdn.core.ledger import Failure, Group, Ledger
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.ledger_ports import Failure, Group
 from p2pcdn.core.rollup import Figures
 from tests.tracker.rig import PATIENCE, Rig, rig
 from tracker import api

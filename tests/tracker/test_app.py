@@ -25,7 +25,6 @@ from p2pcdn.wire.tracker import (
     Linked,
     Move,
     Offered,
-    PairReport,
     PreparedCandidate,
     Refused,
     Report,
@@ -37,6 +36,7 @@ from p2pcdn.wire.tracker import (
     Welcome,
 )
 from tests.p2pcdn.core.swarming import CONTENT, live, mdns, published, sdp
+from tests.p2pcdn.core.telling import gave, got, report, several, size
 from tests.tracker.rig import PATIENCE, join, link, rig
 from tracker import metrics
 from tracker.app import Tracker, _rules, is_ours
@@ -116,15 +116,15 @@ async def test_what_they_moved_is_in_the_summary() -> None:
     async with rig() as tracker:
         early, late = await tracker.joined(), await tracker.joined()
         pairing = (await late.expect(Invite)).pairing
-        await early.send(Report(1, 0, 0, 0, 0, (PairReport(pairing, 0, 5_000_000),)))
-        await late.send(Report(0, 1, 0, 7, 0, (PairReport(pairing, 4_000_000, 0),)))
+        await early.send(report(1, gave(*several(75), pairing=pairing)))
+        await late.send(report(1, got(*several(60), pairing=pairing), waste_bytes=7))
         await tracker.until(lambda: tracker.ledger.summary().waste_bytes)
         summary = await tracker.json("/api/v1/summary")
-        assert summary["peer_bytes_confirmed"] == 4_000_000
-        assert summary["peer_bytes_claimed"] == 1_000_000
+        assert summary["peer_bytes_confirmed"] == size(60)
+        assert summary["peer_bytes_claimed"] == size(15)
         assert (summary["viewers"], summary["swarms"], summary["offload"]) == (2, 1, 1.0)
         assert 0 < summary["overhead_bytes"] < 20_000
-        assert summary["saved_bytes"] == 4_000_000 - summary["overhead_bytes"]
+        assert summary["saved_bytes"] == size(60) - summary["overhead_bytes"]
 
 
 async def test_a_peer_that_goes_is_told_to_the_one_that_waits_for_it() -> None:
@@ -361,7 +361,7 @@ async def test_a_bug_of_ours_ends_one_socket_and_no_other(
             raise ZeroDivisionError
 
         monkeypatch.setattr(tracker.tracker._ledger, "report", fail)
-        await client.send(Report(0, 0, 0, 0))
+        await client.send(Report(1))
         assert await client.last_words() == ("internal", 1011)
         monkeypatch.undo()
         assert await other.lives()

@@ -213,7 +213,7 @@ async def test_no_compression_is_agreed_on() -> None:
 
 async def send_reports(client: Client, number: int) -> None:
     for total in range(number):
-        await client.send(Report(total, 0, 0, 0))
+        await client.send(Report(total))
 
 
 async def test_a_burst_is_taken_as_it_comes() -> None:

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from p2pcdn.core.amounts import Amounts
-from p2pcdn.core.ledger import Failure, Reading
+from p2pcdn.core.ledger_ports import Failure, Reading
 from tracker.metrics import LEDGER, LedgerFigures
 
 Samples = dict[tuple[str, tuple[str, ...]], float]

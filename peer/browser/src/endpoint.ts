@@ -4,6 +4,7 @@
  *     <base>media/<rendition id>      a playlist, and its segments beside it
  *     <base>manifest/<rendition id>   what the segments must hash to
  *     <base>tracker/v1                the tracker's socket, unless it lives elsewhere
+ *     <base>tracker/v1/report         where a page that goes reports
  */
 
 import { PROTOCOL } from "./model";
@@ -25,6 +26,13 @@ export class Endpoint {
   static ofMedia(media: string, tracker?: string): Endpoint | undefined {
     const at = media.indexOf("/media/");
     return at < 0 ? undefined : Endpoint.of(media.slice(0, at + 1), tracker);
+  }
+
+  /** Where a page's last report goes, without the socket. */
+  get report(): URL {
+    const url = new URL(`${this.tracker.href}/report`);
+    url.protocol = url.protocol === "ws:" ? "http:" : "https:";
+    return url;
   }
 
   /** The rendition whose playlist is at `url`, if it is media of this end point. */

@@ -1,5 +1,6 @@
 /** What a session must know of a player, whichever it is. */
 
+import type { Watched } from "./core/ports";
 import type { Source } from "./http-source";
 import type { SegmentKey } from "./model";
 
@@ -21,6 +22,8 @@ export interface Whereabouts {
   readonly live: boolean;
   /** Seconds of media that the player wants to have in its buffer, if it says so. */
   readonly target: number | undefined;
+  /** How well it has played, if the player can be watched. */
+  readonly watched?: Watched;
 }
 
 export interface Player {

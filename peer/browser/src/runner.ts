@@ -42,8 +42,9 @@ import { noFigures, type Figures, type Stopwatch } from "./stats";
 import { prove, type TokenSource } from "./tokens";
 import { TrackerSocket } from "./tracker-socket";
 import { verifies } from "./verify";
+import { encode } from "./wire/codec";
 import type { RenditionManifest } from "./wire/manifest";
-import type { Welcome } from "./wire/tracker";
+import type { ToTracker, Welcome } from "./wire/tracker";
 
 /** Milliseconds before each new attempt to learn what the content is. */
 const INTRODUCTIONS = [1_000, 4_000, 16_000];
@@ -128,6 +129,8 @@ export class Runner {
   private _introductions = 0;
   private _introducing = false;
   private _busy = false;
+  /** Whether the page goes. */
+  private _goes = false;
   private _over = false;
   private _timer = 0;
 
@@ -243,11 +246,16 @@ export class Runner {
     if (p2p && this._first) void this.introduce(this._first.rendition, this._first.sequence);
   }
 
-  /** Leaves the swarm, with the last figures, and keeps what is stored: the page may come back. */
-  part(): void {
+  /**
+   * Leaves the swarm, with the last figures, and keeps what is stored: the page may come back. If
+   * it goes, the figures go past the socket as well, which may not get to send them any more.
+   */
+  part(goes = false): void {
+    this._goes = goes;
     this._run((node) => {
       node.farewell();
     });
+    this._goes = false;
     this._socket.close();
     this._links.drop();
   }
@@ -412,10 +420,19 @@ export class Runner {
   private _send(messages: readonly Outgoing[]): void {
     const toLinks = [];
     for (const message of messages) {
-      if (message.type === "TellTracker") this._socket.say(message.message);
+      if (message.type === "TellTracker") this._tell(message.message);
       else toLinks.push(message);
     }
     this._links.send(toLinks);
+  }
+
+  private _tell(message: ToTracker): void {
+    const { peer, mac } = this._entered ?? {};
+    if (this._goes && message.type === "report" && peer && mac) {
+      const { report } = this._options.endpoint;
+      navigator.sendBeacon(report, encode({ type: "beacon", peer, mac, report: message }));
+    }
+    this._socket.say(message);
   }
 
   private _act(event: Event): void {

@@ -209,7 +209,7 @@ export class Session extends EventTarget {
 
   /** The page goes, perhaps to come back. */
   hide(): void {
-    this._runner?.part();
+    this._runner?.part(true);
   }
 
   show(): void {

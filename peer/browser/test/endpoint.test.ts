@@ -45,6 +45,7 @@ describe("addresses", () => {
     expect(under.manifest("x.m3u8", 0).pathname).toBe("/p2p/manifest/x.m3u8");
     expect(under.rendition("https://a.example/p2p/media/x.m3u8")).toBe("x.m3u8");
     expect(under.tracker.href).toBe("wss://a.example/p2p/tracker/v1");
+    expect(under.report.href).toBe("https://a.example/p2p/tracker/v1/report");
   });
 
   it.each([
@@ -53,7 +54,9 @@ describe("addresses", () => {
     ["http://127.0.0.1:9000/", "ws://127.0.0.1:9000/tracker/v1"],
     ["wss://tracker.example/other/path", "wss://tracker.example/other/path"],
   ])("of the tracker: %s", (given, socket) => {
-    expect(Endpoint.of("https://cdn.example/p2pcdn.js", given).tracker.href).toBe(socket);
+    const { tracker, report } = Endpoint.of("https://cdn.example/p2pcdn.js", given);
+    expect(tracker.href).toBe(socket);
+    expect(report.href).toBe(`${socket.replace(/^ws/, "http")}/report`);
   });
 
   it("guessed from media", () => {

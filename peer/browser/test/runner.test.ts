@@ -156,6 +156,7 @@ const asker = {
   failed: vi.fn<Asker["failed"]>(),
   progress: vi.fn<Asker["progress"]>(),
 };
+const sendBeacon = vi.fn<(url: string | URL, body: string) => boolean>();
 const notice = vi.fn<(notice: Notice) => void>();
 const crashed = vi.fn<(error: unknown) => void>();
 let player: FakePlayer;
@@ -204,13 +205,14 @@ async function introduced(): Promise<void> {
 }
 
 beforeEach(() => {
+  sendBeacon.mockClear();
   vi.stubGlobal("self", globalThis);
   vi.stubGlobal("crypto", webcrypto);
   vi.stubGlobal("WebSocket", FakeSocket);
   vi.stubGlobal("RTCPeerConnection", FakeConnection);
   vi.stubGlobal("location", { href: "https://page.example/" });
   vi.stubGlobal("document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
-  vi.stubGlobal("navigator", {});
+  vi.stubGlobal("navigator", { sendBeacon });
   vi.stubGlobal("fetch", (url: URL) => Promise.resolve(origin(url.href)));
   vi.clearAllMocks();
   FakeConnection.made = [];
@@ -762,13 +764,48 @@ describe("the end", () => {
       expect(socket?.sent).toHaveLength(1);
     });
     socket?.says({ type: "joined", peer: "0011223344556677", peers: 0, expires: null });
+    runner.loaded(key(2), media(2), OUTCOME);
     runner.demand(key(0), 0, asker);
     runner.close();
     expect(socket?.sent.map(({ type }) => type)).toStrictEqual(["join", "report", "leave"]);
+    expect(sendBeacon).not.toHaveBeenCalled(); // the page stays, and so does the socket for a while
     expect(socket?.closed).toBe(true);
     expect(player.asked[0]?.aborted).toBe(true);
     expect(asker.failed).toHaveBeenCalledOnce();
     expect(runner.loaded(key(1), media(1), OUTCOME)).toBe(false);
+  });
+
+  it("of the page goes past the socket, too", async () => {
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await until(() => {
+      expect(FakeSocket.last?.sent).toHaveLength(1);
+    });
+    const mac = "abcdefghijklmnopqrst-_";
+    const peer = "0011223344556677";
+    FakeSocket.last?.says({ type: "joined", peer, peers: 0, expires: null, mac });
+    runner.loaded(key(2), media(2), OUTCOME);
+    runner.part(true);
+    const [, report] = FakeSocket.last?.sent ?? [];
+    expect(report).toMatchObject({ type: "report", number: 1, origin_bytes: LENGTH });
+    expect(sendBeacon).toHaveBeenCalledOnce();
+    const [url, body] = sendBeacon.mock.calls[0] ?? [];
+    expect(String(url)).toBe("https://cdn.example/tracker/v1/report");
+    expect(JSON.parse(body ?? "")).toStrictEqual({ type: "beacon", peer, mac, report });
+    runner.part(true);
+    expect(sendBeacon).toHaveBeenCalledOnce(); // nothing is new
+  });
+
+  it("of the page is of no concern to a tracker that gave no code", async () => {
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await until(() => {
+      expect(FakeSocket.last?.sent).toHaveLength(1);
+    });
+    FakeSocket.last?.says({ type: "joined", peer: "0011223344556677", peers: 0, expires: null });
+    runner.loaded(key(2), media(2), OUTCOME);
+    runner.part(true);
+    expect(sendBeacon).not.toHaveBeenCalled();
   });
 
   it("comes with any exception of ours, and everybody turns to plain HTTP", async () => {

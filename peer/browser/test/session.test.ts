@@ -278,7 +278,7 @@ describe("the page", () => {
   it("may go and come back", () => {
     session.load(FILM);
     session.hide();
-    expect(runner().part).toHaveBeenCalledOnce();
+    expect(runner().part).toHaveBeenCalledExactlyOnceWith(true);
     session.show();
     expect(runner().resume).toHaveBeenCalledOnce();
   });

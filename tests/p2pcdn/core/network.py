@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from p2pcdn.core.ledger import Ledger
 from tests.p2pcdn.core.media import Media
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class World:
         self.shells: list[Shell] = []
         self.pairings: dict[str, tuple[Shell, Shell]] = {}
         """By their ids: who offers, and who answers."""
+        self.ledger = Ledger()
         self._ids = count(1)
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()

@@ -161,6 +161,8 @@ class Player:
                 return SegmentKey(**item)
             case "caps":
                 return ports.Caps(**item)
+            case "watched":
+                return ports.Watched(**item)
             case "data":
                 return self._data(item)
             case "reason" if kind == "RangeFailed":

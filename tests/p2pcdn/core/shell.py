@@ -65,6 +65,11 @@ class Shell:
         world.shells.append(self)
         self.hear(say.Welcome(1, "0" * 32, say.Limits(65_536, 20, 16), report_every=10))
 
+    def farewell(self) -> None:
+        """The page goes."""
+        self.node.farewell()
+        self._drain()
+
     # In
 
     def give(self, message: ports.Input) -> None:
@@ -133,11 +138,17 @@ class Shell:
         world = self.world
         if isinstance(message, say.Join):
             others = [s for s in world.shells if s is not self]
+            world.ledger.joined(self.peer, message.content, world.now)
             self.hear(say.Joined(self.peer, len(others)))
             for other in others:
                 pairing = world.new_id()
                 world.pairings[pairing] = (self, other)
+                world.ledger.paired(pairing, self.peer, other.peer)
                 self.hear(say.Invite(pairing, other.peer))
+        elif isinstance(message, say.Report):
+            assert world.ledger.report(self.peer, message, world.now), "it is honest"
+        elif isinstance(message, say.Leave):
+            world.ledger.left(self.peer, world.now)
         elif isinstance(message, say.SendOffer | say.SendAnswer | say.SendCandidate):
             a, b = world.pairings[message.pairing]
             other = b if self is a else a

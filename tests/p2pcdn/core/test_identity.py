@@ -47,6 +47,7 @@ STRANGERS = 3
 ROUNDS = 12
 """How often each speaks, unless it is sent away before."""
 
+CHUNKS = ((0, 0, 0, 0, 15),)
 REASONS = ("failed", "timeout", "closed", "integrity", "protocol")
 
 
@@ -147,7 +148,7 @@ def words(trial: Trial, spoofer: int, rng: Random) -> Iterator[ToTracker]:
             SendCandidate(pairing, mdns(666)),
             Linked(pairing, 1.0),
             Unlinked(pairing, rng.choice(REASONS)),  # type: ignore[arg-type]
-            Report(0, 10**6, 0, 0, 0, (PairReport(pairing, 10**6, 10**6),)),
+            Report(1, renditions=("v",), pairs=(PairReport(pairing, CHUNKS, CHUNKS),)),
         )
     for number in (0, 1, 2, 7):
         yield PreparedCandidate(number, mdns(666))

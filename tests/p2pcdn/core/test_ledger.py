@@ -1,42 +1,57 @@
-"""What counts as saved: only what both ends say, and never less than nothing."""
+"""What counts as saved: only what both ends say, once, and never less than nothing."""
 
 from __future__ import annotations
 
-from math import inf, nan
-from typing import Any
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pcdn.core.amounts import MOST_BYTES, Amounts
-from p2pcdn.core.ledger import MOST_PAIRS, Ledger
-from p2pcdn.wire.tracker import PairReport, Report
+from p2pcdn.core.amounts import Amounts
+from p2pcdn.core.audit import Ceilings
+from p2pcdn.core.claims import MOST_SEGMENTS, PATIENCE
+from p2pcdn.core.ledger import LINGERS, MOST_PAIRS, Ledger
+from p2pcdn.core.ledger_ports import Failure, Group, Summary
+from p2pcdn.wire.tracker import PairReport, Quality
+from tests.p2pcdn.core.telling import PAIRING, chunks, gave, got, report, several, size
 
-PAIRING = "p" * 16
+EVERY = 10.0
+
+
+class Book:
+    """A ledger, and what the sessions in it say: each report with the next number, at a time."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.numbers: dict[str, int] = {}
+        self.now = 0.0
+
+    def says(
+        self, session: str, *pairs: PairReport, now: float | None = None, **rest: object
+    ) -> bool:
+        self.now = self.now if now is None else now
+        number = self.numbers[session] = self.numbers.get(session, 0) + 1
+        said = report(number, *pairs, **rest)  # type: ignore[arg-type]
+        return self.ledger.report(session, said, self.now)
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.ledger.on_timer(self.now)
+
+    @property
+    def summary(self) -> Summary:
+        return self.ledger.summary()
 
 
 @pytest.fixture
-def ledger() -> Ledger:
+def book() -> Book:
     """Two viewers of one content, introduced to each other."""
-    ledger = Ledger()
-    ledger.joined("a", "content", 0.0)
-    ledger.joined("b", "content", 0.0)
-    ledger.paired(PAIRING, "a", "b")
-    return ledger
-
-
-def says(
-    ledger: Ledger,
-    session: str,
-    *,
-    sent: Any = 0,
-    received: Any = 0,
-    pairing: str = PAIRING,
-    relayed: bool = False,
-) -> bool:
-    pairs = (PairReport(pairing, received, sent, relayed),)
-    return ledger.report(session, Report(0, 0, 0, 0, 0, pairs), 0)
+    made = Book()
+    made.ledger.joined("a", "content", 0.0, groups=[Group("browser", "Firefox")])
+    made.ledger.joined("b", "content", 0.0, groups=[Group("browser", "Safari")])
+    made.ledger.paired(PAIRING, "a", "b")
+    return made
 
 
 def test_an_empty_book() -> None:
@@ -46,172 +61,242 @@ def test_an_empty_book() -> None:
     assert summary.viewers == summary.swarms == 0
 
 
-def test_only_what_both_ends_say_is_confirmed(ledger: Ledger) -> None:
-    says(ledger, "a", sent=900)
-    assert ledger.summary().peer_bytes_confirmed == 0
-    assert ledger.summary().peer_bytes_claimed == 900
-    says(ledger, "b", received=800)
-    assert ledger.summary().peer_bytes_confirmed == 800
-    assert ledger.summary().peer_bytes_claimed == 100
+@pytest.mark.parametrize("first", ["sender", "receiver"])
+def test_only_what_both_ends_say_is_confirmed(book: Book, first: str) -> None:
+    says = [("a", gave(chunks(0, 9))), ("b", got(chunks(0, 7)))]
+    for session, pair in says if first == "sender" else reversed(says):
+        assert book.summary.peer_bytes_confirmed == 0
+        assert book.says(session, pair)
+    assert book.summary.peer_bytes_confirmed == size(8)
+    assert book.summary.peer_bytes_claimed == size(2)
 
 
-def test_the_two_directions_are_apart(ledger: Ledger) -> None:
-    says(ledger, "a", sent=900, received=50)
-    says(ledger, "b", sent=60, received=900)
-    assert ledger.summary().peer_bytes_confirmed == 950
-    assert ledger.summary().peer_bytes_claimed == 10
+def test_the_two_directions_are_apart(book: Book) -> None:
+    book.says("a", PairReport(PAIRING, received=(chunks(20),), sent=(chunks(0, 9),)))
+    book.says("b", PairReport(PAIRING, received=(chunks(0, 9),), sent=(chunks(20, 21),)))
+    assert book.summary.peer_bytes_confirmed == size(11)
+    assert book.summary.peer_bytes_claimed == size(1)
+
+
+def test_of_a_short_chunk_its_bytes_count_as_the_more_modest_end_has_them(book: Book) -> None:
+    book.says("a", gave(chunks(0, 3, size=500)))
+    book.says("b", got(chunks(0, 3, size=100)))
+    assert book.summary.peer_bytes_confirmed == size(3) + 100
+    assert book.summary.peer_bytes_claimed == 0
 
 
 @pytest.mark.parametrize("teller", ["a", "b"])
-def test_what_went_through_a_relay_saves_nothing(ledger: Ledger, teller: str) -> None:
-    says(ledger, "a", sent=900)
-    says(ledger, "b", received=800)
-    if teller == "a":
-        says(ledger, "a", sent=1000, relayed=True)
+def test_what_went_through_a_relay_saves_nothing(book: Book, teller: str) -> None:
+    book.says("a", gave(chunks(0, 9)))
+    book.says("b", got(chunks(0, 9)))
+    assert book.summary.peer_bytes_confirmed == size(10)
+    book.says("a", gave(chunks(10), relayed=teller == "a"))
+    book.says("b", got(chunks(10), relayed=teller == "b"))
+    assert book.summary.peer_bytes_confirmed == book.summary.saved_bytes == 0
+    assert book.summary.relayed_bytes == size(11)
+    assert book.summary.offload == 0.0
+    book.says("a", gave(chunks(11)))
+    book.says("b", got(chunks(11)))
+    assert book.summary.peer_bytes_confirmed == 0, "a relay is not forgotten"
+    changes = book.ledger.take_reading()
+    for amounts in (*changes.changes.values(), changes.groups[Group("browser", "Safari")]):
+        assert (amounts.peer_bytes_confirmed, amounts.relayed_bytes) == (0, size(12))
+
+
+def test_the_tracker_knows_who_can_only_link_through_a_relay(book: Book) -> None:
+    book.ledger.paired("other", "a", "b", relayed=True)
+    book.says("a", gave(chunks(0), pairing="other"))
+    book.says("b", got(chunks(0), pairing="other"))
+    assert book.summary.saved_bytes == 0
+    assert book.summary.relayed_bytes == size(1)
+
+
+@pytest.mark.parametrize("receiver", ["edge", "a"])
+def test_what_a_peer_of_the_site_moves_is_apart(book: Book, receiver: str) -> None:
+    book.ledger.joined("edge", "content", 0.0, viewer=False, edge=True)
+    book.ledger.paired("other", "edge", "a")
+    book.says("a" if receiver == "edge" else "edge", gave(chunks(0), pairing="other"))
+    book.says(receiver, got(chunks(0), pairing="other"))
+    assert (book.summary.edge_bytes, book.summary.peer_bytes_confirmed) == (size(1), 0)
+
+
+def test_one_end_alone_confirms_nothing_even_if_it_claims_both_ways(book: Book) -> None:
+    book.says("a", PairReport(PAIRING, received=(chunks(0),), sent=(chunks(0),)))
+    assert book.summary.peer_bytes_confirmed == 0
+    assert book.summary.peer_bytes_claimed == size(2)
+
+
+def test_nobody_reports_for_a_pairing_that_is_not_its_own(book: Book) -> None:
+    book.ledger.joined("c", "content", 0.0)
+    book.says("a", gave(chunks(0)))
+    assert book.says("c", got(chunks(0)))
+    assert book.says("b", got(chunks(0), pairing="unknown"))
+    assert book.summary.peer_bytes_confirmed == 0
+
+
+# Once
+
+
+def test_a_chunk_is_credited_once_a_session_whoever_brought_it(book: Book) -> None:
+    book.ledger.joined("c", "content", 0.0)
+    book.ledger.paired("other", "b", "c")
+    book.says("a", gave(chunks(0, 4)))
+    book.says("c", gave(chunks(0, 4), pairing="other"))
+    book.says("b", got(chunks(0, 4)), got(chunks(3, 4), pairing="other"))
+    assert book.summary.peer_bytes_confirmed == size(5)
+    assert book.summary.waste_bytes == size(2)
+    assert book.summary.peer_bytes_claimed == size(3)
+
+
+def test_two_sessions_are_credited_the_same_chunk(book: Book) -> None:
+    book.says("a", PairReport(PAIRING, received=(chunks(0),), sent=(chunks(0),)))
+    book.says("b", PairReport(PAIRING, received=(chunks(0),), sent=(chunks(0),)))
+    assert book.summary.peer_bytes_confirmed == size(2)
+
+
+def test_what_also_came_from_the_origin_earns_nothing(book: Book) -> None:
+    book.says("a", gave(chunks(0, 9, size=1000)))
+    book.says("b", origin=(chunks(0, 2),))
+    book.says("b", got(chunks(0, 9, size=1000)))
+    assert book.summary.peer_bytes_confirmed == size(6) + 1000
+    book.says("b", origin=(chunks(8, 9),))
+    assert book.summary.peer_bytes_confirmed == size(5)
+    book.says("b", origin=(chunks(8, 9),))
+    assert book.summary.peer_bytes_confirmed == size(5), "and is taken back once"
+    group = book.ledger.take_reading().groups[Group("browser", "Safari")]
+    assert group.peer_bytes_confirmed == size(5)
+
+
+# Claimed and disputed
+
+
+def test_what_the_other_end_does_not_say_is_disputed_after_a_while(book: Book) -> None:
+    book.says("a", gave(chunks(0, 9)))
+    book.says("b", got(chunks(0, 4)), now=EVERY)
+    book.wait(PATIENCE - EVERY - 1)
+    assert book.summary.peer_bytes_claimed == size(5)
+    book.wait(1)
+    assert (book.summary.peer_bytes_claimed, book.summary.peer_bytes_disputed) == (0, size(5))
+    book.says("b", got(chunks(5, 9)))
+    assert book.summary.peer_bytes_confirmed == size(5), "too late"
+
+
+def test_what_came_in_vain_is_not_disputed(book: Book) -> None:
+    book.says("a", gave(chunks(0, 9)))
+    book.says("b", got(chunks(0, 4), waste=size(3)), waste_bytes=size(3), now=EVERY)
+    book.wait(PATIENCE)
+    assert (book.summary.peer_bytes_claimed, book.summary.peer_bytes_disputed) == (0, size(2))
+    assert book.summary.waste_bytes == size(3)
+
+
+@pytest.mark.parametrize("killed", ["sender", "receiver"])
+def test_what_one_end_could_not_report_stays_claimed(book: Book, killed: str) -> None:
+    if killed == "receiver":
+        book.says("a", gave(chunks(0, 9)))
+        book.ledger.left("b", 5.0)
     else:
-        says(ledger, "b", received=1000, relayed=True)
-    summary = ledger.summary()
-    assert summary.peer_bytes_confirmed == summary.saved_bytes == 0
-    assert summary.relayed_bytes == {"a": 800, "b": 900}[teller]
-    assert summary.offload == 0.0
+        book.says("b", got(chunks(0, 9)))
+        book.ledger.left("a", 5.0)
+    for _ in range(40):
+        book.wait(EVERY)
+    assert book.summary.peer_bytes_claimed == size(10)
+    assert book.summary.peer_bytes_disputed == book.summary.peer_bytes_confirmed == 0
 
 
-def test_a_relay_is_not_forgotten(ledger: Ledger) -> None:
-    says(ledger, "a", sent=900, relayed=True)
-    says(ledger, "b", received=900)
-    says(ledger, "a", sent=1000)
-    says(ledger, "b", received=1000)
-    assert ledger.summary().peer_bytes_confirmed == 0
-    assert ledger.summary().relayed_bytes == 1000
+def test_a_wrong_word_of_the_receiver_is_disputed_too(book: Book) -> None:
+    book.says("b", got(chunks(0, 9)))
+    book.says("a", gave(chunks(0)), now=EVERY)
+    book.wait(PATIENCE)
+    assert book.summary.peer_bytes_disputed == size(9)
 
 
-def test_the_tracker_knows_who_can_only_link_through_a_relay() -> None:
-    ledger = Ledger()
-    ledger.joined("a", "content", 0.0)
-    ledger.joined("b", "content", 0.0)
-    ledger.paired(PAIRING, "a", "b", relayed=True)
-    says(ledger, "a", sent=900)
-    says(ledger, "b", received=900)
-    assert ledger.summary().saved_bytes == 0
-    assert ledger.summary().relayed_bytes == 900
+# The last report
 
 
-def test_one_end_alone_confirms_nothing_even_if_it_claims_both_ways(ledger: Ledger) -> None:
-    says(ledger, "a", sent=900, received=900)
-    assert ledger.summary().peer_bytes_confirmed == 0
-    assert ledger.summary().peer_bytes_claimed == 1800
+def test_a_report_that_comes_both_ways_counts_once(book: Book) -> None:
+    book.says("a", gave(chunks(0, 9)))
+    last = report(1, got(chunks(0, 9)), waste_bytes=5)
+    assert book.ledger.report("b", last, 1.0)
+    book.ledger.left("b", 1.0)
+    assert not book.ledger.report("b", last, 1.5, "beacon")
+    assert book.summary.refused_reports == 0, "that was to be expected"
+    assert not book.ledger.report("b", last, 2.0, "beacon")
+    assert not book.ledger.report("b", last, 2.0, "socket")
+    assert book.summary.refused_reports == 2
+    assert (book.summary.peer_bytes_confirmed, book.summary.waste_bytes) == (size(10), 5)
+    assert book.ledger.take_reading().failures == {Failure("report", "replayed"): 2}
 
 
-def test_nobody_reports_for_a_pairing_that_is_not_its_own(ledger: Ledger) -> None:
-    ledger.joined("c", "content", 0.0)
-    says(ledger, "a", sent=900)
-    assert says(ledger, "c", received=900)
-    says(ledger, "c", received=900, pairing="unknown")
-    assert ledger.summary().peer_bytes_confirmed == 0
+def test_a_page_that_has_gone_may_still_report_for_a_while(book: Book) -> None:
+    book.says("a", gave(chunks(0, 9)), now=LINGERS - 1)
+    book.ledger.left("b", 1.0)
+    assert book.summary.viewers == 1
+    assert book.ledger.report("b", report(1, got(chunks(0, 4))), LINGERS, "beacon")
+    assert book.summary.peer_bytes_confirmed == size(5)
+    assert not book.ledger.report("b", report(2, got(chunks(5, 9))), LINGERS + 1, "beacon")
+    assert book.summary.peer_bytes_confirmed == size(5)
+    assert book.ledger.take_reading().failures == {Failure("report", "stranger"): 1}
 
 
-def test_what_came_wrong_by_http_is_counted_over_all(ledger: Ledger) -> None:
-    for session, mismatches in (("a", 2), ("b", 3), ("a", 4)):
-        assert ledger.report(session, Report(0, 0, 0, 0, origin_mismatches=mismatches), 0.0)
-    assert not ledger.report("a", Report(0, 0, 0, 0, origin_mismatches=3), 0.0)
-    assert ledger.summary().origin_mismatches == ledger.origin_mismatches == 7
+def test_both_may_have_gone(book: Book) -> None:
+    for session in "ab":
+        book.ledger.left(session, 1.0)
+    assert book.ledger.report("a", report(1, gave(chunks(0))), 1.1, "beacon")
+    assert book.ledger.report("b", report(1, got(chunks(0))), 1.2, "beacon")
+    assert book.summary.peer_bytes_confirmed == size(1)
 
 
-def test_totals_replace_each_other_so_a_lost_report_does_no_harm(ledger: Ledger) -> None:
-    for total in (100, 300, 300, 1000):
-        says(ledger, "a", sent=total)
-    says(ledger, "b", received=1000)
-    assert ledger.summary().peer_bytes_confirmed == 1000
-    assert ledger.summary().peer_bytes_claimed == 0
+def test_a_stranger_reports_nothing(book: Book) -> None:
+    assert not book.says("nobody", gave(chunks(0)))
+    assert book.summary.peer_bytes_claimed == 0
 
 
-def test_a_pairing_left_out_of_a_report_keeps_its_figures(ledger: Ledger) -> None:
-    says(ledger, "a", sent=500)
-    ledger.report("a", Report(0, 0, 0, 0), 1.0)
-    says(ledger, "b", received=500)
-    assert ledger.summary().peer_bytes_confirmed == 500
+# What is remembered
 
 
-def test_savings_are_confirmed_less_overhead(ledger: Ledger) -> None:
-    ledger.origin_sent(500, overhead=100)
-    ledger.origin_sent(0, 50)
-    ledger.signalled(10)
-    says(ledger, "a", sent=1500)
-    says(ledger, "b", received=1500)
-    summary = ledger.summary()
-    assert summary.origin_bytes == 500
-    assert summary.overhead_bytes == 160
-    assert summary.saved_bytes == 1340
-    assert summary.offload == 0.75
+def test_nothing_is_remembered_of_those_who_left(book: Book) -> None:
+    book.says("a", gave(chunks(0)))
+    book.ledger.left("a", 1.0)
+    book.ledger.left("b", 1.0)
+    assert book.ledger.timer_at() == LINGERS  # the pairing's turn is first
+    book.wait(LINGERS)
+    assert book.ledger.timer_at() == LINGERS + 1
+    book.wait(1)
+    ledger = book.ledger
+    for kept in (ledger._sessions, ledger._gone, ledger._pairs, ledger._contents, ledger._members):
+        assert not kept
+    book.wait(PATIENCE)
+    assert ledger.timer_at() is None
 
 
-def test_nothing_is_saved_where_overhead_is_more(ledger: Ledger) -> None:
-    ledger.origin_sent(0, 1000)
-    says(ledger, "a", sent=999)
-    says(ledger, "b", received=999)
-    assert ledger.summary().saved_bytes == 0
+def test_what_those_who_left_moved_still_counts(book: Book) -> None:
+    book.says("a", gave(chunks(0, 6)))
+    book.ledger.left("a", 1.0)
+    book.says("b", got(chunks(0, 6)))
+    book.ledger.left("b", 2.0)
+    book.wait(1000)
+    assert book.summary.peer_bytes_confirmed == size(7)
 
 
-@pytest.mark.parametrize("figure", [-1, MOST_BYTES + 1, 2**64, nan, inf, 0.5, True, "1", None])
-def test_what_is_no_number_of_bytes_is_refused(ledger: Ledger, figure: Any) -> None:
-    before = ledger.summary()
-    assert not says(ledger, "a", sent=figure)
-    assert not says(ledger, "a", received=figure)
-    for place in range(5):
-        figures: list[Any] = [0] * 5
-        figures[place] = figure
-        assert not ledger.report("a", Report(*figures), 0.0)
-    assert ledger.summary().refused_reports == 7
-    assert ledger.summary().peer_bytes_claimed == before.peer_bytes_claimed
-
-
-def test_the_largest_number_passes_and_sums_stay_within_it(ledger: Ledger) -> None:
-    assert says(ledger, "a", sent=MOST_BYTES, received=MOST_BYTES)
-    assert says(ledger, "b", sent=MOST_BYTES, received=MOST_BYTES)
-    summary = ledger.summary()
-    assert summary.peer_bytes_confirmed == MOST_BYTES
-    assert summary.offload == 1.0
-
-
-@pytest.mark.parametrize(
-    "backwards",
-    [
-        Report(9, 10, 10, 10, 10),
-        Report(10, 9, 10, 10, 10),
-        Report(10, 10, 9, 10, 10),
-        Report(10, 10, 10, 9, 10),
-        Report(10, 10, 10, 10, 9),
-        Report(10, 10, 10, 10, 10, (PairReport(PAIRING, 9, 10),)),
-        Report(10, 10, 10, 10, 10, (PairReport(PAIRING, 10, 9),)),
-    ],
-)
-def test_what_goes_backwards_is_refused_as_a_whole(ledger: Ledger, backwards: Report) -> None:
-    assert ledger.report("a", Report(10, 10, 10, 10, 10, (PairReport(PAIRING, 10, 10),)), 0.0)
-    before = ledger.summary()
-    assert not ledger.report("a", backwards, 1.0)
-    after = ledger.summary()
-    assert after.refused_reports == before.refused_reports + 1
-    assert after.waste_bytes == before.waste_bytes
-    assert after.peer_bytes_claimed == before.peer_bytes_claimed
-
-
-def test_one_pairing_twice_in_a_report_is_refused(ledger: Ledger) -> None:
-    twice = (PairReport(PAIRING, 0, 10), PairReport(PAIRING, 0, 5))
-    assert not ledger.report("a", Report(0, 0, 0, 0, 0, twice), 0.0)
-    assert ledger.summary().peer_bytes_claimed == 0
-
-
-def test_a_stranger_reports_nothing(ledger: Ledger) -> None:
-    assert not says(ledger, "nobody", sent=100)
-    assert ledger.summary().peer_bytes_claimed == 0
-
-
-def test_waste_adds_up_over_sessions_and_survives_them(ledger: Ledger) -> None:
-    ledger.report("a", Report(0, 0, 0, 10), 0.0)
-    ledger.report("a", Report(0, 0, 0, 30), 1.0)
-    ledger.report("b", Report(0, 0, 0, 5), 1.0)
-    ledger.left("a", 2.0)
-    assert ledger.summary().waste_bytes == 35
+def test_a_seeder_that_stays_for_ever_keeps_a_bounded_book() -> None:
+    book = Book()
+    book.ledger.joined("seeder", "content", 0.0, viewer=False)
+    book.ledger.joined("friend", "content", 0.0)
+    book.ledger.paired("lasting", "seeder", "friend")
+    for number in range(2 * MOST_PAIRS):
+        viewer, pairing = f"v{number}", f"p{number}"
+        book.ledger.joined(viewer, "content", book.now)
+        book.ledger.paired(pairing, "seeder", viewer)
+        book.says(viewer, got(chunks(0), pairing=pairing))
+        book.says("seeder", gave(chunks(0), pairing=pairing))
+        book.ledger.left(viewer, book.now)
+        book.wait(EVERY)
+    assert len(book.ledger._pairs) <= MOST_PAIRS
+    assert len(book.ledger._sessions) + len(book.ledger._gone) < 20
+    assert book.summary.peer_bytes_confirmed == size(2 * MOST_PAIRS)
+    book.says("seeder", gave(chunks(1), pairing="lasting"))
+    book.says("friend", got(chunks(1), pairing="lasting"))
+    assert book.summary.peer_bytes_confirmed == size(2 * MOST_PAIRS + 1)
 
 
 def test_viewers_and_swarms_are_those_of_now() -> None:
@@ -226,77 +311,93 @@ def test_viewers_and_swarms_are_those_of_now() -> None:
     assert (ledger.summary().viewers, ledger.summary().swarms) == (1, 1)
 
 
-def test_what_those_who_left_moved_still_counts(ledger: Ledger) -> None:
-    says(ledger, "a", sent=700)
-    ledger.left("a", 1.0)
-    says(ledger, "b", received=700)
-    ledger.left("b", 2.0)
-    assert ledger.summary().peer_bytes_confirmed == 700
+# Quality
 
 
-def test_nothing_is_remembered_of_those_who_left(ledger: Ledger) -> None:
-    says(ledger, "a", sent=700)
-    ledger.left("a", 1.0)
-    ledger.left("b", 1.0)
-    assert not ledger._sessions
-    assert not ledger._pairs
-    assert not ledger._contents
+def test_how_it_played_adds_up(book: Book) -> None:
+    book.says("a", quality=Quality(800.0, 9000, 1, 1000, 500_000))
+    book.says("a", quality=Quality(None, 10_000, 0, 0, 500_000), now=EVERY)
+    book.says("b", quality=Quality(3000.0, 1000, 0, 0, 0))
+    summary = book.summary
+    assert (summary.startups, summary.stalls, summary.stalled_seconds) == (2, 1, 1.0)
+    assert summary.played_seconds == 20.0
+    assert summary.rebuffer_ratio == round(1 / 21, 6)
+    assert summary.bitrate == 500_000 * 8 * 0.95
+    assert summary.startup_p95 is not None
+    assert 2 < summary.startup_p95 <= 3
+    groups = book.ledger.take_reading().groups
+    assert groups[Group("browser", "Firefox")].played_ms == 19_000
+    assert groups[Group("browser", "Safari")].startups == 1
 
 
-def test_a_seeder_that_stays_for_ever_keeps_a_bounded_book() -> None:
+def test_a_viewer_starts_once(book: Book) -> None:
+    for _ in range(3):
+        book.says("a", quality=Quality(800.0))
+    assert book.summary.startups == 1
+
+
+def test_what_a_native_peer_says_of_playing_is_nobodys_experience(book: Book) -> None:
+    book.ledger.joined("native", "content", 0.0, viewer=False)
+    book.says("native", quality=Quality(800.0, 9000))
+    assert (book.summary.startups, book.summary.played_seconds) == (0, 0)
+
+
+def test_links_are_of_the_groups_of_both_ends(book: Book) -> None:
+    book.ledger.linked(PAIRING, 120.6)
+    book.ledger.linked("unknown", 80.0)
+    assert (book.summary.links_made, book.summary.link_time) == (2, 0.1)
+    groups = book.ledger.take_reading().groups
+    assert [groups[Group("browser", name)].links_made for name in ("Firefox", "Safari")] == [1, 1]
+    assert [groups[Group("browser", name)].link_ms for name in ("Firefox", "Safari")] == [120, 120]
+
+
+# Sums
+
+
+def test_what_came_wrong_by_http_is_counted_over_all(book: Book) -> None:
+    for session, mismatches in (("a", 2), ("b", 3), ("a", 2)):
+        assert book.says(session, origin_mismatches=mismatches, rejected_chunks=mismatches)
+    assert book.summary.origin_mismatches == book.ledger.origin_mismatches == 7
+    assert book.summary.rejected_chunks == 7
+
+
+def test_savings_are_confirmed_less_overhead(book: Book) -> None:
+    book.ledger.origin_sent(size(1), overhead=100)
+    book.ledger.origin_sent(0, 50)
+    book.ledger.signalled(10)
+    book.says("a", gave(chunks(0, 2)))
+    book.says("b", got(chunks(0, 2)))
+    assert book.summary.origin_bytes == size(1)
+    assert book.summary.overhead_bytes == 160
+    assert book.summary.saved_bytes == size(3) - 160
+    assert book.summary.offload == 0.75
+
+
+def test_nothing_is_saved_where_overhead_is_more(book: Book) -> None:
+    book.ledger.origin_sent(0, size(2))
+    book.says("a", gave(chunks(0)))
+    book.says("b", got(chunks(0)))
+    assert book.summary.saved_bytes == 0
+
+
+def test_waste_adds_up_over_sessions_and_survives_them(book: Book) -> None:
+    book.says("a", waste_bytes=10)
+    book.says("a", waste_bytes=20)
+    book.says("b", waste_bytes=5)
+    book.ledger.left("a", 2.0)
+    book.wait(1000)
+    assert book.summary.waste_bytes == 35
+
+
+def test_what_is_reported_of_the_origin_is_told_by_group_alone(book: Book) -> None:
+    book.says("a", origin_bytes=500)
+    reading = book.ledger.take_reading()
+    assert reading.groups[Group("browser", "Firefox")].origin_bytes == 500
+    assert book.summary.origin_bytes == reading.changes["content"].origin_bytes == 0
+
+
+def test_it_goes_on_from_what_earlier_runs_wrote_down() -> None:
     ledger = Ledger()
-    ledger.joined("seeder", "content", 0.0, viewer=False)
-    ledger.joined("friend", "content", 0.0)
-    ledger.paired("lasting", "seeder", "friend")
-    for number in range(10 * MOST_PAIRS):
-        viewer, pairing = f"v{number}", f"p{number}"
-        ledger.joined(viewer, "content", 0.0)
-        ledger.paired(pairing, "seeder", viewer)
-        says(ledger, viewer, received=10, pairing=pairing)
-        says(ledger, "seeder", sent=10, pairing=pairing)
-        ledger.left(viewer, 0.0)
-    assert len(ledger._pairs) == MOST_PAIRS
-    assert ledger.summary().peer_bytes_confirmed == 100 * MOST_PAIRS
-    says(ledger, "seeder", sent=5, pairing="lasting")
-    says(ledger, "friend", received=5, pairing="lasting")
-    assert ledger.summary().peer_bytes_confirmed == 100 * MOST_PAIRS + 5
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from("abc"),
-            st.sampled_from(["ab", "bc", "ac"]),
-            st.integers(0, 100),
-            st.integers(0, 100),
-        )
-    )
-)
-def test_no_order_of_reports_confirms_more_than_either_end_said(
-    reports: list[tuple[str, str, int, int]],
-) -> None:
-    ledger = Ledger()
-    for session in "abc":
-        ledger.joined(session, "content", 0.0)
-    for pairing in ("ab", "bc", "ac"):
-        ledger.paired(pairing, *pairing)
-    best: dict[tuple[str, str], tuple[int, int]] = {}
-    for session, pairing, sent, received in reports:
-        taken = says(ledger, session, sent=sent, received=received, pairing=pairing)
-        if taken and session in pairing:
-            best[session, pairing] = (sent, received)
-    expected = 0
-    for a, b in ("ab", "bc", "ac"):
-        a_sent, a_received = best.get((a, a + b), (0, 0))
-        b_sent, b_received = best.get((b, a + b), (0, 0))
-        expected += min(a_sent, b_received) + min(b_sent, a_received)
-    summary = ledger.summary()
-    assert summary.peer_bytes_confirmed == expected
-    assert 0.0 <= summary.offload <= 1.0
-    assert summary.peer_bytes_claimed >= 0
-
-
-def test_it_goes_on_from_what_earlier_runs_wrote_down(ledger: Ledger) -> None:
     ledger.origin_sent(10, 1)
     ledger.carry(Amounts(origin_bytes=300, peer_bytes_confirmed=700, overhead_bytes=9), 123.0)
     summary = ledger.summary()
@@ -307,38 +408,143 @@ def test_it_goes_on_from_what_earlier_runs_wrote_down(ledger: Ledger) -> None:
     assert sum(change.origin_bytes for change in changes.values()) == 10  # that, it has written
 
 
-def test_a_reading_has_what_is_new_by_content(ledger: Ledger) -> None:
+def test_a_reading_has_what_is_new_by_content(book: Book) -> None:
+    ledger = book.ledger
     ledger.joined("c", "other", 0.0)
     ledger.joined("native", "other", 0.0, viewer=False)
-    says(ledger, "a", sent=900)
+    book.says("a", gave(chunks(0, 9)))
     ledger.origin_sent(50, 0, "other")
     ledger.origin_sent(5, 4)
     ledger.signalled(3)
-    ledger.failed(PAIRING)
+    ledger.failed(PAIRING, "timeout")
     ledger.failed("unknown")
     reading = ledger.take_reading()
     assert reading.viewers == {"content": 2, "other": 1}
+    assert reading.members == {Group("browser", "Firefox"): 1, Group("browser", "Safari"): 1}
     assert reading.changes == {
-        "content": Amounts(peer_bytes_claimed=900, joins=2, links_attempted=1, links_failed=1),
+        "content": Amounts(peer_bytes_claimed=size(10), joins=2, links_attempted=1, links_failed=1),
         "other": Amounts(origin_bytes=50, joins=1),
         "": Amounts(origin_bytes=5, overhead_bytes=7, links_failed=1),
     }
+    assert reading.failures == {Failure("link", "timeout"): 1, Failure("link", "unknown"): 1}
     assert ledger.take_reading().changes == {}
-    says(ledger, "b", received=800)
-    ledger.report("a", Report(0, 0, 0, 6), 0.0)
+    book.says("b", got(chunks(0, 7)))
     for session in ("a", "b", "c", "native"):
         ledger.left(session, 0.0)
     reading = ledger.take_reading()
     assert reading.viewers == {}
+    assert reading.members == {}
     assert reading.changes == {
-        "content": Amounts(peer_bytes_confirmed=800, peer_bytes_claimed=-800, waste_bytes=6)
+        "content": Amounts(peer_bytes_confirmed=size(8), peer_bytes_claimed=-size(8))
+    }
+    assert reading.groups == {
+        Group("browser", "Safari"): Amounts(
+            peer_bytes_confirmed=size(8), peer_bytes_claimed=-size(8)
+        )
     }
 
 
-def test_what_turns_out_to_be_relayed_is_taken_back(ledger: Ledger) -> None:
-    says(ledger, "a", sent=900)
-    says(ledger, "b", received=900)
-    ledger.take_reading()
-    ledger.report("b", Report(0, 0, 0, 0, 0, (PairReport(PAIRING, 1000, 0, True),)), 0.0)
-    (change,) = ledger.take_reading().changes.values()
-    assert change == Amounts(peer_bytes_confirmed=-900, relayed_bytes=900, peer_bytes_claimed=100)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.integers(0, 40)), max_size=40)
+)
+def test_no_order_of_reports_confirms_more_than_either_end_said(
+    reports: list[tuple[str, int, int]],
+) -> None:
+    """Each of three says that it gave one neighbour so many chunks of a segment, or got them."""
+    book = Book()
+    for session in "abc":
+        book.ledger.joined(session, "content", 0.0)
+    ways = [(a, b) for a in "abc" for b in "abc" if a != b]
+    for a, b in (("a", "b"), ("b", "c"), ("a", "c")):
+        book.ledger.paired("".join(sorted((a, b))), a, b)
+    said: dict[tuple[str, str, str], set[int]] = {}
+    for session, which, count in reports:
+        sender, receiver = ways[which]
+        if session not in (sender, receiver) or not count:
+            continue
+        pairing = "".join(sorted((sender, receiver)))
+        telling = gave if session == sender else got
+        book.now += EVERY / 2
+        taken = book.says(session, telling(chunks(0, count - 1), pairing=pairing))
+        assert taken
+        said.setdefault((session, sender, receiver), set()).update(range(count))
+    most = 0
+    for receiver in "abc":
+        both = [
+            said.get((sender, sender, receiver), set())
+            & said.get((receiver, sender, receiver), set())
+            for sender in "abc"
+        ]
+        most += len(set().union(*both))
+    assert book.summary.peer_bytes_confirmed <= size(most)
+    assert book.summary.peer_bytes_claimed >= 0
+    assert 0.0 <= book.summary.offload <= 1.0
+
+
+def test_honest_peers_are_credited_to_the_byte_and_claims_come_to_nothing() -> None:
+    """A swarm of ten, each of whose chunks comes from a neighbour, or from the origin, or from
+    both; reports come in any order, a few are never made."""
+    random = Random(5)
+    book = Book()
+    names = [f"v{number}" for number in range(10)]
+    for name in names:
+        book.ledger.joined(name, "content", 0.0)
+    pairs = {}
+    for at, a in enumerate(names):
+        for b in names[at + 1 :]:
+            pairs[frozenset((a, b))] = f"{a}{b}"
+            book.ledger.paired(f"{a}{b}", a, b)
+    true = 0
+    for round_ in range(12):
+        got_: dict[str, dict[str, list[int]]] = {name: {} for name in names}
+        gave_: dict[str, dict[str, list[int]]] = {name: {} for name in names}
+        origin: dict[str, list[int]] = {name: [] for name in names}
+        for name in names:
+            for chunk in range(20):
+                sender = random.choice([other for other in names if other != name])
+                if random.random() < 0.2:
+                    origin[name].append(chunk)
+                    if random.random() < 0.5:
+                        continue
+                else:
+                    true += 1
+                got_[name].setdefault(sender, []).append(chunk)
+                gave_[sender].setdefault(name, []).append(chunk)
+        for name in random.sample(names, 10):
+            entries = [
+                PairReport(
+                    pairs[frozenset((name, other))],
+                    tuple(_runs(round_, got_[name].get(other, []))),
+                    tuple(_runs(round_, gave_[name].get(other, []))),
+                )
+                for other in names
+                if other != name
+            ]
+            assert book.says(name, *entries, origin=tuple(_runs(round_, origin[name])))
+        book.wait(EVERY)
+    book.wait(2 * PATIENCE)
+    assert book.summary.peer_bytes_confirmed == size(true)
+    assert book.summary.peer_bytes_claimed == book.summary.peer_bytes_disputed == 0
+
+
+def _runs(sequence: int, numbers: list[int]) -> list[tuple[int, ...]]:
+    bounds: list[int] = []
+    for number in sorted(numbers):
+        if bounds and bounds[-1] == number - 1:
+            bounds[-1] = number
+        else:
+            bounds += [number, number]
+    return [(0, sequence, 0, *bounds)] if bounds else []
+
+
+def test_reports_of_much_at_once() -> None:
+    book = Book()
+    for session in "ab":
+        book.ledger.joined(session, "content", 0.0)
+    book.ledger.paired(PAIRING, "a", "b")
+    book.ledger.ceilings = Ceilings(rate=1e9)
+    most = 16 * MOST_SEGMENTS
+    assert book.says("a", gave(*several(most + 160)))
+    assert book.says("b", got(*several(most + 160)))
+    assert book.summary.peer_bytes_confirmed == size(most), "so many segments wait at most"
+    assert book.summary.peer_bytes_claimed == 2 * size(160)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from unittest.mock import ANY
+
+from p2pcdn.core.account import Room
 from p2pcdn.core.link import FIRST_RATE, FIRST_WINDOW, HELLO_TIMEOUT, LEAST_PATIENCE, Need
 from p2pcdn.core.neighbours import (
     ANNOUNCE_EVERY,
@@ -113,7 +116,7 @@ def test_a_link_that_never_was_up() -> None:
     neighbours.opened(1, OURS, NOW)
     assert neighbours.timer_at() == NOW + HELLO_TIMEOUT
     neighbours.on_timer(NOW + HELLO_TIMEOUT)
-    assert neighbours.take_events() == [Down(1, "timeout", greeted=False, received=0, sent=0)]
+    assert neighbours.take_events() == [Down(1, "timeout", greeted=False, account=ANY)]
     assert told(neighbours) == [(1, OURS), (1, Bye(ErrorCode.TIMEOUT))]
     assert neighbours.all() == []
     assert neighbours.timer_at() is None
@@ -200,7 +203,7 @@ def test_missing_is_remembered_busy_and_silence_are_rested() -> None:
 def test_what_is_asked_for_a_second_time_is_bounded() -> None:
     """A want that is given up may still be answered: that must not happen with all of them."""
     neighbours = neighbours_with(1)
-    neighbours.credit(1, 1)
+    neighbours.credit(1, KEY, 1)
     given_up = 0
     for number in range(20):
         key, now = ChunkKey("v", 9, number), NOW + 10.0 * number
@@ -214,7 +217,7 @@ def test_what_is_asked_for_a_second_time_is_bounded() -> None:
 
 def test_what_peers_bring_pays_for_what_is_asked_for_twice() -> None:
     neighbours, now = neighbours_with(1), NOW
-    neighbours.credit(1, 1)
+    neighbours.credit(1, KEY, 1)
     neighbours._duplicates = 0.0
     key = ChunkKey("v", 9, 0)
     for number in range(20):
@@ -448,14 +451,21 @@ def test_the_figures_of_a_link_outlive_it() -> None:
     neighbours.answer(Asked(1, 0, KEY, Need.USUAL), b"abc", 0, NOW)
     neighbours.want(1, KEY, 5, Need.USUAL, NOW)
     neighbours.receive(LinkSends(1, Frame(0, 0, b"1234")), NOW)
-    neighbours.credit(1, 100)
-    neighbours.credit(9, 100)
+    neighbours.credit(1, KEY, 100)
+    neighbours.credit(9, KEY, 100)
+    neighbours.debit(1, 30, rejected=True)
+    neighbours.debit(1, 2)
+    neighbours.debit(9, 2)
     told(neighbours)
     neighbours.end(1, "protocol", NOW, ErrorCode.SLOW)
-    assert neighbours.take_events() == [
-        Undelivered(KEY),
-        Down(1, "protocol", greeted=True, received=100, sent=3),
-    ]
+    failed, down = neighbours.take_events()
+    assert failed == Undelivered(KEY)
+    assert isinstance(down, Down)
+    assert (down.link, down.reason, down.greeted) == (1, "protocol", True)
+    account = down.account
+    assert account.received.take(Room()) == ((0, 7, 100, 2, 2),)
+    assert account.sent.take(Room()) == ((0, 7, 3, 2, 2),)
+    assert (account.waste, account.rejected, account.relayed) == (4 + 32, 1, False)
     assert told(neighbours) == [(1, Bye(ErrorCode.SLOW))]
     assert (neighbours.sent, neighbours.wasted) == (3, 4)
     assert neighbours.all() == []

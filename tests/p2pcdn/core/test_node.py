@@ -228,6 +228,9 @@ def test_farewell_says_the_last_figures_to_a_tracker_that_listens() -> None:
     world = World(MEDIA, 6)
     shell = Shell(world)
     world.run(5.0)
+    shell.node.stats.cache_bytes += 1
     shell.node.farewell()
     said = [m.message for m in shell.node.take_messages() if isinstance(m, ports.TellTracker)]
     assert [type(message) for message in said] == [Report, Leave]
+    shell.node.farewell()
+    assert shell.node.take_messages() == [], "it has left"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
+from p2pcdn.core.account import Account
 from p2pcdn.core.neighbours import Down, Neighbours
 from p2pcdn.core.playhead import Playhead
 from p2pcdn.core.ports import (
@@ -14,13 +16,15 @@ from p2pcdn.core.ports import (
     TellTracker,
     TrackerDown,
     TrackerSays,
+    Watched,
 )
-from p2pcdn.core.reporter import MOST_PAIRS, Reporter
+from p2pcdn.core.reporter import MOST_PAIRS, MOST_REPORTS, Reporter
 from p2pcdn.core.signaling import Signaling
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.transfers import Transfers
-from p2pcdn.model import PROTOCOL, ChunkKey
+from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey
+from p2pcdn.wire.codec import encode
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.link import Hello
 from p2pcdn.wire.tracker import (
@@ -31,6 +35,7 @@ from p2pcdn.wire.tracker import (
     Offered,
     PairReport,
     Position,
+    Quality,
     Report,
     Welcome,
 )
@@ -149,13 +154,13 @@ def test_what_has_changed_is_told_regularly() -> None:
     stage = joined()
     stage.play()
     stage.told()
-    assert [type(m) for m in stage.pass_until(NOW + EVERY)] == [Report]
-    assert stage.pass_until(NOW + 2 * EVERY) == []
+    assert stage.pass_until(NOW + EVERY) == []
+    stage.stats.origin_bytes = 3
+    assert stage.pass_until(NOW + 2 * EVERY) == [Report(1, origin_bytes=3)]
     stage.play(Playing("v", 6, 9, 10.0, live=False))
     assert [type(m) for m in stage.pass_until(NOW + 3 * EVERY)] == [Move]
     stage.stats.origin_bytes = 7
-    (report,) = reports(stage.pass_until(NOW + 4 * EVERY))
-    assert report.origin_bytes == 7
+    assert stage.pass_until(NOW + 4 * EVERY) == [Report(2, origin_bytes=4)]
 
 
 def test_what_we_hold_is_part_of_where_we_are() -> None:
@@ -181,52 +186,119 @@ def test_the_uplink_is_told_once_it_was_measured_in_steps() -> None:
     assert stage.pass_until(NOW + 3 * EVERY) == [], "hardly a change"
 
 
-def test_links_are_reported_as_long_as_they_moved_something_and_once_when_they_ended() -> None:
+def account(*moved: int, waste: int = 0) -> Account:
+    """What a link has brought: these chunks of one segment."""
+    made = Account(waste=waste)
+    for chunk in moved:
+        made.received.add(ChunkKey("v", 0, chunk), CHUNK_SIZE)
+    return made
+
+
+def test_what_went_over_links_is_told_once_also_when_they_have_ended() -> None:
     stage = joined()
     number = stage.link()
     stage.told()
-    (report,) = reports(stage.pass_until(NOW + EVERY))
-    assert report.pairs == ()
-    stage.neighbours.credit(number, 100)
+    assert reports(stage.pass_until(NOW + EVERY)) == []
+    stage.neighbours.credit(number, ChunkKey("v", 7, 3), 100)
     (report,) = reports(stage.pass_until(NOW + 2 * EVERY))
-    assert report.pairs == (PairReport(PAIRING, 100, 0),)
+    assert report == Report(
+        1, renditions=("v",), pairs=(PairReport(PAIRING, received=((0, 7, 100, 3, 3),)),)
+    )
+    assert stage.pass_until(NOW + 3 * EVERY) == []
+    stage.neighbours.credit(number, ChunkKey("v", 8, 0), CHUNK_SIZE)
+    stage.neighbours.debit(number, 500, rejected=True)
     stage.neighbours.closed(number, "closed", NOW)
-    stage.reporter.ended(Down(number, "closed", greeted=True, received=150, sent=7))
-    (report,) = reports(stage.pass_until(NOW + 3 * EVERY))
-    assert report.pairs == (PairReport(PAIRING, 150, 7),)
+    for event in stage.neighbours.take_events():
+        if isinstance(event, Down):
+            stage.reporter.ended(event)
     (report,) = reports(stage.pass_until(NOW + 4 * EVERY))
-    assert report.pairs == ()
+    assert report.number == 2
+    assert report.pairs == (PairReport(PAIRING, ((0, 8, 0, 0, 0),), (), 500, 1),)
+    assert stage.pass_until(NOW + 5 * EVERY) == []
+
+
+def test_what_the_origin_has_sent_is_told() -> None:
+    stage = joined()
+    stage.transfers.from_origin.add_run(SegmentKey("v", 4), 0, 2, 77)
+    (report,) = reports(stage.pass_until(NOW + EVERY))
+    assert (report.renditions, report.origin) == (("v",), ((0, 4, 77, 0, 2),))
+    assert stage.pass_until(NOW + 2 * EVERY) == []
 
 
 def test_what_the_tracker_knows_nothing_of_is_not_reported() -> None:
     stage = joined()
-    stage.reporter.ended(Down(9, "closed", greeted=True, received=1, sent=1))
-    (report,) = reports(stage.pass_until(NOW + EVERY))
-    assert report.pairs == ()
+    stage.reporter.ended(Down(9, "closed", greeted=True, account=account(0)))
+    assert reports(stage.pass_until(NOW + EVERY)) == []
 
 
-def test_what_could_not_be_told_is_told_later() -> None:
+def test_what_a_socket_was_not_told_is_nothing_to_the_next_one() -> None:
     stage = joined()
     number = stage.link()
     stage.told()
-    stage.reporter.ended(Down(number, "closed", greeted=True, received=1, sent=2))
+    stage.pass_until(NOW + EVERY)
+    stage.reporter.ended(Down(number, "closed", greeted=True, account=account(0)))
+    stage.neighbours.credit(number, ChunkKey("v", 0, 1), 100)
+    stage.transfers.from_origin.add_run(SegmentKey("v", 4), 0, 2, 77)
+    stage.transfers.wasted = 3
     stage.signaling.receive(TrackerDown(), NOW)
-    assert stage.pass_until(NOW + EVERY) == []
+    assert stage.pass_until(NOW + 2 * EVERY) == []
     stage.join()
     stage.told()
-    said = stage.pass_until(NOW + 2 * EVERY)
-    assert [report.pairs for report in reports(said)] == [(PairReport(PAIRING, 1, 2),)]
+    assert reports(stage.pass_until(NOW + 3 * EVERY)) == [Report(1, waste_bytes=3)]
 
 
-def test_a_report_stays_within_the_bounds_of_the_wire() -> None:
+def test_reports_are_numbered_by_socket() -> None:
+    stage = joined()
+    numbers = []
+    for peer in ("1" * 16, "2" * 16):
+        for _ in range(2):
+            stage.transfers.wasted += 1
+            (report,) = reports(stage.pass_until(stage.reporter.timer_at() or 0.0))
+            numbers.append(report.number)
+        stage.signaling.receive(TrackerDown(), NOW)
+        stage.signaling.receive(TrackerSays(WELCOME), NOW)
+        stage.signaling.receive(TrackerSays(Joined(peer, 3)), NOW)
+        stage.told()
+    assert numbers == [1, 2, 1, 2]
+
+
+def test_a_report_stays_within_the_bounds_of_the_wire_and_the_rest_follows() -> None:
     stage = joined()
     number = stage.link()
     stage.told()
-    for received in range(MOST_PAIRS + 5):
-        stage.reporter.ended(Down(number, "closed", greeted=True, received=received, sent=0))
-    (report,) = reports(stage.pass_until(NOW + EVERY))
-    assert len(report.pairs) == MOST_PAIRS
-    assert report.pairs[-1].received == MOST_PAIRS + 4
+    for chunk in range(MOST_PAIRS + 5):
+        stage.reporter.ended(Down(number, "closed", greeted=True, account=account(chunk)))
+    first, second = reports(stage.pass_until(NOW + EVERY))
+    assert (first.number, second.number) == (1, 2)
+    assert (len(first.pairs), len(second.pairs)) == (MOST_PAIRS, 5)
+
+
+def test_however_much_it_is_no_message_is_too_long() -> None:
+    stage = joined()
+    number = stage.link()
+    stage.told()
+    for sequence in range(1_700_000_000, 1_700_000_900):
+        for chunk in range(0, 64, 2):
+            stage.neighbours.credit(number, ChunkKey("v", sequence, chunk), CHUNK_SIZE)
+    told = reports(stage.pass_until(NOW + EVERY))
+    assert len(told) == MOST_REPORTS
+    assert all(len(encode(report)) < 64 * 1024 for report in told)
+    told += reports(stage.pass_until(NOW + 2 * EVERY))
+    runs = [run for report in told for pair in report.pairs for run in pair.received]
+    assert sorted(run[1] for run in runs) == list(range(1_700_000_000, 1_700_000_900))
+
+
+def test_how_it_plays_is_told_since_the_last_time() -> None:
+    stage = joined()
+    stage.play(replace(PLAYING, watched=Watched()))
+    stage.told()
+    assert reports(stage.pass_until(NOW + EVERY)) == []
+    stage.play(replace(PLAYING, watched=Watched(812.5, 9000, 1, 300)))
+    (report,) = reports(stage.pass_until(NOW + 2 * EVERY))
+    assert report.quality == Quality(812.5, 9000, 1, 300, 0)
+    stage.play(replace(PLAYING, watched=Watched(812.5, 19_000, 1, 300)))
+    (report,) = reports(stage.pass_until(NOW + 3 * EVERY))
+    assert report.quality == Quality(None, 10_000, 0, 0, 0)
 
 
 def test_the_last_figures() -> None:
@@ -234,5 +306,6 @@ def test_the_last_figures() -> None:
     stage.stats.peer_bytes = 5
     stage.transfers.wasted = 3
     stage.reporter.farewell()
-    (report,) = reports(stage.told())
-    assert (report.peer_bytes, report.waste_bytes) == (5, 3)
+    assert reports(stage.told()) == [Report(1, peer_bytes=5, waste_bytes=3)]
+    stage.reporter.farewell()
+    assert stage.told() == [], "they were the last"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from p2pcdn.core import rollup
 from p2pcdn.core.amounts import MOST_BYTES, SHOWN, Amounts
-from p2pcdn.core.ledger import Failure, Group, Ledger, Reading
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.ledger_ports import Failure, Group, Reading
 from p2pcdn.core.rollup import (
     ALL,
     MOST_CONTENTS,
@@ -21,7 +22,7 @@ from p2pcdn.core.rollup import (
     GroupKey,
     Rollup,
 )
-from p2pcdn.wire.tracker import PairReport, Report
+from tests.p2pcdn.core.telling import chunks, gave, got, report
 
 Rows = dict[rollup.Key, rollup.Figures]
 
@@ -236,9 +237,9 @@ def test_a_ledger_and_its_rows_say_the_same() -> None:
     ledger.origin_sent(1000, 10, "a")
     ledger.signalled(5)
     machine.receive(ledger.take_reading(), 100.0)
-    ledger.report("1", Report(0, 0, 0, 0, 0, (PairReport("pair", 0, 700),)), 0.0)
+    ledger.report("1", report(1, gave(chunks(0, 6), pairing="pair")), 0.0)
     machine.receive(ledger.take_reading(), 101.0)
-    ledger.report("2", Report(0, 0, 0, 7, 0, (PairReport("pair", 600, 0),)), 0.0)
+    ledger.report("2", report(1, got(chunks(0, 5), pairing="pair"), waste_bytes=7), 0.0)
     ledger.failed("pair")
     machine.receive(ledger.take_reading(), 102.0)
     batch = machine.take_batch()

@@ -103,7 +103,7 @@ def test_reports_are_handed_on_under_the_name_of_the_socket() -> None:
         pytest.param(join(protocol=PROTOCOL + 1), "unsupported_protocol", id="newer"),
         pytest.param(join(protocol=0), "unsupported_protocol", id="older"),
         pytest.param(join(site="pk_other"), "unknown_site", id="site"),
-        pytest.param(Report(0, 0, 0, 0), "unexpected", id="no join"),
+        pytest.param(Report(1), "unexpected", id="no join"),
         pytest.param(Leave(), "unexpected", id="leaves before it came"),
     ],
 )
@@ -228,7 +228,7 @@ def test_whoever_leaves_is_gone_and_the_socket_is_to_be_closed() -> None:
 def test_what_a_dismissed_socket_still_says_is_not_heard() -> None:
     world = World()
     viewer = world.join()
-    world.say(viewer, Leave(), join(), Move(True), Report(0, 0, 0, 0), Leave())
+    world.say(viewer, Leave(), join(), Move(True), Report(1), Leave())
     assert len(world.happened(Dismissed)) == 1
     assert not world.happened(Reported)
     world.close(viewer)

@@ -16,7 +16,7 @@ from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.wire import codec
 from p2pcdn.wire.link import LinkMessage
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
-from p2pcdn.wire.tracker import FromTracker, ToTracker
+from p2pcdn.wire.tracker import Beacon, FromTracker, ToTracker
 from tests.p2pcdn.wire.vectors import Case, cases, note_of, text_of, value_of
 
 Decoder = Callable[[str], msgspec.Struct]
@@ -24,6 +24,7 @@ Decoder = Callable[[str], msgspec.Struct]
 UNIONS: dict[str, tuple[Decoder, Any]] = {
     "to-tracker": (codec.decode_to_tracker, ToTracker),
     "from-tracker": (codec.decode_from_tracker, FromTracker),
+    "beacon": (codec.decode_beacon, Beacon),
     "link": (codec.decode_link, LinkMessage),
     "manifest": (codec.decode_manifest, PresentationManifest | RenditionManifest),
 }
@@ -68,7 +69,8 @@ def test_invalid_messages_are_refused_with_their_code(decode: Decoder, case: Cas
 
 @pytest.mark.parametrize("name", UNIONS)
 def test_every_message_has_vectors(name: str) -> None:
-    tags = {struct.__struct_config__.tag for struct in get_args(UNIONS[name][1])}
+    union = UNIONS[name][1]
+    tags = {struct.__struct_config__.tag for struct in get_args(union) or (union,)}
     valid = {value_of(case)["type"] for case in cases(name, "valid")}
     assert valid == tags
     assert not [tag for tag in tags if not any(tag in text_of(c) for c in cases(name, "invalid"))]

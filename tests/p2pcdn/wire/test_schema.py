@@ -40,6 +40,9 @@ def test_every_message_is_in_its_schema(name: str) -> None:
     path = schema.REPOSITORY / "docs" / "schema" / f"{schema.FILES[name]}.json"
     written = json.loads(path.read_text(encoding="utf-8"))
     structs = get_args(schema.UNIONS[name])
+    if not structs:  # there is but one, which is all there is
+        assert written["properties"]["type"]["enum"] == [name.lower()]
+        return
     assert set(written["discriminator"]["mapping"]) == {s.__struct_config__.tag for s in structs}
     for struct in structs:
         assert written["$defs"][struct.__name__]["description"].startswith(

@@ -11,7 +11,7 @@ import pytest
 
 from p2pcdn.config import LedgerConfig
 from p2pcdn.core.amounts import MOST_BYTES, Amounts
-from p2pcdn.core.ledger import Failure, Group, Reading
+from p2pcdn.core.ledger_ports import Failure, Group, Reading
 from p2pcdn.core.rollup import Batch, Rollup
 from p2pcdn.errors import ConfigError
 from tracker.storage import Opening, Range, StorageError

@@ -14,6 +14,7 @@ import { PROTOCOL, chunkId, forgetOldest, joined, type Bytes, type ChunkKey } fr
 import { framesOf, type Frame } from "../wire/chunk";
 import type { Gone, Have, Hello, LinkMessage, Loading, Want } from "../wire/link";
 import type { Records } from "../wire/manifest";
+import { Account } from "./account";
 import { NOTHING, type Held } from "./availability";
 import type { LinkReason, Outgoing } from "./ports";
 
@@ -117,6 +118,8 @@ interface OwnWant {
 /** A chunk that the other end asked for. */
 interface Upload {
   readonly want: number;
+  readonly key: ChunkKey;
+  readonly size: number;
   /** The chunk's id. */
   readonly id: string;
   left: number;
@@ -147,8 +150,8 @@ export class Link {
   sent = 0;
   /** Bytes that we have promised to the other end and not sent. */
   owed = 0;
-  /** Whether it goes through a relay. */
-  relayed = false;
+  /** What has gone over it since the last report. */
+  account = new Account();
   /** Bytes received that were no longer wanted. */
   wasted = 0;
   /** Bytes a second that the other end brings us when we ask. */
@@ -229,10 +232,11 @@ export class Link {
    * not begun.
    */
   supply(want: number, key: ChunkKey, chunk: Bytes, soon: boolean): void {
+    const { length: size } = chunk;
     const frames = framesOf(want, chunk);
-    const upload = { want, id: chunkId(key), left: chunk.length, frames, begun: false };
+    const upload = { want, key, size, id: chunkId(key), left: size, frames, begun: false };
     this._uploads.splice(soon ? 1 : this._uploads.length, 0, upload);
-    this.owed += chunk.length;
+    this.owed += size;
   }
 
   /** Whether the chunk is promised, and has not gone. */
@@ -272,7 +276,10 @@ export class Link {
     upload.left -= size;
     this.sent += size;
     this.owed -= size;
-    if (!upload.left) this._uploads.shift();
+    if (!upload.left) {
+      this._uploads.shift();
+      this.account.sent.add(upload.key, upload.size);
+    }
     return frame;
   }
 
@@ -448,7 +455,7 @@ export class Link {
   private _takeLate({ want, payload }: Frame): void {
     const left = (this._over.get(want) ?? 0) - payload.length;
     if (left < 0) throw new RemoteError("bad_frame", `nobody wants want ${want}`);
-    this.wasted += payload.length;
+    this._waste(payload.length);
     if (left) this._over.set(want, left);
     else this._over.delete(want);
   }
@@ -457,10 +464,15 @@ export class Link {
     return Math.min(Math.max(3 * this._response, LEAST_PATIENCE), MOST_PATIENCE);
   }
 
+  private _waste(size: number): void {
+    this.wasted += size;
+    this.account.waste += size;
+  }
+
   /** `more` of it may still come. */
   private _giveUp(number: number, { length, received }: OwnWant, more = true): void {
     this._own.delete(number);
-    this.wasted += received;
+    this._waste(received);
     if (more) this._over.set(number, length - received);
     forgetOldest(this._over, 4 * MOST_WANTS);
   }

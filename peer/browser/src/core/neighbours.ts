@@ -17,6 +17,7 @@ import {
 } from "../model";
 import type { Hello } from "../wire/link";
 import type { Records } from "../wire/manifest";
+import type { Account } from "./account";
 import { Availability, holdingOf, type Load } from "./availability";
 import { Goodput } from "./goodput";
 import { Governor } from "./governor";
@@ -51,16 +52,15 @@ export interface Up {
   readonly peer: string;
 }
 
-/** A link is over; `received` and `sent` are its verified and its sent media bytes. */
+/** A link is over. */
 export interface Down {
   readonly type: "Down";
   readonly link: number;
   readonly reason: LinkReason;
   /** Whether it had been up. */
   readonly greeted: boolean;
-  readonly received: number;
-  readonly sent: number;
-  readonly relayed: boolean;
+  /** What has gone over it since the last report. */
+  readonly account: Account;
 }
 
 /** A link brought a whole chunk, still unproved. */
@@ -235,7 +235,7 @@ export class Neighbours {
   /** A link goes through a relay. */
   relayed(number: number): void {
     const link = this._links.get(number);
-    if (link) link.relayed = true;
+    if (link) link.account.relayed = true;
   }
 
   /** Tell every link, soon. What is gone is no longer announced as held or loading. */
@@ -271,10 +271,20 @@ export class Neighbours {
     }
   }
 
-  /** A chunk that this link delivered was verified. */
-  credit(number: number, size: number): void {
+  /** A chunk that this link delivered was verified, and is kept. */
+  credit(number: number, key: ChunkKey, size: number): void {
     const link = this._links.get(number);
-    if (link) link.received += size;
+    if (!link) return;
+    link.received += size;
+    link.account.received.add(key, size);
+  }
+
+  /** A chunk that it delivered is of no use, perhaps since it was wrong. */
+  debit(number: number, size: number, rejected = false): void {
+    const account = this._links.get(number)?.account;
+    if (!account) return;
+    account.waste += size;
+    account.rejected += Number(rejected);
   }
 
   // The five verbs
@@ -371,7 +381,7 @@ export class Neighbours {
   }
 
   private _hear(link: Link, event: LinkEvent, now: number): void {
-    const { number, received, sent, relayed } = link;
+    const { number } = link;
     switch (event.type) {
       case "Greeted":
         this._events.push({ type: "Up", link: number, peer: event.hello.peer });
@@ -401,8 +411,8 @@ export class Neighbours {
         this._forget(link);
         const greeted = link.peer !== "";
         const { reason } = event;
-        const figures = { received, sent, relayed };
-        this._events.push({ type: "Down", link: number, reason, greeted, ...figures });
+        const { account } = link;
+        this._events.push({ type: "Down", link: number, reason, greeted, account });
         break;
       }
     }

@@ -12,7 +12,7 @@
  */
 
 import type { ErrorCode } from "../errors";
-import { PROTOCOL, numbersOf, segmentId, type SegmentKey } from "../model";
+import { PROTOCOL, chunkLength, numbersOf, segmentId, type SegmentKey } from "../model";
 import type { Hello } from "../wire/link";
 import type { SegmentRecord } from "../wire/manifest";
 import type { FromTracker } from "../wire/tracker";
@@ -325,7 +325,9 @@ export class Node {
   private _hear(event: NeighbourEvent, now: number): void {
     switch (event.type) {
       case "Delivered":
-        this._transfers.fromLink(event.link, event.key, event.data, now);
+        if (!this._transfers.fromLink(event.link, event.key, event.data, now)) {
+          this._neighbours.debit(event.link, event.data.length);
+        }
         this._dirty = true;
         break;
       case "Asked": {
@@ -407,7 +409,7 @@ export class Node {
       case "Kept": {
         const { key, size, link } = event;
         this._neighbours.cancel(key);
-        if (link !== null) this._neighbours.credit(link, size);
+        if (link !== null) this._neighbours.credit(link, key, size);
         this._announce("have", key, [key.chunk], now);
         this._dirty = true;
         return;
@@ -436,6 +438,11 @@ export class Node {
         return;
       case "ChunkRejected":
         this._dirty = true;
+        if (event.link !== null) {
+          const length = this.record(event.key)?.length;
+          const size = length ? chunkLength(length, event.chunk) : 0;
+          this._neighbours.debit(event.link, size, event.proved);
+        }
         if (event.proved) this._lied(event.link, now);
         else if (event.link !== null) this._neighbours.end(event.link, "timeout", now);
         break;

@@ -44,6 +44,18 @@ export interface Release {
   readonly key: SegmentKey;
 }
 
+/** How well it has played since the player began. */
+export interface Watched {
+  /** Milliseconds from the player's first request to the first picture, if that is there. */
+  readonly startup?: number | undefined;
+  /** Milliseconds in which it played. */
+  readonly played?: number;
+  /** How often it ran dry after the first picture. */
+  readonly stalls?: number;
+  /** Milliseconds until it went on. */
+  readonly stalled?: number;
+}
+
 /** Where the player is. Sent when something changed, and every second or so. */
 export interface Playing {
   readonly type: "Playing";
@@ -57,6 +69,8 @@ export interface Playing {
   readonly live: boolean;
   /** Seconds of media that the player wants to have there; 30 if it does not say. */
   readonly target?: number | undefined;
+  /** If somebody looks on. */
+  readonly watched?: Watched;
 }
 
 /** A whole segment that the shell got past the node, by plain HTTP, offered for sharing. */
@@ -441,6 +455,8 @@ export interface Entered {
   readonly peer: string;
   readonly mode: Mode;
   readonly relays: Relays | null;
+  /** What a report that does not go over the socket has to carry. */
+  readonly mac: string | null;
 }
 
 /** A link is open and both ends have greeted each other. */

@@ -1,22 +1,32 @@
 /** What the tracker is told of us: where we are, how fast we send, and what we have moved. */
 
-import type { Move, PairReport, Position, Report } from "../wire/tracker";
+import type { Move, PairReport, Position, Quality, Report } from "../wire/tracker";
+import { Account, Moved, Room } from "./account";
 import type { Down, Neighbours } from "./neighbours";
 import type { Playhead } from "./playhead";
+import type { Watched } from "./ports";
 import type { Signaling } from "./signaling";
 import type { Transfers } from "./transfers";
 
 /** Pairings a report (the wire's own bound). */
 const MOST_PAIRS = 64;
+/** Reports at a time; what they have no room for waits until the next time. */
+const MOST_REPORTS = 8;
 
 /** Tells the tracker, every so often as its welcome says, what has changed. */
 export class Reporter {
   private _reportAt: number | null = null;
-  private _reported: Report | null = null;
   /** What the tracker was last told of where we are. */
   private _moved: Move | null = null;
-  /** Links that ended since the last report, or before it could be sent. */
-  private _ended: PairReport[] = [];
+  /** What we are called there; reports are numbered anew whenever that changes. */
+  private _session = "";
+  private _number = 0;
+  /** The figures that have been told. */
+  private _told: Figures = {};
+  /** What has been told of how it played. */
+  private _watched: Watched = {};
+  /** Links that ended since the last report, by their pairings. */
+  private _ended: (readonly [pairing: string, account: Account])[] = [];
 
   constructor(
     private readonly _signaling: Signaling,
@@ -51,10 +61,10 @@ export class Reporter {
     this._signaling.tell(this._moved);
   }
 
-  /** A link is over; its figures count all the same. */
-  ended({ link, received, sent, relayed }: Down): void {
+  /** A link is over; what went over it counts all the same. */
+  ended({ link, account }: Down): void {
     const pairing = this._signaling.pairingOf(link);
-    if (pairing !== null) this._ended.push({ pairing, received, sent, relayed });
+    if (pairing !== null) this._ended.push([pairing, account]);
   }
 
   timerAt(): number | null {
@@ -62,20 +72,35 @@ export class Reporter {
   }
 
   onTimer(upload: boolean, now: number): void {
-    const { welcome, state } = this._signaling;
+    const { welcome } = this._signaling;
     if (this._reportAt === null || this._reportAt > now || !welcome) return;
     this._reportAt = now + welcome.report_every;
     if (!same(this._move(upload), this._moved)) this.tellPosition(upload);
-    const report = this._figures();
-    if (same(report, this._reported) || state !== "in") return;
-    this._reported = report;
-    this._signaling.tell(report);
-    this._ended = [];
+    this._report();
   }
 
   /** Say the last figures. */
   farewell(): void {
-    this._signaling.tell(this._figures());
+    this._report();
+  }
+
+  /**
+   * Tell what is new, in as many reports as it takes. What there is nobody to tell of, nobody will
+   * ever ask for.
+   */
+  private _report(): void {
+    const { _signaling: signaling } = this;
+    const isIn = signaling.state === "in";
+    if (isIn && signaling.peer !== this._session) {
+      this._session = signaling.peer;
+      this._number = 0;
+    }
+    this._forgetStrangers(isIn);
+    for (let left = isIn ? MOST_REPORTS : 0; left; left--) {
+      const report = this._next();
+      if (!report) return;
+      signaling.tell(report);
+    }
   }
 
   private _move(upload: boolean): Move {
@@ -108,25 +133,92 @@ export class Reporter {
     };
   }
 
-  private _figures(): Report {
-    const pairs = [...this._ended];
-    for (const { number, received, sent, relayed } of this._neighbours.up()) {
-      const pairing = this._signaling.pairingOf(number);
-      if (pairing === null || !(received || sent)) continue;
-      pairs.push({ pairing, received, sent, relayed });
+  /** What belongs to pairings of a socket that is gone is of no interest to anybody. */
+  private _forgetStrangers(isIn: boolean): void {
+    if (!isIn) {
+      this._ended = [];
+      this._transfers.fromOrigin = new Moved();
     }
+    for (const link of this._neighbours.up()) {
+      if (this._signaling.pairingOf(link.number) !== null) continue;
+      link.account = new Account(link.account.relayed);
+    }
+  }
+
+  /** What there is to report, as far as there is room; null if there is nothing. */
+  private _next(): Report | null {
+    const room = new Room();
+    const origin = this._transfers.fromOrigin.take(room);
+    const pairs = this._pairs(room);
+    const figures = this._figures();
+    const quality = this._quality();
+    const { renditions } = room;
+    const report = filled({ ...since(figures, this._told), renditions, origin, pairs, quality });
+    this._told = figures;
+    return report && { type: "report", number: ++this._number, ...report };
+  }
+
+  /** What went over links, those that ended first. */
+  private _pairs(room: Room): PairReport[] {
+    const accounts = [...this._ended];
+    for (const { number, account } of this._neighbours.up()) {
+      const pairing = this._signaling.pairingOf(number);
+      if (pairing !== null) accounts.push([pairing, account]);
+    }
+    const pairs: PairReport[] = [];
+    for (const [pairing, account] of accounts) {
+      if (account.empty || pairs.length >= MOST_PAIRS) continue;
+      const { waste, rejected, relayed } = account;
+      const received = account.received.take(room);
+      const sent = account.sent.take(room);
+      account.waste = account.rejected = 0;
+      const moved = filled({ received, sent, waste, rejected });
+      if (moved) pairs.push({ pairing, ...moved, ...(relayed && { relayed }) });
+    }
+    this._ended = this._ended.filter(([, account]) => !account.empty);
+    return pairs;
+  }
+
+  private _figures(): Figures {
     const { stats, wasted } = this._transfers;
     return {
-      type: "report",
       origin_bytes: stats.originBytes,
       peer_bytes: stats.peerBytes,
       cache_bytes: stats.cacheBytes,
       waste_bytes: wasted + this._neighbours.wasted,
       rejected_chunks: stats.rejectedChunks,
       origin_mismatches: stats.originMismatches,
-      pairs: pairs.slice(-MOST_PAIRS),
     };
   }
+
+  /** How it has played since that was last told. */
+  private _quality(): Quality | null {
+    const { playing } = this._playhead;
+    const watched = playing?.watched;
+    if (!playing || !watched) return null;
+    const fresh = filled(since({ ...watched }, { ...this._watched }));
+    this._watched = watched;
+    const manifest = this._transfers.manifest(playing.rendition);
+    const duration = manifest.usualDuration();
+    const rate = duration && Math.floor((manifest.usualBytes() * 1_000) / duration + 0.5);
+    return fresh && { ...fresh, ...filled({ rate }) };
+  }
+}
+
+type Figures = Readonly<Record<string, number | undefined>>;
+
+/** By how much figures have grown. */
+function since(now: Figures, before: Figures): Figures {
+  const grown = Object.entries(now).map(([name, to = 0]) => [name, to - (before[name] ?? 0)]);
+  return Object.fromEntries(grown) as Figures;
+}
+
+/** The fields that say something; null if none does. */
+function filled<T extends object>(fields: T): Partial<T> | null {
+  const said = Object.entries(fields).filter(([, value]: [string, unknown]) =>
+    Array.isArray(value) ? value.length : value,
+  );
+  return said.length ? (Object.fromEntries(said) as Partial<T>) : null;
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -229,12 +229,12 @@ export class Signaling {
         else this._prepare(now);
         break;
       case "joined": {
-        const { peer, peers, expires, mode, relays } = message;
+        const { peer, peers, expires, mode, relays, mac } = message;
         this.state = "in";
         this.peer = peer;
         this.alone = peers === 0;
         this._expires(expires, now);
-        this._events.push({ type: "Entered", peer, mode, relays });
+        this._events.push({ type: "Entered", peer, mode, relays, mac });
         if (mode === "relay") {
           this._dropUnopened(); // what was made without a relay
           this._offer(null, now);

@@ -10,6 +10,7 @@ import {
   CHUNK_SIZE,
   bytesOf,
   chunkCount,
+  chunkLength,
   forgetOldest,
   segmentId,
   type Bytes,
@@ -18,6 +19,7 @@ import {
   type Span,
 } from "../model";
 import type { Records } from "../wire/manifest";
+import { Moved } from "./account";
 import { bitOf, maskOf, run, type Mask } from "./bits";
 import { Http } from "./http";
 import { Manifest, earliest, type Keys, type Numbers } from "./manifest";
@@ -108,6 +110,8 @@ export class Transfers {
   private readonly _fetches = new Map<number, Fetch>();
   /** Bytes that links have brought, of whatever use. */
   private _fromLinks = 0;
+  /** Chunks of which the origin has sent something, of whatever use, since the last report. */
+  fromOrigin = new Moved();
   private readonly _checks = new Map<number, Manifest | Transfer>();
   /** Demanded, and not known yet. */
   private readonly _awaited = new Map<string, Awaited>();
@@ -300,12 +304,13 @@ export class Transfers {
     return this.open().map(({ key }) => [key, this._fetchesOf(key).flatMap((fetch) => fetch.left())]);
   }
 
-  /** A link brought a chunk. */
-  fromLink(link: number, key: ChunkKey, data: Bytes, now: number): void {
+  /** A link brought a chunk; whether anybody still has a use for it. */
+  fromLink(link: number, key: ChunkKey, data: Bytes, now: number): boolean {
     this._fromLinks += data.length;
     const transfer = this.transfer(key);
-    if (transfer) this._arrived(transfer, { chunk: key.chunk, data, link }, now);
-    else this.wasted += data.length;
+    if (transfer) return this._arrived(transfer, { chunk: key.chunk, data, link }, now);
+    this.wasted += data.length;
+    return false;
   }
 
   /** A link will not bring a chunk. */
@@ -443,6 +448,10 @@ export class Transfers {
     const held = Math.min(there, data.length);
     this.wasted += held;
     this.stats[cached ? "cacheBytes" : "originBytes"] += data.length - held;
+    if (!cached) {
+      const last = chunkCount(data.length) - 1;
+      this.fromOrigin.addRun(key, [0, last], data.length - last * CHUNK_SIZE);
+    }
     if (took && !cached) this.http.answered(data.length, ttfb, took, at ?? now);
     if (this.knows(key)) {
       this._adopt(loaded, now);
@@ -463,7 +472,8 @@ export class Transfers {
     }
   }
 
-  private _arrived(transfer: Transfer, copy: Copy, now: number): void {
+  /** Whether a chunk that is there now is one more. */
+  private _arrived(transfer: Transfer, copy: Copy, now: number): boolean {
     const check = transfer.arrived(copy, this._numbers, now);
     if (check) {
       this._checks.set(check.check, transfer);
@@ -471,6 +481,7 @@ export class Transfers {
     } else {
       this._waste(copy);
     }
+    return check !== null;
   }
 
   /** The copy is not kept. What the shell loaded past us went to the player all the same. */
@@ -662,6 +673,12 @@ export class Transfers {
   private _close(fetch: Fetch): void {
     this._fetches.delete(fetch.number);
     this._settle(fetch);
+    const { key, cached, length, chunks } = fetch;
+    // A chunk of which it has brought a part cost the origin that part.
+    const last = chunks[1] - fetch.left().length + (fetch.rest() ? 1 : 0);
+    if (!cached && last >= chunks[0]) {
+      this.fromOrigin.addRun(key, [chunks[0], last], chunkLength(length, last));
+    }
     this.wasted += fetch.rest();
   }
 }

@@ -10,6 +10,7 @@ import { fetchSource, type Source } from "../http-source";
 import type { SegmentKey } from "../model";
 import type { Located, Player, Whereabouts } from "../player";
 import type { Session } from "../session";
+import { Watch } from "../watch";
 import { loaderFor } from "./hls-loader";
 import { loaderSource } from "./hls-source";
 import type {
@@ -36,6 +37,9 @@ export class HlsPlayer implements Player {
   private readonly _listeners: readonly [string, Listener][];
   private _media: HTMLMediaElement | undefined;
   private _loadingSince = performance.now();
+  private readonly _watcher = new Watch(() => {
+    this._onPicture();
+  });
   private readonly _counted = new WeakSet<LoadStats>();
 
   constructor(private readonly _hls: Hls) {
@@ -98,6 +102,7 @@ export class HlsPlayer implements Player {
       buffer: media ? bufferedAfter(media) : 0,
       live: details.live,
       target: config.maxBufferLength,
+      watched: this._watcher.figures(),
     };
   }
 
@@ -193,9 +198,11 @@ export class HlsPlayer implements Player {
     queueMicrotask(() => this._session?.destroy());
   };
 
-  private readonly _onPicture = (): void => {
-    this._session?.started(performance.now() - this._loadingSince);
-  };
+  private _onPicture(): void {
+    const took = performance.now() - this._loadingSince;
+    this._watcher.started(took);
+    this._session?.started(took);
+  }
 
   private _load(url: string): void {
     this._playlists.clear();
@@ -220,14 +227,10 @@ export class HlsPlayer implements Player {
   }
 
   private _watch(media: HTMLMediaElement | undefined): void {
-    for (const [event, listener] of [
-      ["loadeddata", this._onPicture],
-      ["seeking", this._onMoved],
-    ] as const) {
-      this._media?.removeEventListener(event, listener);
-      media?.addEventListener(event, listener);
-    }
+    this._media?.removeEventListener("seeking", this._onMoved);
+    media?.addEventListener("seeking", this._onMoved);
     this._media = media;
+    this._watcher.on(media);
   }
 
   private _fragment({ rendition, sequence }: SegmentKey): Fragment | undefined {

@@ -3,10 +3,10 @@
 import { RemoteError } from "../errors";
 import type { Check } from "./check";
 import { CONTROL_BYTES } from "./link";
-import { FromTracker, LinkMessage, Manifest, type ToTracker } from "./schema";
+import { FromTracker, LinkMessage, Manifest, type Beacon, type ToTracker } from "./schema";
 
 /** The JSON text of a message. */
-export function encode(message: ToTracker | LinkMessage): string {
+export function encode(message: ToTracker | LinkMessage | Beacon): string {
   return JSON.stringify(message);
 }
 

@@ -30,6 +30,14 @@ export type ToTracker =
   | Report
   | Leave;
 
+/** A report that does not come over the socket: what a page says as it goes. */
+export interface Beacon {
+  readonly type: "beacon";
+  readonly peer: string;
+  readonly mac: string;
+  readonly report: Report;
+}
+
 /** Enter the swarm of a content. The first message of a peer, within 5 s of `welcome`. */
 export interface Join {
   readonly type: "join";
@@ -155,24 +163,42 @@ export interface Fetching {
   readonly stripe: number;
 }
 
-/** The figures of this session since it began (totals, so that a lost one does no harm). */
+/**
+ * What has come, gone and played since the report before. It counts once, whichever way it
+ * comes, and not if it comes after a later one.
+ */
 export interface Report {
   readonly type: "report";
-  readonly origin_bytes: number;
-  readonly peer_bytes: number;
-  readonly cache_bytes: number;
-  readonly waste_bytes: number;
+  readonly number: number;
+  readonly origin_bytes?: number;
+  readonly peer_bytes?: number;
+  readonly cache_bytes?: number;
+  readonly waste_bytes?: number;
   readonly rejected_chunks?: number;
-  readonly pairs?: readonly PairReport[];
   readonly origin_mismatches?: number;
+  readonly renditions?: readonly string[];
+  readonly origin?: readonly (readonly number[])[];
+  readonly pairs?: readonly PairReport[];
+  readonly quality?: Quality | null;
 }
 
-/** What this peer has received and sent on one pairing since it began, in media bytes. */
+/** What has gone over one pairing since the report before. */
 export interface PairReport {
   readonly pairing: string;
-  readonly received: number;
-  readonly sent: number;
+  readonly received?: readonly (readonly number[])[];
+  readonly sent?: readonly (readonly number[])[];
+  readonly waste?: number;
+  readonly rejected?: number;
   readonly relayed?: boolean;
+}
+
+/** How well it has played since the report before. */
+export interface Quality {
+  readonly startup?: number | null;
+  readonly played?: number;
+  readonly stalls?: number;
+  readonly stalled?: number;
+  readonly rate?: number;
 }
 
 /** The peer goes, on purpose. */
@@ -236,6 +262,7 @@ export interface Joined {
   readonly expires: number | null;
   readonly mode: "any" | "lan" | "network" | "off" | "relay";
   readonly relays: Relays | null;
+  readonly mac: string | null;
 }
 
 /** The site's own TURN servers (RFC 8656), and what they let this peer in by, for a while. */
@@ -514,6 +541,7 @@ const Sdp = text(8192);
 const Mid = text(32);
 const Offer = integer(0, 2147483647);
 const ChunkNumber = integer(0, 65535);
+const Mac = text(undefined, /^[A-Za-z0-9_-]{22}$(?!\n)/u);
 const WantNumber = integer(0, 4294967295);
 const Base64 = text(32768, /^[A-Za-z0-9_-]*$(?!\n)/u);
 const StripeNumber = integer(0, 7);
@@ -521,7 +549,7 @@ const Seconds = number(0, 86400);
 const Limits = record({ message_bytes: Count, messages_per_second: Count, links: Count });
 const Welcome = record({ protocol: Count, nonce: ContentId, limits: Limits, report_every: Seconds, stun: optional(orNull(text(256)), null) });
 const Relays = record({ urls: list(text(256), 8), username: text(128), credential: text(128) });
-const Joined = record({ peer: Id, peers: Count, expires: optional(orNull(Seconds), null), mode: optional(literal("any", "lan", "network", "off", "relay"), "any"), relays: optional(orNull(Relays), null) });
+const Joined = record({ peer: Id, peers: Count, expires: optional(orNull(Seconds), null), mode: optional(literal("any", "lan", "network", "off", "relay"), "any"), relays: optional(orNull(Relays), null), mac: optional(orNull(Mac), null) });
 const Renewed = record({ expires: optional(orNull(Seconds), null) });
 const Invite = record({ pairing: Id, peer: Id });
 const Taken = record({ pairing: Id, peer: Id, offer: Offer });

@@ -2,6 +2,7 @@
 
 export type {
   Answered,
+  Beacon,
   BeingFetched,
   Candidated,
   Credentials,
@@ -24,6 +25,7 @@ export type {
   PreparedOffer,
   Proof,
   PublicKey,
+  Quality,
   Refused,
   Renew,
   Renewed,

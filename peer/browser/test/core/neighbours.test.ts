@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 
+import { Room } from "../../src/core/account";
 import { Neighbours, type Asked } from "../../src/core/neighbours";
 import { CHUNK_SIZE, segmentId } from "../../src/model";
 import type { Hello, LinkMessage } from "../../src/wire/link";
@@ -59,13 +60,21 @@ describe("links", () => {
   it("that end say what they carried, and are forgotten", () => {
     neighbours.takeEvents();
     say(1, { type: "have", holdings: [{ ...v7, chunks: [[0, 0]] }] });
-    neighbours.credit(1, 50);
+    neighbours.credit(1, key, 50);
     neighbours.answer(asked(1, 0), new Uint8Array(70), 0, 0);
+    neighbours.relayed(1);
+    neighbours.debit(1, 30, true);
+    neighbours.debit(1, 12);
     neighbours.end(1, "integrity", 0);
-    expect(neighbours.takeEvents()).toMatchObject([
+    const account = { waste: 42, rejected: 1, relayed: true };
+    const events = neighbours.takeEvents();
+    expect(events).toMatchObject([
       { type: "Noted", segments: [v7] },
-      { type: "Down", link: 1, reason: "integrity", greeted: true, received: 50, sent: 70 },
+      { type: "Down", link: 1, reason: "integrity", greeted: true, account },
     ]);
+    const down = events.find((event) => event.type === "Down");
+    expect(down?.account.received.take(new Room())).toStrictEqual([[0, 7, 50, 0, 0]]);
+    expect(down?.account.sent.take(new Room())).toStrictEqual([[0, 7, 70, 0, 0]]);
     expect(neighbours.takeMessages().map((out) => out.type)).toStrictEqual(["SendFrame", "TellLink"]);
     expect([neighbours.all(), neighbours.sent]).toStrictEqual([[2], 70]);
     expect(neighbours.offers(v7)).toBe(false);
@@ -83,7 +92,7 @@ describe("links", () => {
     neighbours.takeEvents();
     say(1, { type: "cancel", want: 0 });
     neighbours.want(1, key, 10, "usual", 0);
-    neighbours.credit(1, 10);
+    neighbours.credit(1, key, 10);
     neighbours.drained(1, 0, 0);
     neighbours.end(1, "closed", 0);
     neighbours.closed(1, "closed", 0);
@@ -208,7 +217,7 @@ describe("wants", () => {
 
   it("that nobody answers are not asked elsewhere without end", () => {
     let givenUp = 0;
-    neighbours.credit(1, 1);
+    neighbours.credit(1, key, 1);
     for (let round = 0; round < 30; round++) {
       const now = neighbours.alarm;
       neighbours.onTimer(now);

@@ -97,7 +97,7 @@ describe("two nodes", () => {
         report_every: 1000,
         stun: null,
       },
-      { type: "joined", peer, peers: 1, expires: null, mode: "any", relays: null },
+      { type: "joined", peer, peers: 1, expires: null, mode: "any", relays: null, mac: null },
       { type: "invite", pairing, peer: "d".repeat(16) },
     ];
     for (const message of messages) viewer.receive({ type: "TrackerSays", message }, 0);

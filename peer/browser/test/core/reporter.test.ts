@@ -46,7 +46,8 @@ function told(): ToTracker[] {
 function enter(): void {
   hear({ type: "welcome", protocol: 1, nonce, limits, report_every: 10, stun: null });
   signaling.receive({ type: "Described", link: 1, sdp: "sdp" }, 0);
-  hear({ type: "joined", peer: "0".repeat(16), peers: 1, expires: null, mode: "any", relays: null });
+  const open = { expires: null, mode: "any", relays: null, mac: null } as const;
+  hear({ type: "joined", peer: "0".repeat(16), peers: 1, ...open });
 }
 
 function plays(head: number, rendition = "v"): void {
@@ -54,15 +55,15 @@ function plays(head: number, rendition = "v"): void {
   reporter.moved(true);
 }
 
-/** A link with this pairing, and how many bytes came over it. */
-function link(pairing: string, received: number): void {
+/** A link with this pairing, and a chunk of so many bytes that came over it. */
+function link(pairing: string, size: number): void {
   const taken = { type: "taken", pairing, peer: "a".repeat(16), offer: 1 } as const;
   signaling.receive({ type: "TrackerSays", message: taken }, 0);
   const hello = { type: "hello", protocol: 1, content: CONTENT, upload: true } as const;
   neighbours.opened(1, { ...hello, peer: "0".repeat(16) }, 0);
   const message = { ...hello, peer: "a".repeat(16) };
   neighbours.receive({ type: "LinkSays", link: 1, message }, 0);
-  neighbours.credit(1, received);
+  neighbours.credit(1, { rendition: "v", sequence: 7, chunk: 3 }, size);
 }
 
 const position = { rendition: "v", first: 3, head: 3, last: 3, newest: 39, duration: 0, size: 0 };
@@ -103,7 +104,7 @@ describe("where we are", () => {
     told();
     expect(reporter.timerAt()).toBe(10);
     reporter.onTimer(true, 10);
-    expect(told().map(({ type }) => type)).toStrictEqual(["report"]);
+    expect(told()).toStrictEqual([]);
     Object.assign(neighbours.uplink, { measured: true, rate: 123_456 });
     reporter.onTimer(true, 20);
     expect(told()).toMatchObject([{ type: "move", uplink: 120_000 }]);
@@ -126,29 +127,68 @@ describe("what we moved", () => {
     reporter.onTimer(true, 9.9);
     expect(told()).toStrictEqual([]);
     reporter.onTimer(true, 10);
-    const pairs = [{ pairing: "b".repeat(16), received: 50, sent: 0 }];
-    const report = { type: "report", origin_bytes: 7, waste_bytes: 3, pairs };
-    expect(told()).toMatchObject([report]);
+    const pairs = [{ pairing: "b".repeat(16), received: [[0, 7, 50, 3, 3]] }];
+    const moved = { renditions: ["v"], pairs };
+    const report = { type: "report", number: 1, origin_bytes: 7, waste_bytes: 3, ...moved };
+    expect(told()).toStrictEqual([report]);
     reporter.onTimer(true, 20);
     expect(told()).toStrictEqual([]);
+    stats.originBytes = 9;
+    neighbours.debit(1, 20, true);
     reporter.farewell();
-    expect(told()).toMatchObject([report]);
+    const vain = [{ pairing: "b".repeat(16), waste: 20, rejected: 1 }];
+    expect(told()).toStrictEqual([{ type: "report", number: 2, origin_bytes: 2, pairs: vain }]);
+    reporter.farewell();
+    expect(told()).toStrictEqual([]);
   });
 
-  it("counts links that have ended, once they could be told", () => {
+  it("counts links that have ended, once", () => {
     const pairing = "b".repeat(16);
     link(pairing, 50);
-    neighbours.closed(1, "closed", 0);
-    for (const event of neighbours.takeEvents()) if (event.type === "Down") reporter.ended(event);
+    end();
+    reporter.onTimer(true, 10);
+    expect(told()).toMatchObject([{ pairs: [{ pairing, received: [[0, 7, 50, 3, 3]] }] }]);
+    reporter.onTimer(true, 20);
+    expect(told()).toStrictEqual([]);
+  });
+
+  it("is nothing to the next socket, if it is of pairings of the last one", () => {
+    link("b".repeat(16), 50);
+    transfers.fromOrigin.addRun({ rendition: "v", sequence: 4 }, [0, 2], 77);
+    transfers.wasted = 3;
+    end();
     signaling.receive({ type: "TrackerDown" }, 0);
     reporter.onTimer(true, 10);
     expect(told()).toStrictEqual([]);
     enter();
     told();
     reporter.onTimer(true, 20);
-    expect(told()).toMatchObject([{ pairs: [{ pairing, received: 50, sent: 0 }] }]);
-    stats.originBytes = 1;
-    reporter.onTimer(true, 30);
-    expect(told()).toMatchObject([{ pairs: [] }]);
+    expect(told()).toStrictEqual([{ type: "report", number: 1, waste_bytes: 3 }]);
   });
+
+  it("is told in as many reports as it takes", () => {
+    link("b".repeat(16), 50);
+    for (let sequence = 1_700_000_000; sequence < 1_700_000_900; sequence++) {
+      for (let chunk = 0; chunk < 64; chunk += 2) {
+        neighbours.credit(1, { rendition: "w", sequence, chunk }, 65_536);
+      }
+    }
+    reporter.onTimer(true, 10);
+    const reports = told();
+    expect(reports).toHaveLength(8);
+    for (const report of reports) expect(JSON.stringify(report).length).toBeLessThan(65_536);
+    reporter.onTimer(true, 20);
+    const sequences = [...reports, ...told()].flatMap((report) =>
+      report.type === "report"
+        ? (report.pairs ?? []).flatMap(({ received }) => received?.map((runs) => runs[1]))
+        : [],
+    );
+    expect(new Set(sequences).size).toBe(901);
+    expect(sequences).toHaveLength(901);
+  });
+
+  function end(): void {
+    neighbours.closed(1, "closed", 0);
+    for (const event of neighbours.takeEvents()) if (event.type === "Down") reporter.ended(event);
+  }
 });

@@ -47,7 +47,7 @@ function told(): ToTracker[] {
 function enter(): void {
   hear(welcome);
   described(1);
-  hear({ type: "joined", peer, peers: 1, expires: null, mode: "any", relays: null });
+  hear({ type: "joined", peer, peers: 1, expires: null, mode: "any", relays: null, mac: null });
   told();
   signaling.takeEvents();
 }
@@ -58,7 +58,7 @@ describe("the join", () => {
     expect([signaling.takeEvents(), told()]).toStrictEqual([[{ type: "MakeOffer", link: 1 }], []]);
     described(1, 0.2);
     expect(told()).toMatchObject([{ type: "join", offers: [{ offer: 1, sdp: "sdp 1" }] }]);
-    hear({ type: "joined", peer, peers: 1, expires: null, mode: "any", relays: null });
+    hear({ type: "joined", peer, peers: 1, expires: null, mode: "any", relays: null, mac: null });
     expect([signaling.state, signaling.peer]).toStrictEqual(["in", peer]);
   });
 

@@ -98,7 +98,8 @@ class Stage {
     const limits = { message_bytes: 65_536, messages_per_second: 20, links: 16 };
     const nonce = "0".repeat(32);
     this.hear({ type: "welcome", protocol: 1, nonce, limits, report_every: 10, stun: null });
-    this.hear({ type: "joined", peer: "0".repeat(16), peers, expires: null, mode: "any", relays: null });
+    const open = { expires: null, mode: "any", relays: null, mac: null } as const;
+    this.hear({ type: "joined", peer: "0".repeat(16), peers, ...open });
   }
 
   demand(sequence: number, within = 10): void {

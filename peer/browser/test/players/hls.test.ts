@@ -183,6 +183,8 @@ describe("what hls.js tells", () => {
     const media = play(0);
     media.dispatchEvent(new Event("loadeddata"));
     expect(session.started).toHaveBeenCalledOnce();
+    hls.levels = [{ details: details() }];
+    expect(player.whereabouts()?.watched?.startup).toBe(session.started.mock.calls[0]?.[0]);
     player.release();
     media.dispatchEvent(new Event("loadeddata"));
     expect(session.started).toHaveBeenCalledOnce();
@@ -234,7 +236,11 @@ describe("whereabouts", () => {
   it("are at the beginning before anything is buffered", () => {
     play(0);
     const whereabouts = { rendition: RENDITION, head: 10, last: 13, buffer: 0, live: false };
-    expect(player.whereabouts()).toStrictEqual({ ...whereabouts, target: 30 });
+    expect(player.whereabouts()).toStrictEqual({
+      ...whereabouts,
+      target: 30,
+      watched: { startup: undefined, played: 0, stalls: 0, stalled: 0 },
+    });
   });
 
   it("are where a live stream is to be joined before it is", () => {
