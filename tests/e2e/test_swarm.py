@@ -52,9 +52,8 @@ async def test_later_viewers_take_most_from_earlier_ones(
 
         # What they have not reported yet they do as they go, without the socket.
         for viewer in viewers:
-            await viewer.page.evaluate(
-                "() => { WebSocket.prototype.send = () => {}; location.href = 'about:blank'; }"
-            )
+            await viewer.page.evaluate("() => { WebSocket.prototype.send = () => {}; }")
+            await viewer.page.goto("about:blank")
         told = sum(s["peerBytes"] for s in stats)
         async with asyncio.timeout(10):
             while summary["peer_bytes_confirmed"] < 0.97 * told:
