@@ -13,9 +13,12 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from bench.siege.attacks import Target, besiege
@@ -58,48 +61,70 @@ async def watch(url: str, seconds: float, server: int) -> tuple[Honest, float]:
     return honest, most - first
 
 
-def row(name: str, honest: Honest, memory: float) -> None:
-    cells = [
-        f"{percentile(times, share) * 1000:.1f}"
-        for times in (honest.http, honest.tracker)
-        for share in (0.5, 0.99)
-    ]
-    print(f"| {name} | {' | '.join(cells)} | {memory:.1f} |", flush=True)
+@dataclass(slots=True)
+class Findings:
+    """What rounds have come to."""
+
+    figures: dict[str, list[tuple[float, ...]]] = field(default_factory=lambda: defaultdict(list))
+    """By what the honest were beside: in each round the HTTP's and the tracker's p50 and p99, in
+    ms, and by how much the server grew, in MiB."""
+    closed: dict[str, list[float | None]] = field(default_factory=lambda: defaultdict(list))
+    """By the kind of slow connection: when each was closed, if it was."""
+    floods: list[str] = field(default_factory=list)
+
+    def add(self, name: str, honest: Honest, memory: float) -> None:
+        times = [
+            percentile(times, share) * 1000
+            for times in (honest.http, honest.tracker)
+            for share in (0.5, 0.99)
+        ]
+        self.figures[name].append((*times, memory))
+
+    def tables(self) -> Iterator[str]:
+        """Medians, and the extremes of more rounds than one."""
+        yield "| honest viewers | HTTP, p50 ms | p99 | tracker, p50 ms | p99 | memory, MiB |"
+        yield "|---" * 6 + "|"
+        for name, rounds in self.figures.items():
+            yield f"| {name} | {' | '.join(map(_spread, zip(*rounds, strict=True)))} |"
+        yield from ("", *self.floods, "")
+        yield "| slow connection | how many | first closed after, s | last |"
+        yield "|---|---|---|---|"
+        for kind, times in self.closed.items():
+            ended = [time for time in times if time is not None]
+            never = len(times) - len(ended)
+            last = f"{never} never" if never else f"{max(ended):.1f}"
+            yield f"| {kind} | {len(times)} | {min(ended, default=0):.1f} | {last} |"
 
 
-def report(connections: int, seconds: float) -> None:
-    """Measure, and print two tables."""
+def _spread(values: tuple[float, ...]) -> str:
+    middle = f"{median(values):.1f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.1f} to {max(values):.1f})"
+
+
+def measure(found: Findings, connections: int, seconds: float) -> None:
+    """One round, by a server of its own."""
     with tempfile.TemporaryDirectory() as name, another("--serve", name) as server:
         assert server.stdout is not None
         port, tls_port = (int(word) for word in server.stdout.readline().split())
         url = f"http://127.0.0.1:{port}"
         ports = [str(port), str(tls_port)]
         asyncio.run(watch(url, 3.0, server.pid))  # imports, hashing, caches
-        print("| honest viewers | HTTP, p50 ms | p99 | tracker, p50 ms | p99 | memory, MiB |")
-        print("|---|---|---|---|---|---|")
-        row("alone", *asyncio.run(watch(url, seconds, server.pid)))
+        found.add("alone", *asyncio.run(watch(url, seconds, server.pid)))
         with another("--slow", str(connections), *ports) as attackers:
-            row(
+            found.add(
                 f"beside {connections:,} slow connections",
                 *asyncio.run(watch(url, DEADLINE, server.pid)),
             )
-            closed = json.loads(attackers.communicate()[0])
-        row("alone again", *asyncio.run(watch(url, seconds, server.pid)))
+            for kind, times in json.loads(attackers.communicate()[0]).items():
+                found.closed[kind] += times
+        found.add("alone again", *asyncio.run(watch(url, seconds, server.pid)))
         with another("--flood", str(seconds + 4), *ports) as attackers:
             asyncio.run(asyncio.sleep(2.0))
-            row(
+            found.add(
                 f"beside {MESSAGES:,.0f} messages a second",
                 *asyncio.run(watch(url, seconds, server.pid)),
             )
-            print(f"\n{attackers.communicate()[0].strip()}\n")
-    print("| slow connection | how many | first closed after, s | last |")
-    print("|---|---|---|---|")
-    for kind, times in closed.items():
-        ended = [time for time in times if time is not None]
-        last = (
-            f"{max(ended):.1f}" if len(ended) == len(times) else f"{len(times) - len(ended)} never"
-        )
-        print(f"| {kind} | {len(times)} | {min(ended, default=0):.1f} | {last} |")
+            found.floods.append(attackers.communicate()[0].strip())
 
 
 async def slow(connections: int, target: Target) -> None:
@@ -120,6 +145,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.siege", description=__doc__)
     parser.add_argument("--connections", type=int, default=1000, help="slow ones")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=1, help="medians are given, and extremes")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--slow", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--flood", type=float, help=argparse.SUPPRESS)
@@ -133,7 +159,10 @@ def main() -> int:
         attack = slow(options.slow, target) if options.slow else flood(options.flood, target)
         asyncio.run(attack)
         return 0
-    report(options.connections, options.seconds)
+    found = Findings()
+    for _ in range(options.rounds):
+        measure(found, options.connections, options.seconds)
+    print("\n".join(found.tables()))
     return 0
 
 
