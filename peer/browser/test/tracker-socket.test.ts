@@ -57,7 +57,7 @@ describe("a socket that works", () => {
   it("is opened once, and says what it hears", () => {
     tracker.open();
     expect(FakeSocket.made).toHaveLength(1);
-    const message = { type: "joined", peer: "00112233aabbccdd", peers: 3, expires: null, mode: "any", relays: null };
+    const message = { type: "joined", peer: "00112233aabbccdd", peers: 3, expires: null, mode: "any", relays: null, mac: null };
     socket(0).onmessage?.({ data: JSON.stringify(message) });
     expect(told).toStrictEqual([{ type: "TrackerSays", message }]);
   });
