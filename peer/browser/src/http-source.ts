@@ -18,6 +18,7 @@ export interface RangeRequest {
 }
 
 export interface RangeSink {
+  /** None of them is a sign that some have come and will be handed on at the end. */
   data(bytes: Bytes): void;
   /** So many bytes came and can't be handed on. */
   lost(bytes: number): void;

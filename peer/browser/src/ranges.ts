@@ -77,7 +77,7 @@ export class Ranges {
     return {
       data: (data) => {
         request.arrived(data.length);
-        if (whole) owner.progress(key, data.length);
+        if (whole && data.length) owner.progress(key, data.length);
         owner.tell({ type: "RangeData", fetch, data });
       },
       lost: (bytes) => {

@@ -77,6 +77,13 @@ describe("what is asked for", () => {
     expect(progress.mock.calls).toStrictEqual(whole ? [[KEY, 0], [KEY, 7]] : []); // prettier-ignore
   });
 
+  it("makes progress only by what comes, not by the sign that something does", () => {
+    ranges.fetch(EVENT);
+    sink.data(new Uint8Array());
+    expect(progress.mock.calls).toStrictEqual([[KEY, 0]]); // when it was asked for
+    expect(told).toStrictEqual([{ type: "RangeData", fetch: EVENT.fetch, data: new Uint8Array() }]);
+  });
+
   it("by its record, where no playlist names it yet", () => {
     located = undefined;
     byRecord = { url: "https://cdn.example/media/new.ts", offset: 500, whole: false };

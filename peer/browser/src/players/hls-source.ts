@@ -1,6 +1,7 @@
 /**
  * Bytes from the origin by the player's own loader, for pages that have their own ways with
- * requests: `xhrSetup`, `fetchSetup`, a loader class, CMCD. They come all at once, at the end.
+ * requests: `xhrSetup`, `fetchSetup`, a loader class, CMCD. They come all at once, at the end; until
+ * then empty data says that an answer is on its way, so that it does not count as silent.
  */
 
 import { fetchSource, type Source } from "../http-source";
@@ -15,6 +16,9 @@ import type {
 /** Milliseconds, should the player have no policy: hls.js's own default. */
 const TIMEOUT = 120_000;
 
+/** Milliseconds between two looks at how much has come. */
+const LOOK_AGAIN = 400;
+
 export function loaderSource(
   base: LoaderClass,
   config: HlsConfig,
@@ -26,7 +30,16 @@ export function loaderSource(
     const loader = new base(config);
     const { stats } = loader;
     const since = performance.now();
+    let seen = 0;
+    const look = (): void => {
+      // hls.js's loader by `fetch` counts nothing before the end.
+      const uncounted = stats.loading.first > 0 && stats.loaded === 0;
+      if (stats.loaded > seen || uncounted) sink.data(new Uint8Array());
+      seen = stats.loaded;
+    };
+    const looks = self.setInterval(look, LOOK_AGAIN);
     const over = (): void => {
+      clearInterval(looks);
       loader.destroy();
     };
     const failed = (reason: "status" | "timeout"): void => {
@@ -44,21 +57,26 @@ export function loaderSource(
       rangeStart: range ? range[0] : 0,
       rangeEnd: range ? range[1] + 1 : 0,
     };
-    loader.load(context, onceOnly(config), {
-      onSuccess: ({ data }) => {
-        const took = (performance.now() - since) / 1_000;
-        const ttfb = Math.min(took, Math.max(0, stats.loading.first - since) / 1_000);
-        if (data instanceof ArrayBuffer) sink.data(new Uint8Array(data));
-        sink.done(ttfb, took);
-        over();
-      },
-      onError: () => {
-        failed("status");
-      },
-      onTimeout: () => {
-        failed("timeout");
-      },
-    });
+    try {
+      loader.load(context, onceOnly(config), {
+        onSuccess: ({ data }) => {
+          const took = (performance.now() - since) / 1_000;
+          const ttfb = Math.min(took, Math.max(0, stats.loading.first - since) / 1_000);
+          if (data instanceof ArrayBuffer) sink.data(new Uint8Array(data));
+          sink.done(ttfb, took);
+          over();
+        },
+        onError: () => {
+          failed("status");
+        },
+        onTimeout: () => {
+          failed("timeout");
+        },
+      });
+    } catch (error) {
+      over();
+      throw error;
+    }
     return () => {
       sink.lost(stats.loaded);
       over();

@@ -50,7 +50,7 @@ function ask(range?: [number, number], fresh = false): void {
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ now: 0, toFake: ["performance", "setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ now: 0, toFake: ["performance", "setInterval", "clearInterval"] });
   vi.stubGlobal("self", globalThis);
   vi.stubGlobal("fetch", fetched);
   vi.clearAllMocks();
@@ -94,10 +94,11 @@ describe("an answer", () => {
     vi.advanceTimersByTime(300);
     const data = new Uint8Array([1, 2, 3]).buffer;
     callbacks.onSuccess({ url: URL, data, code: 200 }, stats as never, context, null);
-    expect(sink.data).toHaveBeenCalledExactlyOnceWith(new Uint8Array([1, 2, 3]));
+    expect(sink.data.mock.calls).toStrictEqual([[new Uint8Array()], [new Uint8Array([1, 2, 3])]]);
     expect(sink.done).toHaveBeenCalledExactlyOnceWith(0.2, 0.5);
     expect(sink.lost).not.toHaveBeenCalled();
     expect(PageLoader.last.destroy).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it.each(["onError", "onTimeout"] as const)("that is none (%s) tells what it cost", (name) => {
@@ -108,6 +109,52 @@ describe("an answer", () => {
     expect(sink.lost).toHaveBeenCalledExactlyOnceWith(40);
     expect(sink.failed).toHaveBeenCalledExactlyOnceWith(name === "onError" ? "status" : "timeout");
     expect(PageLoader.last.destroy).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is seen to come, though it is handed on at the end", () => {
+    ask();
+    const { stats } = PageLoader.last;
+    vi.advanceTimersByTime(900);
+    expect(sink.data).not.toHaveBeenCalled(); // silence
+    stats.loaded = 40;
+    vi.advanceTimersByTime(900);
+    expect(sink.data).toHaveBeenCalledExactlyOnceWith(new Uint8Array());
+    stats.loaded = 50;
+    vi.advanceTimersByTime(400);
+    expect(sink.data).toHaveBeenCalledTimes(2);
+    abort();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("is taken to come where a loader has its first byte, and does not count as it goes", () => {
+    ask();
+    const { stats } = PageLoader.last;
+    vi.advanceTimersByTime(300);
+    stats.loading.first = performance.now();
+    vi.advanceTimersByTime(900);
+    expect(sink.data).toHaveBeenCalledTimes(3);
+    expect(sink.data).toHaveBeenLastCalledWith(new Uint8Array());
+    abort();
+    vi.advanceTimersByTime(900);
+    expect(sink.data).toHaveBeenCalledTimes(3);
+  });
+
+  it.each(["throws", "has it at once"])("is not looked for any more if the loader %s", (how) => {
+    const load = vi.spyOn(PageLoader.prototype, "load");
+    load.mockImplementation(function (this: PageLoader, context, _, callbacks) {
+      if (how === "throws") throw new Error("no");
+      const data = new ArrayBuffer(3);
+      callbacks.onSuccess({ url: URL, data, code: 200 }, this.stats as never, context, null);
+    });
+    try {
+      ask();
+    } catch {
+      // is for the caller to tell
+    }
+    expect(load).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+    load.mockRestore();
   });
 
   it("that is aborted tells what it cost, and nothing else", () => {
@@ -117,5 +164,6 @@ describe("an answer", () => {
     expect(sink.lost).toHaveBeenCalledExactlyOnceWith(50);
     expect(sink.failed).not.toHaveBeenCalled();
     expect(PageLoader.last.destroy).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
