@@ -2,6 +2,7 @@
 
 ::
 
+    length    no more numbers than a report has room for, and masks of no more bits than honest ones
     number    once, whichever way it comes, and never after a later one
     figures   whole numbers from 0 to 2**53 - 1; chunks in the canonical form, none twice
     content   no chunk that does not exist, as far as the origin tells us what does
@@ -17,11 +18,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from p2pcdn.core.account import MOST_NUMBERS
 from p2pcdn.core.amounts import MOST_BYTES
 from p2pcdn.core.claims import Pair
 from p2pcdn.core.credits import Credits
 from p2pcdn.core.ledger_ports import Group
-from p2pcdn.core.runs import RunsError, Told, read, size_of
+from p2pcdn.core.runs import MOST_CHUNK, RunsError, Told, read, size_of
 from p2pcdn.wire.tracker import PairReport, Report
 
 LINKS = 16
@@ -29,6 +31,9 @@ LINKS = 16
 NATIVE = 10
 """So many times what a viewer may get a native peer may: it loads as fast as it can."""
 STALLS_A_SECOND = 10
+MOST_BITS = 2**20
+"""Of all masks of a report together: 128 KiB. That is its 1,200 shortest runs, of segments of 54 MiB
+each; or a run from each of 16 neighbours, of a segment of 4 GiB."""
 BURST = 20
 """Reports that may come at once."""
 
@@ -149,6 +154,8 @@ def audit(
     be."""
     if not all(map(_is_count, _figures(report))):
         raise ReportError("senseless")
+    if _is_too_long(report):
+        raise ReportError("too_long")
     if report.number == session.number and session.channel not in (None, channel):
         session.channel = None
         return None
@@ -162,6 +169,22 @@ def audit(
     session.number, session.channel, session.heard = report.number, channel, now
     session.sums = heard.sums
     return heard
+
+
+def _is_too_long(report: Report) -> bool:
+    """Whether it would cost more than a report may. A run's mask has as many bits as its last chunk
+    says, however few numbers tell it; so this is asked before any mask is made."""
+    numbers = bits = 0
+    for runs in (
+        report.origin,
+        *(way for pair in report.pairs for way in (pair.received, pair.sent)),
+    ):
+        for run in runs:
+            numbers += len(run)
+            last = run[-1] if run else 0
+            if type(last) is int and 0 <= last <= MOST_CHUNK:  # else it is refused when it is read
+                bits += last + 1
+    return numbers > MOST_NUMBERS or bits > MOST_BITS
 
 
 def _has_leave(session: Session, ceilings: Ceilings, now: float) -> bool:

@@ -24,6 +24,8 @@ PATIENCE = 60.0
 """Seconds that one end's word waits for the other's: six reports."""
 MOST_SEGMENTS = 1024
 """Segments that wait for a word; the one that has waited longest goes first."""
+MOST_BITS = 2**18
+"""Of their masks: 32 KiB. A segment of 4 GiB has room."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class _Said:
     by_receiver: int = 0
     sender_tail: Tail = None
     receiver_tail: Tail = None
+    bits: int = 0
+    """Of its masks, as counted in its way's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Way:
     vain: int = 0
     """Bytes that came in vain, as the receiver says, and that no claim has been held against."""
     _said: dict[SegmentKey, _Said] = field(default_factory=dict)
+    _bits: int = 0
 
     @property
     def waits(self) -> bool:
@@ -67,7 +72,7 @@ class Way:
     @property
     def is_full(self) -> bool:
         """Whether more waits than may."""
-        return len(self._said) > MOST_SEGMENTS
+        return len(self._said) > MOST_SEGMENTS or self._bits > MOST_BITS
 
     def sent(self, segment: SegmentKey, mask: int, tail: Tail, now: float) -> Outcome:
         """The sender says that it sent these chunks."""
@@ -97,16 +102,17 @@ class Way:
         gone = [segment for segment, said in self._said.items() if said.since <= until]
         unclaimed = disputed = 0
         for segment in gone:
-            said = self._said.pop(segment)
-            one, other = self._give_up(said, heard)
+            one, other = self._give_up(segment, heard)
             unclaimed, disputed = unclaimed + one, disputed + other
         return unclaimed, disputed
 
     def settle_oldest(self, heard: tuple[float, float]) -> tuple[int, int]:
         """The same of what has waited longest."""
-        return self._give_up(self._said.pop(next(iter(self._said))), heard)
+        return self._give_up(next(iter(self._said)), heard)
 
-    def _give_up(self, said: _Said, heard: tuple[float, float]) -> tuple[int, int]:
+    def _give_up(self, segment: SegmentKey, heard: tuple[float, float]) -> tuple[int, int]:
+        said = self._said.pop(segment)
+        self._bits -= said.bits
         sender_heard, receiver_heard = heard
         sent = size_of(said.by_sender, said.sender_tail)
         received = size_of(said.by_receiver, said.receiver_tail)
@@ -123,6 +129,9 @@ class Way:
 
     def _outcome(self, segment: SegmentKey, said: _Said, agreed: int, before: int) -> Outcome:
         claimed = self._waiting(said) - before
+        bits = said.by_sender.bit_length() + said.by_receiver.bit_length()
+        self._bits += bits - said.bits
+        said.bits = bits
         if not said.by_sender and not said.by_receiver:
             del self._said[segment]
         tails = [tail for tail in (said.sender_tail, said.receiver_tail) if tail is not None]

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pcdn.core.account import MOST_NUMBERS
 from p2pcdn.core.amounts import MOST_BYTES
-from p2pcdn.core.audit import BURST, NATIVE, Ceilings, Extent
+from p2pcdn.core.audit import BURST, MOST_BITS, NATIVE, Ceilings, Extent
 from p2pcdn.core.ledger import MOST_CONTENTS, Ledger
 from p2pcdn.core.ledger_ports import Summary
 from p2pcdn.wire.tracker import PairReport, Quality, Report
@@ -131,11 +132,38 @@ def test_reports_come_at_a_measure(ledger: Ledger) -> None:
         assert ledger.report("a", report(number), CEILINGS.every * later / 2)
 
 
+def test_what_has_no_room_in_a_report_is_refused(ledger: Ledger) -> None:
+    most = [chunks(0, sequence=sequence) for sequence in range(MOST_NUMBERS // 5)]
+    one = chunks(0, sequence=len(most))
+    assert unmoved(ledger, report(1, got(*most, one))) == "too_long"
+    assert unmoved(ledger, report(1, got(*most[:600]), origin=(*most[600:], one))) == "too_long"
+    assert ledger.report("a", report(1, origin=tuple(most)), 0.0)
+
+
+def test_few_numbers_that_would_take_much_memory_are_refused(ledger: Ledger) -> None:
+    far = [chunks(65_535, sequence=sequence, size=1) for sequence in range(MOST_BITS // 65_536)]
+    one = chunks(0, sequence=len(far))
+    assert unmoved(ledger, report(1, got(*far, one))) == "too_long"
+    assert unmoved(ledger, report(1, got(one), origin=tuple(far))) == "too_long"
+    assert ledger.report("a", report(1, got(*far)), 0.0)
+
+
+def test_a_liar_fills_no_memory(ledger: Ledger) -> None:
+    for number in range(1, BURST):
+        far = [
+            chunks(65_535, sequence=16 * number + sequence, size=1)
+            for sequence in range(MOST_BITS // 65_536)
+        ]
+        assert ledger.report("a", report(number, gave(*far)), 0.0)
+    (way,) = [way for way in ledger._pairs[PAIRING].ways.values() if way._bits > 10_000]
+    assert not way.is_full
+
+
 # Ceilings
 
 
 @pytest.mark.parametrize(("viewer", "times"), [(True, 1), (False, NATIVE)])
-@pytest.mark.parametrize(("now", "seconds"), [(0.0, 60), (100.0, 160)])
+@pytest.mark.parametrize(("now", "seconds"), [(0.0, 60), (40.0, 100)])
 def test_nobody_got_more_than_can_have_been_played(
     viewer: bool, times: int, now: float, seconds: int
 ) -> None:

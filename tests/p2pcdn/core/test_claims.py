@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.core.bits import run
-from p2pcdn.core.claims import MOST_SEGMENTS, Outcome, Pair, Way
+from p2pcdn.core.claims import MOST_BITS, MOST_SEGMENTS, Outcome, Pair, Way
 from p2pcdn.core.runs import size_of
 from p2pcdn.model import CHUNK_SIZE, SegmentKey
 
@@ -58,6 +58,23 @@ def test_more_than_may_wait_is_noticed() -> None:
     assert not way.is_full
     way.sent(SegmentKey("w", 0), 1, None, 0.0)
     assert way.is_full
+
+
+def test_so_is_more_than_may_be_held() -> None:
+    way = Way()
+    way.sent(SEGMENT, run(0, 65_535), None, 0.0)
+    way.received(SegmentKey("v", 1), 1 << 65_535, None, 0.0)
+    way.sent(SegmentKey("v", 2), 1 << 65_535, None, 0.0)
+    full = [way.is_full]
+    for sequence in (3, 4):
+        way.sent(SegmentKey("v", sequence), 1 << 65_535, None, 0.0)
+        full.append(way.is_full)
+    way.settle_oldest(BOTH)
+    assert [*full, way.is_full] == [False, False, True, False]
+    assert way._bits == 4 * 65_536 <= MOST_BITS
+    way.sent(SegmentKey("v", 1), 1 << 65_535, None, 0.0)
+    way.settle(inf, BOTH)
+    assert way._bits == 0
 
 
 def test_each_end_has_a_way() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.core.bits import run
-from p2pcdn.core.credits import MOST_CLOSED, MOST_SEGMENTS, Credits
+from p2pcdn.core.credits import MOST_BITS, MOST_CLOSED, MOST_RENDITIONS, MOST_SEGMENTS, Credits
 from p2pcdn.model import CHUNK_SIZE, SegmentKey
 
 
@@ -61,11 +61,43 @@ def test_the_book_is_bounded_whatever_is_claimed() -> None:
     random = Random(1)
     credits_ = Credits()
     for _ in range(3000):
-        credits_.credit(key(random.randrange(2**53)), 1, None, counts=True)
+        segment = key(random.randrange(2**53), f"{random.randrange(20)}")
+        credits_.credit(segment, 1, None, counts=True)
     assert len(credits_._open) == MOST_SEGMENTS
-    (stretches,) = credits_._closed.values()
+    assert len(credits_._closed) == MOST_RENDITIONS
+    assert MOST_CLOSED <= sum(map(len, credits_._closed.values())) <= MOST_CLOSED + MOST_RENDITIONS
+    for stretches in credits_._closed.values():
+        assert stretches == sorted(stretches)
+
+
+def test_one_rendition_has_all_of_the_stretches() -> None:
+    credits_ = Credits()
+    for sequence in range(0, 2000, 2):
+        credits_.credit(key(sequence), 1, None, counts=True)
+    ((_, stretches),) = credits_._closed.items()
     assert len(stretches) == MOST_CLOSED
-    assert stretches == sorted(stretches)
+
+
+def test_a_rendition_too_many_earns_nothing() -> None:
+    credits_ = Credits()
+    for rendition in range(MOST_RENDITIONS):
+        assert credits_.credit(key(0, f"{rendition}"), 1, None, counts=True) == 1
+    assert credits_.credit(key(0, "another"), 1, None, counts=True) == 0
+    assert credits_.took_from_origin(key(0, "another"), 1) == 0
+    assert credits_.credit(key(1, "0"), 1, None, counts=True) == 1
+
+
+def test_chunks_far_from_the_beginning_of_their_segments_cost_no_more_than_others() -> None:
+    credits_ = Credits()
+    last = 1 << 65_535
+    for sequence in range(MOST_SEGMENTS):
+        assert credits_.credit(key(sequence), last, None, counts=True) == last
+        credits_.took_from_origin(key(sequence + 10_000), last)
+        held = credits_._open.values()
+        assert credits_._bits == sum(had.bits for had in held) <= MOST_BITS
+    assert credits_.credit(key(0), 1, None, counts=True) == 0, "it is closed"
+    assert credits_.credit(key(0, "w"), run(0, 65_535), None, counts=True), "one has room"
+    assert credits_.took_from_origin(key(0, "w"), 1) == CHUNK_SIZE
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 15)), max_size=400))
