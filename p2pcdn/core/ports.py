@@ -40,7 +40,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """How well it has played since the player began."""
+    """How well it has played since the player was given this content."""
 
     startup: float | None = None
     """Milliseconds from the player's first request to the first picture, if that is there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from p2pcdn.core.account import Account, Moved, Room
 from p2pcdn.core.neighbours import Down, Neighbours
 from p2pcdn.core.playhead import Playhead
@@ -14,6 +16,8 @@ MOST_PAIRS = 64
 """Pairings a report (the wire's own bound)."""
 MOST_REPORTS = 8
 """Reports at a time; what they have no room for waits until the next time."""
+GAP = 30_000
+"""Milliseconds played before we came in that may be told; the tracker believes 60,000."""
 
 
 class Reporter:
@@ -45,11 +49,14 @@ class Reporter:
 
     def begin(self, now: float) -> None:
         """Begin to report, once we are in; and keep the join's position fresh."""
-        self._signaling.position = self._position()
-        self._signaling.uplink = self._uplink()
-        welcome = self._signaling.welcome
-        if self._report_at is None and self._signaling.peer and welcome is not None:
-            self._report_at = now + welcome.report_every
+        signaling = self._signaling
+        signaling.position = self._position()
+        signaling.uplink = self._uplink()
+        if self._report_at is None and signaling.peer and signaling.welcome is not None:
+            self._report_at = now + signaling.welcome.report_every
+        if signaling.state is State.IN and signaling.peer != self._session:
+            self._session, self._number = signaling.peer, 0
+            self._forget_what_was_before()
 
     def moved(self, upload: bool) -> None:
         """The player has said where it is: for the first time, or in another rendition, that is
@@ -92,8 +99,6 @@ class Reporter:
         will ever ask for."""
         signaling = self._signaling
         is_in = signaling.state is State.IN
-        if is_in and signaling.peer != self._session:
-            self._session, self._number = signaling.peer, 0
         self._forget_strangers(is_in)
         for _ in range(MOST_REPORTS if is_in else 0):
             report = self._next()
@@ -124,6 +129,15 @@ class Reporter:
             size=manifest.usual_bytes(),
             live=playing.live,
         )
+
+    def _forget_what_was_before(self) -> None:
+        """If it has played for long with nobody to tell it to, that is never told: it would be more
+        than can have been played since we came in, and the whole report would be refused."""
+        watched, told = self._seen(), self._watched
+        if watched is None or _time(watched) - _time(told) <= GAP:
+            return
+        self._told = self._figures()
+        self._watched = replace(watched, startup=told.startup)
 
     def _forget_strangers(self, is_in: bool) -> None:
         """What belongs to pairings of a socket that is gone is of no interest to anybody."""
@@ -186,8 +200,7 @@ class Reporter:
 
     def _quality(self) -> Quality | None:
         """How it has played since that was last told."""
-        playing = self._playhead.playing
-        watched = playing.watched if playing is not None else None
+        playing, watched = self._playhead.playing, self._seen()
         if playing is None or watched is None or watched == self._watched:
             return None
         told, self._watched = self._watched, watched
@@ -199,7 +212,15 @@ class Reporter:
             self._rate(playing.rendition),
         )
 
+    def _seen(self) -> Watched | None:
+        playing = self._playhead.playing
+        return playing.watched if playing is not None else None
+
     def _rate(self, rendition: str) -> int:
         manifest = self._transfers.manifest(rendition)
         duration = manifest.usual_duration()
         return int(manifest.usual_bytes() * 1000 / duration + 0.5) if duration else 0
+
+
+def _time(watched: Watched) -> int:
+    return watched.played + watched.stalled

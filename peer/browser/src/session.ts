@@ -94,10 +94,10 @@ export class Session extends EventTarget {
 
   // For players
 
-  /** The player was given something to play. */
-  load(url: string): void {
+  /** The player was given something to play; whether it is something else than before. */
+  load(url: string): boolean {
     const absolute = new URL(url, location.href).href;
-    if (absolute === this._url || this._over) return;
+    if (absolute === this._url || this._over) return false;
     this._url = absolute;
     this._retire();
     const { endpoint, tracker } = this._options;
@@ -106,6 +106,7 @@ export class Session extends EventTarget {
       : Endpoint.ofMedia(absolute, tracker);
     // The tracker's socket takes some round trips: it had better not wait for the playlists.
     if (this.rendition(absolute) !== undefined) this._begin();
+    return true;
   }
 
   /** The id of the rendition whose playlist is at `url`; none if it is not our end point's. */

@@ -19,7 +19,7 @@ export class Watch {
   private _since = 0;
   private _startup: number | undefined;
   private _stalls = 0;
-  private readonly _times: Record<string, number> = {};
+  private _times: Record<string, number> = {};
 
   /** `started` is told of the first picture. */
   constructor(private readonly _started: () => void) {}
@@ -32,6 +32,14 @@ export class Watch {
     }
     this._media = media;
     this._go("");
+  }
+
+  /** Begins anew: something else is to be played. */
+  reset(): void {
+    this._go("");
+    this._startup = undefined;
+    this._stalls = 0;
+    this._times = {};
   }
 
   /** The first picture is there, so many milliseconds after the first request. */

@@ -86,9 +86,9 @@ afterEach(() => {
 
 describe("a content", () => {
   it("has a runner from the moment that it is to be played", () => {
-    session.load(FILM);
+    expect(session.load(FILM)).toBe(true);
     expect(runner().permits).toStrictEqual([{ p2p: true, upload: true, mode: "any", caps: {} }]);
-    session.load(FILM);
+    expect(session.load(FILM)).toBe(false);
     expect(FakeRunner.made).toHaveLength(1);
   });
 

@@ -79,6 +79,17 @@ describe("what is no stall", () => {
   });
 });
 
+it("begins anew with something else to play", () => {
+  tell(["playing", 1_000], ["waiting", 100]);
+  watch.started(812.5);
+  watch.reset();
+  vi.advanceTimersByTime(1_000);
+  expect(watch.figures()).toStrictEqual({ startup: undefined, played: 0, stalls: 0, stalled: 0 });
+  tell(["playing", 500]);
+  watch.started(400);
+  expect(watch.figures()).toMatchObject({ startup: 400, played: 500, stalls: 0 });
+});
+
 it("looks at no element but the last one", () => {
   tell(["playing", 1_000]);
   watch.on(undefined);

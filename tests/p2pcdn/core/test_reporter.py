@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import count
 
+import pytest
+
 from p2pcdn.core.account import Account
 from p2pcdn.core.neighbours import Down, Neighbours
 from p2pcdn.core.playhead import Playhead
@@ -18,7 +20,7 @@ from p2pcdn.core.ports import (
     TrackerSays,
     Watched,
 )
-from p2pcdn.core.reporter import MOST_PAIRS, MOST_REPORTS, Reporter
+from p2pcdn.core.reporter import GAP, MOST_PAIRS, MOST_REPORTS, Reporter
 from p2pcdn.core.signaling import Signaling
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
@@ -60,11 +62,11 @@ class Stage:
         self.playhead = Playhead()
         self.reporter = Reporter(self.signaling, self.neighbours, self.transfers, self.playhead)
 
-    def join(self) -> None:
+    def join(self, peer: str = "0" * 16) -> None:
         self.signaling.receive(TrackerSays(WELCOME), NOW)
         self.reporter.begin(NOW)
         self.signaling.receive(Described(1, "offer"), NOW)
-        self.signaling.receive(TrackerSays(Joined("0" * 16, 3)), NOW)
+        self.signaling.receive(TrackerSays(Joined(peer, 3)), NOW)
         self.reporter.begin(NOW)
 
     def link(self) -> int:
@@ -258,6 +260,7 @@ def test_reports_are_numbered_by_socket() -> None:
         stage.signaling.receive(TrackerDown(), NOW)
         stage.signaling.receive(TrackerSays(WELCOME), NOW)
         stage.signaling.receive(TrackerSays(Joined(peer, 3)), NOW)
+        stage.reporter.begin(NOW)
         stage.told()
     assert numbers == [1, 2, 1, 2]
 
@@ -299,6 +302,28 @@ def test_how_it_plays_is_told_since_the_last_time() -> None:
     stage.play(replace(PLAYING, watched=Watched(812.5, 19_000, 1, 300)))
     (report,) = reports(stage.pass_until(NOW + 3 * EVERY))
     assert report.quality == Quality(None, 10_000, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("gap", "is_told"), [(GAP, True), (GAP + 1, False)])
+def test_what_was_played_long_before_we_came_in_is_never_told(gap: int, is_told: bool) -> None:
+    stage = Stage()
+    startup: float | None = 812.5
+    for number in (1, 2):  # sessions
+        watched = Watched(812.5, number * gap - 1000, number, 1000)
+        stage.stats.origin_bytes += 3
+        stage.play(replace(PLAYING, watched=watched))
+        stage.join(f"{number}" * 16)
+        stage.told()
+        stage.stats.origin_bytes += 4
+        stage.play(replace(PLAYING, watched=replace(watched, stalls=number + 1)))
+        (report,) = reports(stage.pass_until(stage.reporter.timer_at() or 0.0))
+        stalled = 1000 if number == 1 else 0
+        before = (gap - stalled, 2 if number == 1 else 1, stalled) if is_told else (0, 1, 0)
+        assert report == Report(
+            1, origin_bytes=7 if is_told else 4, quality=Quality(startup, *before, 0)
+        )
+        startup = None
+        stage.signaling.receive(TrackerDown(), NOW)
 
 
 def test_the_last_figures() -> None:

@@ -44,7 +44,7 @@ export interface Release {
   readonly key: SegmentKey;
 }
 
-/** How well it has played since the player began. */
+/** How well it has played since the player was given this content. */
 export interface Watched {
   /** Milliseconds from the player's first request to the first picture, if that is there. */
   readonly startup?: number | undefined;

@@ -12,6 +12,8 @@ import type { Transfers } from "./transfers";
 const MOST_PAIRS = 64;
 /** Reports at a time; what they have no room for waits until the next time. */
 const MOST_REPORTS = 8;
+/** Milliseconds played before we came in that may be told; the tracker believes 60,000. */
+const GAP = 30_000;
 
 /** Tells the tracker, every so often as its welcome says, what has changed. */
 export class Reporter {
@@ -40,8 +42,12 @@ export class Reporter {
     const { _signaling: signaling } = this;
     signaling.position = this._position();
     signaling.uplink = this._uplink();
-    const { peer, welcome } = signaling;
+    const { peer, welcome, state } = signaling;
     if (this._reportAt === null && peer && welcome) this._reportAt = now + welcome.report_every;
+    if (state !== "in" || peer === this._session) return;
+    this._session = peer;
+    this._number = 0;
+    this._forgetWhatWasBefore();
   }
 
   /**
@@ -91,10 +97,6 @@ export class Reporter {
   private _report(): void {
     const { _signaling: signaling } = this;
     const isIn = signaling.state === "in";
-    if (isIn && signaling.peer !== this._session) {
-      this._session = signaling.peer;
-      this._number = 0;
-    }
     this._forgetStrangers(isIn);
     for (let left = isIn ? MOST_REPORTS : 0; left; left--) {
       const report = this._next();
@@ -131,6 +133,17 @@ export class Reporter {
       size: manifest.usualBytes(),
       live,
     };
+  }
+
+  /**
+   * If it has played for long with nobody to tell it to, that is never told: it would be more than
+   * can have been played since we came in, and the whole report would be refused.
+   */
+  private _forgetWhatWasBefore(): void {
+    const watched = this._playhead.playing?.watched;
+    if (!watched || time(watched) - time(this._watched) <= GAP) return;
+    this._told = this._figures();
+    this._watched = { ...watched, startup: this._watched.startup };
   }
 
   /** What belongs to pairings of a socket that is gone is of no interest to anybody. */
@@ -206,6 +219,10 @@ export class Reporter {
 }
 
 type Figures = Readonly<Record<string, number | undefined>>;
+
+function time({ played = 0, stalled = 0 }: Watched): number {
+  return played + stalled;
+}
 
 /** By how much figures have grown. */
 function since(now: Figures, before: Figures): Figures {

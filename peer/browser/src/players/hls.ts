@@ -206,7 +206,7 @@ export class HlsPlayer implements Player {
 
   private _load(url: string): void {
     this._playlists.clear();
-    this._session?.load(url);
+    if (this._session?.load(url)) this._watcher.reset();
   }
 
   private _learn(details: LevelDetails): void {

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import { Neighbours } from "../../src/core/neighbours";
 import { Playhead } from "../../src/core/playhead";
+import type { Watched } from "../../src/core/ports";
 import { Reporter } from "../../src/core/reporter";
 import { Signaling } from "../../src/core/signaling";
 import { newStats, type Stats } from "../../src/core/stats";
@@ -53,6 +54,11 @@ function enter(): void {
 function plays(head: number, rendition = "v"): void {
   playhead.moved({ type: "Playing", rendition, head, last: 39, buffer: 9, live: true }, 0);
   reporter.moved(true);
+}
+
+function watched(figures: Watched): void {
+  const place = { rendition: "v", head: 3, last: 39, buffer: 9, live: true };
+  playhead.moved({ type: "Playing", ...place, watched: figures }, 0);
 }
 
 /** A link with this pairing, and a chunk of so many bytes that came over it. */
@@ -110,6 +116,21 @@ describe("where we are", () => {
     expect(told()).toMatchObject([{ type: "move", uplink: 120_000 }]);
     reporter.onTimer(true, 30);
     expect(told()).toStrictEqual([]);
+  });
+});
+
+describe("how it plays", () => {
+  it.each([30_000, 30_001])("is told for %i ms before we came in, or not at all", (played) => {
+    watched({ startup: 800, played });
+    stats.originBytes = 3;
+    enter();
+    told();
+    watched({ startup: 800, played: played + 5_000, stalls: 1 });
+    stats.originBytes = 7;
+    reporter.farewell();
+    const quality = { startup: 800, played: played === 30_000 ? 35_000 : 5_000, stalls: 1 };
+    const origin = played === 30_000 ? 7 : 4;
+    expect(told()).toStrictEqual([{ type: "report", number: 1, origin_bytes: origin, quality }]);
   });
 });
 

@@ -190,6 +190,17 @@ describe("what hls.js tells", () => {
     expect(session.started).toHaveBeenCalledOnce();
   });
 
+  it.each([true, false])("is watched anew if it is something else: %s", (isNew) => {
+    const media = play(0);
+    media.dispatchEvent(new Event("loadeddata"));
+    hls.levels = [{ details: details() }];
+    const before = player.whereabouts()?.watched?.startup;
+    expect(before).toBeDefined();
+    session.load.mockReturnValueOnce(isNew);
+    hls.tell("hlsManifestLoading", { url: "b.m3u8" });
+    expect(player.whereabouts()?.watched?.startup).toBe(isNew ? undefined : before);
+  });
+
   it("ends with the player, after the player's own loaders", async () => {
     hls.tell("hlsDestroying");
     expect(session.destroy).not.toHaveBeenCalled();
