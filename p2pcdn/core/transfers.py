@@ -636,8 +636,9 @@ class Transfers:
         del self._fetches[fetch.number]
         self._settle(fetch)
         if not fetch.cached:
-            # A chunk of which it has brought a part cost the origin that part.
-            last = fetch.left().start - (0 if fetch.rest() else 1)
+            # A chunk of which it has brought a part cost the origin that part; no chunk is what it
+            # brought after the last.
+            last = min(fetch.left().start - (0 if fetch.rest() else 1), fetch.chunks.last)
             if last >= fetch.chunks.first:
                 size = chunk_length(fetch.length, last)
                 self.from_origin.add_run(fetch.key, fetch.chunks.first, last, size)

@@ -674,8 +674,9 @@ export class Transfers {
     this._fetches.delete(fetch.number);
     this._settle(fetch);
     const { key, cached, length, chunks } = fetch;
-    // A chunk of which it has brought a part cost the origin that part.
-    const last = chunks[1] - fetch.left().length + (fetch.rest() ? 1 : 0);
+    // A chunk of which it has brought a part cost the origin that part; no chunk is what it
+    // brought after the last.
+    const last = Math.min(chunks[1] - fetch.left().length + (fetch.rest() ? 1 : 0), chunks[1]);
     if (!cached && last >= chunks[0]) {
       this.fromOrigin.addRun(key, [chunks[0], last], chunkLength(length, last));
     }
