@@ -32,8 +32,8 @@ NATIVE = 10
 """So many times what a viewer may get a native peer may: it loads as fast as it can."""
 STALLS_A_SECOND = 10
 MOST_BITS = 2**20
-"""Of all masks of a report together: 128 KiB. That is its 1,200 shortest runs, of segments of 54 MiB
-each; or a run from each of 16 neighbours, of a segment of 4 GiB."""
+"""Of all masks of a report together: 128 KiB. That is its 1,200 shortest runs, of segments of
+54 MiB; or a run from each of 16 neighbours, of a segment of 4 GiB."""
 BURST = 20
 """Reports that may come at once."""
 

@@ -77,6 +77,7 @@ class Way:
     def sent(self, segment: SegmentKey, mask: int, tail: Tail, now: float) -> Outcome:
         """The sender says that it sent these chunks."""
         said = self._said.setdefault(segment, _Said(now))
+        mask = _without_another(said.sender_tail, mask, tail)
         fresh = mask & ~said.by_sender
         agreed = fresh & said.by_receiver
         before = self._waiting(said)
@@ -88,6 +89,7 @@ class Way:
     def received(self, segment: SegmentKey, mask: int, tail: Tail, now: float) -> Outcome:
         """The receiver says that it has these chunks."""
         said = self._said.setdefault(segment, _Said(now))
+        mask = _without_another(said.receiver_tail, mask, tail)
         fresh = mask & ~said.by_receiver
         agreed = fresh & said.by_sender
         before = self._waiting(said)
@@ -149,6 +151,14 @@ def _tail(known: Tail, counted: int, tail: Tail) -> Tail:
     if known is not None or tail is None or counted >> tail[0] & 1:
         return known
     return tail
+
+
+def _without_another(known: Tail, mask: int, tail: Tail) -> int:
+    """Of a second short chunk nothing is believed: it has been held to the ceilings as a short one,
+    and would be credited as a whole one."""
+    if known is None or tail is None or tail[0] == known[0]:
+        return mask
+    return mask & ~(1 << tail[0])
 
 
 @dataclass(slots=True, eq=False)

@@ -70,7 +70,8 @@ class Credits:
         had.peers |= new
         if counts:
             had.counted |= new
-            had.tail = tail or had.tail
+            if tail is not None and new >> tail[0] & 1:
+                had.tail = tail
         self._changed(had.bits - before)
         return new
 

@@ -51,6 +51,18 @@ def test_what_came_in_vain_is_held_against_claims_once() -> None:
     assert way.vain == 0
 
 
+def test_of_a_second_short_chunk_nothing_is_believed() -> None:
+    way = Way()
+    way.received(SEGMENT, 1 << 3, (3, 1), 0.0)
+    way.received(SEGMENT, run(4, 5), (5, 1), 0.0)
+    said = way.sent(SEGMENT, run(3, 5), None, 0.0)
+    assert (said.agreed, said.tail) == (run(3, 4), (3, 1)), "held to the ceilings as 1 byte"
+    way = Way()
+    way.sent(SEGMENT, 1 << 3, (3, 1), 0.0)
+    way.sent(SEGMENT, run(4, 5), (5, 1), 0.0)
+    assert way.received(SEGMENT, run(3, 5), None, 0.0).agreed == run(3, 4)
+
+
 def test_more_than_may_wait_is_noticed() -> None:
     way = Way()
     for sequence in range(MOST_SEGMENTS):

@@ -38,6 +38,13 @@ def test_what_never_counted_is_not_taken_back() -> None:
     assert credits_.took_from_origin(key(0), run(0, 3)) == 0
 
 
+def test_what_was_credited_whole_is_taken_back_whole() -> None:
+    credits_ = Credits()
+    credits_.credit(key(0), run(0, 3), None, counts=True)
+    credits_.credit(key(0), run(2, 3), (3, 1), counts=True)
+    assert credits_.took_from_origin(key(0), run(3, 3)) == CHUNK_SIZE
+
+
 def test_what_was_closed_earns_nothing_any_more() -> None:
     credits_ = Credits()
     for sequence in range(2 * MOST_SEGMENTS):
