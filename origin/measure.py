@@ -32,7 +32,7 @@ class Measure:
         if known is not None and known[0] is edition:
             return
         extent = extent_of(edition)
-        if known is not None and known[0].live:
+        if known is not None and known[1].live:
             extent = _both(known[1], extent)
         self._known[edition.rendition] = edition, extent
         self._known.move_to_end(edition.rendition)
@@ -51,7 +51,8 @@ def _both(before: Extent, now: Extent) -> Extent:
         rate=max(before.rate, now.rate),
         chunks=max(before.chunks, now.chunks),
         first=min(before.first, now.first),
-        last=now.last,
+        last=max(before.last, now.last) if now.live else now.last,
+        live=now.live,
     )
 
 
@@ -63,5 +64,6 @@ def extent_of(edition: Edition) -> Extent:
         rate=1000 * sum(lengths) / duration if duration else 0.0,
         chunks=chunk_count(max(lengths, default=0)),
         first=edition.first,
-        last=None if edition.live else edition.last,
+        last=edition.last,
+        live=edition.live,
     )

@@ -30,6 +30,8 @@ LINKS = 16
 """So many times what it may get a peer may send."""
 NATIVE = 10
 """So many times what a viewer may get a native peer may: it loads as fast as it can."""
+UNHEARD = 64
+"""Segments of a live stream that may be out before the ledger has been told."""
 STALLS_A_SECOND = 10
 MOST_BITS = 2**20
 """Of all masks of a report together: 128 KiB. That is its 1,200 shortest runs, of segments of
@@ -65,13 +67,18 @@ class Extent(NamedTuple):
     chunks: int
     """Of its longest segment."""
     first: int
-    last: int | None
-    """The segments that there are, both included; None if there will be more."""
+    last: int
+    """The segments that there are, both included."""
+    live: bool = False
+    """Whether there will be more, and there have been others before."""
 
     def has(self, told: Told) -> bool:
         """Whether there are such chunks."""
         (_, sequence), mask, _ = told
-        is_there = self.last is None or self.first <= sequence <= self.last
+        if self.live:
+            is_there = sequence <= self.last + UNHEARD
+        else:
+            is_there = self.first <= sequence <= self.last
         return is_there and mask.bit_length() <= self.chunks
 
 
@@ -107,6 +114,8 @@ class Session:
     started: bool = False
     """Whether its first picture has been counted."""
     sums: Sums = field(default_factory=lambda: Sums())
+    spared: int = 0
+    """Bytes that were ever credited to it as not taken from the origin."""
     left: float = BURST
     """Reports that it may make at once."""
     left_at: float = 0.0
@@ -245,17 +254,30 @@ def _existing(told: list[Told], extents: Extents) -> list[Told]:
 def _is_too_much(
     session: Session, sums: Sums, extents: Extents, ceilings: Ceilings, now: float
 ) -> bool:
-    time = max(0.0, now - session.since) + ceilings.ahead
-    most = time * ceilings.rate * (1 if session.viewer else NATIVE)
-    rate = max((extent.rate for extent in extents.values()), default=0.0)
-    if session.viewer and rate > 0:  # who does not play loads as fast as can be
-        most = min(most, time * rate * ceilings.peaks + ceilings.store)
+    time = _time(session, ceilings, now)
+    if session.viewer:
+        most = may_have_played(session, extents, ceilings, now)
+    else:  # who does not play loads as fast as can be
+        most = time * ceilings.rate * NATIVE
     return (
         max(sums.received, sums.origin) > most
         or max(sums.sent, sums.waste) > LINKS * most
         or sums.watched > 1000 * time
         or sums.stalls > STALLS_A_SECOND * time
     )
+
+
+def may_have_played(session: Session, extents: Extents, ceilings: Ceilings, now: float) -> float:
+    """How many bytes a viewer can have got since the session began."""
+    time = _time(session, ceilings, now)
+    rate = max((extent.rate for extent in extents.values()), default=0.0)
+    most = time * ceilings.rate
+    return min(most, time * rate * ceilings.peaks + ceilings.store) if rate > 0 else most
+
+
+def _time(session: Session, ceilings: Ceilings, now: float) -> float:
+    """Seconds of what may have been loaded."""
+    return max(0.0, now - session.since) + ceilings.ahead
 
 
 def _size(told: Iterable[Told]) -> int:

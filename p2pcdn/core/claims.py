@@ -59,6 +59,8 @@ class Way:
 
     earned: int = 0
     """Bytes that were credited."""
+    apart: int = 0
+    """Those of them that count as the site's own."""
     vain: int = 0
     """Bytes that came in vain, as the receiver says, and that no claim has been held against."""
     _said: dict[SegmentKey, _Said] = field(default_factory=dict)

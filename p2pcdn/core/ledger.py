@@ -25,7 +25,17 @@ from collections.abc import Iterable
 from math import inf
 
 from p2pcdn.core.amounts import SHOWN, Amounts, bounded
-from p2pcdn.core.audit import Ceilings, Channel, Extent, Heard, Link, ReportError, Session, audit
+from p2pcdn.core.audit import (
+    Ceilings,
+    Channel,
+    Extent,
+    Heard,
+    Link,
+    ReportError,
+    Session,
+    audit,
+    may_have_played,
+)
 from p2pcdn.core.claims import PATIENCE, Outcome, Pair
 from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
 from p2pcdn.core.runs import Told, size_of
@@ -231,9 +241,9 @@ class Ledger:
         inward, outward = pair.to(session), pair.to(pair.other(session))
         inward.vain += link.entry.waste
         for told in link.received:
-            self._outcome(pair, session, told, inward.received(*told, now))
+            self._outcome(pair, session, told, inward.received(*told, now), now)
         for told in link.sent:
-            self._outcome(pair, pair.other(session), told, outward.sent(*told, now))
+            self._outcome(pair, pair.other(session), told, outward.sent(*told, now), now)
         for receiver in (session, pair.other(session)):
             while pair.to(receiver).is_full:
                 heard = self._heard(pair, receiver)
@@ -242,26 +252,40 @@ class Ledger:
             pair.due = now + PATIENCE
             self._due.append((pair.due, pair))
 
-    def _outcome(self, pair: Pair, receiver: str, told: Told, outcome: Outcome) -> None:
+    def _outcome(self, pair: Pair, receiver: str, told: Told, outcome: Outcome, now: float) -> None:
         """One end has said something of a segment that goes to ``receiver``."""
         agreed = earned = 0
+        apart = pair.edge
         known = self._known(receiver)
         if outcome.agreed:
             agreed = size_of(outcome.agreed, outcome.tail)
         if outcome.agreed and known is not None:
-            counts = not (pair.relayed or pair.edge)
+            apart = pair.edge or self._is_ahead(known, agreed, now)
+            counts = not (pair.relayed or apart)
             new = known.credits.credit(told[0], outcome.agreed, outcome.tail, counts=counts)
             earned = size_of(new, outcome.tail)
-            pair.to(receiver).earned += earned
+            way = pair.to(receiver)
+            way.earned += earned
+            way.apart += earned if apart else 0
+            known.spared += earned if counts else 0
         for amounts in self._books(pair.content, self._groups(receiver)):
             amounts.peer_bytes_claimed += outcome.claimed
             amounts.waste_bytes += agreed - earned
             if pair.relayed:
                 amounts.relayed_bytes += earned
-            elif pair.edge:
+            elif apart:
                 amounts.edge_bytes += earned
             else:
                 amounts.peer_bytes_confirmed += earned
+
+    def _is_ahead(self, known: Session, size: int, now: float) -> bool:
+        """Whether so much more would be beyond what a viewer in its place can have played. Viewers'
+        reports of that are refused; a native peer may load all that there is, but nobody has
+        watched it yet, so it is counted as the site's own."""
+        if known.viewer:
+            return False
+        extents = self._extents.get(known.content, {})
+        return known.spared + size > may_have_played(known, extents, self.ceilings, now)
 
     def _take_back(self, pair: Pair) -> None:
         """It turns out to go through a relay: what was credited saved nothing. (Should a chunk of
@@ -269,10 +293,8 @@ class Ledger:
         pair.relayed = True
         for receiver, way in pair.ways.items():
             for amounts in self._books(pair.content, self._groups(receiver)):
-                if pair.edge:
-                    amounts.edge_bytes -= way.earned
-                else:
-                    amounts.peer_bytes_confirmed -= way.earned
+                amounts.edge_bytes -= way.apart
+                amounts.peer_bytes_confirmed -= way.earned - way.apart
                 amounts.relayed_bytes += way.earned
 
     # What nobody answers

@@ -35,7 +35,7 @@ def test_an_edition_in_figures() -> None:
         rate=(4 * CHUNK_SIZE + 1) / 4, chunks=4, first=5, last=6
     )
     assert extent_of(edition(0, 10, duration=0)).rate == 0.0
-    assert extent_of(edition(5, 10, live=True)).last is None
+    assert extent_of(edition(5, 10, live=True))[3:] == (5, True)
     assert extent_of(edition(0)) == Extent(0.0, 0, 1, 0)
 
 
@@ -54,7 +54,7 @@ def test_an_edition_is_told_once() -> None:
 def test_what_was_out_of_a_live_stream_still_is() -> None:
     before = edition(5, 3 * CHUNK_SIZE, live=True)
     after = told(before, edition(6, CHUNK_SIZE, live=True))
-    assert after == Extent(rate=3 * CHUNK_SIZE / 2, chunks=3, first=5, last=None)
+    assert after == Extent(rate=3 * CHUNK_SIZE / 2, chunks=3, first=5, last=6, live=True)
     assert told(before, edition(6, CHUNK_SIZE, live=True), edition(7, 10)).last == 7
     assert told(before, edition(6, CHUNK_SIZE, live=True), edition(7, 10)).first == 5
 

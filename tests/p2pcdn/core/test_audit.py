@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from p2pcdn.core.account import MOST_NUMBERS
 from p2pcdn.core.amounts import MOST_BYTES
-from p2pcdn.core.audit import BURST, MOST_BITS, NATIVE, Ceilings, Extent
+from p2pcdn.core.audit import BURST, MOST_BITS, NATIVE, UNHEARD, Ceilings, Extent
 from p2pcdn.core.ledger import MOST_CONTENTS, Ledger
 from p2pcdn.core.ledger_ports import Summary
 from p2pcdn.wire.tracker import PairReport, Quality, Report
@@ -210,8 +210,14 @@ def test_what_does_not_exist_was_not_moved(ledger: Ledger) -> None:
         assert unmoved(ledger, report(1, got(run))) == "nonexistent"
         assert unmoved(ledger, report(1, origin=(run,))) == "nonexistent"
     assert ledger.report("a", report(1, got(chunks(0, 9, sequence=5))), 0.0)
-    ledger.measured("content", "v", Extent(0.0, chunks=10, first=5, last=None))
-    assert ledger.report("a", report(2, got(chunks(0, sequence=10))), 0.0), "it goes on"
+
+
+def test_a_live_stream_goes_on_but_not_for_ever(ledger: Ledger) -> None:
+    ledger.measured("content", "v", Extent(0.0, chunks=10, first=5, last=9, live=True))
+    newest = 9 + UNHEARD
+    assert unmoved(ledger, report(1, got(chunks(0, sequence=newest + 1)))) == "nonexistent"
+    assert ledger.report("a", report(1, got(chunks(0, sequence=newest))), 0.0)
+    assert ledger.report("a", report(2, got(chunks(0))), 0.0), "it was out before"
 
 
 def test_what_the_origin_has_not_spoken_of_earns_nothing(ledger: Ledger) -> None:

@@ -120,6 +120,33 @@ def test_what_a_peer_of_the_site_moves_is_apart(book: Book, receiver: str) -> No
     assert (book.summary.edge_bytes, book.summary.peer_bytes_confirmed) == (size(1), 0)
 
 
+def test_a_native_peer_is_spared_no_more_than_a_viewer_in_its_place(book: Book) -> None:
+    book.ledger.ceilings = Ceilings(rate=size(100), ahead=1.0)
+    book.ledger.joined("native", "content", 0.0, viewer=False)
+    book.ledger.paired("other", "native", "a")
+    for first in (0, 100, 200):
+        book.says("native", got(chunks(first, first + 99), pairing="other"))
+        book.says("a", gave(chunks(first, first + 99), pairing="other"))
+    assert (book.summary.peer_bytes_confirmed, book.summary.edge_bytes) == (size(100), size(200))
+    book.says("native", origin=(chunks(0, 299),))
+    assert (book.summary.peer_bytes_confirmed, book.summary.edge_bytes) == (0, size(200))
+    book.says("a", gave(chunks(300), pairing="other"))
+    book.says("native", got(chunks(300), pairing="other"))
+    assert book.summary.peer_bytes_confirmed == 0, "it does not count anew what was taken back"
+
+
+def test_what_was_apart_goes_with_the_rest_if_it_was_relayed(book: Book) -> None:
+    book.ledger.ceilings = Ceilings(rate=size(100), ahead=1.0)
+    book.ledger.joined("native", "content", 0.0, viewer=False)
+    book.ledger.paired("other", "native", "a")
+    for first in (0, 100):
+        book.says("native", got(chunks(first, first + 99), pairing="other"))
+        book.says("a", gave(chunks(first, first + 99), pairing="other"))
+    book.says("a", gave(chunks(300), pairing="other", relayed=True))
+    assert (book.summary.peer_bytes_confirmed, book.summary.edge_bytes) == (0, 0)
+    assert book.summary.relayed_bytes == size(200)
+
+
 def test_one_end_alone_confirms_nothing_even_if_it_claims_both_ways(book: Book) -> None:
     book.says("a", PairReport(PAIRING, received=(chunks(0),), sent=(chunks(0),)))
     assert book.summary.peer_bytes_confirmed == 0
