@@ -8,8 +8,11 @@
 import { HASH_SIZE, type Bytes } from "./model";
 import { fromHex } from "./wire/manifest";
 
-/** Milliseconds: WebCrypto takes less than one for a chunk. */
-const PATIENCE = 3_000;
+/**
+ * Milliseconds: WebCrypto takes less than one for a chunk. Three times this, for a chunk that is
+ * checked again, is less than the core's own patience.
+ */
+const PATIENCE = 1_500;
 
 /** The SHA-256 of nothing. */
 const OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

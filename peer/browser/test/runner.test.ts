@@ -468,13 +468,32 @@ describe("a verifier that does not work", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     digest.mockImplementationOnce(() => new Promise(() => undefined));
     runner.loaded(key(1), media(1), OUTCOME);
-    await vi.advanceTimersByTimeAsync(3_000);
+    await vi.advanceTimersByTimeAsync(1_500);
     vi.useRealTimers();
     await until(() => {
       runner.demand(key(1), 20, asker);
       expect(asker.ready).toHaveBeenCalledWith(media(1));
     });
     expect(FakeSocket.last?.closed).toBe(false);
+  });
+
+  it("is asked again before the core's own patience ends", async () => {
+    await introduced();
+    const since = performance.now();
+    vi.useFakeTimers({ now: 0, toFake: ["setTimeout", "clearTimeout", "Date"] });
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => since + Date.now());
+    const late = (data: Bytes) =>
+      new Promise<ArrayBuffer>((resolve) => {
+        const answer = new Uint8Array(sha256(data)).buffer;
+        setTimeout(() => { resolve(answer); }, 1_400); // prettier-ignore
+      });
+    digest.mockImplementation((_, data) => late(data as Bytes));
+    digest.mockImplementationOnce(() => new Promise(() => undefined));
+    runner.loaded(key(1), media(1), OUTCOME);
+    await vi.advanceTimersByTimeAsync(6_000);
+    runner.demand(key(1), 20, asker);
+    clock.mockRestore();
+    expect(asker.ready).toHaveBeenCalledWith(media(1));
   });
 
   it("means plain HTTP if it has nothing to say of one and the same for the second time", async () => {
