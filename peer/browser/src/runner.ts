@@ -427,12 +427,15 @@ export class Runner {
   }
 
   private _tell(message: ToTracker): void {
-    const { peer, mac } = this._entered ?? {};
-    if (this._goes && message.type === "report" && peer && mac) {
-      const { report } = this._options.endpoint;
-      navigator.sendBeacon(report, encode({ type: "beacon", peer, mac, report: message }));
-    }
     this._socket.say(message);
+    const { peer, mac } = this._entered ?? {};
+    if (!this._goes || message.type !== "report" || !peer || !mac) return;
+    const { report } = this._options.endpoint;
+    try {
+      navigator.sendBeacon(report, encode({ type: "beacon", peer, mac, report: message }));
+    } catch {
+      // Where there are none, the socket has to be quick enough.
+    }
   }
 
   private _act(event: Event): void {

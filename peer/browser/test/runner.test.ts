@@ -815,6 +815,26 @@ describe("the end", () => {
     expect(sendBeacon).toHaveBeenCalledOnce(); // nothing is new
   });
 
+  it.each([
+    ["there are no beacons", undefined],
+    ["beacons are forbidden", () => { throw new Error("no"); }],
+  ])("of the page is told over the socket if %s", async (_, sendBeacon) => {
+    vi.stubGlobal("navigator", { sendBeacon });
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    await until(() => {
+      expect(FakeSocket.last?.sent).toHaveLength(1);
+    });
+    const mac = "abcdefghijklmnopqrst-_";
+    const peer = "0011223344556677";
+    FakeSocket.last?.says({ type: "joined", peer, peers: 0, expires: null, mac });
+    runner.loaded(key(2), media(2), OUTCOME);
+    runner.part(true);
+    const [, report] = FakeSocket.last?.sent ?? [];
+    expect(report).toMatchObject({ type: "report", number: 1, origin_bytes: LENGTH });
+    expect(crashed).not.toHaveBeenCalled();
+  });
+
   it("of the page is of no concern to a tracker that gave no code", async () => {
     await introduced();
     FakeSocket.last?.says(WELCOME);
