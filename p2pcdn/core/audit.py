@@ -83,7 +83,7 @@ class Extent(NamedTuple):
 
 
 Extents = Mapping[str, Extent]
-"""By rendition; empty if the origin says nothing of the content."""
+"""By rendition."""
 
 
 class ReportError(Exception):
@@ -155,12 +155,13 @@ def audit(
     session: Session,
     report: Report,
     channel: Channel,
-    extents: Extents,
+    extents: Extents | None,
     ceilings: Ceilings,
     now: float,
 ) -> Heard | None:
     """What the report says, or None if it has come the other way, too; `ReportError` if that cannot
-    be."""
+    be. ``extents`` are what the origin has said of the content, None if no origin says anything
+    here."""
     if not all(map(_is_count, _figures(report))):
         raise ReportError("senseless")
     if _is_too_long(report):
@@ -173,7 +174,7 @@ def audit(
     if not _has_leave(session, ceilings, now):
         raise ReportError("too_often")
     heard = _read(session, report, extents)
-    if _is_too_much(session, heard.sums, extents, ceilings, now):
+    if _is_too_much(session, heard.sums, extents or {}, ceilings, now):
         raise ReportError("too_much")
     session.number, session.channel, session.heard = report.number, channel, now
     session.sums = heard.sums
@@ -206,7 +207,7 @@ def _has_leave(session: Session, ceilings: Ceilings, now: float) -> bool:
     return True
 
 
-def _read(session: Session, report: Report, extents: Extents) -> Heard:
+def _read(session: Session, report: Report, extents: Extents | None) -> Heard:
     if len({entry.pairing for entry in report.pairs}) < len(report.pairs):
         raise ReportError("overlapping")
     if len(set(report.renditions)) < len(report.renditions):
@@ -240,10 +241,10 @@ def _read(session: Session, report: Report, extents: Extents) -> Heard:
     return Heard(origin, links, sums)
 
 
-def _existing(told: list[Told], extents: Extents) -> list[Told]:
+def _existing(told: list[Told], extents: Extents | None) -> list[Told]:
     """Without those of renditions that the origin has not spoken of (since a restart, say): they
     earn nothing."""
-    if not extents:
+    if extents is None:
         return told
     known = [one for one in told if one[0].rendition in extents]
     if not all(extents[one[0].rendition].has(one) for one in known):

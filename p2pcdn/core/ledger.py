@@ -183,7 +183,8 @@ class Ledger:
             self.refused("stranger")
             return False
         try:
-            extents = self._extents.get(known.content, {})
+            # Once the origin speaks here, of what it has not spoken of nothing is credited.
+            extents = self._extents.get(known.content, {}) if self._extents else None
             heard = audit(known, report, channel, extents, self.ceilings, now)
         except ReportError as refused:
             self.refused(refused.reason)

@@ -226,6 +226,12 @@ def test_what_the_origin_has_not_spoken_of_earns_nothing(ledger: Ledger) -> None
     assert ledger.summary().peer_bytes_confirmed == 0
 
 
+def test_nor_does_a_content_once_the_origin_speaks_here(ledger: Ledger) -> None:
+    ledger.measured("another", "v", Extent(0.0, chunks=10, first=5, last=9))
+    assert ledger.report("a", report(1, got(chunks(0))), 0.0)
+    assert ledger.summary().peer_bytes_confirmed == 0
+
+
 def test_of_a_content_of_known_rate_no_more_is_played(ledger: Ledger) -> None:
     ledger.measured("content", "v", Extent(1000.0, chunks=10, first=0, last=10**6))
     most = int(CEILINGS.store + 60_000 * CEILINGS.peaks)
