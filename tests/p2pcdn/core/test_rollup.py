@@ -22,6 +22,7 @@ from p2pcdn.core.rollup import (
     GroupKey,
     Rollup,
 )
+from p2pcdn.model import CHUNK_SIZE
 from tests.p2pcdn.core.telling import chunks, gave, got, report
 
 Rows = dict[rollup.Key, rollup.Figures]
@@ -247,8 +248,8 @@ def test_a_ledger_and_its_rows_say_the_same() -> None:
     assert batch is not None
     for name in SHOWN:
         assert getattr(batch.total, name) == getattr(summary, name), name
-    assert batch.total.peer_bytes_confirmed == 600
-    assert batch.total.peer_bytes_claimed == 100
+    assert batch.total.peer_bytes_confirmed == 6 * CHUNK_SIZE
+    assert batch.total.peer_bytes_claimed == CHUNK_SIZE
     row = batch.rows[rollup.Key(10, 100, 0, "a")].amounts
     assert row == with_changes(batch.total, overhead_bytes=10)
 
