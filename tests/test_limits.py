@@ -96,7 +96,7 @@ NO_LIMITS = {
     "ledger.keep_10s": "how long figures are kept",
     "ledger.keep_1min": "how long figures are kept",
     "ledger.keep_1h": "how long figures are kept",
-    "ledger.most_bitrate": "a ceiling of what is credited, tried in tests/p2pcdn/core/test_audit.py",
+    "ledger.most_bitrate": "a ceiling of what is credited: tests of the audit try it",
 }
 """Numeric settings that limit nobody."""
 
