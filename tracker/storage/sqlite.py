@@ -375,7 +375,8 @@ def _prepared(database: sqlite3.Connection, path: Path | str) -> sqlite3.Connect
 
 
 def _renew(database: sqlite3.Connection) -> None:
-    """Bring a file of version 1 up to date: what it has stays, what it lacks is 0."""
+    """Bring a file of version 1 up to date: what it has stays, what it lacks is 0, but for
+    the links, of which it says how many there were."""
     for table in ("runs", "everything", "contents"):
         known = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
         for name in _NAMES if known else ():  # no table is damage, and said below
@@ -383,6 +384,11 @@ def _renew(database: sqlite3.Connection) -> None:
                 database.execute(
                     f"ALTER TABLE {table} ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
                 )
+        if known:
+            # Links were those attempted that had not failed; a bucket may end between the two.
+            database.execute(
+                f"UPDATE {table} SET links_made = max(0, links_attempted - links_failed)"
+            )
     for statement in _GROUPS.split(";"):
         database.execute(statement)
 

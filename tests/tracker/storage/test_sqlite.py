@@ -339,12 +339,15 @@ V1 = f"""
         width INTEGER, at INTEGER, content TEXT, run INTEGER, part INTEGER, {_V1_SEEN},
         {_V1_FIGURES}, PRIMARY KEY (width, at, content, run, part)
     ) WITHOUT ROWID;
-    INSERT INTO runs (started, written, origin_bytes) VALUES ({NOW}, {NOW}, 70);
-    INSERT INTO everything (width, at, run, part, seconds, viewer_seconds, viewers_max, joins)
-        VALUES (10, {NOW}, 1, 0, 10, 30, 3, 4);
+    INSERT INTO runs (started, written, origin_bytes, links_attempted, links_failed)
+        VALUES ({NOW}, {NOW}, 70, 9, 2);
+    INSERT INTO everything (
+        width, at, run, part, seconds, viewer_seconds, viewers_max, joins, links_attempted,
+        links_failed
+    ) VALUES (10, {NOW}, 1, 0, 10, 30, 3, 4, 5, 2);
     INSERT INTO contents (
-        width, at, content, run, part, seconds, viewer_seconds, viewers_max, joins
-    ) VALUES (10, {NOW}, 'a', 1, 0, 10, 30, 3, 4);
+        width, at, content, run, part, seconds, viewer_seconds, viewers_max, joins, links_failed
+    ) VALUES (10, {NOW}, 'a', 1, 0, 10, 30, 3, 4, 1);
     PRAGMA user_version = 1;
 """
 
@@ -354,11 +357,15 @@ async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None
         database.executescript(V1)
     for _ in range(2):
         storage, opening = await opened(tmp_path)
-        assert opening == Opening(Amounts(origin_bytes=70), NOW)
+        run = Amounts(origin_bytes=70, links_attempted=9, links_failed=2, links_made=7)
+        assert opening == Opening(run, NOW)
+        assert opening.total.link_success == 0.777778
         (point,) = await storage.points(span(10), 10)
-        assert point.figures.amounts == Amounts(joins=4)
+        assert point.figures.amounts == Amounts(
+            joins=4, links_attempted=5, links_failed=2, links_made=3
+        )
         (share,) = await storage.shares([span(10)], 10)
-        assert (share.content, share.figures.amounts) == ("a", Amounts(joins=4))
+        assert (share.content, share.figures.amounts) == ("a", Amounts(joins=4, links_failed=1))
         assert await storage.groups([span(60)], "country", 10) == []
         await storage.close()
     storage, _ = await opened(tmp_path)
