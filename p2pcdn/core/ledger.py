@@ -38,6 +38,7 @@ from p2pcdn.core.audit import (
 )
 from p2pcdn.core.claims import PATIENCE, Outcome, Pair
 from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
+from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.core.runs import Told, size_of
 from p2pcdn.wire.tracker import Quality, Report
 
@@ -47,6 +48,9 @@ that ended longest ago are closed in the book first."""
 
 MOST_CONTENTS = 10_000
 """Contents of which it is known what there is."""
+
+MOST_STARTUP = 300_000.0
+"""Milliseconds to a first picture; who says more (and may have waited to press play) counts so."""
 
 LINGERS = 60.0
 """Seconds after its socket closed in which a last report of a session may come."""
@@ -159,9 +163,10 @@ class Ledger:
 
     def linked(self, pairing: str, took: float) -> None:
         """An introduction has become a link, so many milliseconds later."""
+        milliseconds = int(min(max(0.0, took), 1000 * LINK_TIMEOUT))  # no later one would be a link
         for amounts in self._books(*self._place(self._pairs.get(pairing))):
             amounts.links_made += 1
-            amounts.link_ms += int(took)
+            amounts.link_ms += milliseconds
 
     def failed(self, pairing: str, reason: str = "unknown") -> None:
         """An introduction came to nothing."""
@@ -218,7 +223,7 @@ class Ledger:
             amounts.stalls += quality.stalls
             amounts.stalled_ms += quality.stalled
             if quality.startup is not None and not known.started:
-                amounts.started(quality.startup)
+                amounts.started(min(quality.startup, MOST_STARTUP))
         known.started = known.started or quality.startup is not None
 
     def _rate(self, quality: Quality) -> int:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.audit import Ceilings
 from p2pcdn.core.claims import MOST_SEGMENTS, PATIENCE
-from p2pcdn.core.ledger import LINGERS, MOST_PAIRS, Ledger
+from p2pcdn.core.ledger import LINGERS, MOST_PAIRS, MOST_STARTUP, Ledger
 from p2pcdn.core.ledger_ports import Failure, Group, Summary
+from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.wire.tracker import PairReport, Quality
 from tests.p2pcdn.core.telling import PAIRING, chunks, gave, got, report, several, size
 
@@ -376,6 +377,17 @@ def test_links_are_of_the_groups_of_both_ends(book: Book) -> None:
     groups = book.ledger.take_reading().groups
     assert [groups[Group("browser", name)].links_made for name in ("Firefox", "Safari")] == [1, 1]
     assert [groups[Group("browser", name)].link_ms for name in ("Firefox", "Safari")] == [120, 120]
+
+
+def test_no_link_took_longer_than_a_link_may(book: Book) -> None:
+    for took in (1e300, -5.0):
+        book.ledger.linked(PAIRING, took)
+    assert book.summary.link_time == LINK_TIMEOUT / 2
+
+
+def test_who_says_that_it_waited_for_a_day_moves_no_average(book: Book) -> None:
+    assert book.says("a", quality=Quality(86_400_000.0, 10))
+    assert book.ledger.take_reading().changes["content"].startup_ms == MOST_STARTUP
 
 
 # Sums
