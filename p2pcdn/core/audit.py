@@ -36,6 +36,8 @@ STALLS_A_SECOND = 10
 MOST_BITS = 2**20
 """Of all masks of a report together: 128 KiB. That is its 1,200 shortest runs, of segments of
 54 MiB; or a run from each of 16 neighbours, of a segment of 4 GiB."""
+TWINS = 8
+"""Reports that a page may make as it goes, each of which may come both ways."""
 BURST = 20
 """Reports that may come at once."""
 
@@ -107,8 +109,8 @@ class Session:
     credits: Credits = field(default_factory=Credits)
     number: int = 0
     """Of the last report."""
-    channel: Channel | None = None
-    """How that came; None if it has come both ways."""
+    channels: dict[int, Channel | None] = field(default_factory=dict)
+    """How the last few came, by number; None if it has come both ways."""
     heard: float = -1.0
     """When that was; before all times if there was none."""
     started: bool = False
@@ -166,8 +168,8 @@ def audit(
         raise ReportError("senseless")
     if _is_too_long(report):
         raise ReportError("too_long")
-    if report.number == session.number and session.channel not in (None, channel):
-        session.channel = None
+    if session.channels.get(report.number, channel) not in (None, channel):
+        session.channels[report.number] = None
         return None
     if report.number <= session.number:
         raise ReportError("replayed")
@@ -176,7 +178,10 @@ def audit(
     heard = _read(session, report, extents)
     if _is_too_much(session, heard.sums, extents or {}, ceilings, now):
         raise ReportError("too_much")
-    session.number, session.channel, session.heard = report.number, channel, now
+    session.number, session.heard = report.number, now
+    session.channels[report.number] = channel
+    if len(session.channels) > TWINS:
+        del session.channels[next(iter(session.channels))]
     session.sums = heard.sums
     return heard
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from p2pcdn.core.account import MOST_NUMBERS
 from p2pcdn.core.amounts import MOST_BYTES
-from p2pcdn.core.audit import BURST, MOST_BITS, NATIVE, UNHEARD, Ceilings, Extent
+from p2pcdn.core.audit import BURST, MOST_BITS, NATIVE, TWINS, UNHEARD, Ceilings, Extent
 from p2pcdn.core.ledger import MOST_CONTENTS, Ledger
 from p2pcdn.core.ledger_ports import Summary
 from p2pcdn.wire.tracker import PairReport, Quality, Report
@@ -95,6 +95,20 @@ def test_a_report_that_does_not_come_next_is_a_replay(ledger: Ledger, number: in
         assert unmoved(ledger, report(number, got(chunks(1)))) == "replayed"
     else:
         assert unmoved(ledger, report(2, got(chunks(0)))) == "replayed"
+
+
+def test_each_of_the_last_reports_may_come_both_ways_once(ledger: Ledger) -> None:
+    for number in range(TWINS + 1):
+        assert ledger.report("a", report(number + 1, got(chunks(number))), 0.0)
+    before = told(ledger.summary())
+    for number in range(1, TWINS + 1):
+        assert not ledger.report("a", report(number + 1, got(chunks(number))), 0.0, "beacon")
+    assert told(ledger.summary()) == before, "neither counted nor refused"
+    for channel in ("socket", "beacon"):
+        assert not ledger.report("a", report(TWINS + 1, got(chunks(0))), 0.0, channel)
+    assert reasons(ledger) == {"replayed": 2}
+    assert not ledger.report("a", report(1, got(chunks(0))), 0.0, "beacon")
+    assert reasons(ledger) == {"replayed": 1}, "that is too long ago"
 
 
 def test_a_report_may_be_lost(ledger: Ledger) -> None:
