@@ -40,13 +40,20 @@ export function count(things: number): string {
 
 /** An amount in a currency, by its ISO 4217 code. */
 export function money(amount: number, currency: string): string {
-  const digits = amount !== 0 && amount < 99.995 ? 2 : 0;
+  const format = new Intl.NumberFormat("en-GB", { style: "currency", currency });
+  const most = format.resolvedOptions().maximumFractionDigits ?? 2;
+  const digits = amount !== 0 && amount < 99.995 ? most : 0;
   return amount.toLocaleString("en-GB", {
     style: "currency",
     currency,
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
+}
+
+/** What one of many costs: parts of the currency's smallest coin count. */
+export function unitPrice(amount: number, currency: string): string {
+  return amount.toLocaleString("en-GB", { style: "currency", currency, maximumFractionDigits: 4 });
 }
 
 /** The day of a time in seconds since 1970, as the browser's language has it. */

@@ -5,7 +5,7 @@ import type { ComponentChildren, JSX } from "preact";
 import type { Board } from "./board";
 import { bestOfAll, offload, saved, verdict } from "./figures";
 import type { Figures } from "./figures";
-import { count, duration, money, NOTHING, percent, size } from "./format";
+import { count, duration, money, NOTHING, percent, size, unitPrice } from "./format";
 
 interface TileProps {
   readonly id: string;
@@ -59,7 +59,7 @@ export function KeyFigures({ board, total }: { board: Board; total: Figures }): 
           value={(saved(total) / 1e9) * price.per_gb}
           text={(amount) => money(amount, price.currency)}
         >
-          at {money(price.per_gb, price.currency)} per GB
+          at {unitPrice(price.per_gb, price.currency)} per GB
         </Tile>
       )}
       <Tile id="viewers" title="Viewers now" value={summary?.viewers ?? null} text={count}>

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 
-import { count, duration, money, percent, size } from "../../dashboard/format";
+import { count, duration, money, percent, size, unitPrice } from "../../dashboard/format";
 import { reasonOf } from "../../dashboard/reasons";
 
 describe("a figure", () => {
@@ -34,6 +34,17 @@ describe("a figure", () => {
       "€0.05",
       "€1,235",
     ]);
+    expect([0, 0.5, 12.4].map((amount) => money(amount, "JPY"))).toStrictEqual([
+      "JP¥0",
+      "JP¥1",
+      "JP¥12",
+    ]);
+    expect([0.0049, 0.05, 12].map((amount) => unitPrice(amount, "EUR"))).toStrictEqual([
+      "€0.0049",
+      "€0.05",
+      "€12.00",
+    ]);
+    expect([0.25, 8].map((amount) => unitPrice(amount, "JPY"))).toStrictEqual(["JP¥0.25", "JP¥8"]);
     expect(count(12_345)).toBe("12,345");
   });
 });
