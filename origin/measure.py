@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Protocol
+from weakref import ReferenceType, ref
 
 from origin.catalog.edition import Edition
 from p2pcdn.core.audit import Extent
 from p2pcdn.model import chunk_count
 
 _REMEMBERED = 4096
-"""Renditions whose last edition is remembered."""
+"""Renditions of which the extent is remembered."""
 
 
 class Ledger(Protocol):
@@ -24,17 +25,18 @@ class Measure:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: OrderedDict[str, tuple[Edition, Extent]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[ReferenceType[Edition], Extent]] = OrderedDict()
+        """The last edition of each rendition, for as long as anybody else holds it."""
 
     def take(self, edition: Edition) -> None:
         """This is what there is now."""
         known = self._known.get(edition.rendition)
-        if known is not None and known[0] is edition:
+        if known is not None and known[0]() is edition:
             return
         extent = extent_of(edition)
         if known is not None and known[1].live:
             extent = _both(known[1], extent)
-        self._known[edition.rendition] = edition, extent
+        self._known[edition.rendition] = ref(edition), extent
         self._known.move_to_end(edition.rendition)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)

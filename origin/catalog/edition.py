@@ -55,7 +55,7 @@ Marks = Mapping[int, bytes]
 """What tells the segments of two editions apart, by their sequences."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Edition:
     """A version of a rendition."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from weakref import ref
 
 from origin.catalog.edition import Edition, Piece, Stretch
 from origin.measure import Measure, extent_of
@@ -49,6 +51,19 @@ def test_an_edition_is_told_once() -> None:
     assert not totals.extents
     measure.take(edition(0, 10))
     assert totals.extents
+
+
+def test_an_edition_is_not_kept_but_what_was_out_is_remembered() -> None:
+    totals = Totals()
+    measure = Measure(totals)
+    one = edition(5, 3 * CHUNK_SIZE, live=True)
+    gone = ref(one)
+    measure.take(one)
+    del one
+    gc.collect()
+    assert gone() is None
+    measure.take(edition(6, CHUNK_SIZE, live=True))
+    assert totals.extents["content", "v"].chunks == 3
 
 
 def test_what_was_out_of_a_live_stream_still_is() -> None:
