@@ -119,6 +119,8 @@ class SegmentView:
     """Until when that is to be believed."""
     late: int = 0
     """Those that the origin has been asked for and is late with, and that no link was asked for."""
+    silent: bool = False
+    """Whether the origin is late with all that it is still to bring, whoever else was asked."""
     fetching: bool = False
     """Whether we are fetching some of it from the origin."""
     old: bool = False
@@ -392,7 +394,7 @@ def _has_room_for(leased: SegmentView, view: View, now: float) -> bool:
 
 def has_line(segment: SegmentView, http: Http, now: float) -> bool:
     """Whether the origin has no time to lose with what it brings, and does bring it."""
-    if not segment.demanded or not segment.fetching or segment.late:
+    if not segment.demanded or not segment.fetching or segment.late or segment.silent:
         return False
     return latest_start(segment, http) <= now
 

@@ -261,6 +261,7 @@ class Survey:
         live = self._playhead.live
         loading, until = self._neighbours.loading(key, now) if company else (0, 0.0)
         fetched, late = self._transfers.fetched(key, now)
+        coming = fetched & (transfer.origin | transfer.peer)
         return SegmentView(
             key=key,
             demanded=demanded is not None,
@@ -272,6 +273,7 @@ class Survey:
             missing=transfer.missing,
             asked=transfer.peer & ~fetched,
             late=transfer.origin & late,
+            silent=bool(coming) and not coming & ~late,
             missing_bytes=transfer.bytes_missing(),
             rank=self._rank(key) if company else 0,
             loading=loading,

@@ -588,6 +588,7 @@ def segments_of(draw: st.DrawFn) -> list[SegmentView]:
                 missing=missing,
                 asked=asked,
                 late=late,
+                silent=draw(st.booleans()),
                 missing_bytes=(missing | asked).bit_count() * CHUNK_SIZE,
                 rank=draw(st.integers(0, 10)),
                 loading=draw(MASKS),

@@ -103,6 +103,8 @@ export interface SegmentView {
   asked: Mask;
   /** Those that the origin has been asked for and is late with, and that no link was asked for. */
   late: Mask;
+  /** Whether the origin is late with all that it is still to bring, whoever else was asked. */
+  readonly silent: boolean;
   /** Of what has not arrived, whoever was asked for it. */
   readonly missingBytes: number;
   /** Our rank among ourselves and the neighbours for it. */
@@ -328,8 +330,8 @@ function hasRoomFor(leased: SegmentView, { live, segments, http }: View, now: nu
 
 /** Whether the origin has no time to lose with what it brings, and does bring it. */
 function hasLine(segment: SegmentView, http: Http, now: number): boolean {
-  const { demanded, fetching, late } = segment;
-  return demanded && fetching && !late && latestStart(segment, http) <= now;
+  const { demanded, fetching, late, silent } = segment;
+  return demanded && fetching && !late && !silent && latestStart(segment, http) <= now;
 }
 
 function fetchLeased(

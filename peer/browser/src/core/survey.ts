@@ -255,6 +255,7 @@ export class Survey {
   private _segment(transfer: Transfer, company: boolean, now: number): SegmentView {
     const { key, demanded, chunks, knownAt } = transfer;
     const fetched = this._transfers.fetched(key, now);
+    const coming = fetched.left & (transfer.origin | transfer.peer);
     const loading = company ? this._neighbours.loading(key, now) : { mask: 0n, until: 0 };
     return {
       key,
@@ -265,6 +266,7 @@ export class Survey {
       missing: transfer.missing,
       asked: transfer.peer & ~fetched.left,
       late: transfer.origin & fetched.late,
+      silent: coming !== 0n && !(coming & ~fetched.late),
       missingBytes: transfer.bytesMissing(),
       rank: company ? this._rank(key) : 0,
       loading: loading.mask,

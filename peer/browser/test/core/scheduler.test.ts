@@ -30,6 +30,7 @@ function segmentView(more: Partial<SegmentView> = {}): SegmentView {
     missing: 0b1111n,
     asked: 0n,
     late: 0n,
+    silent: false,
     missingBytes: 4 * CHUNK_SIZE,
     rank: 0,
     loading: 0n,
