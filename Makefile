@@ -66,6 +66,9 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m bench.ledger
 	@$(BIN)/python -m bench.browsers $(ARGS)
 	@$(BIN)/python -m bench.sim
+	@mkdir -p .p2pcdn/bench
+	@$(BIN)/python -m bench.compiled bench.hostile --trials 10000 --jobs 2 \
+		--out .p2pcdn/bench/hostile.jsonl
 
 # Half of the inputs are for what is Python, half for what is TypeScript; another seed each time.
 INPUTS ?= 20000000

@@ -108,6 +108,10 @@ HONEST = [
     Case("as long as it may be", BACK_END.token(claims(exp=NOW + 300))),
     Case("a clock that is a little behind", BACK_END.token(claims(iat=NOW + 9, exp=NOW + 305))),
     Case("just expired, by our clock", BACK_END.token(claims(iat=NOW - 100, exp=NOW - 5))),
+    Case("as long as two clocks may make it",
+         BACK_END.token(claims(exp=NOW + TOKEN_LASTS + SKEW))),
+    Case("good from the last second that a clock may be behind",
+         BACK_END.token(claims(nbf=NOW + SKEW))),
     Case("what nobody knows", BACK_END.token(claims(sub="user 7", admin=True, exp=NOW + 30.5))),
 ]  # fmt: skip
 
@@ -428,6 +432,7 @@ def unproved(**changes: Any) -> Case:
         (Case("", None), RULES, "this site wants a join token"),
         (Case("", STRANGER.token(claims())), RULES, "the token is not signed by a key of this"),
         (unproved(exp=NOW - 20), RULES, "the token expired 20 s ago"),
+        (unproved(exp=NOW - SKEW), RULES, "the token expired 10 s ago"),
         (unproved(exp=NOW + 311), RULES, "the token is good for more than 300 s"),
         (unproved(nbf=NOW + 11), RULES, "the token is not good yet"),
         (unproved(iss=OTHER), RULES, "the token is for another site"),

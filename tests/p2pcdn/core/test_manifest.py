@@ -303,6 +303,23 @@ def test_checks_that_are_not_ours_are_nobodys() -> None:
     assert manifest.take_events() == []
 
 
+def test_a_segment_in_doubt_is_asked_for_with_its_page_again() -> None:
+    manifest = manifest_that_needs()
+    known(manifest, 0, 3)
+    manifest.doubt(3, NOW)
+    manifest.doubt(3, NOW)
+    assert asked(manifest) == [FetchManifest("v", 3)], "one question at a time"
+    manifest.receive(page_of(0, 3), NOW)
+    assert answered(manifest) == []
+    manifest.doubt(3, NOW)
+    assert asked(manifest) == [FetchManifest("v", 3)], "its page was an answer: no pause"
+    manifest.receive(ManifestFailed("v"), NOW)
+    manifest.doubt(3, NOW)
+    assert asked(manifest) == []
+    manifest.doubt(3, NOW + FIRST_PAUSE)
+    assert asked(manifest) == [FetchManifest("v", 3)]
+
+
 # What a live rendition is asked for
 
 
@@ -318,11 +335,11 @@ def live_hashes(first: int, last: int) -> HashesArrived:
     return HashesArrived("v", span, LIVE.hashes("v", span, NOW))
 
 
-def watching(last: int) -> Manifest:
+def watching(last: int, now: float = NOW) -> Manifest:
     """A manifest that knows the segments 0 to ``last`` of a live rendition, by a whole page."""
     manifest = manifest_that_needs(*range(last + 1))
-    manifest.receive(live(0, last), NOW)
-    manifest.receive(live_hashes(0, last), NOW)
+    manifest.receive(live(0, last), now)
+    manifest.receive(live_hashes(0, last), now)
     assert known_by(answered(manifest)) == list(range(last + 1))
     return manifest
 
@@ -632,6 +649,13 @@ def test_few_records_from_the_origin_are_passed_on_once_they_are_known() -> None
     assert manifest.take_events() == [], "once a segment"
 
 
+def test_what_few_records_bring_takes_no_question_along() -> None:
+    manifest = watching(9)
+    manifest.need([10], NOW)
+    manifest.receive(live(10, 10, time=2), NOW)
+    assert FetchRecords("v", Span(10, 10)) in manifest.take_events()
+
+
 def test_a_page_that_happens_to_be_short_is_no_news() -> None:
     manifest = manifest_that_needs(0, 1)
     manifest.receive(live(0, 1), NOW)
@@ -652,14 +676,22 @@ def test_of_a_rendition_that_begins_anew_others_are_told_again() -> None:
 # What is too old to be true
 
 
+@pytest.mark.parametrize("now", [0.0, 1_000.0])
 @pytest.mark.parametrize(("age", "looked_at"), [(10.0, True), (10.1, False)])
-def test_an_old_page_is_not_looked_at(age: float, looked_at: bool) -> None:
+def test_an_old_page_is_not_looked_at(age: float, looked_at: bool, now: float) -> None:
     """Its segments last for two seconds each: five of them are the bound."""
-    manifest = watching(9)
-    manifest.offered(offer_of(10, 10, time=1), 7, NOW + age)
+    manifest = watching(9, now)
+    manifest.offered(offer_of(10, 10, time=1), 7, now + age)
     assert manifest.take_events() == []  # it is as old as what is known, and brings more
-    manifest.offered(offer_of(10, 10, time=2), 7, NOW + age + 0.001)
+    manifest.offered(offer_of(10, 10, time=2), 7, now + age + 0.001)
     assert (known_by(answered(manifest)) == [10]) is looked_at
+
+
+def test_no_page_is_too_old_where_no_segment_s_duration_is_known() -> None:
+    manifest = manifest_that_needs(0)
+    manifest.receive(ManifestArrived(msgspec.structs.replace(live(0, 0).page, segments=())), NOW)
+    manifest.offered(offer_of(0, 0, time=2), 7, NOW + 60)
+    assert known_by(answered(manifest)) == [0]
 
 
 def test_the_clock_is_that_of_the_newest_page_whoever_brought_it() -> None:
