@@ -40,19 +40,21 @@ def keys_of(*keys: str) -> dict[str, bytes]:
     "text",
     [
         json.dumps(JWK),
+        "\n" + json.dumps(JWK),
         base64.b64encode(DER).decode(),
         base64.b64encode(SIGNER.point).decode(),
         to_base64(SIGNER.point),
         to_base64(DER),
     ],
-    ids=["JWK", "SPKI", "point", "point, base64url", "SPKI, base64url"],
+    ids=["JWK", "JWK on a line of its own", "SPKI", "point", "point, base64url", "SPKI, base64url"],
 )
 def test_a_key_may_stand_in_the_configuration(text: str) -> None:
     assert keys_of(text) == {SIGNER.thumbprint: SIGNER.point}
 
 
-def test_a_key_may_be_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "site.pem"
+@pytest.mark.parametrize("name", ["site.pem", "site"])
+def test_a_key_may_be_a_file(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
     file.write_bytes(PEM)
     assert keys_of(str(file)) == {SIGNER.thumbprint: SIGNER.point}
 
@@ -82,9 +84,26 @@ def test_a_private_key_is_refused(tmp_path: Path) -> None:
         keys_of(json.dumps(JWK | {"d": X}))
 
 
-def test_a_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"none\.pem cannot be read: No such file"):
-        keys_of("none.pem")
+@pytest.mark.parametrize("name", ["none.pem", "none.pub", "none.key", "none.crt"])
+def test_a_file_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} cannot be read: No such file"):
+        keys_of(name)
+
+
+def test_a_file_without_a_key_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "site.pem"
+    file.write_text("no key", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"keys: {file} is no public key"):
+        keys_of(str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("A" * 60, "'" + "A" * 60 + "'"), ("A" * 61, "'" + "A" * 57 + "...'")]
+)
+def test_a_long_text_is_cut_where_it_is_quoted(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        keys_of(text)
+    assert f"keys: {said} is no public key" in str(caught.value)
 
 
 WRONG_CURVE = ec.generate_private_key(ec.SECP384R1()).public_key()
@@ -106,6 +125,7 @@ ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
         json.dumps(JWK | {"x": 1}),
         base64.b64encode(b"\x04" + bytes(64)).decode(),
         base64.b64encode(DER[:-1]).decode(),
+        to_base64(SIGNER.point) + "!!!!",
         base64.b64encode(
             WRONG_CURVE.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         ).decode(),
@@ -160,6 +180,7 @@ def test_a_site_that_anybody_may_join_is_named_in_the_log() -> None:
     with structlog.testing.capture_logs() as logs:
         tell_who_may_come({"open": Site(), "closed": closed, "off": Site(enabled=False)})
     assert [(entry["event"], entry["site"]) for entry in logs] == [("open", "open")]
+    assert "no tokens" in logs[0]["why"]
 
 
 def test_what_verifies() -> None:

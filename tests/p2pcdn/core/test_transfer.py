@@ -33,6 +33,10 @@ def transfer_at(now: float, *held: int) -> Transfer:
     return Transfer.of(KEY, PIECE.record(), PIECE.hashes(), mask_of(held), now)
 
 
+def test_a_transfer_is_as_old_as_the_demand_for_it() -> None:
+    assert transfer_at(3.0).since == 3.0
+
+
 # Ranges
 
 
