@@ -29,16 +29,30 @@ MOST_BITS = 2**18
 
 
 @dataclass(slots=True)
+class _Word:
+    """What one end says of a segment and the other does not, or not yet."""
+
+    mask: int = 0
+    tail: Tail = None
+
+    @property
+    def size(self) -> int:
+        return size_of(self.mask, self.tail)
+
+
+@dataclass(slots=True)
 class _Said:
     """What the two ends say of one segment."""
 
     since: float
-    by_sender: int = 0
-    by_receiver: int = 0
-    sender_tail: Tail = None
-    receiver_tail: Tail = None
+    sender: _Word = field(default_factory=_Word)
+    receiver: _Word = field(default_factory=_Word)
     bits: int = 0
     """Of its masks, as counted in its way's."""
+
+    @property
+    def size(self) -> int:
+        return self.sender.size + self.receiver.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +93,12 @@ class Way:
     def sent(self, segment: SegmentKey, mask: int, tail: Tail, now: float) -> Outcome:
         """The sender says that it sent these chunks."""
         said = self._said.setdefault(segment, _Said(now))
-        mask = _without_another(said.sender_tail, mask, tail)
-        fresh = mask & ~said.by_sender
-        agreed = fresh & said.by_receiver
-        before = self._waiting(said)
-        said.sender_tail = _tail(said.sender_tail, said.by_sender, tail)
-        said.by_sender |= fresh & ~agreed
-        said.by_receiver &= ~agreed
-        return self._outcome(segment, said, agreed, before)
+        return self._hear(segment, said, (said.sender, said.receiver), mask, tail)
 
     def received(self, segment: SegmentKey, mask: int, tail: Tail, now: float) -> Outcome:
         """The receiver says that it has these chunks."""
         said = self._said.setdefault(segment, _Said(now))
-        mask = _without_another(said.receiver_tail, mask, tail)
-        fresh = mask & ~said.by_receiver
-        agreed = fresh & said.by_sender
-        before = self._waiting(said)
-        said.receiver_tail = _tail(said.receiver_tail, said.by_receiver, tail)
-        said.by_receiver |= fresh & ~agreed
-        said.by_sender &= ~agreed
-        return self._outcome(segment, said, agreed, before)
+        return self._hear(segment, said, (said.receiver, said.sender), mask, tail)
 
     def settle(self, until: float, heard: tuple[float, float]) -> tuple[int, int]:
         """Give up on what was said before ``until``. ``heard`` is when sender and receiver have
@@ -118,8 +118,7 @@ class Way:
         said = self._said.pop(segment)
         self._bits -= said.bits
         sender_heard, receiver_heard = heard
-        sent = size_of(said.by_sender, said.sender_tail)
-        received = size_of(said.by_receiver, said.receiver_tail)
+        sent, received = said.sender.size, said.receiver.size
         unclaimed = disputed = 0
         if sent and receiver_heard > said.since:
             wasted = min(sent, self.vain)
@@ -131,21 +130,26 @@ class Way:
             disputed += received
         return unclaimed, disputed
 
-    def _outcome(self, segment: SegmentKey, said: _Said, agreed: int, before: int) -> Outcome:
-        claimed = self._waiting(said) - before
-        bits = said.by_sender.bit_length() + said.by_receiver.bit_length()
+    def _hear(
+        self, segment: SegmentKey, said: _Said, ends: tuple[_Word, _Word], mask: int, tail: Tail
+    ) -> Outcome:
+        """The first of two ends says something, which the other has said, or says later."""
+        one, other = ends
+        before = said.size
+        fresh = _without_another(one.tail, mask, tail) & ~one.mask
+        agreed = fresh & other.mask
+        one.tail = _tail(one.tail, one.mask, tail)
+        one.mask |= fresh & ~agreed
+        other.mask &= ~agreed
+        bits = one.mask.bit_length() + other.mask.bit_length()
         self._bits += bits - said.bits
         said.bits = bits
-        if not said.by_sender and not said.by_receiver:
+        if not one.mask and not other.mask:
             del self._said[segment]
-        tails = [tail for tail in (said.sender_tail, said.receiver_tail) if tail is not None]
+        tails = [tail for tail in (said.sender.tail, said.receiver.tail) if tail is not None]
         fitting = [tail for tail in tails if agreed >> tail[0] & 1]
-        return Outcome(agreed, min(fitting, key=lambda tail: tail[1], default=None), claimed)
-
-    def _waiting(self, said: _Said) -> int:
-        return size_of(said.by_sender, said.sender_tail) + size_of(
-            said.by_receiver, said.receiver_tail
-        )
+        modest = min(fitting, key=lambda tail: tail[1], default=None)
+        return Outcome(agreed, modest, said.size - before)
 
 
 def _tail(known: Tail, counted: int, tail: Tail) -> Tail:

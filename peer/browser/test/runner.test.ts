@@ -794,19 +794,26 @@ describe("the end", () => {
     expect(runner.loaded(key(1), media(1), OUTCOME)).toBe(false);
   });
 
-  it("of the page goes past the socket, too", async () => {
+  const mac = "abcdefghijklmnopqrst-_";
+  const peer = "0011223344556677";
+
+  /** The page goes, once something was loaded: what is then reported over the socket. */
+  async function parted(): Promise<unknown> {
     await introduced();
     FakeSocket.last?.says(WELCOME);
     await until(() => {
       expect(FakeSocket.last?.sent).toHaveLength(1);
     });
-    const mac = "abcdefghijklmnopqrst-_";
-    const peer = "0011223344556677";
     FakeSocket.last?.says({ type: "joined", peer, peers: 0, expires: null, mac });
     runner.loaded(key(2), media(2), OUTCOME);
     runner.part(true);
     const [, report] = FakeSocket.last?.sent ?? [];
     expect(report).toMatchObject({ type: "report", number: 1, origin_bytes: LENGTH });
+    return report;
+  }
+
+  it("of the page goes past the socket, too", async () => {
+    const report = await parted();
     expect(sendBeacon).toHaveBeenCalledOnce();
     const [url, body] = sendBeacon.mock.calls[0] ?? [];
     expect(String(url)).toBe("https://cdn.example/tracker/v1/report");
@@ -820,18 +827,7 @@ describe("the end", () => {
     ["beacons are forbidden", () => { throw new Error("no"); }],
   ])("of the page is told over the socket if %s", async (_, sendBeacon) => {
     vi.stubGlobal("navigator", { sendBeacon });
-    await introduced();
-    FakeSocket.last?.says(WELCOME);
-    await until(() => {
-      expect(FakeSocket.last?.sent).toHaveLength(1);
-    });
-    const mac = "abcdefghijklmnopqrst-_";
-    const peer = "0011223344556677";
-    FakeSocket.last?.says({ type: "joined", peer, peers: 0, expires: null, mac });
-    runner.loaded(key(2), media(2), OUTCOME);
-    runner.part(true);
-    const [, report] = FakeSocket.last?.sent ?? [];
-    expect(report).toMatchObject({ type: "report", number: 1, origin_bytes: LENGTH });
+    await parted();
     expect(crashed).not.toHaveBeenCalled();
   });
 
