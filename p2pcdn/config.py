@@ -510,6 +510,7 @@ class PeerConfig(Section, frozen=True):
     ] = None
     token_url: Annotated[
         str | None,
+        SECRET,  # where it carries credentials
         Meta(
             description="Where join tokens come from: asked by POST, with the thumbprint of the "
             "peer's key, it answers a token. It is asked again before that expires."
@@ -690,7 +691,7 @@ def _no_origin(text: str) -> str:
 def turn_host(url: str) -> str:
     """The host of a TURN server's URL (RFC 7065), without brackets; `ConfigError` if it is none."""
     match = TURN_URL.fullmatch(url)
-    if match is None:
+    if match is None or not 0 < int(match["port"] or 3478) <= 65535:
         raise ConfigError(
             f"tracker.turn takes URLs such as turn:turn.example.com:3478, not {url!r}."
         )

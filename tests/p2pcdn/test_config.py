@@ -112,7 +112,10 @@ def test_a_turn_server_has_a_host(url: str, host: str) -> None:
     assert turn_host(url) == host
 
 
-@pytest.mark.parametrize("url", ["", "turn:", "stun:a:1", "turn::3478", "https://a", "turn:a b"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "turn:", "stun:a:1", "turn::3478", "https://a", "turn:a b", "turn:a:0", "turn:a:65536"],
+)
 def test_what_is_no_turn_server_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(ConfigError, match=r"turn:turn\.example\.com:3478"):
         TrackerConfig(turn=(url,), turn_secret=Path("secret"))
