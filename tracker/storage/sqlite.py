@@ -21,10 +21,18 @@ import structlog
 from msgspec.structs import astuple
 
 from p2pcdn.config import LedgerConfig
-from p2pcdn.core.amounts import MOST_BYTES, Amounts
-from p2pcdn.core.rollup import ALL, WIDTHS, Batch, Figures, Key
+from p2pcdn.core.amounts import MOST_BYTES
+from p2pcdn.core.rollup import ALL, WIDTHS, Batch, Key
 from p2pcdn.errors import ConfigError
 from tracker.storage import Count, GroupShare, Opening, Point, Range, Share, StorageError
+from tracker.storage.columns import (
+    AMOUNT_COLUMNS,
+    FIGURE_COLUMNS,
+    Column,
+    amounts_of,
+    figures_of,
+    values,
+)
 
 FILE = "ledger.sqlite3"
 
@@ -41,18 +49,25 @@ moment costs little."""
 CHECKED = 256 * 1024 * 1024
 """A file up to this size is read through when it is opened, at some 500 MB a second."""
 
-_NAMES = Amounts.__struct_fields__
-_AMOUNTS = ", ".join(_NAMES)
-_AMOUNT_COLUMNS = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _NAMES)
-_FIGURES = f"seconds, viewer_seconds, viewers_max, {_AMOUNTS}"
-_FIGURE_COLUMNS = (
-    f"seconds REAL NOT NULL, viewer_seconds REAL NOT NULL, viewers_max INTEGER NOT NULL,"
-    f" {_AMOUNT_COLUMNS}"
-)
-# TOTAL is a float and cannot overflow, which SUM answers with an error: figures of liars are large.
-_TOTALS = ", ".join(f"TOTAL({name})" for name in _NAMES)
-_SUMS = f"TOTAL(seconds), TOTAL(viewer_seconds), MAX(viewers_max), {_TOTALS}"
-_MARKS = ", ".join("?" * (3 + len(_NAMES)))
+_AMOUNTS = ", ".join(column.name for column in AMOUNT_COLUMNS)
+_FIGURES = ", ".join(column.name for column in FIGURE_COLUMNS)
+
+
+def _declared(column: Column) -> str:
+    return f"{column.name} {'INTEGER' if column.whole else 'REAL'} NOT NULL DEFAULT 0"
+
+
+def _combined(column: Column) -> str:
+    # TOTAL is a float and cannot overflow, which SUM answers with an error: figures of liars are
+    # large.
+    return f"{'MAX' if column.most else 'TOTAL'}({column.name})"
+
+
+_AMOUNT_COLUMNS = ", ".join(map(_declared, AMOUNT_COLUMNS))
+_FIGURE_COLUMNS = ", ".join(map(_declared, FIGURE_COLUMNS))
+_TOTALS = ", ".join(map(_combined, AMOUNT_COLUMNS))
+_SUMS = ", ".join(map(_combined, FIGURE_COLUMNS))
+_MARKS = ", ".join("?" * len(FIGURE_COLUMNS))
 
 _GROUPS = f"""
     CREATE TABLE groups (
@@ -183,13 +198,14 @@ class Writer:
                 or 0
             )
         since, *totals = row
-        return Opening(_amounts(totals), now if since is None else min(since, now))
+        return Opening(amounts_of(totals), now if since is None else min(since, now))
 
     def write(self, batch: Batch) -> None:
         """Write a batch, and take away what is too old."""
         with _transaction(self.database):
             self.database.execute(
-                f"UPDATE runs SET written = ?, ({_AMOUNTS}) = ({', '.join('?' * len(_NAMES))})"
+                f"UPDATE runs SET written = ?, ({_AMOUNTS}) ="
+                f" ({', '.join('?' * len(AMOUNT_COLUMNS))})"
                 " WHERE run = ?",
                 (batch.at, *astuple(batch.total), self._run),
             )
@@ -206,7 +222,7 @@ class Writer:
             self.database.executemany(
                 f"REPLACE INTO groups (width, at, part, kind, name, run, {_FIGURES})"
                 f" VALUES (?, ?, ?, ?, ?, ?, {_MARKS})",
-                ((*key, self._run, *_values(figures)) for key, figures in batch.groups.items()),
+                ((*key, self._run, *values(figures)) for key, figures in batch.groups.items()),
             )
             self.database.executemany(
                 "REPLACE INTO failures (width, at, part, kind, name, run, count)"
@@ -225,7 +241,7 @@ class Writer:
     def _rows(self, batch: Batch, *, of_contents: bool) -> Iterator[tuple[object, ...]]:
         for key, figures in batch.rows.items():
             if (key.content != ALL) is of_contents:
-                yield (*self._key(key), *_values(figures))
+                yield (*self._key(key), *values(figures))
 
     def _key(self, key: Key) -> tuple[object, ...]:
         content = () if key.content == ALL else (key.content,)
@@ -254,7 +270,7 @@ class Reader:
             " WHERE width = ?1 AND at >= ?2 AND at < ?3 GROUP BY begin ORDER BY begin",
             (span.width, span.start, span.end, step),
         )
-        return [Point(at, _figures(values)) for at, *values in rows]
+        return [Point(at, figures_of(sums)) for at, *sums in rows]
 
     def shares(self, spans: Sequence[Range], most: int) -> list[Share]:
         """See `Storage.shares`."""
@@ -264,7 +280,7 @@ class Reader:
             " ORDER BY TOTAL(origin_bytes) + TOTAL(peer_bytes_confirmed) DESC, content LIMIT ?",
             (*bounds, most),
         )
-        return [Share(content, _figures(values)) for content, *values in rows]
+        return [Share(content, figures_of(sums)) for content, *sums in rows]
 
     def groups(self, spans: Sequence[Range], kind: str, most: int) -> list[GroupShare]:
         """See `Storage.groups`."""
@@ -274,7 +290,7 @@ class Reader:
             " ORDER BY TOTAL(viewer_seconds) DESC, name LIMIT ?",
             (*bounds, kind, most),
         )
-        return [GroupShare(kind, name, _figures(values)) for name, *values in found]
+        return [GroupShare(kind, name, figures_of(sums)) for name, *sums in found]
 
     def failures(self, spans: Sequence[Range], most: int) -> list[Count]:
         """See `Storage.failures`."""
@@ -379,11 +395,9 @@ def _renew(database: sqlite3.Connection) -> None:
     the links, of which it says how many there were."""
     for table in ("runs", "everything", "contents"):
         known = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
-        for name in _NAMES if known else ():  # no table is damage, and said below
-            if name not in known:
-                database.execute(
-                    f"ALTER TABLE {table} ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0"
-                )
+        for column in AMOUNT_COLUMNS if known else ():  # no table is damage, and said below
+            if column.name not in known:
+                database.execute(f"ALTER TABLE {table} ADD COLUMN {_declared(column)}")
         if known:
             # Links were those attempted that had not failed; a bucket may end between the two.
             database.execute(
@@ -409,21 +423,3 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
         if database.in_transaction:  # SQLite ends it by itself when the disk is full
             database.execute("ROLLBACK")
         raise
-
-
-def _values(figures: Figures) -> tuple[object, ...]:
-    return (
-        figures.seconds,
-        figures.viewer_seconds,
-        figures.viewers_max,
-        *astuple(figures.amounts),
-    )
-
-
-def _figures(values: list[float]) -> Figures:
-    seconds, viewer_seconds, viewers_max, *amounts = values
-    return Figures(_amounts(amounts), seconds, viewer_seconds, int(viewers_max))
-
-
-def _amounts(totals: list[float]) -> Amounts:
-    return Amounts(*(int(max(-MOST_BYTES, min(total, MOST_BYTES))) for total in totals))
