@@ -98,6 +98,10 @@ class Api:
         await self._books.open()
         self._sampler = asyncio.create_task(self._sample())
 
+    def notes(self) -> list[str]:
+        """What an operator should know of the storage."""
+        return self._books.notes()
+
     def drain(self) -> None:
         """End the streams."""
         self._draining = True
@@ -119,7 +123,7 @@ class Api:
         while True:
             now = time.time()
             self._ledger.on_timer(asyncio.get_running_loop().time())
-            self._series.add(self._ledger.summary(), now)
+            self._series.add(self._ledger.summary(), self._ledger.total, now)
             self._books.read(now)
             self._sampled.set()
             self._sampled = asyncio.Event()
@@ -197,7 +201,7 @@ class Api:
             raise RemoteError(ErrorCode.TOO_MANY, "Too many queries are waiting: ask again later.")
         self._queries += 1
         try:
-            await self._books.write()
+            await self._books.catch_up()
             yield self._books.written_at
         except StorageError as error:
             log.error("ledger_not_read", error=str(error))

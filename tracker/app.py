@@ -188,6 +188,9 @@ class Tracker:
     def problems(self) -> list[str]:
         return []
 
+    def notes(self) -> list[str]:
+        return self._api.notes()
+
     def publish(self, records: Records) -> None:
         """The origin has something new: whoever is to fetch it hears of it at once."""
         self._think(Published(records.page.site, records.page.content, records))

@@ -22,6 +22,9 @@ from tracker.storage import Storage, StorageError
 MOST_UNWRITTEN = 50_000
 """Rows that wait in memory while the storage fails; beyond it the finest of the oldest go."""
 
+MOST_PAUSE = 30.0
+"""Seconds between two tries while the storage fails, at the most: each pause is twice the last."""
+
 K = TypeVar("K", Key, GroupKey)
 V = TypeVar("V")
 
@@ -39,7 +42,8 @@ class Bookkeeper:
         self._written_at = 0.0
         self._due = 0.0
         self._unwritten: Batch | None = None
-        self._failing = False
+        self._failures = 0
+        """Tries that have failed since the last that did not."""
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -49,7 +53,7 @@ class Bookkeeper:
         return self._written_at
 
     async def open(self) -> None:
-        """Go on from what earlier runs have written; `ConfigError` if that cannot be had."""
+        """Go on from what others have written; `ConfigError` if that is for somebody to mend."""
         opening = await self._storage.open(time.time())
         self._ledger.carry(opening.total, opening.since)
 
@@ -64,33 +68,70 @@ class Bookkeeper:
             self._due = clock + self._write_every
             self._task = asyncio.create_task(self.write(), name="ledger")
 
+    def notes(self) -> list[str]:
+        """What an operator should know, one sentence each."""
+        if not self._failures:
+            return []
+        since = (
+            f"since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(self._written_at))} "
+            if self._written_at
+            else ""
+        )
+        return [f"The ledger cannot be written: its figures {since}wait in memory."]
+
     async def write(self) -> None:
         """Write what has been read; if the storage fails, the next time."""
         async with self._turn:
-            await self._write()
+            if await self._write():
+                await self._hear_of_others()
 
-    async def _write(self) -> None:
+    async def catch_up(self) -> None:
+        """Write what has been read, unless the storage fails: then it is tried in its time."""
+        if not self._failures:
+            await self.write()
+
+    async def _write(self) -> bool:
+        """Whether something was written."""
         batch = self._rollup.take_batch()
         if self._unwritten is not None:
             batch = self._unwritten if batch is None else self._unwritten.then(batch)
         if batch is None:
-            return
+            return False
         # Kept until it is known to be written: to write it twice does no harm.
         self._unwritten = _bounded(batch)
         try:
             await self._storage.write(self._unwritten)
         except StorageError as error:
-            metrics.LEDGER_WRITES.labels("failed").inc()
-            if not self._failing:
-                log.error("ledger_not_written", error=str(error))
-            self._failing = True
-            return
+            self._fail(self._unwritten, error)
+            return False
         self._unwritten = None
         self._written_at = batch.at
         metrics.LEDGER_WRITES.labels("written").inc()
-        if self._failing:
+        metrics.LEDGER_WRITTEN_AT.set(batch.at)
+        metrics.LEDGER_UNWRITTEN.set(0)
+        if self._failures:
             log.info("ledger_written_again")
-        self._failing = False
+        self._failures = 0
+        return True
+
+    def _fail(self, unwritten: Batch, error: StorageError) -> None:
+        metrics.LEDGER_WRITES.labels("failed").inc()
+        metrics.LEDGER_UNWRITTEN.set(
+            len(unwritten.rows) + len(unwritten.groups) + len(unwritten.failures)
+        )
+        if not self._failures:
+            log.error("ledger_not_written", error=str(error))
+        self._failures += 1
+        pause = min(self._write_every * 2.0 ** min(self._failures, 16), MOST_PAUSE)
+        self._due = asyncio.get_running_loop().time() + pause
+
+    async def _hear_of_others(self) -> None:
+        try:
+            opening = await self._storage.others()
+        except StorageError as error:
+            log.warning("ledger_not_read", error=str(error))
+        else:
+            self._ledger.carry(opening.total, opening.since)
 
     async def close(self) -> None:
         """Read for the last time, write, and close the storage.

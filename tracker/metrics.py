@@ -46,6 +46,13 @@ STUN = Counter("p2pcdn_stun_answers", "STUN Binding requests answered.")
 LEDGER_WRITES = Counter(
     "p2pcdn_ledger_writes", "Batches of figures given to the storage, by outcome.", ["outcome"]
 )
+LEDGER_UNWRITTEN = Gauge(
+    "p2pcdn_ledger_unwritten_rows", "Rows of figures that wait in memory, since the storage fails."
+)
+LEDGER_WRITTEN_AT = Gauge(
+    "p2pcdn_ledger_written_timestamp_seconds",
+    "The time until which the storage has all figures, in seconds since 1970; 0 before the first.",
+)
 
 _KINDS = {
     "origin": "origin_bytes",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.ledger_ports import Summary
 
 EVERY = 1.0
@@ -41,29 +42,30 @@ class Series:
 
     def __init__(self) -> None:
         self._samples: deque[Sample] = deque(maxlen=LASTS)
-        self._last: Summary | None = None
+        self._last: Amounts | None = None
         self.count = 0
         """How many samples there have ever been."""
 
-    def add(self, summary: Summary, at: float) -> None:
-        """Note how far things are; the first call only sets the mark to count from."""
-        before, self._last = self._last, summary
+    def add(self, summary: Summary, total: Amounts, at: float) -> None:
+        """Note how far things are: in all, and what this run has seen, whose steps are the samples.
+        The first call only sets the mark to count from."""
+        before, self._last = self._last, total
         if before is None:
             return
         self.count += 1
         self._samples.append(
             Sample(
                 at=at,
-                origin_bytes=summary.origin_bytes - before.origin_bytes,
-                peer_bytes=summary.peer_bytes_confirmed - before.peer_bytes_confirmed,
-                claimed_bytes=summary.peer_bytes_claimed - before.peer_bytes_claimed,
-                disputed_bytes=summary.peer_bytes_disputed - before.peer_bytes_disputed,
-                edge_bytes=summary.edge_bytes - before.edge_bytes,
-                waste_bytes=summary.waste_bytes - before.waste_bytes,
-                overhead_bytes=summary.overhead_bytes - before.overhead_bytes,
-                links_attempted=summary.links_attempted - before.links_attempted,
-                links_made=summary.links_made - before.links_made,
-                links_failed=summary.links_failed - before.links_failed,
+                origin_bytes=total.origin_bytes - before.origin_bytes,
+                peer_bytes=total.peer_bytes_confirmed - before.peer_bytes_confirmed,
+                claimed_bytes=total.peer_bytes_claimed - before.peer_bytes_claimed,
+                disputed_bytes=total.peer_bytes_disputed - before.peer_bytes_disputed,
+                edge_bytes=total.edge_bytes - before.edge_bytes,
+                waste_bytes=total.waste_bytes - before.waste_bytes,
+                overhead_bytes=total.overhead_bytes - before.overhead_bytes,
+                links_attempted=total.links_attempted - before.links_attempted,
+                links_made=total.links_made - before.links_made,
+                links_failed=total.links_failed - before.links_failed,
                 viewers=summary.viewers,
                 offload=summary.offload,
             )

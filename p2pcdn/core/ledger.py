@@ -24,6 +24,8 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from math import inf
 
+from msgspec.structs import replace
+
 from p2pcdn.core.amounts import SHOWN, Amounts, bounded
 from p2pcdn.core.audit import (
     Ceilings,
@@ -74,6 +76,8 @@ class Ledger:
         self._refused = 0
         self._since = 0.0
         self._total = Amounts()
+        self._carried = Amounts()
+        """What other runs have written down."""
         self._changes: dict[str, Amounts] = {}
         """What came to each content since the last reading."""
         self._group_changes: dict[Group, Amounts] = {}
@@ -83,14 +87,20 @@ class Ledger:
         """What has come to nothing since the last reading."""
 
     def carry(self, amounts: Amounts, since: float) -> None:
-        """Go on from what earlier runs have written down; the ledger began at ``since``."""
-        self._total.add(amounts)
+        """What all other runs have written down, instead of what was known of them before; the
+        ledger began at ``since``."""
+        self._carried = amounts
         self._since = since
+
+    @property
+    def total(self) -> Amounts:
+        """What this run has seen."""
+        return replace(self._total)
 
     @property
     def origin_mismatches(self) -> int:
         """As in the summary."""
-        return self._total.origin_mismatches
+        return self._total.origin_mismatches + self._carried.origin_mismatches
 
     # What the servers know for themselves
 
@@ -387,8 +397,9 @@ class Ledger:
     # What comes of it
 
     def summary(self) -> Summary:
-        """The figures as of now."""
-        total = self._total
+        """The figures as of now, of all runs together."""
+        total = self.total
+        total.add(self._carried)
         shown = {name: bounded(getattr(total, name)) for name in SHOWN}
         return Summary(
             **shown,

@@ -1,8 +1,9 @@
 """What machines ask every server of ours: is it alive, is it ready, what are its figures?
 
 `/livez` answers as long as the event loop turns. `/readyz` says whether to send traffic: 503 while
-a service has a problem or the process is going away, with ``?verbose`` also why. `/metrics` is
-Prometheus text of whatever the process has registered, for whoever may see the figures.
+a service has a problem or the process is going away, with ``?verbose`` also why, and what else is
+not as it should be though it stops nobody. `/metrics` is Prometheus text of whatever the process
+has registered, for whoever may see the figures.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ REQUESTS = Counter(
 
 
 def routes(
-    problems: Callable[[], list[str]], admin: Admin | None = None
+    problems: Callable[[], list[str]],
+    admin: Admin | None = None,
+    notes: Callable[[], list[str]] = list,
 ) -> Iterable[web.AbstractRouteDef]:
-    """The probes' routes; ``problems`` is empty when all is well, ``admin`` says who may see the
-    metrics."""
+    """The probes' routes; ``problems`` is empty when it is ready, ``notes`` when there is nothing
+    to tell beside; ``admin`` says who may see the metrics."""
 
     async def readyz(request: web.Request) -> web.Response:
         found = problems()
-        text = "\n".join(found) if found else "ok"
+        text = "\n".join([*(found or ["ok"]), *notes()])
         return _plain(text if "verbose" in request.query else "", status=503 if found else 200)
 
     return [

@@ -83,6 +83,14 @@ class Bound(Protocol):
         """Called once before `Service.start`, with the real port."""
 
 
+@runtime_checkable
+class Noting(Protocol):
+    """A service that may be ready and have something to tell its operator all the same."""
+
+    def notes(self) -> list[str]:
+        """What is not as it should be, one sentence each, though no viewer notices."""
+
+
 class Server:
     """Hosts services on one port, with the probes and limits that all of them share."""
 
@@ -140,6 +148,11 @@ class Server:
         if not self._listeners:
             return ["The server is starting."]
         return [problem for service in self._services for problem in service.problems()]
+
+    def notes(self) -> list[str]:
+        """What an operator should know though the server is ready."""
+        services = (service for service in self._services if isinstance(service, Noting))
+        return [note for service in services for note in service.notes()]
 
     async def start(self) -> None:
         """Bind, start the services, then accept; `ConfigError` when the port cannot be had."""
@@ -239,7 +252,7 @@ class Server:
             client_max_size=BODY_BYTES,
         )
         app.on_response_prepare.append(_add_headers)
-        app.add_routes(probes.routes(self.problems, self._admin))
+        app.add_routes(probes.routes(self.problems, self._admin, self.notes))
         for service in self._services:
             app.add_routes(service.routes())
         return app

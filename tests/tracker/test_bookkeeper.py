@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.ledger import Ledger
@@ -144,6 +145,64 @@ async def test_what_waits_takes_only_so_much_memory(
     desk.disk.full = False
     await desk.books.write()
     assert desk.disk.written() == 300
+
+
+async def test_a_storage_that_fails_is_tried_ever_less_often_and_said_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    desk = Desk(write_every=4.0)
+    await desk.books.open()
+    desk.disk.full = True
+    tries = []
+    for second in range(150):
+        before = len(desk.disk.batches)
+        await desk.read(1)
+        tries += [second] * (len(desk.disk.batches) - before)
+        now += 1
+    assert tries == [0, 8, 24, 54, 84, 114, 144]
+    assert desk.books.notes() == ["The ledger cannot be written: its figures wait in memory."]
+    assert REGISTRY.get_sample_value("p2pcdn_ledger_unwritten_rows") == 15 + 3 + 1
+    await desk.books.catch_up()  # whoever asks for figures has no storage tried
+    assert len(desk.disk.batches) == len(tries)
+    desk.disk.full = False
+    for _ in range(30):
+        await desk.read(1)
+        now += 1
+    assert desk.books.notes() == []
+    assert desk.disk.written() > 150
+    assert REGISTRY.get_sample_value("p2pcdn_ledger_unwritten_rows") == 0
+    written_at = REGISTRY.get_sample_value("p2pcdn_ledger_written_timestamp_seconds")
+    assert written_at == desk.books.written_at
+    desk.disk.full = True
+    await desk.books.write()
+    (note,) = desk.books.notes()
+    assert time.strftime("since %Y-%m-%dT%H:%M:%SZ", time.gmtime(desk.books.written_at)) in note
+
+
+async def test_what_others_write_meanwhile_is_in_the_summary(desk: Desk) -> None:
+    heard = Opening(Amounts(origin_bytes=1000), 5.0)
+
+    async def others() -> Opening:
+        if heard.since < 0:
+            raise StorageError("away")
+        return heard
+
+    desk.disk.others = others  # type: ignore[method-assign]
+    await desk.read(1)
+    assert desk.ledger.summary().origin_bytes == 1001
+    heard = Opening(Amounts(origin_bytes=3000), 5.0)
+    await desk.books.write()
+    await desk.read(1)
+    await desk.books.write()
+    assert (desk.ledger.summary().origin_bytes, desk.ledger.summary().since) == (3002, 5.0)
+    heard = Opening(Amounts(), -1.0)  # what was known stays
+    await desk.read(1)
+    await desk.books.write()
+    assert desk.ledger.summary().origin_bytes == 3003
+    assert desk.disk.written() == 3
 
 
 async def test_who_waits_for_an_answer_may_go_without_harm(desk: Desk) -> None:

@@ -15,12 +15,12 @@ from p2pcdn.core.rollup import Batch, Figures
 
 
 class Opening(NamedTuple):
-    """What a storage knows when it is opened."""
+    """What is there beside a run's own figures."""
 
     total: Amounts
-    """All that earlier runs have written down."""
+    """All that other runs have written down."""
     since: float
-    """When the first of them began, or this one, in seconds since 1970."""
+    """When the first run began, in seconds since 1970."""
 
 
 class Range(NamedTuple):
@@ -69,11 +69,16 @@ class Storage(Protocol):
     """
 
     async def open(self, now: float) -> Opening:
-        """Begin a run; `p2pcdn.errors.ConfigError` if that cannot be done."""
+        """Begin a run; `p2pcdn.errors.ConfigError` if somebody has to mend something first. A
+        storage that is elsewhere may be away for now: nothing is known of others then."""
 
     async def write(self, batch: Batch) -> None:
-        """Write all of a batch or nothing. What it says replaces what the run wrote before. What is
-        given here is written in its turn, whether or not somebody still waits for it."""
+        """Write a batch. What it says replaces what the run wrote before, so one of which it is not
+        known how much was written is written again. What is given here is written in its turn,
+        whether or not somebody still waits for it."""
+
+    async def others(self) -> Opening:
+        """What there is by now beside the run's own figures."""
 
     async def points(self, span: Range, step: int) -> list[Point]:
         """The rows of everything together, added up by ``step`` seconds, in order. There is no

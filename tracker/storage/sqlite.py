@@ -134,6 +134,11 @@ class Sqlite:
         assert writer is not None, "open it first"
         await self._in(self._writing, lambda: writer.write(batch), for_good=True)
 
+    async def others(self) -> Opening:
+        writer = self._writer
+        assert writer is not None, "open it first"
+        return await self._in(self._writing, writer.others)
+
     async def points(self, span: Range, step: int) -> list[Point]:
         reader = self._reader
         assert reader is not None, "open it first"
@@ -190,15 +195,21 @@ class Writer:
     def begin(self, now: float) -> Opening:
         """Start a run."""
         with _transaction(self.database):
-            row = self.database.execute(f"SELECT MIN(started), {_TOTALS} FROM runs").fetchone()
             self._run = (
                 self.database.execute(
                     "INSERT INTO runs (started, written) VALUES (?, ?)", (now, now)
                 ).lastrowid
                 or 0
             )
-        since, *totals = row
-        return Opening(amounts_of(totals), now if since is None else min(since, now))
+        return self.others()
+
+    def others(self) -> Opening:
+        """See `Storage.others`."""
+        since, *totals = self.database.execute(
+            f"SELECT (SELECT MIN(started) FROM runs), {_TOTALS} FROM runs WHERE run != ?",
+            (self._run,),
+        ).fetchone()
+        return Opening(amounts_of(totals), since)
 
     def write(self, batch: Batch) -> None:
         """Write a batch, and take away what is too old."""

@@ -21,6 +21,7 @@ class Host:
     def __init__(self, *routes: web.AbstractRouteDef) -> None:
         self.calls: list[str] = []
         self.found: list[str] = []
+        self.noted: list[str] = []
         self._routes = routes
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -37,6 +38,9 @@ class Host:
 
     def problems(self) -> list[str]:
         return self.found
+
+    def notes(self) -> list[str]:
+        return self.noted
 
 
 class Answer(msgspec.Struct):

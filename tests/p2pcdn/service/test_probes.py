@@ -35,6 +35,16 @@ async def test_ready_is_who_has_no_problem(
         assert answer.headers["Cache-Control"] == "no-store"
 
 
+async def test_who_has_something_to_tell_is_ready_all_the_same() -> None:
+    host = Host()
+    host.noted = ["It rains."]
+    async with Server([host], host="127.0.0.1", port=0) as server, connected(server) as wire:
+        for path, body in (("/readyz", b""), ("/readyz?verbose", b"ok\nIt rains.\n")):
+            wire.get(path)
+            answer = await wire.answer()
+            assert (answer.status, answer.body) == (200, body)
+
+
 async def test_metrics_are_prometheus_text() -> None:
     async with hosted() as server, connected(server) as wire:
         wire.get("/metrics")

@@ -116,6 +116,8 @@ async def test_two_processes_may_share_the_file(tmp_path: Path) -> None:
         await one.write(batch(size))
         await other.write(batch(10 * size))
     assert len(await one.points(span(10), 10)) == 1
+    assert await one.others() == Opening(Amounts(origin_bytes=50), NOW)
+    assert await other.others() == Opening(Amounts(origin_bytes=5), NOW)
     await one.close()
     await other.close()
     assert await totals(tmp_path) == 5 + 50
