@@ -176,7 +176,8 @@ class Transfers:
         if self._demand(demand.key, deadline, now):
             return
         until = deadline - self.http.takes(self.usual_bytes(demand.key.rendition))
-        if company and until > now:
+        # Who is in no hurry may wait for what the origin says, too.
+        if (company or demand.within == inf) and until > now:
             self._awaited[demand.key] = _Awaited(deadline, until)
         else:
             self._events.append(SegmentFailed(demand.key, SourceReason.MISSING))

@@ -4,7 +4,7 @@
 
     whatever happens --feed--> inbox --> node.receive --> messages --> tracker, links
                                  ^           '----------> events ----> origin, links, keeper
-                                 '--- the keeper's wishes, checks that were made ----'
+                                 '- wishes of readers and keeper, checks that were made -'
 
 One input at a time: what comes of doing what the node said waits until all of it is done. One timer
 wakes whoever wants to be woken first.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -50,10 +50,12 @@ from p2pcdn.core.ports import (
     Verify,
 )
 from p2pcdn.errors import RemoteError
+from p2pcdn.model import SegmentKey
 from p2pcdn.wire.manifest import RenditionManifest
 from peer.native.fetches import Fetches
 from peer.native.keeper import Keeper
 from peer.native.links import Links
+from peer.native.readers import Answer, Reader, Readers
 from peer.native.tokens import Tokens
 from peer.native.tracker_client import TrackerClient
 from peer.native.verification import matches, verifies
@@ -79,6 +81,7 @@ class Engine:
     ) -> None:
         self.node = node
         self.keeper = keeper
+        self.readers = Readers(keeper)
         self.links_up: dict[int, str] = {}
         """The links that are up, and the peers at their other ends."""
         self.failure: BaseException | None = None
@@ -100,6 +103,7 @@ class Engine:
     def stop(self) -> None:
         """Take nothing in any more."""
         self._stopped = True
+        self.readers.end()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -111,6 +115,21 @@ class Engine:
         """A page of a manifest has come."""
         self.keeper.page(page)
         self.feed(ManifestArrived(page))
+
+    def ask(self, reader: Reader, key: SegmentKey, answer: Answer) -> None:
+        """A reader wants a segment now."""
+        self.readers.ask(reader, key, answer, self._loop.time())
+        self._take(None)
+
+    def forgo(self, key: SegmentKey, answer: Answer) -> None:
+        """It no longer waits."""
+        self.readers.forgo(key, answer)
+        self._take(None)
+
+    def leave(self, reader: Reader) -> None:
+        """It has what it wanted."""
+        self.readers.leave(reader)
+        self._take(None)
 
     def farewell(self) -> None:
         """Tell the tracker and the other ends that we go."""
@@ -158,7 +177,14 @@ class Engine:
             while self._inbox:
                 self._receive(self._inbox.popleft())
                 self._drain()
-            self._inbox.extend(self.keeper.wishes(self.node.knows, self._loop.time()))
+            self._inbox.extend(self._wishes(self._loop.time()))
+
+    def _wishes(self, now: float) -> Iterator[Input]:
+        """What readers want; if there are none, what the keeper does."""
+        if self.readers.active(now):
+            self.keeper.interrupted()
+            return self.readers.wishes(self.node.knows, now)
+        return self.keeper.wishes(self.node.knows, now)
 
     def _receive(self, given: Input | None) -> None:
         now = self._loop.time()
@@ -180,7 +206,8 @@ class Engine:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        times = [at for at in (self.node.timer_at(), self.keeper.timer_at()) if at is not None]
+        machines = (self.node, self.keeper, self.readers)
+        times = [at for machine in machines if (at := machine.timer_at()) is not None]
         if times and not self._stopped:
             self._timer = self._loop.call_at(min(times), self._take, None)
 
@@ -209,11 +236,13 @@ class Engine:
                 self.feed(Checked(check, verifies(algorithm, data, key, signature)))
             case Prove():
                 around.tokens.do(event)
-            case SegmentReady(key):
+            case SegmentReady(key, data):
                 self.keeper.kept(key)
+                self.readers.ready(key, data, self._loop.time())
             case SegmentFailed(key, reason):
                 log.info("segment_failed", key=key, reason=reason)
                 self.keeper.failed(key, self._loop.time())
+                self.readers.failed(key, reason)
             case TrackerRefused():
                 self._refused(event)
             case _:

@@ -9,7 +9,8 @@ segment on, since a node knows of one play head only::
                     ^ cursor                          ^ no hashes yet
 
 A live rendition has no end, and the store drops what the cursor has left furthest behind. A
-finished one is kept from its beginning up to where the store is full.
+finished one is kept from its beginning up to where the store is full. A keeper that is not to keep
+everything leaves it to readers what there will be to share.
 """
 
 from __future__ import annotations
@@ -81,17 +82,21 @@ class _Rendition:
         while self.cursor in self.kept:
             self.cursor += 1
 
-    def playing(self) -> Playing:
-        """Where a player would be."""
+    def playing(self, all_: bool = True) -> Playing:
+        """Where a player would be; one that wants nothing has all that there is behind it."""
+        if not all_:
+            return Playing(self.name, max(self.last, 0), max(self.last, 0), BUFFER, self.live)
         idle = self.end if self.live else self.first
         head = idle if self.complete else self.cursor
         return Playing(self.name, max(head, 0), max(self.end, 0), BUFFER, self.live)
 
 
 class Keeper:
-    """Decides what to demand. ``limit`` is the store's, in bytes."""
+    """Decides what to demand. ``limit`` is the store's, in bytes; without ``all_`` that is
+    nothing."""
 
-    def __init__(self, renditions: Iterable[str], limit: int) -> None:
+    def __init__(self, renditions: Iterable[str], limit: int, all_: bool = True) -> None:
+        self._all = all_
         self._renditions = {name: _Rendition(name) for name in renditions}
         self._room = limit
         self._demanded: set[SegmentKey] = set()
@@ -99,6 +104,8 @@ class Keeper:
         self._pauses: dict[SegmentKey, _Pause] = {}
         self._told: Playing | None = None
         """Where the node was told that we are."""
+        self._others = False
+        """Whether readers have told it where they are."""
 
     def is_complete(self) -> bool:
         """Whether everything that exists now, and fits, is kept."""
@@ -117,7 +124,22 @@ class Keeper:
         rendition = self._renditions.get(key.rendition)
         return rendition.records.get(key.sequence) if rendition else None
 
+    def extent(self, rendition: str) -> tuple[int, int, bool]:
+        """The oldest and the newest segment of a rendition, as far as is known, and whether there
+        will be more."""
+        known = self._renditions.get(rendition)
+        return (0, -1, False) if known is None else (known.first, known.last, known.live)
+
     # What happened
+
+    def released(self, key: SegmentKey) -> None:
+        """Somebody else who wanted it, too, wants it no longer."""
+        self._demanded.discard(key)
+
+    def interrupted(self) -> None:
+        """Somebody else has told the node where he is."""
+        self._told = None
+        self._others = True
 
     def page(self, page: RenditionManifest) -> None:
         """A page of a manifest has come."""
@@ -160,10 +182,12 @@ class Keeper:
         while self._released:
             yield Release(self._released.pop())
         here = self._here()
-        if here is not None and here.playing() != self._told:
-            self._told = here.playing()
-            yield self._told
-        for key in self._next(knows):
+        if here is not None and (self._all or self._others):
+            playing = here.playing(self._all)
+            if playing != self._told:
+                self._told = playing
+                yield playing
+        for key in self._next(knows) if self._all else ():
             self._demanded.add(key)
             yield Demand(key, WITHIN)
 

@@ -27,6 +27,7 @@ from peer.native.fetches import Fetches
 from peer.native.http_source import HttpSource
 from peer.native.keeper import Keeper, Progress
 from peer.native.links import Links
+from peer.native.readers import Reader
 from peer.native.tokens import Tokens
 from peer.native.tracker_client import TrackerClient, TrackerError
 from peer.native.transport import Transport
@@ -44,6 +45,10 @@ UNPROVED = {ErrorCode.BAD_TOKEN, ErrorCode.EXPIRED, ErrorCode.REVOKED}
 """Refusals that another token may change."""
 
 
+PATIENCE = 20.0
+"""Seconds that a reader waits for a segment."""
+
+
 class PeerError(P2pcdnError):
     """The peer cannot do what it is for. Its text is one sentence."""
 
@@ -58,14 +63,18 @@ class NativePeer:
         config: Config | None = None,
         tracker: str | None = None,
         transport: Transport | None = None,
+        keep: bool = True,
     ) -> None:
         """``tracker`` is needed where the tracker is not beside the origin; ``transport`` carries
-        the links, aiortc's by default."""
+        the links, aiortc's by default; without ``keep`` nothing is fetched but what is read."""
         self.url = url
         self.address = ContentAddress.parse(url)
         self.tracker = self.address.tracker if tracker is None else tracker_url(tracker)
         self._config = config or Config()
         self._transport = transport
+        self._keep = keep
+        self.renditions: tuple[str, ...] = ()
+        """What can be read of it, by the origin's manifest; a file has one."""
 
     # What others ask
 
@@ -123,6 +132,51 @@ class NativePeer:
         """Wait until a condition on this peer holds; raises what ended the peer, if it did."""
         await self._engine.until(condition)
 
+    def extent(self, rendition: str) -> tuple[int, int, bool]:
+        """The oldest and the newest segment of a rendition (below the oldest if there are none, or
+        nothing is known yet), and whether there will be more."""
+        return self._engine.keeper.extent(rendition)
+
+    def follow(self, key: SegmentKey) -> Reader:
+        """Who would read this segment next, if there is somebody; else somebody new."""
+        return self._engine.readers.follow(key) or Reader()
+
+    async def fetch(self, reader: Reader, key: SegmentKey) -> bytes:
+        """A segment, verified; `SourceError` if neither peers nor the origin can bring it."""
+        answers: asyncio.Future[bytes | SourceReason] = asyncio.get_running_loop().create_future()
+
+        def answer(given: bytes | SourceReason) -> None:
+            if not answers.done():
+                answers.set_result(given)
+
+        if self._engine.failure is not None:
+            raise SourceError(SourceReason.ABORTED, "the peer has ended")
+        self._engine.ask(reader, key, answer)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                given = await answers
+        except TimeoutError:
+            raise SourceError(SourceReason.TIMEOUT, f"{key}") from None
+        finally:
+            self._engine.forgo(key, answer)
+        if isinstance(given, SourceReason):
+            raise SourceError(given, f"{key}")
+        return given
+
+    def leave(self, reader: Reader) -> None:
+        """A reader has what it wanted: nothing more is fetched for it."""
+        self._engine.leave(reader)
+
+    async def pause(self) -> None:
+        """Leave the swarm, and keep what is held; what is read comes by HTTP alone."""
+        self._engine.farewell()
+        await self._around.tracker.close()
+
+    async def resume(self) -> None:
+        """Come back after `pause`."""
+        self._allow(True)
+        await self._join()
+
     # Its life
 
     async def __aenter__(self) -> Self:
@@ -146,16 +200,20 @@ class NativePeer:
         renditions = _renditions(manifest)
         if not renditions:
             raise PeerError(f"{self.url} has no renditions: there is nothing to keep.")
+        self.renditions = tuple(renditions)
         self._compose(manifest, renditions, source, session)
         stack.push_async_callback(self._leave)
+        await self._join()
+        for rendition in renditions:
+            self._around.fetches.follow(rendition)
+
+    async def _join(self) -> None:
         try:
             await self._around.tracker.open()
         except TrackerError as error:
             raise PeerError(
                 f"There is no tracker at {self.tracker} ({error}); --tracker says where it is."
             ) from error
-        for rendition in renditions:
-            self._around.fetches.follow(rendition)
 
     async def _leave(self) -> None:
         """Say goodbye to everybody, at once and not for long."""
@@ -186,7 +244,7 @@ class NativePeer:
         settings = self._config.peer
         identity = Identity(manifest.site, manifest.content, "native")
         node = Node(identity, asyncio.get_running_loop().time(), settings.store_bytes)
-        keeper = Keeper(renditions, settings.store_bytes)
+        keeper = Keeper(renditions, settings.store_bytes, self._keep)
         engine = self._engine = Engine(node, keeper, self._refused)
         self._transport = self._transport or _aiortc(settings.advertise)
         lost = partial(engine.feed, TrackerDown())
@@ -206,12 +264,15 @@ class NativePeer:
             ),
         )
         engine.start(self._around)
+        self._transport.confine(settings.mode, ())
+        self._allow(True)
+
+    def _allow(self, p2p: bool) -> None:
+        settings = self._config.peer
         known = self._around.tokens.known
         caps = Caps(settings.upload_rate, settings.upload_budget, settings.upload_ratio)
-        self._transport.confine(settings.mode, ())
-        engine.feed(
-            Allow(p2p=True, upload=settings.upload, token=known, mode=settings.mode, caps=caps)
-        )
+        upload = settings.upload and p2p
+        self._engine.feed(Allow(p2p, upload, token=known, mode=settings.mode, caps=caps))
 
     # The tracker
 

@@ -137,6 +137,18 @@ def test_a_demand_may_wait_to_become_known_as_long_as_it_can_still_be_loaded() -
     assert transfer.demanded == pytest.approx(NOW + needed + 50.0)
 
 
+def test_who_is_in_no_hurry_waits_without_company_for_what_the_origin_says() -> None:
+    transfers = transfers_that_know()
+    transfers.demand(Demand(ONE, inf), False, NOW)
+    assert transfers.take_events() == []
+    transfers.need({}, {}, NOW)
+    assert [e for e in transfers.take_events() if isinstance(e, FetchManifest)]
+    known(transfers, ONE.sequence)
+    transfer = transfers.transfer(ONE)
+    assert transfer is not None
+    assert transfer.demanded == inf
+
+
 def test_only_the_last_demand_for_a_segment_counts() -> None:
     transfers = transfers_that_know()
     transfers.demand(Demand(ONE, 60.0), True, NOW)

@@ -260,3 +260,22 @@ def test_a_live_rendition_that_ends_gives_no_room_back_that_it_never_took() -> N
     keeper.page(page(0, 1, 2, time=2))
     keeper.page(page(*range(10), time=3, era=3, root="1"))
     assert keeper.progress.wanted == 2
+
+
+def test_one_that_keeps_only_what_is_read_demands_nothing() -> None:
+    keeper = Keeper(["v"], PLENTY, all_=False)
+    keeper.page(page(0, 1, 2))
+    assert list(keeper.wishes(everything, 0.0)) == []
+    keeper.interrupted()  # somebody has read
+    assert list(keeper.wishes(everything, 0.0)) == [Playing("v", 2, 2, BUFFER, live=False)]
+    assert keeper.extent("v") == (0, 2, False)
+    assert keeper.extent("w") == (0, -1, False)
+
+
+def test_after_readers_it_says_again_where_it_is_and_demands_what_they_gave_up() -> None:
+    keeper = Keeper(["v"], PLENTY)
+    keeper.page(page(0, 1))
+    first = list(keeper.wishes(everything, 0.0))
+    keeper.interrupted()
+    keeper.released(v(0))
+    assert list(keeper.wishes(everything, 0.0)) == [first[0], Demand(v(0), WITHIN)]

@@ -219,3 +219,18 @@ async def test_a_tracker_that_is_not_there(site: Site) -> None:
     with pytest.raises(PeerError, match=r"There is no tracker at .*404.*--tracker says where"):
         async with NativePeer(site.media("movie.bin"), tracker=site.url + "/elsewhere"):
             pass
+
+
+async def test_one_that_pauses_shares_nothing_and_comes_back(site: Site) -> None:
+    url = site.media("show/master.m3u8")
+    everything = len(RENDITIONS) * SEGMENTS * LENGTH
+    async with NativePeer(url) as seeder:
+        await seeder.complete()
+        await seeder.pause()
+        async with NativePeer(url) as peer:
+            await peer.complete()
+            assert peer.stats.origin_bytes == everything
+        await seeder.resume()
+        async with NativePeer(url) as peer:
+            await peer.complete()
+            assert peer.stats.peer_bytes == everything

@@ -186,7 +186,9 @@ export class Transfers {
     const deadline = now + within;
     if (this._demand(key, deadline, now)) return;
     const until = deadline - this.http.takes(this.usualBytes(key.rendition));
-    if (company && until > now) this._awaited.set(segmentId(key), { key, deadline, until });
+    // Who is in no hurry may wait for what the origin says, too.
+    const patient = company || within === Infinity;
+    if (patient && until > now) this._awaited.set(segmentId(key), { key, deadline, until });
     else this._events.push({ type: "SegmentFailed", key, reason: "missing" });
   }
 

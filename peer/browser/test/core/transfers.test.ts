@@ -246,6 +246,13 @@ describe("a demand", () => {
     expect(transfers.takeEvents()).toStrictEqual([failed]);
   });
 
+  it("that is in no hurry waits without company for what the origin says", () => {
+    demand(1, Infinity, false);
+    expect(transfers.takeEvents()).toStrictEqual([]);
+    learn();
+    expect(transfers.transfer(segment(1))?.demanded).toBe(Infinity);
+  });
+
   it("goes on when the segment becomes known", () => {
     demand(1, 10, true);
     learn();
