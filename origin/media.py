@@ -53,6 +53,7 @@ class Media:
             _LIVE_SEGMENT if live else _SEGMENT,
             "media",
             content=self._catalog.content_of(path),
+            file=f"{file.identity.etag} {path}",
         )
 
     async def _playlist(self, path: str) -> Representation:

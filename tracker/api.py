@@ -23,7 +23,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from p2pcdn.config import Config, TrackerConfig
-from p2pcdn.core.amounts import SHOWN
+from p2pcdn.core.amounts import SHOWN, STEPS
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.core.rollup import COARSE, Figures
 from p2pcdn.errors import ErrorCode, RemoteError
@@ -52,12 +52,16 @@ _EVENT_STREAM = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx would keep the events until it has many
 }
+_TIMES = {step: f"{step}_time" for step in STEPS}
+_OF_CONTENTS = ("least_bytes", "best_offload")
+"""The origin knows what it sends of which content, but not to whom: no group has these."""
 _FIGURES = (
     *SHOWN,
-    *("link_success", "link_time", "startups", "startup_p50", "startup_p95", "played_seconds"),
-    *("stalled_seconds", "rebuffer_ratio", "bitrate", "saved_bytes", "offload", "seconds"),
-    *("viewer_seconds", "viewers_avg", "viewers_max"),
+    *("link_success", "link_time", "startups", "startup_p50", "startup_p95", *_TIMES.values()),
+    *("played_seconds", "stalled_seconds", "rebuffer_ratio", "bitrate", "saved_bytes", "offload"),
+    *("best_offload", "seconds", "viewer_seconds", "viewers_avg", "viewers_max"),
 )
+_OF_GROUPS = tuple(name for name in _FIGURES if name not in _OF_CONTENTS)
 _encode = msgspec.json.Encoder().encode
 
 log = structlog.get_logger("p2pcdn.tracker")
@@ -176,12 +180,12 @@ class Api:
         async with self._query() as as_of:
             found = [await self._storage.groups(spans, kind, MOST_CONTENTS) for kind in kinds]
         rows = [
-            {"by": share.kind, "name": share.name, **_told(share.figures)}
+            {"by": share.kind, "name": share.name, **_of_group(share.figures)}
             for shares in found
             for share in shares
         ]
         if form == "csv":
-            return as_csv("p2pcdn-networks", ("by", "name", *_FIGURES), rows)
+            return as_csv("p2pcdn-networks", ("by", "name", *_OF_GROUPS), rows)
         return as_json({**_ends(spans), "as_of": as_of, "networks": rows})
 
     async def _failures(self, request: web.Request) -> web.Response:
@@ -268,17 +272,24 @@ def _told(figures: Figures) -> Row:
         "startups": amounts.startups,
         "startup_p50": amounts.startup(0.5),
         "startup_p95": amounts.startup(0.95),
+        **{name: amounts.time_to(step) for step, name in _TIMES.items()},
         "played_seconds": amounts.played_ms / 1000,
         "stalled_seconds": amounts.stalled_ms / 1000,
         "rebuffer_ratio": amounts.rebuffer_ratio,
         "bitrate": amounts.bitrate,
         "saved_bytes": amounts.saved_bytes,
         "offload": amounts.offload,
+        "best_offload": amounts.best_offload,
         "seconds": round(seconds, 3),
         "viewer_seconds": round(figures.viewer_seconds, 3),
         "viewers_avg": round(figures.viewer_seconds / seconds, 3) if seconds else 0.0,
         "viewers_max": figures.viewers_max,
     }
+
+
+def _of_group(figures: Figures) -> Row:
+    told = _told(figures)
+    return {name: told[name] for name in _OF_GROUPS}
 
 
 def _added_up(several: Iterable[Figures]) -> Figures:

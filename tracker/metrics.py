@@ -108,6 +108,11 @@ class LedgerFigures(Collector):
                 "Media of which only one end has spoken.",
                 value=total.peer_bytes_claimed,
             ),
+            CounterMetricFamily(
+                "p2pcdn_ledger_least_bytes",
+                "Media that the origin had to send, however well peers share.",
+                value=total.least_bytes,
+            ),
             GaugeMetricFamily("p2pcdn_viewers", "Browsers in swarms now.", value=self._viewers),
             CounterMetricFamily(
                 "p2pcdn_rejected_chunks", "Chunks with a wrong hash.", value=total.rejected_chunks

@@ -22,6 +22,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     at: float
     """Seconds since 1970."""
     origin_bytes: int
+    least_bytes: int
+    """Of these, what it had to send."""
     peer_bytes: int
     """Confirmed."""
     claimed_bytes: int
@@ -57,6 +59,7 @@ class Series:
             Sample(
                 at=at,
                 origin_bytes=total.origin_bytes - before.origin_bytes,
+                least_bytes=total.least_bytes - before.least_bytes,
                 peer_bytes=total.peer_bytes_confirmed - before.peer_bytes_confirmed,
                 claimed_bytes=total.peer_bytes_claimed - before.peer_bytes_claimed,
                 disputed_bytes=total.peer_bytes_disputed - before.peer_bytes_disputed,

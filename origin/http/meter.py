@@ -23,6 +23,7 @@ from typing import Protocol
 
 from origin.http.representation import Account
 from origin.http.tcp import Tcp, figures_of
+from p2pcdn.core.firsts import Place
 
 TICK = 0.05
 """Seconds between two looks at the sockets: the most that the ledger's figures lag behind."""
@@ -38,7 +39,9 @@ are limited in number, so a viewer who fetches nothing is not to keep its descri
 class Ledger(Protocol):
     """The account that bytes go to."""
 
-    def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None: ...
+    def origin_sent(
+        self, media: int, overhead: int = 0, content: str = "", place: Place | None = None
+    ) -> None: ...
 
 
 class Flow:
@@ -100,9 +103,16 @@ class Meter:
         self._flows: set[Flow] = set()
         self._clock: asyncio.TimerHandle | None = None
 
-    def begin(self, transport: asyncio.WriteTransport, account: Account, content: str = "") -> Flow:
-        """A body follows on this connection, whose header was written already."""
-        flow = Flow(figures_of(transport), self._counter(account, content))
+    def begin(
+        self,
+        transport: asyncio.WriteTransport,
+        account: Account,
+        content: str = "",
+        place: Place | None = None,
+    ) -> Flow:
+        """A body follows on this connection, whose header was written already; it is of this
+        content, and begins at this place."""
+        flow = Flow(figures_of(transport), self._counter(account, content, place))
         self._flows.add(flow)
         self._wind()
         return flow
@@ -127,10 +137,19 @@ class Meter:
             flow.close()
         self._flows.clear()
 
-    def _counter(self, account: Account, content: str) -> Callable[[int], None]:
-        if account == "media":
-            return lambda size: self._ledger.origin_sent(size, content=content)
-        return self.overhead
+    def _counter(
+        self, account: Account, content: str, place: Place | None
+    ) -> Callable[[int], None]:
+        if account != "media":
+            return self.overhead
+
+        def count(size: int) -> None:
+            nonlocal place
+            self._ledger.origin_sent(size, content=content, place=place)
+            if place is not None:
+                place = Place(place.file, place.start + size)
+
+        return count
 
     def _settle(self, flow: Flow, now: float) -> None:
         if flow.settle(now):

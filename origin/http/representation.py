@@ -76,3 +76,5 @@ class Representation:
     """More headers, for all answers that show this representation."""
     content: str = ""
     """The content that it is part of, for the ledger; empty if that is not known."""
+    file: str = ""
+    """What tells the body from all others, and from what it was before; empty if nobody asks."""

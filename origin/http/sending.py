@@ -13,6 +13,7 @@ from origin.http.representation import Representation
 from origin.http.selection import select
 from origin.http.tcp import hold_little
 from origin.http_error import HttpError
+from p2pcdn.core.firsts import Place
 from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import Span
 from p2pcdn.service import error_response
@@ -77,7 +78,8 @@ class Sender:
         transport = request.transport
         assert transport is not None
         hold_little(transport)
-        flow = self._meter.begin(transport, shown.account, shown.content)
+        place = Place(shown.file, span.first) if shown.file else None
+        flow = self._meter.begin(transport, shown.account, shown.content, place)
         offset = span.first
         try:
             while offset <= span.last:

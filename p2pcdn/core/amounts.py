@@ -12,6 +12,9 @@ from msgspec import Struct
 MOST_BYTES = 2**53 - 1
 """What JavaScript can hold exactly; no figure beyond it is believed, or shown."""
 
+STEPS = ("announce", "answer", "ice", "open", "first_chunk")
+"""How far a viewer has come on its way to a first chunk from a peer."""
+
 STARTUPS = (250, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000)
 """Upper bounds of the histogram's classes, in milliseconds; beyond the last there is one more."""
 
@@ -20,6 +23,8 @@ class Amounts(Struct):
     """What is added up. All but what is claimed, or turns out to be worth nothing, only grows."""
 
     origin_bytes: int = 0
+    least_bytes: int = 0
+    """What the origin had to send at least, whatever peers do: each byte once."""
     peer_bytes_confirmed: int = 0
     peer_bytes_claimed: int = 0
     peer_bytes_disputed: int = 0
@@ -56,6 +61,23 @@ class Amounts(Struct):
     startups_8000: int = 0
     startups_12000: int = 0
     startups_later: int = 0
+    announce_ms: int = 0
+    """How long viewers took until the tracker had let them in, all of them together; the others
+    below are times since their page's snippet began, too."""
+    announce_count: int = 0
+    """Viewers of whom that is known."""
+    answer_ms: int = 0
+    """Until the first answer to an offer."""
+    answer_count: int = 0
+    ice_ms: int = 0
+    """Until the first connection."""
+    ice_count: int = 0
+    open_ms: int = 0
+    """Until the first link with open channels."""
+    open_count: int = 0
+    first_chunk_ms: int = 0
+    """Until the first chunk from a peer."""
+    first_chunk_count: int = 0
 
     def add(self, other: Amounts) -> None:
         """Add each to its like; no sum goes beyond what can be shown."""
@@ -90,6 +112,15 @@ class Amounts(Struct):
             before += here
         return STARTUPS[-1] / 1000
 
+    def took(self, step: str, milliseconds: float) -> None:
+        """Count a viewer who came as far as this step (`STEPS`) in such a time."""
+        for name, more in ((f"{step}_ms", int(milliseconds)), (f"{step}_count", 1)):
+            setattr(self, name, getattr(self, name) + more)
+
+    def time_to(self, step: str) -> float | None:
+        """Seconds until viewers came as far as this step, on average."""
+        return ratio(getattr(self, f"{step}_ms"), 1000 * getattr(self, f"{step}_count"))
+
     @property
     def saved_bytes(self) -> int:
         """A lower bound of what the origin was spared."""
@@ -100,6 +131,15 @@ class Amounts(Struct):
         """Confirmed of all media bytes, 0 to 1."""
         watched = self.peer_bytes_confirmed + self.origin_bytes
         return min(1.0, max(0.0, self.peer_bytes_confirmed / watched)) if watched > 0 else 0.0
+
+    @property
+    def best_offload(self) -> float | None:
+        """The most that the offload could have been: of all media bytes, those that the origin need
+        not have sent. Never below the offload; None if there were none."""
+        watched = self.peer_bytes_confirmed + self.origin_bytes
+        if watched <= 0:
+            return None
+        return min(1.0, max(0.0, (watched - self.least_bytes) / watched))
 
     @property
     def link_success(self) -> float | None:
@@ -127,7 +167,9 @@ AMOUNTS = Amounts.__struct_fields__
 SHOWN = tuple(
     name
     for name in AMOUNTS
-    if not name.startswith("startups_") and not name.endswith("_ms") and name != "played_bytes"
+    if not name.startswith("startups_")
+    and not name.endswith(("_ms", "_count"))
+    and name != "played_bytes"
 )
 """Those that are told as they are; of the others only what follows from them."""
 

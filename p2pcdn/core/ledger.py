@@ -39,6 +39,7 @@ from p2pcdn.core.audit import (
     may_have_played,
 )
 from p2pcdn.core.claims import PATIENCE, Outcome, Pair
+from p2pcdn.core.firsts import Firsts, Place
 from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
 from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.core.runs import Told, size_of
@@ -73,6 +74,7 @@ class Ledger:
         self._pairs: dict[str, Pair] = {}
         self._due: deque[tuple[float, Pair]] = deque()
         """Pairings in which something waits for the other end's word, and until when."""
+        self._firsts = Firsts()
         self._refused = 0
         self._since = 0.0
         self._total = Amounts()
@@ -104,10 +106,18 @@ class Ledger:
 
     # What the servers know for themselves
 
-    def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None:
-        """The origin handed these bytes to a socket, for this content if it knows for which."""
+    def origin_sent(
+        self, media: int, overhead: int = 0, content: str = "", place: Place | None = None
+    ) -> None:
+        """The origin handed these bytes to a socket, for this content and from this place if it
+        knows so."""
+        least = media
+        if place is not None and content:
+            watched = content in self._contents
+            least = self._firsts.sent(content, place, media, watched=watched)
         for amounts in self._books(content):
             amounts.origin_bytes += media
+            amounts.least_bytes += least
             amounts.overhead_bytes += overhead
 
     def measured(self, content: str, rendition: str, extent: Extent) -> None:
@@ -153,6 +163,8 @@ class Ledger:
         for counter in (self._contents, self._viewers):
             if not counter[gone.content]:
                 del counter[gone.content]
+        if gone.content not in self._contents:
+            self._firsts.forget(gone.content)
         for group in gone.groups if gone.viewer else ():
             self._members[group] -= 1
             if not self._members[group]:
@@ -319,9 +331,10 @@ class Ledger:
         """When to look at what waits, or to forget somebody."""
         times = [self._due[0][0]] if self._due else []
         times += [at for at, _ in list(self._gone.values())[:1]]
-        return min(times, default=None)
+        return min((*times, *filter(None, [self._firsts.timer_at()])), default=None)
 
     def on_timer(self, now: float) -> None:
+        self._firsts.on_timer(now, self._contents)
         while self._due and self._due[0][0] <= now:
             _, pair = self._due.popleft()
             pair.due = inf
@@ -405,6 +418,7 @@ class Ledger:
             **shown,
             saved_bytes=total.saved_bytes,
             offload=total.offload,
+            best_offload=total.best_offload,
             viewers=self._viewers.total(),
             swarms=len(self._contents),
             refused_reports=self._refused,
@@ -413,6 +427,11 @@ class Ledger:
             startups=total.startups,
             startup_p50=total.startup(0.5),
             startup_p95=total.startup(0.95),
+            announce_time=total.time_to("announce"),
+            answer_time=total.time_to("answer"),
+            ice_time=total.time_to("ice"),
+            open_time=total.time_to("open"),
+            first_chunk_time=total.time_to("first_chunk"),
             played_seconds=total.played_ms / 1000,
             stalled_seconds=total.stalled_ms / 1000,
             rebuffer_ratio=total.rebuffer_ratio,

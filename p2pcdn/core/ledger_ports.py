@@ -17,6 +17,9 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     origin_bytes: int
     """Media that the origin sent."""
+    least_bytes: int
+    """Of these, what it had to send however well peers share: each byte once for as long as anybody
+    is there who may have it."""
     peer_bytes_confirmed: int
     """Media that peers sent each other, as both ends say."""
     peer_bytes_claimed: int
@@ -42,6 +45,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Confirmed less overhead, never below 0: a lower bound of what the origin was spared."""
     offload: float
     """Confirmed of all media bytes, 0 to 1."""
+    best_offload: float | None
+    """The most that the offload could have been: of all media bytes, those that the origin need not
+    have sent. None if there were none."""
     viewers: int
     """Browsers in swarms now."""
     swarms: int
@@ -66,6 +72,17 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Seconds in which half of them did; None if there were none."""
     startup_p95: float | None
     """Seconds in which 95 % of them did."""
+    announce_time: float | None
+    """Seconds from a page's snippet until the tracker had let it in, on average; None if nobody
+    said so. The same of the following."""
+    answer_time: float | None
+    """To the first answer to an offer."""
+    ice_time: float | None
+    """To the first connection."""
+    open_time: float | None
+    """To the first link with open channels."""
+    first_chunk_time: float | None
+    """To the first chunk from a peer."""
     played_seconds: float
     """Time played, of all viewers together."""
     stalls: int

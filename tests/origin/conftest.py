@@ -16,6 +16,7 @@ from yarl import URL
 from origin.app import Origin
 from p2pcdn.config import Config, OriginConfig
 from p2pcdn.core.audit import Extent
+from p2pcdn.core.firsts import Place
 from p2pcdn.service import Server
 
 
@@ -27,12 +28,18 @@ class Totals:
     overhead: int = 0
     contents: Counter[str] = field(default_factory=Counter)
     """Media by content."""
+    places: list[tuple[Place, int]] = field(default_factory=list)
+    """Where media began, and how much it was."""
     extents: dict[tuple[str, str], Extent] = field(default_factory=dict)
     """By content and rendition."""
 
-    def origin_sent(self, media: int, overhead: int = 0, content: str = "") -> None:
+    def origin_sent(
+        self, media: int, overhead: int = 0, content: str = "", place: Place | None = None
+    ) -> None:
         assert media >= 0
         assert overhead >= 0
+        if place is not None:
+            self.places.append((place, media))
         self.media += media
         self.contents[content] += media
         self.overhead += overhead

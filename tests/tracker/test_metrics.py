@@ -30,12 +30,20 @@ def note(figures: LedgerFigures, **amounts: int) -> None:
 
 def test_what_is_counted_is_told_in_base_units() -> None:
     figures = LedgerFigures()
-    note(figures, origin_bytes=5, peer_bytes_confirmed=7, peer_bytes_claimed=-1, stalled_ms=1500)
+    note(
+        figures,
+        origin_bytes=5,
+        least_bytes=4,
+        peer_bytes_confirmed=7,
+        peer_bytes_claimed=-1,
+        stalled_ms=1500,
+    )
     note(figures, origin_bytes=5, startups_250=2, startups_500=1, startups_later=1, startup_ms=9000)
     samples = told(figures)
     assert samples["p2pcdn_ledger_bytes_total", ("origin",)] == 10
     assert samples["p2pcdn_ledger_bytes_total", ("confirmed",)] == 7
     assert samples["p2pcdn_ledger_claimed_bytes", ()] == -1
+    assert samples["p2pcdn_ledger_least_bytes_total", ()] == 4
     assert samples["p2pcdn_stalled_seconds_total", ()] == 1.5
     assert samples["p2pcdn_viewers", ()] == 3
     assert samples["p2pcdn_failures_total", ("link", "timeout")] == 4

@@ -16,6 +16,7 @@ def test_samples_are_what_came_since_the_last() -> None:
     series.add(ledger.summary(), ledger.total, 11.0)
     (sample,) = series.since(0)
     assert (sample.at, sample.origin_bytes, sample.overhead_bytes) == (11.0, 50, 7)
+    assert sample.least_bytes == 50
 
 
 def test_what_other_runs_have_written_is_in_no_sample() -> None:

@@ -12,7 +12,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -28,16 +27,13 @@ from tracker.storage import Count, GroupShare, Opening, Point, Range, Share, Sto
 from tracker.storage.columns import (
     AMOUNT_COLUMNS,
     FIGURE_COLUMNS,
-    Column,
     amounts_of,
     figures_of,
     values,
 )
+from tracker.storage.sqlite_schema import added_up, listed, prepared, transaction
 
 FILE = "ledger.sqlite3"
-
-VERSION = 2
-"""Of the schema: 2 has more figures, groups of viewers, and failures."""
 
 PRUNE_EVERY = 60.0
 """Seconds between two looks at what is too old."""
@@ -49,53 +45,11 @@ moment costs little."""
 CHECKED = 256 * 1024 * 1024
 """A file up to this size is read through when it is opened, at some 500 MB a second."""
 
-_AMOUNTS = ", ".join(column.name for column in AMOUNT_COLUMNS)
-_FIGURES = ", ".join(column.name for column in FIGURE_COLUMNS)
-
-
-def _declared(column: Column) -> str:
-    return f"{column.name} {'INTEGER' if column.whole else 'REAL'} NOT NULL DEFAULT 0"
-
-
-def _combined(column: Column) -> str:
-    # TOTAL is a float and cannot overflow, which SUM answers with an error: figures of liars are
-    # large.
-    return f"{'MAX' if column.most else 'TOTAL'}({column.name})"
-
-
-_AMOUNT_COLUMNS = ", ".join(map(_declared, AMOUNT_COLUMNS))
-_FIGURE_COLUMNS = ", ".join(map(_declared, FIGURE_COLUMNS))
-_TOTALS = ", ".join(map(_combined, AMOUNT_COLUMNS))
-_SUMS = ", ".join(map(_combined, FIGURE_COLUMNS))
+_AMOUNTS = listed(AMOUNT_COLUMNS)
+_FIGURES = listed(FIGURE_COLUMNS)
+_TOTALS = added_up(AMOUNT_COLUMNS)
+_SUMS = added_up(FIGURE_COLUMNS)
 _MARKS = ", ".join("?" * len(FIGURE_COLUMNS))
-
-_GROUPS = f"""
-    CREATE TABLE groups (
-        width INTEGER, at INTEGER, kind TEXT, name TEXT, run INTEGER, part INTEGER,
-        {_FIGURE_COLUMNS}, PRIMARY KEY (width, at, kind, name, run, part)
-    ) WITHOUT ROWID;
-    CREATE TABLE failures (
-        width INTEGER, at INTEGER, kind TEXT, name TEXT, run INTEGER, part INTEGER,
-        count INTEGER NOT NULL, PRIMARY KEY (width, at, kind, name, run, part)
-    ) WITHOUT ROWID;
-    PRAGMA user_version = {VERSION};
-"""
-
-_SCHEMA = f"""
-    CREATE TABLE runs (
-        run INTEGER PRIMARY KEY, started REAL NOT NULL, written REAL NOT NULL, {_AMOUNT_COLUMNS}
-    );
-    CREATE TABLE everything (
-        width INTEGER, at INTEGER, run INTEGER, part INTEGER, {_FIGURE_COLUMNS},
-        PRIMARY KEY (width, at, run, part)
-    ) WITHOUT ROWID;
-    CREATE TABLE contents (
-        width INTEGER, at INTEGER, content TEXT, run INTEGER, part INTEGER, {_FIGURE_COLUMNS},
-        PRIMARY KEY (width, at, content, run, part)
-    ) WITHOUT ROWID;
-    {_GROUPS}
-"""
-
 _TABLES = ("everything", "contents", "groups", "failures")
 
 T = TypeVar("T")
@@ -194,7 +148,7 @@ class Writer:
 
     def begin(self, now: float) -> Opening:
         """Start a run."""
-        with _transaction(self.database):
+        with transaction(self.database):
             self._run = (
                 self.database.execute(
                     "INSERT INTO runs (started, written) VALUES (?, ?)", (now, now)
@@ -213,7 +167,7 @@ class Writer:
 
     def write(self, batch: Batch) -> None:
         """Write a batch, and take away what is too old."""
-        with _transaction(self.database):
+        with transaction(self.database):
             self.database.execute(
                 f"UPDATE runs SET written = ?, ({_AMOUNTS}) ="
                 f" ({', '.join('?' * len(AMOUNT_COLUMNS))})"
@@ -327,7 +281,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
     `ConfigError` if it cannot be used, or if a later version made it.
     """
     if path is None:
-        return _prepared(_opened(":memory:"), "memory")
+        return prepared(_opened(":memory:"), "memory")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -363,7 +317,7 @@ def _sound(path: Path) -> sqlite3.Connection:
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
-        return _prepared(database, path)
+        return prepared(database, path)
     except BaseException:
         database.close()
         raise
@@ -374,63 +328,7 @@ def _opened(path: Path | str) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
 
 
-def _prepared(database: sqlite3.Connection, path: Path | str) -> sqlite3.Connection:
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
-    with _transaction(database):
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise ConfigError(
-                f"The ledger {path} has format {version}, and this version of p2pcdn knows none "
-                f"beyond {VERSION}: run the version that made it, or set data to another directory."
-            )
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                database.execute(statement)
-        if version == 1:
-            _renew(database)
-        # It is what it says: a table that is not there is damage, too.
-        try:
-            database.execute(f"SELECT {_FIGURES} FROM everything LIMIT 0")
-            database.execute(f"SELECT {_FIGURES} FROM contents LIMIT 0")
-            database.execute(f"SELECT kind, name, {_FIGURES} FROM groups LIMIT 0")
-            database.execute("SELECT kind, name, count FROM failures LIMIT 0")
-            database.execute(f"SELECT started, {_AMOUNTS} FROM runs LIMIT 0")
-        except sqlite3.OperationalError as error:
-            raise sqlite3.DatabaseError(str(error)) from error
-    return database
-
-
-def _renew(database: sqlite3.Connection) -> None:
-    """Bring a file of version 1 up to date: what it has stays, what it lacks is 0, but for
-    the links, of which it says how many there were."""
-    for table in ("runs", "everything", "contents"):
-        known = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
-        for column in AMOUNT_COLUMNS if known else ():  # no table is damage, and said below
-            if column.name not in known:
-                database.execute(f"ALTER TABLE {table} ADD COLUMN {_declared(column)}")
-        if known:
-            # Links were those attempted that had not failed; a bucket may end between the two.
-            database.execute(
-                f"UPDATE {table} SET links_made = max(0, links_attempted - links_failed)"
-            )
-    for statement in _GROUPS.split(";"):
-        database.execute(statement)
-
-
 def _reading(path: Path) -> sqlite3.Connection:
     database = _opened(path)
     database.execute("PRAGMA query_only = ON")
     return database
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:  # SQLite ends it by itself when the disk is full
-            database.execute("ROLLBACK")
-        raise

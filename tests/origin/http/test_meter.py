@@ -10,6 +10,7 @@ import pytest
 from origin.http import meter as meter_module
 from origin.http.meter import FAREWELL, PATIENCE, Flow, Meter
 from origin.http.tcp import Tcp
+from p2pcdn.core.firsts import Place
 from tests.origin.conftest import Totals
 from tests.origin.waiting import until
 
@@ -174,6 +175,17 @@ async def test_tells_of_a_long_body_before_its_end(connections: Connections) -> 
     meter.begin(NOWHERE, "media").handed(1000)
     connections.made[0].acked = 600
     await until(lambda: totals.media == 600)
+    meter.close()
+
+
+async def test_tells_where_each_byte_stands(connections: Connections) -> None:
+    totals = Totals()
+    meter = Meter(totals)
+    meter.begin(NOWHERE, "media", "c", Place("file", 500)).handed(1000)
+    for acked in (600, 1000):
+        connections.made[0].acked = acked
+        await until(lambda acked=acked: totals.media == acked)  # type: ignore[misc]
+    assert totals.places == [(Place("file", 500), 600), (Place("file", 1100), 400)]
     meter.close()
 
 

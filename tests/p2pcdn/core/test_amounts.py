@@ -14,6 +14,7 @@ from p2pcdn.core.amounts import (
     MOST_BYTES,
     SHOWN,
     STARTUPS,
+    STEPS,
     Amounts,
     bounded,
     ratio,
@@ -39,6 +40,35 @@ def test_there_is_a_class_for_each_bound_and_one_more() -> None:
     names = [f"startups_{bound}" for bound in STARTUPS]
     assert list(HISTOGRAM) == [*names, "startups_later"]
     assert not set(HISTOGRAM) & set(SHOWN)
+
+
+def test_steps_are_told_as_means_alone() -> None:
+    amounts = Amounts()
+    for step in STEPS:
+        assert amounts.time_to(step) is None
+        amounts.took(step, 1000.9)
+        amounts.took(step, 4000)
+        assert amounts.time_to(step) == 2.5
+    assert not [name for name in SHOWN if name.startswith(STEPS)]
+
+
+@pytest.mark.parametrize(
+    ("origin", "least", "confirmed", "best"),
+    [
+        (0, 0, 0, None),
+        (10, 10, -10, None),
+        (0, 0, 5, 1),
+        (10, 10, 0, 0),
+        (10, 5, 10, 0.75),
+        (10, 10, -5, 0),
+    ],
+)
+def test_the_best_is_what_the_origin_need_not_have_sent(
+    origin: int, least: int, confirmed: int, best: float | None
+) -> None:
+    amounts = Amounts(origin_bytes=origin, least_bytes=least, peer_bytes_confirmed=confirmed)
+    assert amounts.best_offload == best
+    assert amounts.offload <= (1 if best is None else best)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.audit import Ceilings
 from p2pcdn.core.claims import MOST_SEGMENTS, PATIENCE
+from p2pcdn.core.firsts import JOINS_WITHIN, Place
 from p2pcdn.core.ledger import LINGERS, MOST_PAIRS, MOST_STARTUP, Ledger
-from p2pcdn.core.ledger_ports import Failure, Group, Summary
+from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
 from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.wire.tracker import PairReport, Quality
 from tests.p2pcdn.core.telling import PAIRING, chunks, gave, got, report, several, size
@@ -412,6 +413,147 @@ def test_savings_are_confirmed_less_overhead(book: Book) -> None:
     assert book.summary.offload == 0.75
 
 
+# The best that was possible
+
+
+def sent(book: Book, count: int, *, file: str = "file", content: str = "content") -> None:
+    """The origin sends so many chunks from the beginning of a file."""
+    book.ledger.origin_sent(size(count), 0, content, Place(file, 0))
+
+
+def best_of(reading: Reading) -> dict[str, float | None]:
+    return {content: amounts.best_offload for content, amounts in reading.changes.items()}
+
+
+@pytest.mark.parametrize("viewers", [1, 2, 3, 7])
+def test_of_n_viewers_of_the_same_one_has_to_ask_the_origin(viewers: int) -> None:
+    book = Book()
+    for number in range(viewers):
+        book.ledger.joined(f"{number}", "content", 0.0)
+    sent(book, 10)
+    for number in range(1, viewers):
+        pairing = f"{number:016}"
+        book.ledger.paired(pairing, "0", f"{number}")
+        book.says("0", gave(*several(10), pairing=pairing))
+        book.says(f"{number}", got(*several(10), pairing=pairing))
+    assert book.summary.offload == book.summary.best_offload == (viewers - 1) / viewers
+
+
+def test_what_the_origin_sends_again_could_have_come_from_peers(book: Book) -> None:
+    sent(book, 10)
+    sent(book, 10)
+    summary = book.summary
+    assert (summary.origin_bytes, summary.least_bytes) == (size(20), size(10))
+    assert (summary.offload, summary.best_offload) == (0, 0.5)
+
+
+def test_each_content_and_each_file_needs_a_copy_of_its_own(book: Book) -> None:
+    book.ledger.joined("c", "other", 0.0)
+    for content, file in (("content", "file"), ("content", "2"), ("other", "file")):
+        sent(book, 2, content=content, file=file)
+    assert book.summary.best_offload == 0
+    sent(book, 6, file="2")
+    assert best_of(book.ledger.take_reading()) == {"content": 0.2, "other": 0}
+
+
+def test_who_comes_later_takes_from_those_who_are_still_there(book: Book) -> None:
+    sent(book, 10)
+    book.ledger.take_reading()
+    book.ledger.left("a", 1.0)
+    sent(book, 10)
+    assert best_of(book.ledger.take_reading())["content"] == 1
+    # Once nobody is there, nobody has anything.
+    book.ledger.left("b", 2.0)
+    book.ledger.joined("c", "content", 3.0)
+    sent(book, 10)
+    assert best_of(book.ledger.take_reading())["content"] == 0
+
+
+def test_where_nobody_watches_nothing_could_have_come_from_peers() -> None:
+    book = Book()
+    for _ in range(2):
+        sent(book, 10)
+    assert book.summary.best_offload == 0
+    # But what a page loads before it is in, it has.
+    book.ledger.joined("a", "content", 0.0)
+    book.ledger.joined("b", "content", 0.0)
+    sent(book, 10)
+    assert book.summary.least_bytes == size(20)
+    for session in "ab":
+        book.ledger.left(session, 1.0)
+    sent(book, 10)
+    assert book.ledger.timer_at() == JOINS_WITHIN
+    book.wait(JOINS_WITHIN)
+    book.ledger.joined("c", "content", 1.0)
+    sent(book, 10)
+    assert book.summary.least_bytes == size(40)
+
+
+def test_what_belongs_to_no_content_had_to_be_sent(book: Book) -> None:
+    for _ in range(2):
+        book.ledger.origin_sent(100)
+        book.ledger.origin_sent(100, 0, "", Place("file", 0))
+        book.ledger.origin_sent(100, 0, "content")
+    assert book.summary.least_bytes == book.summary.origin_bytes == 600
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["join", "leave", "send", "share", "share", "take"]),
+        st.integers(0, 3),
+        st.integers(0, 3),
+        st.integers(0, 15),
+        st.integers(0, 15),
+        st.booleans(),
+    ),
+    max_size=60,
+)
+
+
+@given(ACTS)
+def test_no_range_has_more_offload_than_was_possible(
+    acts: list[tuple[str, int, int, int, int, bool]],
+) -> None:
+    """Whoever comes, goes, takes, gives, and says in its reports that it did: whichever readings
+    are added up, over one content or all of them."""
+    book = Book()
+    readings: list[Reading] = []
+    for act, who, whom, one, other, is_read in acts:
+        session, peer, content = f"{who}", f"{whom}", "ab"[who % 2]
+        first, last = sorted((one, other))
+        if act == "join":
+            book.ledger.joined(session, content, book.now)
+        elif act == "leave":
+            book.ledger.left(session, book.now)
+        elif act in {"send", "take"}:
+            place = Place(f"{whom % 2}", size(first))
+            book.ledger.origin_sent(size(last + 1 - first), 0, content, place)
+            if act == "take":  # and what was credited for it is taken back
+                book.says(session, origin=(chunks(first, last),))
+        elif who % 2 == whom % 2 and who != whom:
+            pairing = f"{10 * min(who, whom) + max(who, whom):016}"
+            book.ledger.paired(pairing, session, peer)
+            book.says(session, got(chunks(first, last), pairing=pairing))
+            book.says(peer, gave(chunks(first, last), pairing=pairing))
+        book.wait(1)
+        if is_read:
+            readings.append(book.ledger.take_reading())
+    readings.append(book.ledger.take_reading())
+    for start in range(len(readings)):
+        sums = {"all": Amounts()}
+        for reading in readings[start:]:
+            for content, amounts in reading.changes.items():
+                assert 0 <= amounts.least_bytes <= amounts.origin_bytes
+                for name in ("all", content):
+                    sums.setdefault(name, Amounts()).add(amounts)
+            for amounts in sums.values():
+                best = amounts.best_offload
+                assert amounts.offload <= (1 if best is None else best)
+                watched = amounts.origin_bytes + amounts.peer_bytes_confirmed
+                if watched > 0 and amounts.peer_bytes_confirmed >= 0:
+                    assert best == (watched - amounts.least_bytes) / watched
+
+
 def test_nothing_is_saved_where_overhead_is_more(book: Book) -> None:
     book.ledger.origin_sent(0, size(2))
     book.says("a", gave(chunks(0)))
@@ -462,8 +604,8 @@ def test_a_reading_has_what_is_new_by_content(book: Book) -> None:
     assert reading.members == {Group("browser", "Firefox"): 1, Group("browser", "Safari"): 1}
     assert reading.changes == {
         "content": Amounts(peer_bytes_claimed=size(10), joins=2, links_attempted=1, links_failed=1),
-        "other": Amounts(origin_bytes=50, joins=1),
-        "": Amounts(origin_bytes=5, overhead_bytes=7, links_failed=1),
+        "other": Amounts(origin_bytes=50, least_bytes=50, joins=1),
+        "": Amounts(origin_bytes=5, least_bytes=5, overhead_bytes=7, links_failed=1),
     }
     assert reading.failures == {Failure("link", "timeout"): 1, Failure("link", "unknown"): 1}
     assert ledger.take_reading().changes == {}

@@ -15,7 +15,8 @@ from p2pcdn.core.ledger_ports import Failure, Group, Reading
 from p2pcdn.core.rollup import Batch, Rollup
 from p2pcdn.errors import ConfigError
 from tracker.storage import Opening, Range, StorageError
-from tracker.storage.sqlite import FILE, PRUNE_EVERY, PRUNED, VERSION, Sqlite
+from tracker.storage.sqlite import FILE, PRUNE_EVERY, PRUNED, Sqlite
+from tracker.storage.sqlite_schema import VERSION
 
 NOW = 1_700_000_000
 
@@ -317,69 +318,4 @@ async def test_groups_that_are_too_old_go(tmp_path: Path) -> None:
     assert share.figures.amounts.joins == 2
     (count, _) = await storage.failures([span(60, before=20_000)], 10)
     assert count.count == 6
-    await storage.close()
-
-
-_V1_FIGURES = ", ".join(
-    f"{name} INTEGER NOT NULL DEFAULT 0"
-    for name in (
-        *("origin_bytes", "peer_bytes_confirmed", "peer_bytes_claimed", "relayed_bytes"),
-        *("waste_bytes", "origin_mismatches", "overhead_bytes", "joins", "links_attempted"),
-        "links_failed",
-    )
-)
-_V1_SEEN = "seconds REAL NOT NULL, viewer_seconds REAL NOT NULL, viewers_max INTEGER NOT NULL"
-V1 = f"""
-    CREATE TABLE runs (
-        run INTEGER PRIMARY KEY, started REAL NOT NULL, written REAL NOT NULL, {_V1_FIGURES}
-    );
-    CREATE TABLE everything (
-        width INTEGER, at INTEGER, run INTEGER, part INTEGER, {_V1_SEEN}, {_V1_FIGURES},
-        PRIMARY KEY (width, at, run, part)
-    ) WITHOUT ROWID;
-    CREATE TABLE contents (
-        width INTEGER, at INTEGER, content TEXT, run INTEGER, part INTEGER, {_V1_SEEN},
-        {_V1_FIGURES}, PRIMARY KEY (width, at, content, run, part)
-    ) WITHOUT ROWID;
-    INSERT INTO runs (started, written, origin_bytes, links_attempted, links_failed)
-        VALUES ({NOW}, {NOW}, 70, 9, 2);
-    INSERT INTO everything (
-        width, at, run, part, seconds, viewer_seconds, viewers_max, joins, links_attempted,
-        links_failed
-    ) VALUES (10, {NOW}, 1, 0, 10, 30, 3, 4, 5, 2);
-    INSERT INTO contents (
-        width, at, content, run, part, seconds, viewer_seconds, viewers_max, joins, links_failed
-    ) VALUES (10, {NOW}, 'a', 1, 0, 10, 30, 3, 4, 1);
-    PRAGMA user_version = 1;
-"""
-
-
-async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / FILE)) as database:
-        database.executescript(V1)
-    for _ in range(2):
-        storage, opening = await opened(tmp_path)
-        run = Amounts(origin_bytes=70, links_attempted=9, links_failed=2, links_made=7)
-        assert opening == Opening(run, NOW)
-        assert opening.total.link_success == 0.777778
-        (point,) = await storage.points(span(10), 10)
-        assert point.figures.amounts == Amounts(
-            joins=4, links_attempted=5, links_failed=2, links_made=3
-        )
-        (share,) = await storage.shares([span(10)], 10)
-        assert (share.content, share.figures.amounts) == ("a", Amounts(joins=4, links_failed=1))
-        assert await storage.groups([span(60)], "country", 10) == []
-        await storage.close()
-    storage, _ = await opened(tmp_path)
-    await storage.write(of_groups(NOW, DE=1))
-    assert len(await storage.groups([span(60)], "country", 10)) == 1
-    await storage.close()
-
-
-async def test_a_file_of_version_1_without_a_table_is_damaged(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / FILE)) as database:
-        database.executescript(f"{V1} DROP TABLE contents;")
-    storage, opening = await opened(tmp_path)
-    assert opening.total == Amounts()
-    assert (tmp_path / f"{FILE}.damaged-1").exists()
     await storage.close()
