@@ -34,6 +34,7 @@ from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
 from peer.native.transport import CONTROL, DATA, Feed, Inbox, LinkError, Relay, ice
+from peer.native.transport.acknowledgements import acknowledge_sparingly
 from peer.native.transport.description import put_together, take_apart, usable
 from peer.native.transport.guard import guard
 from peer.native.transport.mdns import Resolver, is_local_name
@@ -96,6 +97,7 @@ class AiortcLink:
         self._sctp = sctp
         self._ice = sctp.transport.transport._connection
         guard(sctp, self._inbox)
+        acknowledge_sparingly(sctp, more=lambda: self._ice._queue.qsize() > 0)
         self._frames: deque[bytes] = deque()
         self._waiting = 0
         """Bytes of these frames."""
