@@ -86,6 +86,16 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """A chunk that the shell holds from an earlier session, and has verified by the hashes of a
+    segment that is known. It was counted when it first came."""
+
+    key: SegmentKey
+    chunk: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Caps:
     """How much may be given; None: as much as there is."""
 
@@ -287,6 +297,7 @@ Input = (
     | Release
     | Playing
     | Loaded
+    | Recalled
     | Allow
     | Device
     | ManifestArrived

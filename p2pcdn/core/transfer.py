@@ -215,6 +215,17 @@ class Transfer:
         self._checks[check] = (copy, now)
         return Check(check, copy.data, self.hashes[copy.chunk])
 
+    def recalled(self, chunk: int) -> bool:
+        """A chunk that needs no check is there; whether it is one more."""
+        bit = 1 << chunk
+        if (self.checking | self.have) & bit or chunk >= self.record.chunks:
+            return False
+        self.missing &= ~bit
+        self.peer &= ~bit
+        self.origin &= ~bit
+        self.have |= bit
+        return True
+
     def origin_failed(self, now: float) -> None:
         """The origin did not deliver, or not the right thing: give it a pause that doubles."""
         self.origin_after = now + FIRST_PAUSE * 2 ** min(self.origin_failures, 4)

@@ -32,6 +32,7 @@ from p2pcdn.core.ports import (
     RangeData,
     RangeDone,
     RangeFailed,
+    Recalled,
     SegmentFailed,
     SegmentReady,
     Verify,
@@ -315,6 +316,7 @@ class Transfers:
         | ManifestFailed
         | HashesArrived
         | Loaded
+        | Recalled
         | RangeData
         | RangeDone
         | RangeFailed
@@ -328,6 +330,8 @@ class Transfers:
                 self._manifest(rendition, message, now)
             case Loaded():
                 self._loaded(message, now)
+            case Recalled():
+                self._recalled(message, now)
             case RangeData(fetch=number, data=data):
                 self._range_data(number, data, now)
             case RangeDone():
@@ -450,6 +454,17 @@ class Transfers:
             start = chunk * CHUNK_SIZE
             copy = Copy(chunk, loaded.data[start : start + CHUNK_SIZE])
             self._arrived(transfer, copy, now)
+
+    def _recalled(self, recalled: Recalled, now: float) -> None:
+        """What is still there from before is held again, and announced."""
+        transfer = self.begin(recalled.key, now)
+        if transfer is None or not transfer.recalled(recalled.chunk):
+            return
+        key = ChunkKey(*recalled.key, recalled.chunk)
+        self.store.put(key, recalled.data)
+        self._events.append(Kept(key, None))
+        self._spare(transfer)
+        self._finish(transfer)
 
     def _arrived(self, transfer: Transfer, copy: Copy, now: float) -> bool:
         """Whether a chunk that is there now is one more."""

@@ -87,6 +87,17 @@ export interface Loaded {
   readonly at?: number | null;
 }
 
+/**
+ * A chunk that the shell holds from an earlier session, and has verified by the hashes of a segment
+ * that is known. It was counted when it first came.
+ */
+export interface Recalled {
+  readonly type: "Recalled";
+  readonly key: SegmentKey;
+  readonly chunk: number;
+  readonly data: Bytes;
+}
+
 /** How much may be given; what is left out or null is not limited. */
 export interface Caps {
   /** Bytes a second. */
@@ -268,6 +279,7 @@ export type Input =
   | Release
   | Playing
   | Loaded
+  | Recalled
   | Allow
   | Device
   | ManifestArrived

@@ -222,6 +222,17 @@ export class Transfer {
     return { type: "Check", check, data: copy.data, digest };
   }
 
+  /** A chunk that needs no check is there; whether it is one more. */
+  recalled(chunk: number): boolean {
+    const bit = bitOf(chunk);
+    if ((this.checking | this.have) & bit || chunk >= this.chunks) return false;
+    this.missing &= ~bit;
+    this.peer &= ~bit;
+    this.origin &= ~bit;
+    this.have |= bit;
+    return true;
+  }
+
   /** The origin did not deliver, or not the right thing: give it a pause that doubles. */
   originFailed(now: number): void {
     this.originAfter = now + FIRST_PAUSE * 2 ** Math.min(this.originFailures, 4);

@@ -36,6 +36,7 @@ import type {
   RangeData,
   RangeDone,
   RangeFailed,
+  Recalled,
 } from "./ports";
 import type { Stats } from "./stats";
 import type { Store } from "./store";
@@ -94,6 +95,7 @@ type Input =
   | ManifestFailed
   | HashesArrived
   | Loaded
+  | Recalled
   | RangeData
   | RangeDone
   | RangeFailed
@@ -345,6 +347,9 @@ export class Transfers {
       case "Loaded":
         this._loaded(message, now);
         break;
+      case "Recalled":
+        this._recalled(message, now);
+        break;
       case "RangeData":
         this._rangeData(message.fetch, message.data, now);
         break;
@@ -472,6 +477,17 @@ export class Transfers {
       const start = chunk * CHUNK_SIZE;
       this._arrived(transfer, { chunk, data: data.slice(start, start + CHUNK_SIZE) }, now);
     }
+  }
+
+  /** What is still there from before is held again, and announced. */
+  private _recalled({ key: segment, chunk, data }: Recalled, now: number): void {
+    const transfer = this.begin(segment, now);
+    if (!transfer?.recalled(chunk)) return;
+    const key = { ...segment, chunk };
+    this.store.put(key, data);
+    this._events.push({ type: "Kept", key, size: data.length, link: null });
+    this._spare(transfer);
+    this._finish(transfer);
   }
 
   /** Whether a chunk that is there now is one more. */
