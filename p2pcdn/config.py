@@ -474,9 +474,24 @@ class PeerConfig(Section, frozen=True):
         Meta(
             ge=1_048_576,
             description="Most media that the peer holds in memory; beyond it the segments furthest "
-            "from use are dropped.",
+            "from use are dropped. With peer.store, only what is not on disk.",
         ),
     ] = 1_073_741_824
+    store: Annotated[
+        Path | None,
+        Meta(
+            description="Directory where the peer keeps media on disk, so that they outlive it; "
+            "each process needs one of its own."
+        ),
+    ] = None
+    max_size: Annotated[
+        int,
+        Meta(
+            ge=16_777_216,
+            description="Most bytes of that directory; beyond it the contents least asked for are "
+            "dropped.",
+        ),
+    ] = 20_000_000_000
     mode: Annotated[
         Mode,
         Meta(

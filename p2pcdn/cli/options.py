@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,18 @@ FLAGS = {
     "site": "ID",
 }
 """Settings that have a flag of their own; `--set` reaches all others."""
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("KMGT", 1)}
+
+
+def size(text: str) -> int:
+    """Bytes, as `20GB`, `512MiB` or a plain number; the type of an option."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]i?)?B?", text, re.IGNORECASE)
+    if match is None:
+        raise click.BadParameter(f"A size is like 20GB, 512MiB or 1000000, not {text!r}.")
+    return int(float(match[1]) * _UNITS[(match[2] or "").capitalize()])
 
 
 def with_settings(*flags: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -7,16 +7,18 @@ import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from p2pcdn.cli.options import with_settings
+from p2pcdn.cli.options import size, with_settings
 from p2pcdn.config import Config
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
+    from peer.native.disk.disk import Disk
     from peer.native.runner import NativePeer
 
 REDRAWN_EVERY = 0.5
@@ -31,6 +33,15 @@ Show = Callable[["NativePeer"], Awaitable[None]]
 @click.command()
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @click.option("--tracker", metavar="URL", help="The tracker, if it is not beside the origin.")
+@click.option(
+    "--store",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Keep what comes on disk, for the next time, too.",
+)
+@click.option(
+    "--max-size", metavar="SIZE", type=size, help="Most that the store takes, such as 20GB."
+)
 @click.option("--no-upload", is_flag=True, help="Only receive.")
 @click.option(
     "--advertise",
@@ -54,11 +65,7 @@ def command(
     settings: Settings,
     urls: tuple[str, ...],
     tracker: str | None,
-    no_upload: bool,
-    advertise: tuple[str, ...],
-    token: str | None,
-    token_url: str | None,
-    keys: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Join the swarm of the content at each URL, keep all of it, and seed it.
 
@@ -66,34 +73,22 @@ def command(
     hold is taken from them, the rest from the origin. Ends with Ctrl-C.
     """
     from p2pcdn.service import run
+    from peer.native.disk.disk import StoreError
     from peer.native.runner import PeerError
 
-    config = _configured(settings.config, no_upload, advertise, token, token_url, keys)
+    config = configured(settings.config, **given)
     try:
         return run(_hold(urls, config, tracker))
-    except PeerError as error:
+    except (PeerError, StoreError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def _configured(
-    config: Config,
-    no_upload: bool,
-    advertise: Sequence[str],
-    token: str | None,
-    token_url: str | None,
-    keys: Sequence[str],
-) -> Config:
-    peer = config.peer
-    if token is not None:
-        peer = msgspec.structs.replace(peer, token=token)
-    if token_url is not None:
-        peer = msgspec.structs.replace(peer, token_url=token_url)
+def configured(config: Config, *, no_upload: bool = False, **given: Any) -> Config:
+    """The configuration with the flags of a peer that were given, by the names of its settings."""
+    changes = {name: value for name, value in given.items() if value not in (None, ())}
     if no_upload:
-        peer = msgspec.structs.replace(peer, upload=False)
-    if advertise:
-        peer = msgspec.structs.replace(peer, advertise=tuple(advertise))
-    if keys:
-        peer = msgspec.structs.replace(peer, keys=tuple(keys))
+        changes["upload"] = False
+    peer = msgspec.structs.replace(config.peer, **changes)
     return msgspec.structs.replace(config, peer=peer)
 
 
@@ -101,19 +96,38 @@ async def _hold(urls: Sequence[str], config: Config, tracker: str | None) -> Non
     """Hold every content until cancelled, or until one of them can't be held."""
     from peer.native.runner import NativePeer
 
-    async def hold(url: str, show: Show) -> None:
-        async with NativePeer(url, config=config, tracker=tracker) as peer:
+    contents = list(dict.fromkeys(urls))
+
+    async def hold(url: str, show: Show, disk: Disk | None) -> None:
+        share = None if disk is None else disk.share // len(contents)
+        async with NativePeer(url, config=config, tracker=tracker, disk=disk, share=share) as peer:
             await show(peer)
 
     try:
         async with (
             _bars() if sys.stdout.isatty() else _lines() as show,
+            _disk(config) as disk,
             asyncio.TaskGroup() as all_,
         ):
-            for url in dict.fromkeys(urls):
-                all_.create_task(hold(url, show))
+            for url in contents:
+                all_.create_task(hold(url, show, disk))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+
+
+@contextlib.asynccontextmanager
+async def _disk(config: Config) -> AsyncIterator[Disk | None]:
+    """The store that all contents have together, if one is configured."""
+    from peer.native.disk.disk import Disk
+
+    if config.peer.store is None:
+        yield None
+        return
+    disk = Disk(config.peer.store, config.peer.max_size)
+    try:
+        yield disk
+    finally:
+        disk.close()
 
 
 @contextlib.asynccontextmanager

@@ -165,6 +165,10 @@ class Node:
         """Whether the segment can be verified, and so be demanded."""
         return self._transfers.knows(key)
 
+    def hashes(self, key: SegmentKey) -> list[bytes]:
+        """The proved hashes of a segment's chunks; none if they are not known."""
+        return self._transfers.manifest(key.rendition).hashes(key.sequence)
+
     def record(self, key: SegmentKey) -> SegmentRecord | None:
         """What the origin says of a segment, as far as that is known."""
         return self._transfers.manifest(key.rendition).record(key.sequence)

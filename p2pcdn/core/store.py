@@ -48,8 +48,9 @@ class Store:
         """Every segment of which something is held."""
         return iter(self._segments)
 
-    def assemble(self, segment: SegmentKey) -> bytes:
-        """The bytes of a segment whose chunks are all held."""
+    def assemble(self, segment: SegmentKey) -> bytes | None:
+        """The bytes of a segment whose chunks are all held; None if it turns out that one is not
+        what it was, which only a disk can do."""
         chunks = self._segments[segment]
         return b"".join(chunks[number] for number in range(len(chunks)))
 
@@ -67,7 +68,7 @@ class Store:
         dropped: dict[SegmentKey, list[int]] = {}
         if self.size <= self.limit:
             return dropped
-        for segment in sorted(self._segments, key=lambda s: _worth(s, head)):
+        for segment in sorted(self._segments, key=lambda s: worth(s, head)):
             if segment in pinned:
                 continue
             dropped[segment] = self.drop(segment)
@@ -76,8 +77,9 @@ class Store:
         return dropped
 
 
-def _worth(segment: SegmentKey, head: int) -> tuple[bool, int, str]:
-    """Sorts what is behind the play head before what is ahead, the furthest first."""
+def worth(segment: SegmentKey, head: int) -> tuple[bool, int, str]:
+    """What may go first sorts first: what is behind the play head, then what is ahead, the furthest
+    of both first."""
     ahead = segment.sequence >= head
     distance = abs(segment.sequence - head)
     return (ahead, -distance, segment.rendition)

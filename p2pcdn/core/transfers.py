@@ -560,7 +560,9 @@ class Transfers:
         if transfer.demanded is not None:
             data = self.store.assemble(transfer.key)
             self._events.append(
-                SegmentReady(transfer.key, data, transfer.origin_bytes, transfer.peer_bytes)
+                SegmentFailed(transfer.key, SourceReason.INTEGRITY)
+                if data is None
+                else SegmentReady(transfer.key, data, transfer.origin_bytes, transfer.peer_bytes)
             )
 
     # The origin

@@ -86,6 +86,8 @@ class Engine:
         """The links that are up, and the peers at their other ends."""
         self.failure: BaseException | None = None
         """What ended it."""
+        self.is_recalled: Callable[[SegmentKey], bool] = lambda _: True
+        """Whether what an earlier session left of a known segment is in the store."""
         self._refused = refused
         self._inbox: deque[Input | None] = deque()
         """What is to be handled; None is the timer."""
@@ -110,6 +112,10 @@ class Engine:
     def feed(self, given: Input) -> None:
         """Something happened."""
         self._take(given)
+
+    def look_again(self) -> None:
+        """There may be something to do that nothing has been fed for."""
+        self._loop.call_soon(self._take, None)
 
     def page(self, page: RenditionManifest) -> None:
         """A page of a manifest has come."""
@@ -183,8 +189,11 @@ class Engine:
         """What readers want; if there are none, what the keeper does."""
         if self.readers.active(now):
             self.keeper.interrupted()
-            return self.readers.wishes(self.node.knows, now)
-        return self.keeper.wishes(self.node.knows, now)
+            return self.readers.wishes(self._knows, now)
+        return self.keeper.wishes(self._knows, now)
+
+    def _knows(self, key: SegmentKey) -> bool:
+        return self.node.knows(key) and self.is_recalled(key)
 
     def _receive(self, given: Input | None) -> None:
         now = self._loop.time()

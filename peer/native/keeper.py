@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from p2pcdn.core.ports import Demand, Playing, Release
+from p2pcdn.core.store import worth
 from p2pcdn.model import SegmentKey
 from p2pcdn.wire.manifest import RenditionManifest, SegmentRecord
 
@@ -130,6 +131,13 @@ class Keeper:
         known = self._renditions.get(rendition)
         return (0, -1, False) if known is None else (known.first, known.last, known.live)
 
+    def worth(self, key: SegmentKey, head: int) -> tuple[bool, int, str]:
+        """Sorts what may go first: of a finished rendition, what is not wanted, then its end."""
+        rendition = self._renditions.get(key.rendition)
+        if rendition is None or rendition.live:
+            return worth(key, head)
+        return (key.sequence <= rendition.end, -key.sequence, key.rendition)
+
     # What happened
 
     def released(self, key: SegmentKey) -> None:
@@ -170,6 +178,32 @@ class Keeper:
         before = self._pauses.get(key)
         length = FIRST_PAUSE if before is None else min(before.length * 2, LONGEST_PAUSE)
         self._pauses[key] = _Pause(now + length, length)
+
+    def evicted(self, key: SegmentKey) -> None:
+        """There was no room for a segment that was kept: of a finished rendition, nothing is wanted
+        from there on."""
+        rendition = self._renditions[key.rendition]
+        rendition.kept.discard(key.sequence)
+        if not rendition.live:
+            rendition.beyond = min(key.sequence, rendition.end + 1)
+            rendition.cursor = min(rendition.cursor, key.sequence)
+
+    def lost(self, key: SegmentKey) -> None:
+        """A segment that was kept is no longer whole: it is wanted again."""
+        rendition = self._renditions[key.rendition]
+        if key.sequence in rendition.kept:
+            rendition.kept.discard(key.sequence)
+            rendition.cursor = min(rendition.cursor, key.sequence)
+
+    def resize(self, limit: int) -> None:
+        """The room is another one: of finished renditions, more or less is wanted."""
+        self._room = limit
+        for rendition in self._renditions.values():
+            rendition.reserved, rendition.beyond = 0, None
+            for sequence in sorted(rendition.records):
+                self._reserve(rendition, rendition.records[sequence])
+            rendition.cursor = min(rendition.cursor, rendition.end + 1)
+            rendition.advance()
 
     # What follows
 
@@ -239,6 +273,9 @@ class Keeper:
                 rendition.kept.discard(record.sequence)
                 rendition.cursor = min(rendition.cursor, record.sequence)
             return
+        self._reserve(rendition, record)
+
+    def _reserve(self, rendition: _Rendition, record: SegmentRecord) -> None:
         if rendition.live or record.sequence > rendition.end:
             return
         if record.length <= self._room:

@@ -22,6 +22,9 @@ from p2pcdn.model import SegmentKey
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
 from p2pcdn.wire.tracker import FromTracker, Joined, Welcome
 from peer.native.addresses import ContentAddress, stun_server, tracker_url, turn_servers
+from peer.native.disk.disk import Disk
+from peer.native.disk.disk_store import DiskStore
+from peer.native.disk.recall import Recall, furnish
 from peer.native.engine import Engine, Surroundings
 from peer.native.fetches import Fetches
 from peer.native.http_source import HttpSource
@@ -64,9 +67,13 @@ class NativePeer:
         tracker: str | None = None,
         transport: Transport | None = None,
         keep: bool = True,
+        disk: Disk | None = None,
+        share: int | None = None,
     ) -> None:
         """``tracker`` is needed where the tracker is not beside the origin; ``transport`` carries
-        the links, aiortc's by default; without ``keep`` nothing is fetched but what is read."""
+        the links, aiortc's by default; without ``keep`` nothing is fetched but what is read.
+        ``disk`` is a store that several contents have together, and ``share`` how many bytes of it
+        are this one's; without it, the store is the one that is configured, and all of it."""
         self.url = url
         self.address = ContentAddress.parse(url)
         self.tracker = self.address.tracker if tracker is None else tracker_url(tracker)
@@ -75,6 +82,9 @@ class NativePeer:
         self._keep = keep
         self.renditions: tuple[str, ...] = ()
         """What can be read of it, by the origin's manifest; a file has one."""
+        self._disk = disk
+        self._share = share
+        self._recall: Recall | None = None
 
     # What others ask
 
@@ -177,10 +187,19 @@ class NativePeer:
         self._allow(True)
         await self._join()
 
+    def resize(self, share: int) -> None:
+        """From now on so many bytes of the disk are this content's."""
+        self.store.limit = share
+        self._engine.keeper.resize(share)
+        self._engine.look_again()
+
     # Its life
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            if self._disk is None and self._config.peer.store is not None:
+                self._disk = Disk(self._config.peer.store, self._config.peer.max_size)
+                stack.callback(self._disk.close)
             session = await stack.enter_async_context(aiohttp.ClientSession())
             await self._start(session, stack)
             self._end = stack.pop_all()
@@ -224,6 +243,7 @@ class NativePeer:
             around.tracker.close(),
             around.fetches.close(),
             around.tokens.close(),
+            *([] if self._recall is None else [self._recall.close()]),
         )
         self._engine.stop()
 
@@ -243,9 +263,12 @@ class NativePeer:
         """Make everybody known to whom he needs."""
         settings = self._config.peer
         identity = Identity(manifest.site, manifest.content, "native")
-        node = Node(identity, asyncio.get_running_loop().time(), settings.store_bytes)
-        keeper = Keeper(renditions, settings.store_bytes, self._keep)
+        store = self._store(manifest.content)
+        node = Node(identity, asyncio.get_running_loop().time(), store=store)
+        keeper = Keeper(renditions, store.limit, self._keep)
         engine = self._engine = Engine(node, keeper, self._refused)
+        if isinstance(store, DiskStore):
+            self._recall = furnish(store, engine)
         self._transport = self._transport or _aiortc(settings.advertise)
         lost = partial(engine.feed, TrackerDown())
         self._around = Surroundings(
@@ -273,6 +296,12 @@ class NativePeer:
         caps = Caps(settings.upload_rate, settings.upload_budget, settings.upload_ratio)
         upload = settings.upload and p2p
         self._engine.feed(Allow(p2p, upload, token=known, mode=settings.mode, caps=caps))
+
+    def _store(self, content: str) -> Store:
+        memory = self._config.peer.store_bytes
+        if self._disk is None:
+            return Store(memory)
+        return DiskStore(self._disk, content, self._share or self._disk.share, memory)
 
     # The tracker
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
+from p2pcdn.cli.options import size
 from tests.p2pcdn.cli.calling import call
 
 
@@ -38,3 +40,17 @@ def test_what_is_wrong_is_a_sentence(
     assert called.code == 2
     assert said in called.err
     assert called.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("1000000", 10**6), ("20GB", 2 * 10**10), ("1.5g", 1_500_000_000), ("512MiB", 2**29)],
+)
+def test_sizes(text: str, count: int) -> None:
+    assert size(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "GB", "20 XB", "-1", "1e9"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="A size is like 20GB"):
+        size(text)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 import pytest
@@ -21,12 +22,14 @@ from peer.native.runner import NativePeer
 from tests.p2pcdn.cli.calling import call, serving
 
 FILM = bytes(range(256)) * 2_000
+LONG = Random("long").randbytes(60_000_000)
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("content")
     (folder / "film.bin").write_bytes(FILM)
+    (folder / "long.bin").write_bytes(LONG)
     data = str(tmp_path_factory.mktemp("data"))
     with serving("serve", "--content", str(folder), "--data", data) as command:
         command.read("Snippet")
@@ -71,6 +74,33 @@ def test_a_second_one_hears_of_the_first(url: str) -> None:
             read_until(seeder, "1 link")
 
 
+def test_a_store_outlives_a_kill(url: str, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    words = (f"{url}/media/long.bin", "--store", str(store))
+    with peering(*words) as process:
+        while not any(path.stat().st_size > 200_000 for path in store.glob("*/??/*")):
+            assert process.poll() is None
+        process.kill()
+    with peering(*words) as process:
+        line = read_until(process, "complete")
+        came = float(line.split(" complete: ")[1].split(" MB by the origin")[0])
+        assert 0 < came <= (len(LONG) - 131_072) / 1e6, "what was whole did not come again"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    with peering(*words) as process:
+        assert "complete: 0 B by the origin" in read_until(process, "complete")
+
+
+def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> None:
+    words = (f"{url}/media/film.bin", "--store", str(tmp_path))
+    with peering(*words) as process:
+        read_until(process, "complete")
+        with peering(*words) as other:
+            assert other.wait(timeout=20) == 1
+            assert other.stderr is not None
+            assert f"The store at {tmp_path} is in use by another process" in other.stderr.read()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -84,6 +114,8 @@ def test_a_second_one_hears_of_the_first(url: str) -> None:
         (["{url}/media/film.bin", "--advertise", "here"], 2, "takes IP addresses"),
         (["{url}/media/film.bin", "--key", "0123"], 2, "takes thumbprints"),
         (["{url}/media/film.bin", "--key", "0" * 64], 1, "not signed by a key that is pinned"),
+        (["{url}/media/film.bin", "--max-size", "much"], 2, "A size is like 20GB"),
+        (["{url}/media/film.bin", "--store", "/dev/null"], 2, "The store has to be a directory"),
         ([], 2, "Missing argument 'URL...'"),
     ],
 )
@@ -135,5 +167,14 @@ async def test_bars_are_drawn_for_a_person(
 def test_the_manual_names_its_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     called = call(capsys, "peer", "--help")
     assert called.code == 0
-    for option in ("URL...", "--tracker", "--no-upload", "--advertise", "--key", "--set"):
+    for option in (
+        "URL...",
+        "--tracker",
+        "--no-upload",
+        "--advertise",
+        "--key",
+        "--store",
+        "--max-size",
+        "--set",
+    ):
         assert option in called.out

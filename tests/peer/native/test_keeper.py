@@ -279,3 +279,67 @@ def test_after_readers_it_says_again_where_it_is_and_demands_what_they_gave_up()
     keeper.interrupted()
     keeper.released(v(0))
     assert list(keeper.wishes(everything, 0.0)) == [first[0], Demand(v(0), WITHIN)]
+
+
+def test_of_a_finished_rendition_nothing_is_wanted_from_what_there_was_no_room_for() -> None:
+    keeper = Keeper(["v"], PLENTY)
+    keeper.page(page(0, 1, 2, 3))
+    assert demanded(keeper) == [v(0), v(1), v(2), v(3)]
+    for sequence in range(4):
+        keeper.kept(v(sequence))
+    keeper.evicted(v(3))
+    keeper.evicted(v(2))
+    assert keeper.is_complete()
+    assert demanded(keeper) == []
+    assert keeper.progress == Progress(2, 2)
+
+
+def test_of_a_live_rendition_what_comes_is_wanted_whatever_went() -> None:
+    keeper = Keeper(["v"], PLENTY)
+    keeper.page(page(0, 1, live=True))
+    assert demanded(keeper) == [v(0), v(1)]
+    keeper.kept(v(0))
+    keeper.evicted(v(0))
+    keeper.page(page(0, 1, 2, live=True, time=2))
+    assert demanded(keeper) == [v(2)]
+
+
+def test_what_is_lost_is_wanted_again() -> None:
+    keeper = Keeper(["v"], PLENTY)
+    keeper.page(page(0, 1))
+    assert demanded(keeper) == [v(0), v(1)]
+    keeper.kept(v(0))
+    keeper.kept(v(1))
+    keeper.lost(v(0))
+    keeper.lost(v(0))
+    assert not keeper.is_complete()
+    assert demanded(keeper) == [v(0)]
+
+
+def test_more_room_is_used_and_less_is_respected() -> None:
+    keeper = Keeper(["v"], 200)
+    keeper.page(page(0, 1, 2, 3))
+    assert demanded(keeper) == [v(0), v(1)]
+    keeper.kept(v(0))
+    keeper.kept(v(1))
+    assert keeper.is_complete()
+    keeper.resize(300)
+    assert demanded(keeper) == [v(2)]
+    keeper.kept(v(2))
+    keeper.resize(100)
+    assert keeper.is_complete()
+    assert keeper.progress.wanted == 1
+    keeper.evicted(v(2))
+    keeper.evicted(v(1))
+    keeper.resize(PLENTY)
+    assert demanded(keeper) == [v(1), v(2), v(3)]
+
+
+def test_the_end_of_what_is_finished_goes_first_and_the_beginning_of_what_is_live() -> None:
+    keeper = Keeper(["v", "w"], PLENTY)
+    keeper.page(page(0, 1, 2))
+    keeper.page(page(0, 1, 2, rendition="w", live=True))
+    for name, order in (("v", [2, 1, 0]), ("w", [0, 2, 1])):
+        keys = [SegmentKey(name, sequence) for sequence in range(3)]
+        found = sorted(keys, key=lambda key: keeper.worth(key, 1))
+        assert [key.sequence for key in found] == order

@@ -1,0 +1,231 @@
+"""The directory of a store: one process's alone, of one version, within one bound.
+
+A thread writes, so that a slow disk holds up no link. What cannot be written stays in memory: the
+store goes on without the disk, says so once, and tries again every minute.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from p2pcdn.errors import ConfigError, P2pcdnError
+from peer.native.disk.segment_file import SegmentFile
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+VERSION = 1
+FORMAT = "p2pcdn store "
+"""What the file ``format`` says before the version."""
+RETRY = 60.0
+"""Seconds until a disk that was full, or failed, is tried again."""
+
+_CONTENT = re.compile("[0-9a-f]{32}")
+_ROOT = re.compile("[0-9a-f]{64}")
+_OURS = {"format", "lock", "given.json"}
+
+log = structlog.get_logger("p2pcdn.peer")
+
+
+class StoreError(P2pcdnError):
+    """A store cannot be used. Its text is one sentence."""
+
+
+class Disk:
+    """A store's directory, open until `close`."""
+
+    def __init__(self, directory: Path, limit: int) -> None:
+        """``limit`` is the most that all its files may take, in bytes."""
+        self.directory = directory
+        self.limit = limit
+        self.used = 0
+        """Bytes of all segments, whether anybody has verified them or not."""
+        self._lock: IO[str] = self._seize()
+        self._retry_at = 0.0
+        self._failing = False
+        self._files: dict[Path, SegmentFile] = {}
+        """What somebody reads and writes."""
+        self._strangers: dict[Path, int] = {}
+        """What is there from before, and nobody has asked for yet: the oldest first."""
+        self._mutex = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            self._check_format()
+            self._take_stock()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def share(self) -> int:
+        """What the media may take of it: the rest is for the files' own."""
+        return self.limit - self.limit // 64
+
+    @property
+    def failing(self) -> bool:
+        """Whether it takes nothing at the moment."""
+        return self._failing
+
+    def file(self, content: str, root: str) -> SegmentFile:
+        """The file of a segment, whether there is one or not."""
+        path = self.directory / content / root[:2] / root
+        with self._mutex:
+            if path not in self._files:
+                self._files[path] = SegmentFile(path)
+                self._strangers.pop(path, None)
+            return self._files[path]
+
+    def has(self, content: str, root: str) -> bool:
+        """Whether there is anything from before of a segment that nobody has asked for yet."""
+        return self.directory / content / root[:2] / root in self._strangers
+
+    def write(self, file: SegmentFile, chunk: int, data: bytes, done: Callable[[], None]) -> None:
+        """Write a chunk, soon; ``done`` is called by another thread when that is so."""
+        self._writer.submit(self._write, file, chunk, data, done)
+
+    def remove(self, file: SegmentFile) -> None:
+        """Delete a segment, soon."""
+        with self._mutex:
+            self._files.pop(file.path, None)
+        self._writer.submit(self._remove, file)
+
+    def flush(self) -> None:
+        """Wait until all that was to be written is."""
+        self._writer.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Write what is left, and let others have it."""
+        self._writer.shutdown(wait=True)
+        self._lock.close()
+
+    # The thread that writes
+
+    def _write(self, file: SegmentFile, chunk: int, data: bytes, done: Callable[[], None]) -> None:
+        now = time.monotonic()
+        if self._failing and now < self._retry_at:
+            return
+        try:
+            if not self._make_room(len(data)):
+                return
+            grown = file.append(chunk, data)
+        except OSError as error:
+            if not self._failing:
+                log.warning(
+                    "store_not_written",
+                    directory=str(self.directory),
+                    error=error.strerror or str(error),
+                    meaning="the peer goes on from memory and tries again every minute",
+                )
+            self._failing, self._retry_at = True, now + RETRY
+            return
+        if self._failing:
+            log.info("store_written_again", directory=str(self.directory))
+        self._failing = False
+        self.used += grown
+        if grown:
+            done()
+
+    def _make_room(self, size: int) -> bool:
+        """Delete what nobody has asked for since the start, if that is needed; whether there is
+        room."""
+        while self.used + size > self.limit:
+            with self._mutex:
+                path = next(iter(self._strangers), None)
+                if path is None:
+                    return False
+                self.used -= self._strangers.pop(path)
+            path.unlink(missing_ok=True)
+        return True
+
+    def _remove(self, file: SegmentFile) -> None:
+        try:
+            size = file.path.stat().st_size
+            file.remove()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                log.warning("store_not_deleted", file=str(file.path), error=str(error))
+            return
+        self.used -= size
+
+    # What is there
+
+    def _seize(self) -> IO[str]:
+        """Make it ours alone."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            lock = (self.directory / "lock").open("a+")
+        except OSError as error:
+            raise ConfigError(
+                f"The store has to be a directory that can be written to; {self.directory} is not: "
+                f"{error.strerror}."
+            ) from error
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise StoreError(
+                f"The store at {self.directory} is in use by another process; each needs one of its"
+                " own."
+            ) from error
+        return lock
+
+    def _check_format(self) -> None:
+        path = self.directory / "format"
+        try:
+            found = path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            found = ""
+        except UnicodeDecodeError:
+            found = "?"
+        if found == f"{FORMAT}{VERSION}":
+            return
+        there = {entry.name for entry in os.scandir(self.directory)} - _OURS
+        if any(not _CONTENT.fullmatch(name) for name in there):
+            raise ConfigError(
+                f"{self.directory} is no store of p2pcdn, and not empty either: a store needs a "
+                "directory of its own."
+            )
+        version = found.removeprefix(FORMAT)
+        if found.startswith(FORMAT) and version.isdecimal() and int(version) > VERSION:
+            raise StoreError(
+                f"The store at {self.directory} was written by a later p2pcdn (version {version} of"
+                f" its format, this one knows {VERSION}): use that one, or another directory."
+            )
+        if there:
+            log.warning(
+                "store_discarded",
+                directory=str(self.directory),
+                meaning=f"it is of an older format ({found or 'none'}); its media come anew",
+            )
+            for name in there:
+                shutil.rmtree(self.directory / name)
+        path.write_text(f"{FORMAT}{VERSION}\n", encoding="ascii")
+
+    def _take_stock(self) -> None:
+        """See what is there from before; nobody believes any of it yet."""
+        found: list[tuple[float, Path, int]] = []
+        for content in self.directory.iterdir():
+            if _CONTENT.fullmatch(content.name):
+                for path in content.glob("??/*"):
+                    if _ROOT.fullmatch(path.name):
+                        status = path.stat()
+                        found.append((status.st_mtime, path, status.st_size))
+        for _, path, size in sorted(found):
+            self._strangers[path] = size
+            self.used += size

@@ -1,0 +1,161 @@
+"""The directory of a store: one process, one version, one bound, and a disk that may be full."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from p2pcdn.errors import ConfigError
+from peer.native.disk import disk as module
+from peer.native.disk.disk import Disk, StoreError
+from peer.native.disk.segment_file import HEAD, SegmentFile
+
+CONTENT = "0123456789abcdef" * 2
+DATA = bytes(1000)
+SIZE = len(DATA) + HEAD.size
+
+
+def root(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def written(disk: Disk, number: int) -> bool:
+    """Whether a chunk of a segment of this number gets written."""
+    done: list[bool] = []
+    disk.write(disk.file(CONTENT, root(number)), 0, DATA, lambda: done.append(True))
+    disk.flush()
+    return bool(done)
+
+
+def test_what_is_written_is_there_after_a_restart(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "store", 10_000)
+    assert written(disk, 1)
+    assert disk.used == SIZE
+    assert not disk.has(CONTENT, root(1)), "it is not from before"
+    disk.close()
+    again = Disk(tmp_path / "store", 10_000)
+    assert again.used == SIZE
+    assert again.has(CONTENT, root(1))
+    assert not again.has(CONTENT, root(2))
+    file = again.file(CONTENT, root(1))
+    assert file.read(0) is None, "nobody has looked yet"
+    assert file.chunks() == [0]
+    assert file.read(0) == DATA
+    again.close()
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, 10_000)
+    with pytest.raises(StoreError, match="in use by another process"):
+        Disk(tmp_path, 10_000)
+    code = (
+        "import sys; from pathlib import Path; from peer.native.disk.disk import *\n"
+        "try: Disk(Path(sys.argv[1]), 10_000)\n"
+        "except StoreError: sys.exit(7)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 7
+    disk.close()
+    Disk(tmp_path, 10_000).close()
+
+
+def test_a_store_of_an_older_version_is_discarded(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, 10_000)
+    written(disk, 1)
+    disk.close()
+    (tmp_path / "format").write_text("p2pcdn store 0\n")
+    with capture_logs() as logs:
+        again = Disk(tmp_path, 10_000)
+    assert [entry["event"] for entry in logs] == ["store_discarded"]
+    assert "older format (p2pcdn store 0)" in logs[0]["meaning"]
+    assert again.used == 0
+    assert not (tmp_path / CONTENT).exists()
+    again.close()
+    with capture_logs() as logs:
+        Disk(tmp_path, 10_000).close()
+    assert logs == []
+
+
+def test_a_store_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, 10_000)
+    written(disk, 1)
+    disk.close()
+    (tmp_path / "format").write_text("p2pcdn store 2\n")
+    with pytest.raises(StoreError, match="later p2pcdn"):
+        Disk(tmp_path, 10_000)
+    assert (tmp_path / CONTENT).exists()
+
+
+def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(ConfigError, match="is no store of p2pcdn"):
+        Disk(tmp_path, 10_000)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "lock"] == ["holiday.jpg"]
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match="has to be a directory that can be written to"):
+        Disk(tmp_path / "file", 10_000)
+
+
+def test_what_nobody_has_asked_for_makes_room_the_oldest_first(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, 3 * SIZE)
+    assert all(written(disk, number) for number in (1, 2, 3))
+    assert not written(disk, 4), "all three are in use"
+    disk.close()
+    for number in (1, 2, 3):
+        os.utime(tmp_path / CONTENT / root(number)[:2] / root(number), (10 - number, 10 - number))
+    again = Disk(tmp_path, 3 * SIZE)
+    again.file(CONTENT, root(3))
+    assert written(again, 4)
+    assert [again.has(CONTENT, root(number)) for number in (1, 2)] == [True, False]
+    assert written(again, 5)
+    assert not written(again, 6)
+    assert SegmentFile(tmp_path / CONTENT / root(3)[:2] / root(3)).chunks() == [0]
+    assert again.used == 3 * SIZE
+    again.close()
+
+
+def test_what_is_removed_is_room_again(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, SIZE)
+    assert written(disk, 1)
+    assert not written(disk, 2)
+    disk.remove(disk.file(CONTENT, root(1)))
+    assert written(disk, 2)
+    assert disk.used == SIZE
+    disk.close()
+
+
+def test_a_full_disk_is_said_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = True
+    write = SegmentFile.append
+
+    def append(file: SegmentFile, chunk: int, data: bytes) -> int:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, chunk, data)
+
+    monkeypatch.setattr(SegmentFile, "append", append)
+    disk = Disk(tmp_path, 10_000)
+    with capture_logs() as logs:
+        assert not written(disk, 1)
+        assert not written(disk, 2)
+        monkeypatch.setattr(module, "RETRY", 0.0)
+        disk._retry_at = 0.0
+        assert not written(disk, 3)
+        full = False
+        disk._retry_at = 0.0
+        assert written(disk, 4)
+    assert [entry["event"] for entry in logs] == ["store_not_written", "store_written_again"]
+    assert logs[0]["error"] == "No space left on device"
+    assert disk.used == SIZE
+    disk.close()
