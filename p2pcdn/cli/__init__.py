@@ -33,6 +33,9 @@ COMMANDS: dict[str, Entry] = {
     "origin": Entry("p2pcdn.cli.origin:command", "The HTTP server for media, on its own."),
     "tracker": Entry("p2pcdn.cli.tracker:command", "The server that matches peers, on its own."),
     "peer": Entry("p2pcdn.cli.peer:command", "A native peer that keeps and seeds a content."),
+    "get": Entry(
+        "p2pcdn.cli.get:command", "Save a file or a film, from peers and origin together."
+    ),
     "token": Entry("p2pcdn.cli.token:command", "Join tokens, and the keys that sign them."),
     "sim": Entry(
         "p2pcdn.cli.sim:command", "Simulated viewers, thousands of them: what would it save?"

@@ -182,12 +182,13 @@ def figures(peer: NativePeer) -> str:
     links = f"{stats.links} link" + ("" if stats.links == 1 else "s")
     return (
         f"{'complete' if peer.is_complete() else f'{got.kept} of {got.wanted}'}: "
-        f"{_size(stats.origin_bytes)} by the origin, {_size(stats.peer_bytes)} by peers; "
-        f"{_size(stats.uploaded_bytes)} shared, {links}"
+        f"{size_text(stats.origin_bytes)} by the origin, {size_text(stats.peer_bytes)} by peers; "
+        f"{size_text(stats.uploaded_bytes)} shared, {links}"
     )
 
 
-def _size(count: float) -> str:
+def size_text(count: float) -> str:
+    """Bytes for a person to read."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"

@@ -56,10 +56,14 @@ class ContentAddress:
         """The URL of the manifest of a playlist or file."""
         return f"{self.origin}{_MANIFEST}{quote(path)}"
 
+    def media(self, path: str) -> str:
+        """The URL of a file."""
+        return f"{self.origin}{_MEDIA}{quote(path)}"
+
     def segment(self, rendition: str, uri: str) -> str:
         """The URL of what a segment record names; `SourceError` if nothing can be fetched there."""
         try:
-            url = urljoin(f"{self.origin}{_MEDIA}{quote(rendition)}", uri)
+            url = urljoin(self.media(rendition), uri)
             scheme = urlsplit(url).scheme
         except ValueError:
             scheme = ""

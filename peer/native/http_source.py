@@ -26,6 +26,8 @@ MANIFEST_BYTES = 4 * 1024 * 1024
 """The longest manifest that is read: a page takes 11 KB, unless its URIs are at their limit."""
 HASHES_BYTES = 64 * 1024 * 1024
 """The longest hash list: of a page of the longest slices it is a few megabytes."""
+FILE_BYTES = 16 * 1024 * 1024
+"""The longest file that is read at once, such as a playlist of a day."""
 CONNECT = 5.0
 """Seconds until a connection has to be there."""
 SILENCE = 10.0
@@ -132,6 +134,17 @@ class HttpSource:
             if received < wanted:
                 raise SourceError(SourceReason.LENGTH, f"{received} of {wanted} bytes of {uri}")
         return Timing(ttfb, loop.time() - started)
+
+    async def file(self, path: str, span: Span | None = None) -> bytes:
+        """A small file, or a part of it, as it is; nobody verifies it."""
+        url = self._address.media(path)
+        headers = {} if span is None else {"Range": f"bytes={span.first}-{span.last}"}
+        async with self._get(url, SILENCE, headers=headers) as answer:
+            if span is None:
+                _expect(answer, 200)
+            else:
+                _expect_range(answer, span)
+            return await _read(answer, FILE_BYTES)
 
     async def _manifest(
         self, path: str, query: Mapping[str, str], silence: float

@@ -120,6 +120,18 @@ class Keeper:
             wanted=sum(max(r.end - r.first + 1, 0) for r in renditions),
         )
 
+    @property
+    def expected_size(self) -> int:
+        """The bytes of what is wanted: of segments whose record has not come, those of their
+        like."""
+        size = 0
+        for rendition in self._renditions.values():
+            lengths = [r.length for n, r in rendition.records.items() if n <= rendition.end]
+            if lengths:
+                wanted = max(rendition.end - rendition.first + 1, 0)
+                size += sum(lengths) * wanted // len(lengths)
+        return size
+
     def record(self, key: SegmentKey) -> SegmentRecord | None:
         """What the manifest says of a segment."""
         rendition = self._renditions.get(key.rendition)

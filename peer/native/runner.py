@@ -19,7 +19,7 @@ from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.errors import ErrorCode, P2pcdnError, SourceError, SourceReason
 from p2pcdn.model import SegmentKey
-from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
+from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest, SegmentRecord
 from p2pcdn.wire.tracker import FromTracker, Joined, Welcome
 from peer.native.addresses import ContentAddress, stun_server, tracker_url, turn_servers
 from peer.native.disk.disk import Disk
@@ -129,6 +129,15 @@ class NativePeer:
         """What the manifest calls a segment, relative to its rendition; None if it knows none."""
         record = self._engine.keeper.record(key)
         return None if record is None else record.uri
+
+    def record(self, key: SegmentKey) -> SegmentRecord | None:
+        """What the manifest says of a segment, as far as that is known."""
+        return self._engine.keeper.record(key)
+
+    @property
+    def expected_size(self) -> int:
+        """The bytes of all that is wanted, as far as one can tell by now."""
+        return self._engine.keeper.expected_size
 
     def is_complete(self) -> bool:
         """Whether everything that exists is held, as far as it fits."""
