@@ -20,7 +20,7 @@ COPY peer peer
 COPY origin origin
 COPY --from=bundle /src/origin/static origin/static
 COPY --from=bundle /src/tracker/static tracker/static
-RUN /opt/p2pcdn/bin/pip install --no-cache-dir --disable-pip-version-check .
+RUN /opt/p2pcdn/bin/pip install --no-cache-dir --disable-pip-version-check '.[clickhouse]'
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin p2pcdn \

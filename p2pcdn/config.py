@@ -11,7 +11,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta, Struct
 
@@ -20,6 +20,7 @@ from p2pcdn.model import Mode, page_origin
 
 SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
 _THUMBPRINT = re.compile("[0-9a-f]{64}")
+_DATABASE = re.compile(r"/([A-Za-z_][A-Za-z0-9_-]{0,63})/?")
 
 LEAST_TOKEN = 16
 """Characters of an admin token, which may be tried as often as anybody likes."""
@@ -423,9 +424,18 @@ class TrackerConfig(Section, frozen=True):
 
 
 class LedgerConfig(Section, frozen=True):
-    """The ledger's storage in the data directory: how often it is written, and how long figures are
-    kept. The totals are kept for good."""
+    """The ledger's storage: where it is, how often it is written, and how long figures are kept.
+    The totals are kept for good."""
 
+    clickhouse: Annotated[
+        str | None,
+        SECRET,  # where it carries a password
+        Meta(
+            description="Database in ClickHouse in which several trackers keep one ledger: "
+            "`https://USER:PASSWORD@HOST:8443/DATABASE`, or http and 8123. Unless set, the ledger "
+            "is in SQLite, in the data directory. Needs `p2pcdn[clickhouse]`."
+        ),
+    ] = None
     write_every: Annotated[
         float,
         Meta(
@@ -459,6 +469,8 @@ class LedgerConfig(Section, frozen=True):
     ] = 34_560_000.0
 
     def __post_init__(self) -> None:
+        if self.clickhouse is not None:
+            clickhouse_place(self.clickhouse)
         if not self.keep_10s <= self.keep_1min <= self.keep_1h:
             raise ConfigError(
                 "What is finer is not kept longer than what is coarser: ledger.keep_10s, "
@@ -695,6 +707,49 @@ def split_address(text: str) -> Address:
     if port is None or parts.path or parts.query or parts.fragment or parts.username is not None:
         raise ConfigError(f"listen is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text}.")
     return Address(host or "", port)
+
+
+class ClickHousePlace(NamedTuple):
+    """A database, and who asks for it."""
+
+    secure: bool
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+
+
+def clickhouse_place(url: str) -> ClickHousePlace:
+    """What a URL says of a database in ClickHouse. `ConfigError` if it is none of those; what is in
+    it is not repeated, since that may be a password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    match = _DATABASE.fullmatch(parts.path)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or match is None
+        or parts.query
+        or parts.fragment
+    ):
+        raise ConfigError(
+            "ledger.clickhouse is the URL of ClickHouse's HTTP interface and a database, such as "
+            "https://USER:PASSWORD@clickhouse.example.com:8443/p2pcdn, with what is special in the "
+            "password as %XX."
+        )
+    secure = parts.scheme == "https"
+    return ClickHousePlace(
+        secure,
+        parts.hostname,
+        port or (8443 if secure else 8123),
+        unquote(parts.username or "default"),
+        unquote(parts.password or ""),
+        match[1],
+    )
 
 
 def _no_origin(text: str) -> str:

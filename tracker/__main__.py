@@ -10,12 +10,12 @@ from p2pcdn.service import Service
 from p2pcdn.service.standalone import standalone
 from p2pcdn.settings import Settings
 from tracker.app import Tracker
-from tracker.storage.sqlite import Sqlite
+from tracker.storage import storage_of
 
 
 def _services(found: Settings) -> Iterable[Service]:
     config = found.config
-    yield Tracker(config, Ledger(), found, Sqlite(config.data, config.ledger))
+    yield Tracker(config, Ledger(), found, storage_of(config))
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ What is said of a site, such as `sites.pk_demo.enabled`, can be set by flag and 
 table `[sites.pk_demo]`.
 
 `p2pcdn config --default` prints a TOML file with all of them, and `p2pcdn config --show` what is in
-force, and from where: stars for what is a secret itself (`tracker.admin_token`, `peer.token`), the
-name for a file with one.
+force, and from where: stars for what is a secret itself (`tracker.admin_token`, `peer.token`) or
+may carry one (`ledger.clickhouse`), the name for a file with one.
 Times are seconds and sizes bytes.
 """
 

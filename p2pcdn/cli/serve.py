@@ -20,7 +20,7 @@ def command(settings: Settings) -> int:
     from p2pcdn.cli import serving
     from p2pcdn.core.ledger import Ledger
     from tracker.app import Tracker
-    from tracker.storage.sqlite import Sqlite
+    from tracker.storage import storage_of
 
     config = settings.config
     content = serving.content_of(config)
@@ -30,7 +30,7 @@ def command(settings: Settings) -> int:
             f"or give it a table, [sites.{config.site}]."
         )
     ledger = Ledger()
-    tracker = Tracker(config, ledger, settings, Sqlite(config.data, config.ledger))
+    tracker = Tracker(config, ledger, settings, storage_of(config))
     origin = Origin(config, ledger, pass_on=tracker.publish)
     tracker.find_paths_by(origin.path_of)
     return serving.serve(

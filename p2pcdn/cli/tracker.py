@@ -18,12 +18,12 @@ def command(settings: Settings) -> int:
     from p2pcdn.cli import serving
     from p2pcdn.core.ledger import Ledger
     from tracker.app import Tracker
-    from tracker.storage.sqlite import Sqlite
+    from tracker.storage import storage_of
 
     config = settings.config
     return serving.serve(
         config,
-        [Tracker(config, Ledger(), settings, Sqlite(config.data, config.ledger))],
+        [Tracker(config, Ledger(), settings, storage_of(config))],
         lambda server: [
             ("Tracker", f"{server.url.replace('http', 'ws', 1)}/tracker/v1"),
             ("Dashboard", serving.dashboard(server, config)),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from p2pcdn.config import (
     Address,
+    ClickHousePlace,
     Config,
     LedgerConfig,
     PeerConfig,
     Tls,
     TrackerConfig,
+    clickhouse_place,
     split_address,
     turn_host,
 )
@@ -52,11 +55,37 @@ def test_a_certificate_needs_its_key() -> None:
     assert Tls(cert=Path("a.pem"), key=Path("b.pem")).cert == Path("a.pem")
 
 
+def test_a_ledger_in_clickhouse_is_a_url_with_a_database() -> None:
+    given = LedgerConfig(clickhouse="https://me:a%2Fb%25@ch.example.com/ledger-1/")
+    assert given.clickhouse is not None
+    place = ClickHousePlace(True, "ch.example.com", 8443, "me", "a/b%", "ledger-1")
+    assert clickhouse_place(given.clickhouse) == place
+    alone = ClickHousePlace(False, "::1", 8123, "default", "", "p2pcdn")
+    assert clickhouse_place("http://[::1]/p2pcdn") == alone
+    assert clickhouse_place("http://ch:80/p2pcdn").port == 80
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "ch:8123/p2pcdn", "clickhouse://ch/p2pcdn", "http://ch", "http://ch/", "http:///p2pcdn",
+     "http://me:hush@ch:http/p2pcdn", "http://ch/a/b", "http://ch/a`b", "http://ch/p2pcdn?x=1",
+     "http://me:hu/sh@ch/p2pcdn", "http://me:hush@ch/p2pcdn#x"],
+)  # fmt: skip
+def test_another_place_is_refused_without_repeating_a_password(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"ledger\.clickhouse is the URL .* such as ") as raised:
+        LedgerConfig(clickhouse=url)
+    assert "hu" not in str(raised.value)
+
+
 def test_what_is_coarser_is_kept_for_longer() -> None:
     assert LedgerConfig(keep_10s=7200, keep_1min=7200).keep_1min == 7200
-    for wrong in ({"keep_10s": 300_000.0}, {"keep_1min": 3e7, "keep_1h": 2e7}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"keep_10s": 300_000.0},
+        {"keep_1min": 3e7, "keep_1h": 2e7},
+    )
+    for settings in wrong:
         with pytest.raises(ConfigError, match=r"ledger\.keep_1h have to ascend"):
-            LedgerConfig(**wrong)
+            LedgerConfig(**settings)
 
 
 def test_proxies_are_networks() -> None:

@@ -47,6 +47,7 @@ def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
 UNSET: dict[str, object] = {
     "tracker.admin_token": "sesame-open-sesame",
     "tracker.price_per_gb": 0.05,
+    "ledger.clickhouse": "https://me:hush@clickhouse.example.com/p2pcdn",
     "peer.upload_rate": 1_000_000.0,
     "peer.upload_budget": 7,
     "peer.upload_ratio": 0.5,

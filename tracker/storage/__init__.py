@@ -1,6 +1,7 @@
 """Where the ledger's figures outlive a restart: what the tracker asks of a storage.
 
-`sqlite.py` is what there is: a file in the data directory, or nothing but memory.
+`sqlite.py` is a file in the data directory, or nothing but memory; `clickhouse.py` is a database
+for several trackers. What a row of figures has is said in `columns.py`, for both.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from p2pcdn.config import Config
 from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.rollup import Batch, Figures
 
@@ -100,3 +102,14 @@ class Storage(Protocol):
 
 class StorageError(Exception):
     """The storage did not do what it was asked for; its text says why."""
+
+
+def storage_of(config: Config) -> Storage:
+    """The storage that the settings ask for."""
+    if config.ledger.clickhouse is not None:
+        from tracker.storage.clickhouse import ClickHouse
+
+        return ClickHouse(config.ledger)
+    from tracker.storage.sqlite import Sqlite
+
+    return Sqlite(config.data, config.ledger)

@@ -41,12 +41,14 @@ def test_secrets_are_not_shown(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("P2PCDN_PEER_TOKEN", "aaaa.bbbb.cccc")
+    monkeypatch.setenv("P2PCDN_LEDGER_CLICKHOUSE", "https://me:aaaa@clickhouse/p2pcdn")
     words = ["--set", "tracker.admin_token=sesame-open-sesame", "--set", "tls.cert=c.pem"]
     called = call(capsys, "config", "--show", *words, "--set", "tls.key=k.pem")
     assert called.code == 0
     tables = tomllib.loads(called.out)
     assert tables["tracker"]["admin_token"] == "********"
     assert tables["peer"]["token"] == "********"
+    assert tables["ledger"]["clickhouse"] == "********"
     assert tables["tls"]["key"] == "k.pem"
     assert "sesame" not in called.out
     assert "aaaa" not in called.out
