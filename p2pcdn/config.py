@@ -559,7 +559,24 @@ class PeerConfig(Section, frozen=True):
         ),
     ] = ()
 
+    gateway: Annotated[
+        str | None,
+        Meta(
+            description="HOST:PORT of the gateway: plain HTTP for players and paired pages on this "
+            "machine. Port 0 takes a free one, and keeps it. Unless set, there is no gateway."
+        ),
+    ] = None
+    gateway_exposed: Annotated[
+        bool,
+        Meta(
+            description="Whether the gateway may listen on other addresses than this machine's own "
+            "(127.0.0.1, [::1]). Its traffic is not encrypted, and its secret is in every URL."
+        ),
+    ] = False
+
     def __post_init__(self) -> None:
+        if self.gateway is not None:
+            split_address(self.gateway, "peer.gateway")
         for key in self.keys:
             if not _THUMBPRINT.fullmatch(key):
                 raise ConfigError(
@@ -697,7 +714,7 @@ class Address(NamedTuple):
     port: int
 
 
-def split_address(text: str) -> Address:
+def split_address(text: str, name: str = "listen") -> Address:
     """``HOST:PORT`` (an IPv6 host in brackets) as a pair; `ConfigError` for anything else."""
     try:
         parts = urlsplit(f"//{text}")
@@ -705,7 +722,7 @@ def split_address(text: str) -> Address:
     except ValueError:
         host, port = None, None
     if port is None or parts.path or parts.query or parts.fragment or parts.username is not None:
-        raise ConfigError(f"listen is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text}.")
+        raise ConfigError(f"{name} is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text}.")
     return Address(host or "", port)
 
 

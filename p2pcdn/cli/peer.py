@@ -31,7 +31,7 @@ Show = Callable[["NativePeer"], Awaitable[None]]
 
 
 @click.command()
-@click.argument("urls", metavar="URL...", nargs=-1, required=True)
+@click.argument("urls", metavar="URL...", nargs=-1)
 @click.option("--tracker", metavar="URL", help="The tracker, if it is not beside the origin.")
 @click.option(
     "--store",
@@ -41,6 +41,12 @@ Show = Callable[["NativePeer"], Awaitable[None]]
 )
 @click.option(
     "--max-size", metavar="SIZE", type=size, help="Most that the store takes, such as 20GB."
+)
+@click.option(
+    "--gateway",
+    metavar="HOST:PORT",
+    help="Let players and paired pages on this machine read through this peer; 127.0.0.1:0 takes a "
+    "port that is free.",
 )
 @click.option("--no-upload", is_flag=True, help="Only receive.")
 @click.option(
@@ -70,13 +76,16 @@ def command(
     """Join the swarm of the content at each URL, keep all of it, and seed it.
 
     A URL is that of a playlist or a file, such as https://HOST/media/show/master.m3u8. What peers
-    hold is taken from them, the rest from the origin. Ends with Ctrl-C.
+    hold is taken from them, the rest from the origin. With a gateway there need be no URL. Ends
+    with Ctrl-C.
     """
     from p2pcdn.service import run
     from peer.native.disk.disk import StoreError
     from peer.native.runner import PeerError
 
     config = configured(settings.config, **given)
+    if not urls and config.peer.gateway is None:
+        raise click.UsageError("Say what to keep: a URL, or several; or --gateway 127.0.0.1:0.")
     try:
         return run(_hold(urls, config, tracker))
     except (PeerError, StoreError) as error:
@@ -96,6 +105,9 @@ async def _hold(urls: Sequence[str], config: Config, tracker: str | None) -> Non
     """Hold every content until cancelled, or until one of them can't be held."""
     from peer.native.runner import NativePeer
 
+    if config.peer.gateway is not None:
+        await _serve(urls, config, tracker)
+        return
     contents = list(dict.fromkeys(urls))
 
     async def hold(url: str, show: Show, disk: Disk | None) -> None:
@@ -113,6 +125,30 @@ async def _hold(urls: Sequence[str], config: Config, tracker: str | None) -> Non
                 all_.create_task(hold(url, show, disk))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+
+
+async def _serve(urls: Sequence[str], config: Config, tracker: str | None) -> None:
+    """Run a gateway, with these contents to begin with."""
+    from peer.native.gateway import Gateway
+
+    async with _disk(config) as disk, Gateway(config, tracker, disk) as gateway:
+        # Plain lines: these are to be copied.
+        click.echo(f"Gateway  {gateway.url}")
+        click.echo(f"Code     {gateway.new_code()}, for a page that is to be paired, once")
+        for url in dict.fromkeys(urls):
+            entry = await gateway.contents.add(url, keep=True)
+            if entry.failure is not None:
+                click.echo(entry.failure, err=True)
+            click.echo(f"Play     {gateway.media(entry)}")
+        told: dict[str, str] = {}
+        while True:
+            for entry in gateway.contents.all:
+                state = figures(entry.peer) if entry.peer else entry.failure
+                line = f"{entry.address.path}: {state}"
+                if told.get(entry.id) != line:
+                    told[entry.id] = line
+                    click.echo(line)
+            await asyncio.sleep(TOLD_EVERY)
 
 
 @contextlib.asynccontextmanager

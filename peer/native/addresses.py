@@ -47,6 +47,11 @@ class ContentAddress:
         return cls(origin, unquote(path))
 
     @property
+    def quoted(self) -> str:
+        """The path as a URL has it."""
+        return quote(self.path)
+
+    @property
     def tracker(self) -> str:
         """The tracker that goes with this origin."""
         parts = urlsplit(self.origin)

@@ -69,17 +69,20 @@ class NativePeer:
         keep: bool = True,
         disk: Disk | None = None,
         share: int | None = None,
+        connector: Callable[[], aiohttp.BaseConnector] | None = None,
     ) -> None:
         """``tracker`` is needed where the tracker is not beside the origin; ``transport`` carries
         the links, aiortc's by default; without ``keep`` nothing is fetched but what is read.
         ``disk`` is a store that several contents have together, and ``share`` how many bytes of it
-        are this one's; without it, the store is the one that is configured, and all of it."""
+        are this one's; without it, the store is the one that is configured, and all of it.
+        ``connector`` makes what connects to origin and tracker, where not everything may be."""
         self.url = url
         self.address = ContentAddress.parse(url)
         self.tracker = self.address.tracker if tracker is None else tracker_url(tracker)
         self._config = config or Config()
         self._transport = transport
         self._keep = keep
+        self._connector = connector
         self.renditions: tuple[str, ...] = ()
         """What can be read of it, by the origin's manifest; a file has one."""
         self._disk = disk
@@ -117,6 +120,15 @@ class NativePeer:
     def links(self) -> dict[int, str]:
         """The links that are up, and the peers at their other ends."""
         return dict(self._engine.links_up)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What has ended it, if something has."""
+        return self._engine.failure
+
+    def record(self, key: SegmentKey) -> SegmentRecord | None:
+        """What the manifest says of a segment, as far as it has come."""
+        return self._engine.keeper.record(key)
 
     def segment(self, key: SegmentKey) -> bytes | None:
         """A segment, if all of it is held."""
@@ -209,7 +221,9 @@ class NativePeer:
             if self._disk is None and self._config.peer.store is not None:
                 self._disk = Disk(self._config.peer.store, self._config.peer.max_size)
                 stack.callback(self._disk.close)
-            session = await stack.enter_async_context(aiohttp.ClientSession())
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(connector=self._connector and self._connector())
+            )
             await self._start(session, stack)
             self._end = stack.pop_all()
         return self

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +66,19 @@ def test_it_fetches_says_so_and_leaves_when_asked_to(url: str) -> None:
         assert process.wait(timeout=20) == 0
         assert process.stderr is not None
         assert "rror" not in process.stderr.read()
+
+
+def test_with_a_gateway_it_says_where_to_play(url: str, tmp_path: Path) -> None:
+    words = ("--gateway", "127.0.0.1:0", "--set", f"data={tmp_path}", f"{url}/media/film.bin")
+    with peering(*words) as process:
+        assert re.search(r"http://127\.0\.0\.1:\d+/\S{32}/$", read_until(process, "Gateway"))
+        assert re.search(r" \w{4}-\w{4}-\w{4}, for a page", read_until(process, "Code"))
+        place = read_until(process, "Play").split()[1]
+        with urllib.request.urlopen(place) as answer:
+            assert answer.read() == FILM
+        read_until(process, "film.bin: complete")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
 
 
 def test_a_second_one_hears_of_the_first(url: str) -> None:

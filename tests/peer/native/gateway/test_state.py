@@ -1,0 +1,75 @@
+"""What a gateway remembers."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from peer.native.gateway.admission import hash_of
+from peer.native.gateway.state import FILE, MOST_PAGES, State
+
+PAGE = "https://www.example.com"
+
+
+def test_it_is_the_same_again(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.port = 4321
+    secret = state.pair(PAGE)
+    again = State(tmp_path)
+    assert (again.port, again.secret) == (4321, state.secret)
+    assert again.pages == {hash_of(secret): PAGE}
+
+
+def test_each_has_a_secret_of_its_own(tmp_path: Path) -> None:
+    one, other = State(tmp_path / "one"), State(tmp_path / "other")
+    assert one.secret != other.secret
+    assert len(one.secret) >= 32
+    assert one.pair(PAGE) != one.pair("https://other.example")
+
+
+def test_nobody_else_reads_it_and_the_secret_of_a_page_is_not_in_it(tmp_path: Path) -> None:
+    secret = State(tmp_path).pair(PAGE)
+    file = tmp_path / FILE
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert secret not in file.read_text()
+
+
+def test_a_page_that_is_paired_again_gets_another_secret(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    first, second = state.pair(PAGE), state.pair(PAGE)
+    assert first != second
+    assert state.pages == {hash_of(second): PAGE}
+
+
+def test_a_page_is_forgotten(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    pages = state.pages
+    state.pair(PAGE)
+    assert state.part(PAGE)
+    assert not state.part(PAGE)
+    assert pages == State(tmp_path).pages == {}
+
+
+def test_there_is_room_for_so_many(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    for number in range(MOST_PAGES + 1):
+        state.pair(f"https://{number}.example")
+    assert len(state.pages) == MOST_PAGES
+    assert "https://0.example" not in state.pages.values()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"secret": "short"}', "null"])
+def test_a_file_that_is_none_counts_as_not_there(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    state = State(tmp_path)
+    assert state.port == 0
+    state.port = 1
+    assert State(tmp_path).secret == state.secret
+
+
+def test_without_a_place_to_write_it_works_and_forgets(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    state = State(tmp_path / "file" / "folder")
+    assert state.pages == {hash_of(state.pair(PAGE)): PAGE}
