@@ -126,10 +126,6 @@ class NativePeer:
         """What has ended it, if something has."""
         return self._engine.failure
 
-    def record(self, key: SegmentKey) -> SegmentRecord | None:
-        """What the manifest says of a segment, as far as it has come."""
-        return self._engine.keeper.record(key)
-
     def segment(self, key: SegmentKey) -> bytes | None:
         """A segment, if all of it is held."""
         record = self._engine.keeper.record(key)

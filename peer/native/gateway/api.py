@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-import p2pcdn
+from p2pcdn import __version__
 from p2pcdn.errors import ConfigError, P2pcdnError
 from peer.native.addresses import ContentAddress
 from peer.native.gateway.admission import Pass, Role
@@ -102,7 +102,7 @@ class Api:
         return _json({"base": f"{self.base}{secret}/"})
 
     async def _version(self, request: web.Request, admitted: Pass, name: str) -> web.Response:
-        return _json({"p2pcdn": p2pcdn.__version__})
+        return _json({"p2pcdn": __version__})
 
     async def _add(self, request: web.Request, admitted: Pass, name: str) -> web.Response:
         asked = msgspec.json.decode(await request.read(), type=Add)

@@ -131,7 +131,9 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
         (["{url}/media/film.bin", "--key", "0" * 64], 1, "not signed by a key that is pinned"),
         (["{url}/media/film.bin", "--max-size", "much"], 2, "A size is like 20GB"),
         (["{url}/media/film.bin", "--store", "/dev/null"], 2, "The store has to be a directory"),
-        ([], 2, "Missing argument 'URL...'"),
+        ([], 2, "Say what to keep: a URL, or several; or --gateway"),
+        (["--gateway", "0.0.0.0:0"], 2, "The gateway is for this machine alone"),
+        (["--gateway", "here"], 2, "peer.gateway is HOST:PORT"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(

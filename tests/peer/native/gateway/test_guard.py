@@ -56,8 +56,8 @@ async def test_it_holds_for_every_connection(page: str | None, reached: bool) ->
         aiohttp.ClientSession(connector=connector(page)) as session,
     ):
         try:
-            async with session.get(server.make_url("/")) as answer:
-                assert reached, answer.status
+            async with session.get(server.make_url("/")) as given:
+                assert reached, given.status
         except aiohttp.ClientConnectorError:
             assert not reached
 
