@@ -3,7 +3,8 @@
 - rows a second into the storage, as the tracker writes them;
 - the growth of the file with 10,000 viewers, on paper: bytes of a row as measured, times rows;
 - a query for 24 hours by the minute, and for their contents, over 200,000 rows;
-- trackers that are killed under load, each at another moment, and opened again.
+- trackers that are killed under load, each at another moment, and opened again;
+- the same of a ledger in ClickHouse, but for its size: of chDB, its engine, as the tests use it.
 """
 
 from __future__ import annotations
@@ -12,22 +13,28 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any, Protocol
 
-from bench.ledger.kills import Outcome, trial
+from bench.ledger.kills import Database, File, Outcome, Place, trial
 from p2pcdn.config import LedgerConfig
 from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.ledger_ports import Reading
-from p2pcdn.core.rollup import WIDTHS, Rollup
+from p2pcdn.core.rollup import WIDTHS, Batch, Rollup
+from tests import clickhouse
 from tracker import ranges
-from tracker.storage import Range
+from tracker.storage import Point, Range, Share
+from tracker.storage.clickhouse import Connection
+from tracker.storage.clickhouse import Reader as ClickHouseReader
+from tracker.storage.clickhouse import Writer as ClickHouseWriter
 from tracker.storage.sqlite import FILE, Reader, Writer, connect
 
-NOW = 1_700_006_400
-"""A full hour."""
+NOW = int(time.time()) // 3600 * 3600
+"""A full hour, of today: a database that looks at its own clock finds nothing too old."""
+FOREVER: dict[str, Any] = {"keep_10s": 604_800, "keep_1min": 31_536_000, "keep_1h": 315_360_000}
 DAY = 86_400
 QUERIED = 140
 """Contents of the database that is queried: with 1,440 minutes, some 200,000 rows."""
@@ -36,7 +43,24 @@ CONTENTS = 100
 MOST_LOST = 5.0
 
 
-def minutes(writer: Writer, contents: int, count: int) -> float:
+class Writes(Protocol):
+    """What writes a batch."""
+
+    def write(self, batch: Batch) -> None:
+        """And comes back when it is written."""
+
+
+class Reads(Protocol):
+    """What answers from what is written."""
+
+    def points(self, span: Range, step: int) -> list[Point]:
+        """See `tracker.storage.Storage`."""
+
+    def shares(self, spans: Sequence[Range], most: int) -> list[Share]:
+        """See `tracker.storage.Storage`."""
+
+
+def minutes(writer: Writes, contents: int, count: int) -> float:
     """Write so many minutes, in which all contents have something, as a tracker does; the seconds
     that the storage took."""
     took = 0.0
@@ -71,22 +95,61 @@ def contents(end: float, start: float) -> list[Range]:
     return ranges.contents({"from": str(start), "to": str(end)}, LedgerConfig(), NOW)
 
 
-def speed(directory: Path) -> None:
-    """Rows a second, in transactions as large as 1,000 contents make them."""
+def speed(writer: Writes) -> None:
+    """Rows a second, in batches as large as 1,000 contents make them."""
     with_contents = 1000
-    writer = Writer(connect(directory / FILE), LedgerConfig())
-    writer.begin(NOW)
+    minutes(writer, 1, 1)  # with what is imported and made once
     took = minutes(writer, with_contents, 20)
-    writer.database.close()
     rows = 20 * 3 * (with_contents + 1)
     print(f"write: {rows / took:,.0f} rows a second, {took / 20:.3f} s for a batch of "
           f"{rows // 20:,} rows")  # fmt: skip
 
 
+def sqlite_speed(directory: Path) -> None:
+    """Of a file."""
+    writer = Writer(connect(directory / FILE), LedgerConfig())
+    writer.begin(NOW)
+    speed(writer)
+    writer.database.close()
+
+
+def clickhouse_speed(server: clickhouse.Server) -> None:
+    """Of a database, and what it answers from as many rows as the file."""
+    ((version,),) = server.ask("SELECT version()")
+    print(f"ClickHouse's engine {version}, which tests use in place of a server:")
+    config = LedgerConfig(**FOREVER)
+    writer = ClickHouseWriter(Connection(server.url("speed")), config)
+    writer.begin()
+    speed(writer)
+    writer = ClickHouseWriter(Connection(server.url("queries")), config)
+    writer.begin()
+    minutes(writer, QUERIED, DAY // 60)
+    ((rows,),) = server.ask("SELECT count() FROM queries.contents FINAL WHERE width = 60")
+    queries(ClickHouseReader(Connection(server.url("queries"))), int(rows))
+
+
+def queries(reader: Reads, rows: int) -> None:
+    """Questions of a day."""
+    span = Range(NOW - DAY, NOW, 60)
+    now = NOW + 0.0
+    ask: dict[str, Callable[[], int]] = {
+        "everything in 24 h, by the minute": lambda: len(reader.points(span, 60)),
+        "everything in 24 h, by 5 minutes": lambda: len(reader.points(span, 300)),
+        "contents in 24 h": lambda: len(reader.shares(contents(now - 90, now - DAY), 1000)),
+        "contents in 59 min": lambda: len(reader.shares(contents(now - 30, now - 3570), 1000)),
+    }
+    for what, query in ask.items():
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            found = query()
+            times.append(time.perf_counter() - began)
+        print(f"query over {rows:,} rows: {what}: {found} answers in {median(times) * 1000:.0f} ms")
+
+
 def size_and_queries(directory: Path) -> None:
     """Bytes of a row, what they come to, and queries of a day."""
-    forever = LedgerConfig(keep_10s=604_800, keep_1min=31_536_000, keep_1h=315_360_000)
-    writer = Writer(connect(directory / FILE), forever)
+    writer = Writer(connect(directory / FILE), LedgerConfig(**FOREVER))
     writer.begin(NOW - DAY)
     minutes(writer, QUERIED, DAY // 60)
     database = writer.database
@@ -107,26 +170,11 @@ def size_and_queries(directory: Path) -> None:
         f"{hours / 1e6:.2f} MB come with each after the third, "
         f"{at_last * CONTENTS * per_row / 1e6:.0f} MB are there after 400"
     )
-    reader = Reader(database)
-    span = Range(NOW - DAY, NOW, 60)
-    now = NOW + 0.0
-    ask: dict[str, Callable[[], int]] = {
-        "everything in 24 h, by the minute": lambda: len(reader.points(span, 60)),
-        "everything in 24 h, by 5 minutes": lambda: len(reader.points(span, 300)),
-        "contents in 24 h": lambda: len(reader.shares(contents(now - 90, now - DAY), 1000)),
-        "contents in 59 min": lambda: len(reader.shares(contents(now - 30, now - 3570), 1000)),
-    }
-    for what, query in ask.items():
-        times = []
-        for _ in range(5):
-            began = time.perf_counter()
-            found = query()
-            times.append(time.perf_counter() - began)
-        print(f"query over {rows:,} rows: {what}: {found} answers in {median(times) * 1000:.0f} ms")
+    queries(Reader(database), rows)
     database.close()
 
 
-async def kills(directory: Path, count: int, at_once: int) -> bool:
+async def kills(place: Callable[[int], Place], count: int, at_once: int) -> bool:
     """Kill so many trackers; whether each has kept what it has to."""
     random = Random(count)
     places = asyncio.Semaphore(at_once)
@@ -134,7 +182,7 @@ async def kills(directory: Path, count: int, at_once: int) -> bool:
     async def one(number: int) -> Outcome:
         async with places:
             lasts = random.uniform(0.0, 12.0)
-            return await trial(directory / str(number), lasts, LedgerConfig().write_every, number)
+            return await trial(place(number), lasts, LedgerConfig().write_every, number)
 
     outcomes = await asyncio.gather(*(one(number) for number in range(count)))
     over = sum(outcome.is_over_counted for outcome in outcomes)
@@ -159,14 +207,21 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        (directory / "speed").mkdir()
-        speed(directory / "speed")
-        (directory / "size").mkdir()
+        for part in ("speed", "size"):
+            (directory / part).mkdir()
+        sqlite_speed(directory / "speed")
         size_and_queries(directory / "size")
-        if options.kills:
-            sound = asyncio.run(kills(directory, options.kills, options.at_once))
-            return 0 if sound else 1
-    return 0
+        sound = True
+
+        def kill(place: Callable[[int], Place], count: int) -> bool:
+            return asyncio.run(kills(place, count, options.at_once)) if count else True
+
+        sound &= kill(lambda number: File(directory / str(number)), options.kills)
+        if clickhouse.is_installed():
+            with clickhouse.running(directory / "clickhouse") as server:
+                clickhouse_speed(server)
+                sound &= kill(lambda number: Database(server, f"k{number}"), options.kills // 4)
+    return 0 if sound else 1
 
 
 if __name__ == "__main__":

@@ -15,9 +15,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import NamedTuple, Protocol
 
 import aiohttp
 
+from p2pcdn.config import LedgerConfig
+from p2pcdn.core.rollup import WIDTHS
 from p2pcdn.model import CHUNK_SIZE, PROTOCOL
 from p2pcdn.wire.codec import decode_from_tracker, encode
 from p2pcdn.wire.fields import Message
@@ -31,11 +34,16 @@ from p2pcdn.wire.tracker import (
     Report,
     SendAnswer,
 )
+from tests.clickhouse import Server
 from tests.p2pcdn.core.swarming import sdp
+from tracker.storage.clickhouse import ClickHouse
 from tracker.storage.sqlite import FILE, Sqlite
 
 PACE = 0.05
 """Seconds between two reports of a peer."""
+
+LOOK = 0.2
+"""Seconds between two looks at what is written."""
 
 MOST = 4
 """Chunks of a report, less than so many: no more than can be played meanwhile."""
@@ -73,7 +81,83 @@ class Outcome:
         return self.found > self.reported
 
 
-async def trial(directory: Path, lasts: float, write_every: float, seed: int) -> Outcome:
+class Place(Protocol):
+    """Where a tracker keeps its ledger."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The tracker's flags for it."""
+
+    def written(self) -> int:
+        """Confirmed bytes that stand there while the tracker runs."""
+
+    async def look(self, outcome: Outcome) -> None:
+        """Open the ledger as the next tracker would."""
+
+
+class File(NamedTuple):
+    """SQLite, in a directory."""
+
+    directory: Path
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--data", str(self.directory))
+
+    def written(self) -> int:
+        with closing(sqlite3.connect(self.directory / FILE)) as database:
+            (total,) = database.execute("SELECT SUM(peer_bytes_confirmed) FROM runs").fetchone()
+        return int(total)
+
+    async def look(self, outcome: Outcome) -> None:
+        storage = Sqlite(self.directory)
+        opening = await storage.open(0.0)
+        await storage.close()
+        outcome.found = opening.total.peer_bytes_confirmed
+        outcome.put_aside = (self.directory / f"{FILE}.damaged-1").exists()
+        with closing(sqlite3.connect(self.directory / FILE)) as database:
+            for table in ("everything", "contents"):
+                sums = database.execute(
+                    f"SELECT SUM(peer_bytes_confirmed) FROM {table} GROUP BY width"
+                ).fetchall()
+                outcome.unequal |= any(total != outcome.found for (total,) in sums)
+
+
+class Database(NamedTuple):
+    """ClickHouse, a database of a server."""
+
+    server: Server
+    name: str
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--set", f"ledger.clickhouse={self.server.url(self.name)}")
+
+    def written(self) -> int:
+        if self._ask(f"SELECT count() FROM system.tables WHERE database = '{self.name}'") < 5:
+            return 0  # it is still being made
+        return self._ask(f"SELECT sum(peer_bytes_confirmed) FROM {self.name}.runs FINAL")
+
+    async def look(self, outcome: Outcome) -> None:
+        storage = ClickHouse(LedgerConfig(clickhouse=self.server.url(self.name)))
+        opening = await storage.open(0.0)
+        await storage.close()
+        outcome.found = opening.total.peer_bytes_confirmed
+        for table in ("everything", "contents"):
+            for width in WIDTHS:
+                # A table is written after the other, the total last: it may have been killed there.
+                size = self._ask(
+                    f"SELECT sum(peer_bytes_confirmed) FROM {self.name}.{table} FINAL"
+                    f" WHERE width = {width}"
+                )
+                outcome.unequal |= not outcome.found <= size <= outcome.reported
+
+    def _ask(self, sql: str) -> int:
+        ((answer,),) = self.server.ask(sql)
+        return int(answer)
+
+
+async def trial(place: Place, lasts: float, write_every: float, seed: int) -> Outcome:
     """Run a tracker under load, kill it ``lasts`` seconds after it has written for the first time,
     and look at what is left."""
     outcome = Outcome()
@@ -82,7 +166,7 @@ async def trial(directory: Path, lasts: float, write_every: float, seed: int) ->
     options += ("tracker.report_every=0.01",)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "p2pcdn", "tracker", "--listen", "127.0.0.1:0"),
-        *("--data", str(directory), *(word for option in options for word in ("--set", option))),
+        *(*place.options, *(word for option in options for word in ("--set", option))),
         stdout=PIPE,
         stderr=DEVNULL,
     )
@@ -95,10 +179,12 @@ async def trial(directory: Path, lasts: float, write_every: float, seed: int) ->
             url = line.partition("Tracker ")[2].strip()
         async with aiohttp.ClientSession() as session:
             load = asyncio.create_task(_report(session, url, outcome, Random(seed)))
-            while not (_written(directory) or load.done()):  # noqa: ASYNC110 - nobody tells us
-                await asyncio.sleep(PACE)
+            while not (  # noqa: ASYNC110 - nobody tells us
+                await asyncio.to_thread(place.written) or load.done()
+            ):
+                await asyncio.sleep(LOOK)
             await asyncio.wait([load], timeout=lasts)
-            outcome.seen = _written(directory)
+            outcome.seen = await asyncio.to_thread(place.written)
             assert not load.done(), load.exception()
             process.kill()
             outcome.killed_at = asyncio.get_running_loop().time()
@@ -108,15 +194,8 @@ async def trial(directory: Path, lasts: float, write_every: float, seed: int) ->
         if process.returncode is None:
             process.kill()
         await process.wait()
-    await _look(directory, outcome)
+    await place.look(outcome)
     return outcome
-
-
-def _written(directory: Path) -> int:
-    """What stands in the file of a tracker that runs."""
-    with closing(sqlite3.connect(directory / FILE)) as database:
-        (total,) = database.execute("SELECT SUM(peer_bytes_confirmed) FROM runs").fetchone()
-    return int(total)
 
 
 class _Peer:
@@ -168,18 +247,3 @@ async def _report(
         outcome.booked.append((clock(), total))
         outcome.lateness = max(outcome.lateness, clock() - asked)
         await asyncio.sleep(PACE)
-
-
-async def _look(directory: Path, outcome: Outcome) -> None:
-    """Open the ledger as the next tracker would."""
-    storage = Sqlite(directory)
-    opening = await storage.open(0.0)
-    await storage.close()
-    outcome.found = opening.total.peer_bytes_confirmed
-    outcome.put_aside = (directory / f"{FILE}.damaged-1").exists()
-    with closing(sqlite3.connect(directory / FILE)) as database:
-        for table in ("everything", "contents"):
-            sums = database.execute(
-                f"SELECT SUM(peer_bytes_confirmed) FROM {table} GROUP BY width"
-            ).fetchall()
-            outcome.unequal |= any(total != outcome.found for (total,) in sums)

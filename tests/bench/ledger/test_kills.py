@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bench.ledger.kills import Outcome, trial
+import pytest
+
+from bench.ledger.kills import Database, File, Outcome, trial
+from tests import clickhouse
 
 LASTS = (0.3, 1.2, 3.8)
 """Seconds from the first time that something is written to the end."""
@@ -16,15 +19,27 @@ MOST_LOST = 3.0
 
 async def test_a_killed_tracker_has_lost_seconds_and_counted_nothing_twice(tmp_path: Path) -> None:
     outcomes = await asyncio.gather(
-        *(trial(tmp_path / f"{lasts}", lasts, 0.2, seed) for seed, lasts in enumerate(LASTS))
+        *(trial(File(tmp_path / f"{lasts}"), lasts, 0.2, seed) for seed, lasts in enumerate(LASTS))
     )
     for outcome in outcomes:
         assert not outcome.put_aside
-        assert not outcome.unequal
-        assert not outcome.is_over_counted
-        assert outcome.found >= outcome.seen > 0
+        assert_sound(outcome)
         # A busy machine may be late, and is then late with its answers, too.
         assert outcome.lost <= MOST_LOST + 2 * outcome.lateness
+
+
+@pytest.mark.skipif(not clickhouse.is_installed(), reason="there is no chDB here")
+async def test_a_killed_tracker_whose_ledger_is_elsewhere_has_counted_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    with clickhouse.running(tmp_path) as server:
+        assert_sound(await trial(Database(server, "killed"), 1.2, 0.2, 7))
+
+
+def assert_sound(outcome: Outcome) -> None:
+    assert not outcome.unequal
+    assert not outcome.is_over_counted
+    assert outcome.found >= outcome.seen > 0
 
 
 def test_a_loss_is_the_time_of_which_nothing_is_left() -> None:
