@@ -108,7 +108,7 @@ class Gate:
     def __init__(self, port: int) -> None:
         self._to = port
         self.port = 0
-        self.is_shut = False
+        self._is_shut = False
         self.is_deaf = False
         """What is asked arrives, and is done; who asked does not hear of it."""
         self._server: asyncio.Server | None = None
@@ -122,12 +122,21 @@ class Gate:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in self._passing:
-            task.cancel()
+        self.shut()
         await asyncio.gather(*self._passing, return_exceptions=True)
 
+    def shut(self) -> None:
+        """End what is on its way, and let nothing through."""
+        self._is_shut = True
+        for task in self._passing:
+            task.cancel()
+
+    def open(self) -> None:
+        """Let everything through."""
+        self._is_shut = False
+
     def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.is_shut:
+        if self._is_shut:
             writer.close()
             return
         task = asyncio.create_task(self._pass(reader, writer))

@@ -41,6 +41,8 @@ class Bookkeeper:
         self._rollup = Rollup()
         self._written_at = 0.0
         self._due = 0.0
+        self._again_at = 0.0
+        """When it is tried again, after it has failed."""
         self._unwritten: Batch | None = None
         self._failures = 0
         """Tries that have failed since the last that did not."""
@@ -66,7 +68,7 @@ class Bookkeeper:
         clock = asyncio.get_running_loop().time()
         if clock >= self._due and (self._task is None or self._task.done()):
             self._due = clock + self._write_every
-            self._task = asyncio.create_task(self.write(), name="ledger")
+            self._task = asyncio.create_task(self._write_in_time(clock), name="ledger")
 
     def notes(self) -> list[str]:
         """What an operator should know, one sentence each."""
@@ -85,6 +87,16 @@ class Bookkeeper:
             if await self._write():
                 await self._hear_of_others()
 
+    async def _write_in_time(self, clock: float) -> None:
+        """Write, or keep what has been read until the storage is tried again."""
+        if not self._failures or clock >= self._again_at:
+            await self.write()
+            return
+        async with self._turn:
+            batch = self._take()
+            if batch is not None:
+                await self._storage.spare(batch)
+
     async def catch_up(self) -> None:
         """Write what has been read, unless the storage fails: then it is tried in its time."""
         if not self._failures:
@@ -92,17 +104,13 @@ class Bookkeeper:
 
     async def _write(self) -> bool:
         """Whether something was written."""
-        batch = self._rollup.take_batch()
-        if self._unwritten is not None:
-            batch = self._unwritten if batch is None else self._unwritten.then(batch)
+        batch = self._take()
         if batch is None:
             return False
-        # Kept until it is known to be written: to write it twice does no harm.
-        self._unwritten = _bounded(batch)
         try:
-            await self._storage.write(self._unwritten)
+            await self._storage.write(batch)
         except StorageError as error:
-            self._fail(self._unwritten, error)
+            self._fail(error)
             return False
         self._unwritten = None
         self._written_at = batch.at
@@ -114,16 +122,25 @@ class Bookkeeper:
         self._failures = 0
         return True
 
-    def _fail(self, unwritten: Batch, error: StorageError) -> None:
+    def _take(self) -> Batch | None:
+        """All that is to be written. It is kept until it is known to be: twice does no harm."""
+        batch = self._rollup.take_batch()
+        if batch is not None:
+            late = self._unwritten
+            self._unwritten = _bounded(batch if late is None else late.then(batch))
+        if self._unwritten is not None and self._failures:
+            metrics.LEDGER_UNWRITTEN.set(_rows(self._unwritten))
+        return self._unwritten
+
+    def _fail(self, error: StorageError) -> None:
         metrics.LEDGER_WRITES.labels("failed").inc()
-        metrics.LEDGER_UNWRITTEN.set(
-            len(unwritten.rows) + len(unwritten.groups) + len(unwritten.failures)
-        )
+        if self._unwritten is not None:
+            metrics.LEDGER_UNWRITTEN.set(_rows(self._unwritten))
         if not self._failures:
             log.error("ledger_not_written", error=str(error))
         self._failures += 1
         pause = min(self._write_every * 2.0 ** min(self._failures, 16), MOST_PAUSE)
-        self._due = asyncio.get_running_loop().time() + pause
+        self._again_at = asyncio.get_running_loop().time() + pause
 
     async def _hear_of_others(self) -> None:
         try:
@@ -144,6 +161,10 @@ class Bookkeeper:
         if self._task is not None:
             await asyncio.wait([self._task])
         await self._storage.close()
+
+
+def _rows(batch: Batch) -> int:
+    return len(batch.rows) + len(batch.groups) + len(batch.failures)
 
 
 def _bounded(batch: Batch) -> Batch:

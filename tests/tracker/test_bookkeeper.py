@@ -25,6 +25,7 @@ class Disk(Sqlite):
         super().__init__(None)
         self.full = False
         self.batches: list[Batch] = []
+        self.spared: list[Batch] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -34,6 +35,9 @@ class Disk(Sqlite):
         if self.full:
             raise StorageError("no space left")
         await super().write(batch)
+
+    async def spare(self, batch: Batch) -> None:
+        self.spared.append(batch)
 
     def written(self) -> int:
         assert self._writer is not None
@@ -162,7 +166,12 @@ async def test_a_storage_that_fails_is_tried_ever_less_often_and_said_so(
         await desk.read(1)
         tries += [second] * (len(desk.disk.batches) - before)
         now += 1
-    assert tries == [0, 8, 24, 54, 84, 114, 144]
+    assert tries == [0, 8, 24, 56, 88, 120]
+    # What has come in between may be kept elsewhere, all of it.
+    assert [batch.total.origin_bytes - 1 for batch in desk.disk.spared] == [
+        second for second in range(0, 150, 4) if second not in tries
+    ]
+    assert len(desk.disk.spared[-1].rows) == 15 + 3 + 1
     assert desk.books.notes() == ["The ledger cannot be written: its figures wait in memory."]
     assert REGISTRY.get_sample_value("p2pcdn_ledger_unwritten_rows") == 15 + 3 + 1
     await desk.books.catch_up()  # whoever asks for figures has no storage tried
@@ -173,6 +182,7 @@ async def test_a_storage_that_fails_is_tried_ever_less_often_and_said_so(
         now += 1
     assert desk.books.notes() == []
     assert desk.disk.written() > 150
+    assert len(desk.disk.spared) == 38 - len(tries)
     assert REGISTRY.get_sample_value("p2pcdn_ledger_unwritten_rows") == 0
     written_at = REGISTRY.get_sample_value("p2pcdn_ledger_written_timestamp_seconds")
     assert written_at == desk.books.written_at

@@ -79,6 +79,10 @@ class Storage(Protocol):
         known how much was written is written again. What is given here is written in its turn,
         whether or not somebody still waits for it."""
 
+    async def spare(self, batch: Batch) -> None:
+        """Keep a batch that is not to be written now, as after a write that has failed, so that it
+        outlives the process if that can be had. Never fails."""
+
     async def others(self) -> Opening:
         """What there is by now beside the run's own figures."""
 
@@ -109,7 +113,7 @@ def storage_of(config: Config) -> Storage:
     if config.ledger.clickhouse is not None:
         from tracker.storage.clickhouse import ClickHouse
 
-        return ClickHouse(config.ledger)
+        return ClickHouse(config.ledger, config.data)
     from tracker.storage.sqlite import Sqlite
 
     return Sqlite(config.data, config.ledger)

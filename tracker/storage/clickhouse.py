@@ -2,7 +2,8 @@
 
 A thread writes, another reads, the event loop waits for neither. A batch is written as often as it
 takes: its rows replace what its run said before, and nothing that arrives late replaces what is
-newer (`clickhouse_tables.py`). While the server is away, `Bookkeeper` holds what is to be written.
+newer (`clickhouse_tables.py`). While the server is away, `Bookkeeper` holds what is to be written,
+and it is kept on disk in case the process ends (`spool.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -26,6 +28,7 @@ from p2pcdn.errors import ConfigError
 from tracker.storage import Count, GroupShare, Opening, Point, Range, Share, StorageError
 from tracker.storage import clickhouse_tables as tables
 from tracker.storage.columns import amounts_of, figures_of, values
+from tracker.storage.spool import Kept, Spool
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -61,11 +64,11 @@ class MistakeError(StorageError):
 class ClickHouse:
     """A `Storage` in a database that other processes may use, too."""
 
-    def __init__(self, config: LedgerConfig) -> None:
-        """`ConfigError` if there is no client for it."""
+    def __init__(self, config: LedgerConfig, directory: Path | None = None) -> None:
+        """The directory is for what could not be written. `ConfigError` if there is no client."""
         self._writing = ThreadPoolExecutor(1, "ledger-write")
         self._reading = ThreadPoolExecutor(1, "ledger-read")
-        self._writer = Writer(Connection(config.clickhouse or ""), config)
+        self._writer = Writer(Connection(config.clickhouse or ""), config, Spool(directory))
         self._reader = Reader(Connection(config.clickhouse or ""))
 
     async def open(self, now: float) -> Opening:
@@ -80,6 +83,9 @@ class ClickHouse:
 
     async def write(self, batch: Batch) -> None:
         await self._in(self._writing, lambda: self._writer.write(batch), for_good=True)
+
+    async def spare(self, batch: Batch) -> None:
+        await self._in(self._writing, lambda: self._writer.spare(batch), for_good=True)
 
     async def others(self) -> Opening:
         return await self._in(self._writing, self._writer.others)
@@ -184,10 +190,14 @@ class Connection:
 class Writer:
     """Writes as one run; all of its methods block."""
 
-    def __init__(self, connection: Connection, config: LedgerConfig) -> None:
+    def __init__(
+        self, connection: Connection, config: LedgerConfig, spool: Spool | None = None
+    ) -> None:
         self.connection = connection
         self.started = 0.0
         self._config = config
+        self._spool = spool or Spool(None)
+        self._has_spared = False
         self._run = uuid.uuid4()
         self._versions = count()
         self._is_prepared = False
@@ -195,13 +205,36 @@ class Writer:
     def begin(self) -> Opening:
         """Make the tables if there are none, and enter the run."""
         self._prepare()
-        self._enter(self.started, Amounts(), next(self._versions))
+        self._insert(self._kept(Batch(self.started, Amounts(), {})))
         return self.others()
 
     def write(self, batch: Batch) -> None:
         """See `Storage.write`."""
-        self._prepare()
-        version, run, insert = next(self._versions), self._run, self.connection.insert
+        kept = self._kept(batch)
+        try:
+            self._prepare()
+            self._insert(kept)
+        except StorageError:
+            self._spare(kept)
+            raise
+        if self._has_spared:
+            self._spool.drop(self._run)
+            self._has_spared = False
+
+    def spare(self, batch: Batch) -> None:
+        """See `Storage.spare`."""
+        self._spare(self._kept(batch))
+
+    def _kept(self, batch: Batch) -> Kept:
+        return Kept(self._run, next(self._versions), socket.gethostname(), self.started, batch)
+
+    def _spare(self, kept: Kept) -> None:
+        self._spool.put(kept)
+        self._has_spared = True
+
+    def _insert(self, kept: Kept) -> None:
+        """Write a batch of this run, or of one that is over."""
+        run, version, batch, insert = kept.run, kept.version, kept.batch, self.connection.insert
         insert(
             tables.EVERYTHING,
             (
@@ -233,7 +266,8 @@ class Writer:
             ),
         )
         # Last: the total never has what the rows have not.
-        self._enter(batch.at, batch.total, version)
+        total = (run, version, kept.node, kept.started, batch.at, *astuple(batch.total))
+        insert(tables.RUNS, [total])
 
     def others(self) -> Opening:
         """See `Storage.others`."""
@@ -242,18 +276,21 @@ class Writer:
         )
         return Opening(amounts_of(totals), since or self.started)
 
-    def _enter(self, written: float, total: Amounts, version: int) -> None:
-        row = (self._run, version, socket.gethostname(), self.started, written, *astuple(total))
-        self.connection.insert(tables.RUNS, [row])
-
     def _prepare(self) -> None:
-        """Make what is missing, as other nodes may do at the same time."""
-        for _ in range(0 if self._is_prepared else ROUNDS):
+        """Make what is missing, as other nodes may do at the same time, and write what earlier runs
+        of this place could not."""
+        if self._is_prepared:
+            return
+        for _ in range(ROUNDS):
             statements = list(self._missing())
             for statement in statements:
                 self.connection.run(statement)
             if not statements:
                 break
+        for kept in self._spool.left(self._run):
+            self._insert(kept)
+            self._spool.drop(kept.run)
+            log.info("ledger_taken_over", rows=len(kept.batch.rows), started=kept.started)
         self._is_prepared = True
 
     def _missing(self) -> Iterable[str]:

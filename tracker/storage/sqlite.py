@@ -88,6 +88,9 @@ class Sqlite:
         assert writer is not None, "open it first"
         await self._in(self._writing, lambda: writer.write(batch), for_good=True)
 
+    async def spare(self, batch: Batch) -> None:
+        """A disk that fails is all there is."""
+
     async def others(self) -> Opening:
         writer = self._writer
         assert writer is not None, "open it first"

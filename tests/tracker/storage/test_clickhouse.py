@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from itertools import count
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -50,6 +51,10 @@ def all_kinds(*sizes: int) -> Batch:
     """Rows for each table."""
     groups = of_groups(NOW, DE=1)
     return batch(*sizes)._replace(groups=groups.groups, failures=groups.failures)
+
+
+def files(directory: Path) -> int:
+    return len(list(directory.iterdir()))
 
 
 def read(engine: clickhouse.Server, database: str) -> int:
@@ -141,7 +146,7 @@ async def test_a_server_that_is_away_when_it_is_opened_is_found_later(
     await old.open(NOW - 50)
     await old.write(batch(5))
     await old.close()
-    gate.is_shut = True
+    gate.shut()
     storage = node(engine, database, gate)
     assert await storage.open(NOW) == Opening(Amounts(), NOW)
     said = capsys.readouterr().out
@@ -151,11 +156,52 @@ async def test_a_server_that_is_away_when_it_is_opened_is_found_later(
         await storage.write(batch(1))
     with pytest.raises(StorageError):
         await storage.others()
-    gate.is_shut = False
+    gate.open()
     await storage.write(batch(1, 2))
     assert await storage.others() == Opening(Amounts(origin_bytes=5), NOW - 50)
     await storage.close()
     assert await total(engine, database) == 8
+
+
+async def test_what_a_run_could_not_write_before_it_ended_the_next_one_writes_once(
+    engine: clickhouse.Server, database: str, gate: Gate, tmp_path: Path
+) -> None:
+    config = LedgerConfig(clickhouse=engine.url(database, gate.port))
+    first = ClickHouse(config, tmp_path)
+    await first.open(NOW)
+    await first.write(batch(1))
+    gate.shut()
+    with pytest.raises(StorageError):
+        await first.write(batch(1, 2))
+    await first.spare(batch(1, 2, 3))
+    gate.open()
+    # Two at once come in its place, and it has not ended at all.
+    nodes = [ClickHouse(config, tmp_path) for _ in range(2)]
+    for storage in nodes:
+        assert (await storage.open(NOW)).total.origin_bytes == 6
+    assert files(tmp_path) == 0
+    await first.write(batch(1, 2, 3, 4))
+    (point,) = await first.points(span(60), 60)
+    assert point.figures.amounts.origin_bytes == 10
+    for storage in (first, *nodes):
+        await storage.close()
+    assert await total(engine, database) == 10
+
+
+async def test_what_is_kept_goes_when_it_is_written(
+    engine: clickhouse.Server, database: str, gate: Gate, tmp_path: Path
+) -> None:
+    gate.shut()
+    storage = ClickHouse(LedgerConfig(clickhouse=engine.url(database, gate.port)), tmp_path)
+    await storage.open(NOW)
+    with pytest.raises(StorageError):
+        await storage.write(batch(1))
+    assert files(tmp_path) == 1
+    gate.open()
+    await storage.write(batch(1, 2))
+    assert files(tmp_path) == 0
+    await storage.close()
+    assert await total(engine, database) == 3
 
 
 async def test_a_server_that_is_killed_has_what_it_has_said_to_have(
@@ -252,7 +298,7 @@ async def test_a_tracker_whose_server_is_away_says_so_and_serves(
     engine: clickhouse.Server, database: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bookkeeper, "MOST_PAUSE", 0.1)
-    gate.is_shut = True
+    gate.shut()
     url = engine.url(database, gate.port)
     config = Config(ledger=LedgerConfig(clickhouse=url, write_every=0.1))
     ledger = Ledger()
@@ -280,7 +326,7 @@ async def test_a_tracker_whose_server_is_away_says_so_and_serves(
         assert (await status("/api/v1/summary"))[0] == 200
         assert (await status("/api/v1/series"))[0] == 503
         assert "p2pcdn_ledger_unwritten_rows 3.0" in (await status("/metrics"))[1]
-        gate.is_shut = False
+        gate.open()
         await becomes("ok\n", "ok\n")
         code, series = await status("/api/v1/series")
         assert code == 200
