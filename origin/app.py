@@ -2,11 +2,11 @@
 
 ::
 
-    request --> cross_origin --> Media / Manifests / Snippet --show--> Representation
-                                     |         |                            |
-                                   Source   Catalog                     selection: 200, 206, 304...
-                                                                            |
-                                     Ledger <--counts-- Meter <-------- Sender --> viewer
+    request --> cross_origin --> Media / Manifests / Contents / Snippet --show--> Representation
+                                     |         |                                    |
+                                   Source   Catalog                 selection: 200, 206, 304...
+                                                                                    |
+                                     Ledger <--counts-- Meter <---------------- Sender --> viewer
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Protocol
 
 from aiohttp import web
 
-from origin import manifests, measure, media
+from origin import contents, manifests, measure, media
 from origin.catalog.catalog import Catalog
 from origin.catalog.hash_store import HashStore
 from origin.catalog.news import News
 from origin.catalog.pages import Pages
+from origin.contents import Contents
 from origin.http import cross_origin, meter
 from origin.http.meter import Meter
 from origin.http.representation import Representation
@@ -76,6 +77,7 @@ class Origin:
         self._news = None if pass_on is None else News(pages, pass_on)
         if self._news is not None:
             self._catalog.listen(self._news.take)
+        self._contents = Contents(self._catalog, listed=config.origin.list_contents)
         self._snippet = Snippet()
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -89,6 +91,8 @@ class Origin:
             everything = f"{prefix}{{path:(?s:.*)}}"  # line feeds too: they get an answer of ours
             yield web.get(everything, sender.handler(self._gated(show)))
             yield web.options(everything, preflight)
+        yield web.get(contents.PATH, sender.handler(self._contents.show))
+        yield web.options(contents.PATH, preflight)
         yield from self._snippet.routes(sender, preflight)
         yield from self._extra_routes
 

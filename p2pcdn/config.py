@@ -21,6 +21,7 @@ from p2pcdn.model import Mode, page_origin
 SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
 _THUMBPRINT = re.compile("[0-9a-f]{64}")
 _DATABASE = re.compile(r"/([A-Za-z_][A-Za-z0-9_-]{0,63})/?")
+_HOURS = re.compile(r"(\d{1,2})(?::([0-5]\d))?-(\d{1,2})(?::([0-5]\d))?")
 
 LEAST_TOKEN = 16
 """Characters of an admin token, which may be tried as often as anybody likes."""
@@ -65,6 +66,13 @@ class OriginConfig(Section, frozen=True):
             "origin. Credentials are never allowed."
         ),
     ] = "*"
+    list_contents: Annotated[
+        bool,
+        Meta(
+            description="Whether /contents lists everything that can be had, for edge peers that "
+            "follow the site; whoever asks learns of it."
+        ),
+    ] = False
     live_window: Annotated[
         int,
         Meta(
@@ -526,6 +534,38 @@ class PeerConfig(Section, frozen=True):
         int | None,
         Meta(ge=0, description="Most bytes that the peer sends as long as it runs."),
     ] = None
+    daily_budget: Annotated[
+        int | None,
+        Meta(
+            ge=0,
+            description="Most bytes that the peer sends a day, by this machine's clock. With "
+            "peer.store it holds over restarts, too.",
+        ),
+    ] = None
+    hours: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="When the peer sends, by this machine's clock, such as `22:00-6:30`; at "
+            "other times it only fetches. Empty: always."
+        ),
+    ] = ()
+    follow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Sites whose contents the peer holds, as they come and go: an origin that "
+            "lists them (origin.list_contents) as https://HOST, or the URL of a list of URLs, as "
+            "JSON or one a line."
+        ),
+    ] = ()
+    processes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=256,
+            description="Processes that share out the contents, one for each core that is to work."
+            " Each has its part of the store, the rates and the budgets.",
+        ),
+    ] = 1
     upload_ratio: Annotated[
         float | None,
         Meta(ge=0, description="Most bytes sent for each byte of media that the peer gets."),
@@ -577,6 +617,13 @@ class PeerConfig(Section, frozen=True):
     def __post_init__(self) -> None:
         if self.gateway is not None:
             split_address(self.gateway, "peer.gateway")
+        for text in self.hours:
+            span_of_day(text)
+        for url in self.follow:
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise ConfigError(
+                    f"peer.follow takes URLs such as https://www.example.com, not {url!r}."
+                )
         for key in self.keys:
             if not _THUMBPRINT.fullmatch(key):
                 raise ConfigError(
@@ -767,6 +814,17 @@ def clickhouse_place(url: str) -> ClickHousePlace:
         unquote(parts.password or ""),
         match[1],
     )
+
+
+def span_of_day(text: str) -> tuple[int, int]:
+    """``22:30-6`` as minutes since midnight, of its beginning and its end, which may be the next
+    day's; `ConfigError` for anything else."""
+    match = _HOURS.fullmatch(text)
+    if match is not None:
+        first, last = (int(match[n]) * 60 + int(match[n + 1] or 0) for n in (1, 3))
+        if max(first, last) <= 24 * 60 and first != last:
+            return first, last
+    raise ConfigError(f"peer.hours takes times of day such as 22:00-6:30, not {text!r}.")
 
 
 def _no_origin(text: str) -> str:

@@ -16,7 +16,7 @@ from origin.catalog.hashing import ChangedError
 from origin.catalog.library import View
 from origin.catalog.playlist import PlaylistError
 from origin.catalog.rendition import NotARenditionError, NotReadyError, Studio
-from origin.content_types import is_media
+from origin.content_types import is_media, is_playlist
 from origin.sources import Identity
 from p2pcdn.errors import SourceError
 
@@ -42,6 +42,10 @@ class Backlog:
         self._parts: set[str] = set()
         """Files that playlists name, of those that might stand alone."""
         self._prune_at = 0.0
+
+    def single_files(self) -> list[str]:
+        """The files that stand alone, of those that have been hashed."""
+        return [path for path in self._done if not is_playlist(path) and path not in self._parts]
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -109,6 +109,14 @@ class Catalog:
         await self.edition(path)
         return await self._rendition(path).newer_than(sequence, patience)
 
+    async def contents(self) -> list[str]:
+        """The paths of all contents: presentations, playlists that none of them names, and the
+        files that stand alone as soon as they have been hashed."""
+        view = await self._studio.library.view()
+        playlists = (path for path in view.playlists if path not in view.owners)
+        files = set(self._backlog.single_files()).intersection(view.files)
+        return sorted({*playlists, *files})
+
     def doubt(self, path: str) -> None:
         """What the edition of a rendition says turned out to be wrong."""
         rendition = self._renditions.get(path)

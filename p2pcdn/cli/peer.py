@@ -19,6 +19,7 @@ from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
     from peer.native.disk.disk import Disk
+    from peer.native.edge import Part
     from peer.native.runner import NativePeer
 
 REDRAWN_EVERY = 0.5
@@ -32,6 +33,13 @@ Show = Callable[["NativePeer"], Awaitable[None]]
 
 @click.command()
 @click.argument("urls", metavar="URL...", nargs=-1)
+@click.option(
+    "--follow",
+    metavar="SITE",
+    multiple=True,
+    help="Hold all contents of a site, as they come and go: an origin that lists them "
+    "(origin.list_contents), or the URL of a list.",
+)
 @click.option("--tracker", metavar="URL", help="The tracker, if it is not beside the origin.")
 @click.option(
     "--store",
@@ -47,6 +55,26 @@ Show = Callable[["NativePeer"], Awaitable[None]]
     metavar="HOST:PORT",
     help="Let players and paired pages on this machine read through this peer; 127.0.0.1:0 takes a "
     "port that is free.",
+)
+@click.option(
+    "--upload-rate", metavar="SIZE", type=size, help="Most that is sent a second, such as 5MB."
+)
+@click.option(
+    "--daily-budget", metavar="SIZE", type=size, help="Most that is sent a day, such as 200GB."
+)
+@click.option(
+    "--hours", metavar="FROM-TO", multiple=True, help="When something is sent, as 22:00-6:30."
+)
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    help="Share the contents out to N processes.",
+)
+@click.option(
+    "--part",
+    metavar="I/N",
+    help="Hold only this part of the contents, as several machines may share them out.",
 )
 @click.option("--no-upload", is_flag=True, help="Only receive.")
 @click.option(
@@ -71,6 +99,7 @@ def command(
     settings: Settings,
     urls: tuple[str, ...],
     tracker: str | None,
+    part: str | None,
     **given: Any,
 ) -> int:
     """Join the swarm of the content at each URL, keep all of it, and seed it.
@@ -84,10 +113,16 @@ def command(
     from peer.native.runner import PeerError
 
     config = configured(settings.config, **given)
-    if not urls and config.peer.gateway is None:
-        raise click.UsageError("Say what to keep: a URL, or several; or --gateway 127.0.0.1:0.")
+    if not (urls or config.peer.follow or config.peer.gateway):
+        raise click.UsageError(
+            "Say what to keep: a URL, or several; or --follow a site; or --gateway 127.0.0.1:0."
+        )
+    if config.peer.gateway and (part or config.peer.follow or config.peer.processes > 1):
+        raise click.UsageError("A gateway is one process, and follows no site.")
+    if part is None and config.peer.processes > 1:
+        return run(_in_processes(config.peer.processes), "asyncio")
     try:
-        return run(_hold(urls, config, tracker))
+        return run(_hold(urls, config, tracker, _part(part or "1/1")))
     except (PeerError, StoreError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -101,30 +136,15 @@ def configured(config: Config, *, no_upload: bool = False, **given: Any) -> Conf
     return msgspec.structs.replace(config, peer=peer)
 
 
-async def _hold(urls: Sequence[str], config: Config, tracker: str | None) -> None:
+async def _hold(urls: Sequence[str], config: Config, tracker: str | None, part: Part) -> None:
     """Hold every content until cancelled, or until one of them can't be held."""
-    from peer.native.runner import NativePeer
+    from peer.native.edge import Edge
 
     if config.peer.gateway is not None:
         await _serve(urls, config, tracker)
         return
-    contents = list(dict.fromkeys(urls))
-
-    async def hold(url: str, show: Show, disk: Disk | None) -> None:
-        share = None if disk is None else disk.share // len(contents)
-        async with NativePeer(url, config=config, tracker=tracker, disk=disk, share=share) as peer:
-            await show(peer)
-
-    try:
-        async with (
-            _bars() if sys.stdout.isatty() else _lines() as show,
-            _disk(config) as disk,
-            asyncio.TaskGroup() as all_,
-        ):
-            for url in contents:
-                all_.create_task(hold(url, show, disk))
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+    async with _bars() if sys.stdout.isatty() and part.count == 1 else _lines() as show:
+        await Edge(urls, config=config, tracker=tracker, show=show, part=part).run()
 
 
 async def _serve(urls: Sequence[str], config: Config, tracker: str | None) -> None:
@@ -164,6 +184,35 @@ async def _disk(config: Config) -> AsyncIterator[Disk | None]:
         yield disk
     finally:
         disk.close()
+
+
+async def _in_processes(count: int) -> int:
+    """This same command in so many processes, until all have ended: when one does, all do."""
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "p2pcdn", *sys.argv[1:], "--part", f"{number}/{count}"
+        )
+        for number in range(1, count + 1)
+    ]
+    ends = {asyncio.create_task(process.wait()) for process in processes}
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.wait(ends)
+    return max(abs(process.returncode or 0) for process in processes)
+
+
+def _part(text: str) -> Part:
+    """``2/4`` as one of the parts."""
+    from peer.native.edge import Part
+
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise click.BadParameter(f"A part is like 2/4, the second of four, not {text!r}.")
+    return Part(int(index) - 1, int(count))
 
 
 @contextlib.asynccontextmanager

@@ -165,6 +165,10 @@ class Node:
         """Whether the segment can be verified, and so be demanded."""
         return self._transfers.knows(key)
 
+    def is_offered(self, key: SegmentKey) -> bool:
+        """Whether a neighbour holds any of a segment."""
+        return self._neighbours.offers(key)
+
     def hashes(self, key: SegmentKey) -> list[bytes]:
         """The proved hashes of a segment's chunks; none if they are not known."""
         return self._transfers.manifest(key.rendition).hashes(key.sequence)

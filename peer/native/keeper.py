@@ -78,6 +78,12 @@ class _Rendition:
     def complete(self) -> bool:
         return self.time >= 0 and self.cursor > self.end
 
+    def size_to(self, last: int) -> int:
+        """The bytes of all segments up to one, as far as one can tell."""
+        lengths = [r.length for sequence, r in self.records.items() if sequence <= last]
+        count = max(last - self.first + 1, 0)
+        return sum(lengths) * count // len(lengths) if lengths else 0
+
     def advance(self) -> None:
         self.cursor = max(self.cursor, self.first)
         while self.cursor in self.kept:
@@ -124,13 +130,17 @@ class Keeper:
     def expected_size(self) -> int:
         """The bytes of what is wanted: of segments whose record has not come, those of their
         like."""
-        size = 0
+        return sum(rendition.size_to(rendition.end) for rendition in self._renditions.values())
+
+    @property
+    def whole_size(self) -> int:
+        """The bytes of all that there is, whether there is room for it or not."""
+        return sum(rendition.size_to(rendition.last) for rendition in self._renditions.values())
+
+    def kept_segments(self) -> Iterator[SegmentKey]:
+        """All that is kept."""
         for rendition in self._renditions.values():
-            lengths = [r.length for n, r in rendition.records.items() if n <= rendition.end]
-            if lengths:
-                wanted = max(rendition.end - rendition.first + 1, 0)
-                size += sum(lengths) * wanted // len(lengths)
-        return size
+            yield from (SegmentKey(rendition.name, sequence) for sequence in rendition.kept)
 
     def record(self, key: SegmentKey) -> SegmentRecord | None:
         """What the manifest says of a segment."""

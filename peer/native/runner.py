@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,7 @@ from peer.native.http_source import HttpSource
 from peer.native.keeper import Keeper, Progress
 from peer.native.links import Links
 from peer.native.readers import Reader
+from peer.native.shares import Wish
 from peer.native.tokens import Tokens
 from peer.native.tracker_client import TrackerClient, TrackerError
 from peer.native.transport import Transport
@@ -50,6 +52,10 @@ UNPROVED = {ErrorCode.BAD_TOKEN, ErrorCode.EXPIRED, ErrorCode.REVOKED}
 
 PATIENCE = 20.0
 """Seconds that a reader waits for a segment."""
+
+
+SAMPLE = 256
+"""Segments that are looked at to tell how rare they are."""
 
 
 class PeerError(P2pcdnError):
@@ -86,8 +92,12 @@ class NativePeer:
         self.renditions: tuple[str, ...] = ()
         """What can be read of it, by the origin's manifest; a file has one."""
         self._disk = disk
-        self._share = share
+        self.share = share
+        """How many bytes of the disk are this content's; None: all of it."""
         self._recall: Recall | None = None
+        peer = self._config.peer
+        self._limits = peer.upload, Caps(peer.upload_rate, peer.upload_budget, peer.upload_ratio)
+        """Whether anything is given, and how much."""
 
     # What others ask
 
@@ -204,9 +214,25 @@ class NativePeer:
         self._allow(True)
         await self._join()
 
+    def limit(self, *, upload: bool, rate: float | None, budget: int | None) -> None:
+        """From now on this is what may be given: so many bytes a second, and so many more."""
+        peer = self._config.peer
+        most = None if budget is None else self.stats.uploaded_bytes + budget
+        given = upload and peer.upload, Caps(rate, most, peer.upload_ratio)
+        if given != self._limits:
+            self._limits = given
+            self._allow(True)
+
+    def wish(self) -> Wish:
+        """What this content would have of a store that it shares with others."""
+        keeper, node = self._engine.keeper, self.node
+        kept = list(islice(keeper.kept_segments(), SAMPLE))
+        rare = sum(not node.is_offered(key) for key in kept) / len(kept) if kept else 1.0
+        return Wish(keeper.whole_size, self.store.size, len(self.links), rare)
+
     def resize(self, share: int) -> None:
         """From now on so many bytes of the disk are this content's."""
-        self.store.limit = share
+        self.share = self.store.limit = share
         self._engine.keeper.resize(share)
         self._engine.look_again()
 
@@ -265,6 +291,8 @@ class NativePeer:
             *([] if self._recall is None else [self._recall.close()]),
         )
         self._engine.stop()
+        if isinstance(self.store, DiskStore):
+            self.store.close()
 
     async def _manifest(self, source: HttpSource) -> PresentationManifest | RenditionManifest:
         try:
@@ -312,15 +340,16 @@ class NativePeer:
     def _allow(self, p2p: bool) -> None:
         settings = self._config.peer
         known = self._around.tokens.known
-        caps = Caps(settings.upload_rate, settings.upload_budget, settings.upload_ratio)
-        upload = settings.upload and p2p
+        upload, caps = self._limits
+        upload = upload and p2p
         self._engine.feed(Allow(p2p, upload, token=known, mode=settings.mode, caps=caps))
 
     def _store(self, content: str) -> Store:
         memory = self._config.peer.store_bytes
         if self._disk is None:
             return Store(memory)
-        return DiskStore(self._disk, content, self._share or self._disk.share, memory)
+        share = self._disk.share if self.share is None else self.share
+        return DiskStore(self._disk, content, share, memory)
 
     # The tracker
 

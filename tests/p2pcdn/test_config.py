@@ -17,6 +17,7 @@ from p2pcdn.config import (
     Tls,
     TrackerConfig,
     clickhouse_place,
+    span_of_day,
     split_address,
     turn_host,
 )
@@ -148,3 +149,23 @@ def test_a_turn_server_has_a_host(url: str, host: str) -> None:
 def test_what_is_no_turn_server_is_refused_with_an_example(url: str) -> None:
     with pytest.raises(ConfigError, match=r"turn:turn\.example\.com:3478"):
         TrackerConfig(turn=(url,), turn_secret=Path("secret"))
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("22:30-6", (1350, 360)), ("0-24", (0, 1440)), ("8-17:05", (480, 1025))],
+)
+def test_times_of_day(text: str, minutes: tuple[int, int]) -> None:
+    assert span_of_day(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["", "8", "8-8", "8-25", "8:60-9", "-9", "8-9-10", "8 - 9"])
+def test_what_is_no_time_of_day(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"peer.hours takes times of day such as 22:00-6:30"):
+        PeerConfig(hours=(text,))
+
+
+def test_sites_are_followed_by_url() -> None:
+    assert PeerConfig(follow=("https://example.com",)).follow == ("https://example.com",)
+    with pytest.raises(ConfigError, match="takes URLs such as"):
+        PeerConfig(follow=("example.com",))

@@ -12,7 +12,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -35,7 +35,7 @@ RETRY = 60.0
 
 _CONTENT = re.compile("[0-9a-f]{32}")
 _ROOT = re.compile("[0-9a-f]{64}")
-_OURS = {"format", "lock", "given.json"}
+_OURS = {"format", "lock", "given.json", "given.new"}
 
 log = structlog.get_logger("p2pcdn.peer")
 
@@ -102,6 +102,11 @@ class Disk:
             self._files.pop(file.path, None)
         self._writer.submit(self._remove, file)
 
+    def release(self, files: Iterable[SegmentFile]) -> None:
+        """Nobody uses these segments any more, once what is to be written is: whoever needs room
+        may have theirs."""
+        self._writer.submit(self._release, files)
+
     def flush(self) -> None:
         """Wait until all that was to be written is."""
         self._writer.submit(lambda: None).result()
@@ -159,6 +164,12 @@ class Disk:
                 log.warning("store_not_deleted", file=str(file.path), error=str(error))
             return
         self.used -= size
+
+    def _release(self, files: Iterable[SegmentFile]) -> None:
+        with self._mutex:
+            for file in files:
+                if self._files.pop(file.path, None) is file and file.path.exists():
+                    self._strangers[file.path] = file.path.stat().st_size
 
     # What is there
 

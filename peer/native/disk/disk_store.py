@@ -133,6 +133,10 @@ class DiskStore(Store):
             self.evicted(segment)
         return dropped
 
+    def close(self) -> None:
+        """Nobody uses it any more; what is on disk stays as long as there is room."""
+        self._disk.release(list(self._files.values()))
+
     # What `Recall` needs
 
     def is_there(self, segment: SegmentKey) -> bool:

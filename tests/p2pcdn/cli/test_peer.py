@@ -19,6 +19,7 @@ from p2pcdn.cli.peer import figures
 from p2pcdn.config import Config
 from p2pcdn.core.stats import Stats
 from p2pcdn.model import SegmentKey
+from peer.native.edge import Part
 from peer.native.keeper import Progress
 from peer.native.runner import NativePeer
 from tests.p2pcdn.cli.calling import call, serving
@@ -32,6 +33,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("content")
     (folder / "film.bin").write_bytes(FILM)
     (folder / "long.bin").write_bytes(LONG)
+    for name in "abcd":
+        (folder / f"{name}.bin").write_bytes(name.encode() * 1000)
     data = str(tmp_path_factory.mktemp("data"))
     with serving("serve", "--content", str(folder), "--data", data) as command:
         command.read("Snippet")
@@ -106,6 +109,28 @@ def test_a_store_outlives_a_kill(url: str, tmp_path: Path) -> None:
         assert "complete: 0 B by the origin" in read_until(process, "complete")
 
 
+def test_several_processes_share_the_contents_out(url: str, tmp_path: Path) -> None:
+    words = [f"{url}/media/{name}.bin" for name in ("a", "b", "c", "d")]
+    with peering(*words, "--processes", "2", "--store", str(tmp_path)) as process:
+        seen: set[str] = set()
+        while len(seen) < 4:
+            seen.add(read_until(process, ": complete: ").split(":")[0])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    for part in (Part(0, 2), Part(1, 2)):
+        place = tmp_path / f"{part.index + 1}-of-2"
+        assert place.is_dir()
+        assert len(list(place.glob("*/??/*"))) == sum(map(part.has, words))
+
+
+def test_when_one_process_fails_all_end(url: str) -> None:
+    words = [f"{url}/media/{name}.bin" for name in ("a", "b", "c", "none")]
+    with peering(*words, "--processes", "2") as process:
+        assert process.wait(timeout=30) == 1
+        assert process.stderr is not None
+        assert "There is no content at" in process.stderr.read()
+
+
 def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> None:
     words = (f"{url}/media/film.bin", "--store", str(tmp_path))
     with peering(*words) as process:
@@ -130,8 +155,11 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
         (["{url}/media/film.bin", "--key", "0123"], 2, "takes thumbprints"),
         (["{url}/media/film.bin", "--key", "0" * 64], 1, "not signed by a key that is pinned"),
         (["{url}/media/film.bin", "--max-size", "much"], 2, "A size is like 20GB"),
+        (["{url}/media/film.bin", "--hours", "at night"], 2, "takes times of day such as"),
+        (["{url}/media/film.bin", "--part", "3/2"], 2, "A part is like 2/4"),
+        (["--follow", "example.com"], 2, "peer.follow takes URLs such as"),
         (["{url}/media/film.bin", "--store", "/dev/null"], 2, "The store has to be a directory"),
-        ([], 2, "Say what to keep: a URL, or several; or --gateway"),
+        ([], 2, "Say what to keep: a URL, or several; or --follow"),
         (["--gateway", "0.0.0.0:0"], 2, "The gateway is for this machine alone"),
         (["--gateway", "here"], 2, "peer.gateway is HOST:PORT"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from origin.app import Origin
-from p2pcdn.config import Config, TrackerConfig
+from p2pcdn.config import Config, OriginConfig, TrackerConfig
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.service import Server
 from tracker.app import Tracker
@@ -65,7 +65,10 @@ class Site:
 @asynccontextmanager
 async def hosted(content: Path, data: Path, tracker: TrackerConfig) -> AsyncIterator[Site]:
     """An origin and a tracker with these settings, on a free port."""
-    config = Config(listen="127.0.0.1:0", content=content, data=data, tracker=tracker)
+    listed = OriginConfig(list_contents=True)
+    config = Config(
+        listen="127.0.0.1:0", content=content, data=data, tracker=tracker, origin=listed
+    )
     ledger = Ledger()
     services = Origin(config, ledger), Tracker(config, ledger)
     async with Server.of(config, list(services)) as server:

@@ -123,6 +123,19 @@ def test_what_nobody_has_asked_for_makes_room_the_oldest_first(tmp_path: Path) -
     again.close()
 
 
+def test_what_nobody_uses_any_more_may_go_and_is_there_until_then(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, SIZE)
+    file = disk.file(CONTENT, root(1))
+    disk.write(file, 0, DATA, lambda: None)
+    disk.release([file])
+    disk.flush()
+    assert disk.has(CONTENT, root(1))
+    assert written(disk, 2)
+    assert not disk.has(CONTENT, root(1))
+    assert disk.used == SIZE
+    disk.close()
+
+
 def test_what_is_removed_is_room_again(tmp_path: Path) -> None:
     disk = Disk(tmp_path, SIZE)
     assert written(disk, 1)

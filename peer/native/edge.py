@@ -1,0 +1,252 @@
+"""A peer of many contents: those that are named, and those of the sites that it follows.
+
+::
+
+    list of a site --every half minute--> which contents --> a NativePeer each
+                                                                ^      |
+          shares of the disk, rate, hours, a day's budget ------'      '-- what was given, to whom
+
+What is named has to be there, or the edge ends; what a list names is tried again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import structlog
+
+from p2pcdn.config import Config
+from p2pcdn.errors import P2pcdnError
+from peer.native.allowance import Allowance, is_open
+from peer.native.disk.disk import Disk
+from peer.native.following import ListError, fetch_contents
+from peer.native.runner import NativePeer
+from peer.native.shares import Demand, share_out
+
+LOOK_EVERY = 30.0
+"""Seconds between two looks at a list, and until a content of it is tried again."""
+LIMIT_EVERY = 1.0
+"""Seconds between two looks at what was given."""
+SHARE_EVERY = 60.0
+"""Seconds between two times of sharing out the disk."""
+
+Show = Callable[[NativePeer], Awaitable[None]]
+"""Shows how far a peer has got, until it is cancelled or the peer fails."""
+
+log = structlog.get_logger("p2pcdn.peer")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Which of the contents are ours, where several processes share them out."""
+
+    index: int = 0
+    count: int = 1
+
+    def has(self, url: str) -> bool:
+        """Whether a content is ours, by its rendezvous hash: when there is a process more or less,
+        no other contents move than those that it takes or leaves."""
+        return (
+            self.count == 1 or max(range(self.count), key=lambda n: _weight(url, n)) == self.index
+        )
+
+    def of(self, config: Config) -> Config:
+        """The configuration of this part: what all have together is shared out, too."""
+        if self.count == 1:
+            return config
+        peer, count = config.peer, self.count
+        store = None if peer.store is None else peer.store / f"{self.index + 1}-of-{count}"
+        rate, budget, daily = peer.upload_rate, peer.upload_budget, peer.daily_budget
+        peer = msgspec.structs.replace(
+            peer,
+            store=store,
+            max_size=peer.max_size // count,
+            store_bytes=peer.store_bytes // count,
+            upload_rate=None if rate is None else rate / count,
+            upload_budget=None if budget is None else budget // count,
+            daily_budget=None if daily is None else daily // count,
+            processes=1,
+        )
+        return msgspec.structs.replace(config, peer=peer)
+
+
+def _now() -> dt.datetime:
+    """The time of day here, which is what hours and days are meant by."""
+    return dt.datetime.now().astimezone()
+
+
+def _weight(url: str, index: int) -> bytes:
+    return hashlib.sha256(f"{index} {url}".encode()).digest()
+
+
+class Edge:
+    """Holds contents until it is cancelled."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        config: Config | None = None,
+        tracker: str | None = None,
+        show: Show | None = None,
+        part: Part | None = None,
+    ) -> None:
+        self._part = part = part or Part()
+        self._config = part.of(config or Config())
+        self._named = [url for url in dict.fromkeys(urls) if part.has(url)]
+        self._tracker = tracker
+        self._show = show or (lambda peer: peer.until(lambda: False))
+        self.peers: dict[str, NativePeer] = {}
+        """Those that are at work, by the URLs of their contents."""
+        self._holding: dict[str, asyncio.Task[None]] = {}
+        self._disk: Disk | None = None
+        self._demands: dict[str, Demand] = {}
+        self._given: dict[str, int] = {}
+        """What each peer had given when we last looked."""
+        self._total = 0
+        """What all have given since the start, those that are gone included."""
+
+    async def run(self) -> None:
+        """Hold them; raises what keeps one that was named from being held."""
+        peer = self._config.peer
+        async with AsyncExitStack() as stack:
+            directory: Path | None = None
+            if peer.store is not None:
+                self._disk = Disk(peer.store, peer.max_size)
+                stack.callback(self._disk.close)
+                directory = peer.store
+            self._allowance = Allowance(peer.daily_budget, directory)
+            stack.callback(self._allowance.write)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    self._group = group
+                    for url in self._named:
+                        self._hold(url, named=True)
+                    for site in peer.follow:
+                        group.create_task(self._follow(site))
+                    group.create_task(self._govern())
+                    if self._disk is not None:
+                        group.create_task(self._share_out())
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+
+    # Contents
+
+    def _hold(self, url: str, *, named: bool = False) -> None:
+        if url not in self._holding:
+            task = self._group.create_task(self._held(url, named))
+            self._holding[url] = task
+            task.add_done_callback(lambda _: self._holding.pop(url, None))
+
+    async def _held(self, url: str, named: bool) -> None:
+        while True:
+            try:
+                await self._held_once(url)
+            except P2pcdnError as error:
+                if named:
+                    raise
+                log.warning("not_held", content=url, why=str(error))
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _held_once(self, url: str) -> None:
+        peer = NativePeer(
+            url,
+            config=self._config,
+            tracker=self._tracker,
+            disk=self._disk,
+            share=None if self._disk is None else self._first_share(),
+        )
+        try:
+            async with peer:
+                self.peers[url] = peer
+                self._limit()
+                await self._show(peer)
+        finally:
+            if self.peers.pop(url, None) is not None:
+                self._count(url, peer)
+                self._given.pop(url, None)
+
+    async def _follow(self, site: str) -> None:
+        ours: set[str] = set()
+        complained = False
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    listed = await fetch_contents(session, site)
+                except ListError as error:
+                    if not complained:
+                        log.warning("not_followed", why=str(error))
+                    complained = True
+                else:
+                    complained = False
+                    there = {url for url in listed if self._part.has(url)}
+                    for url in there - ours:
+                        log.info("content_came", content=url)
+                        self._hold(url)
+                    for url in ours - there:
+                        log.info("content_went", content=url)
+                        if url not in self._named and url in self._holding:
+                            self._holding[url].cancel()
+                    ours = there
+                await asyncio.sleep(LOOK_EVERY)
+
+    # What all have together
+
+    def _first_share(self) -> int:
+        """A content that comes takes what is left, or else what it turns out to be worth."""
+        assert self._disk is not None
+        taken = sum(peer.share or 0 for peer in self.peers.values())
+        coming = max(len(self._holding) - len(self.peers), 1)
+        return max(self._disk.share - taken, 0) // coming
+
+    async def _share_out(self) -> None:
+        assert self._disk is not None
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SHARE_EVERY)
+            wishes = {}
+            for url, peer in self.peers.items():
+                wish = peer.wish()
+                demand = self._demands.setdefault(url, Demand())
+                wishes[url] = wish, demand.note(wish.peers, loop.time())
+            shares = share_out(self._disk.share, wishes)
+            # Who has to give something up goes first.
+            for url in sorted(shares, key=lambda url: shares[url] - (self.peers[url].share or 0)):
+                self.peers[url].resize(shares[url])
+
+    async def _govern(self) -> None:
+        while True:
+            await asyncio.sleep(LIMIT_EVERY)
+            for url, peer in self.peers.items():
+                self._count(url, peer)
+            self._limit()
+
+    def _count(self, url: str, peer: NativePeer) -> None:
+        """Enter what was given since the last look."""
+        uploaded = peer.stats.uploaded_bytes
+        given = uploaded - self._given.get(url, 0)
+        self._given[url] = uploaded
+        self._total += given
+        self._allowance.give(given, _now().date(), asyncio.get_running_loop().time())
+
+    def _limit(self) -> None:
+        """Tell each peer what it may give: of the rate its part, if it has anybody to give to, and
+        of the budgets as much as all have."""
+        peer, now = self._config.peer, _now()
+        left = self._allowance.left(now.date())
+        if peer.upload_budget is not None:
+            rest = max(peer.upload_budget - self._total, 0)
+            left = rest if left is None else min(left, rest)
+        busy = max(sum(bool(other.links) for other in self.peers.values()), 1)
+        for other in self.peers.values():
+            other.limit(
+                upload=is_open(peer.hours, now),
+                rate=None if peer.upload_rate is None else peer.upload_rate / busy,
+                budget=None if left is None else left // max(len(self.peers), 1),
+            )

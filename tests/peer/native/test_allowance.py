@@ -1,0 +1,85 @@
+"""Hours and days: when something is given, and how much of a budget is left."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from peer.native.allowance import FILE, WRITTEN_EVERY, Allowance, is_open
+
+MONDAY = dt.date(2026, 11, 30)
+TUESDAY = dt.date(2026, 12, 1)
+
+
+@pytest.mark.parametrize(
+    ("hours", "time", "open_"),
+    [
+        ([], "03:00", True),
+        (["8-17"], "07:59", False),
+        (["8-17"], "08:00", True),
+        (["8-17"], "17:00", False),
+        (["22:30-6"], "22:29", False),
+        (["22:30-6"], "22:30", True),
+        (["22:30-6"], "00:00", True),
+        (["22:30-6"], "05:59", True),
+        (["22:30-6"], "06:00", False),
+        (["0-24"], "23:59", True),
+        (["1-2", "12-13"], "12:30", True),
+        (["1-2", "12-13"], "11:30", False),
+    ],
+)
+def test_hours(hours: list[str], time: str, open_: bool) -> None:
+    moment = dt.datetime.combine(MONDAY, dt.time.fromisoformat(time))
+    assert is_open(hours, moment) is open_
+
+
+def test_each_day_has_its_budget() -> None:
+    allowance = Allowance(100)
+    assert allowance.left(MONDAY) == 100
+    allowance.give(70, MONDAY, 0.0)
+    assert allowance.left(MONDAY) == 30
+    allowance.give(70, MONDAY, 1.0)
+    assert allowance.left(MONDAY) == 0
+    assert allowance.left(TUESDAY) == 100
+    allowance.give(10, TUESDAY, 2.0)
+    assert allowance.left(TUESDAY) == 90
+
+
+def test_without_a_budget_there_is_no_bound() -> None:
+    allowance = Allowance(None)
+    allowance.give(10**15, MONDAY, 0.0)
+    assert allowance.left(MONDAY) is None
+
+
+def test_a_restart_brings_no_second_budget(tmp_path: Path) -> None:
+    allowance = Allowance(100, tmp_path)
+    allowance.give(30, MONDAY, 0.0)
+    allowance.give(30, MONDAY, 1.0)
+    assert Allowance(100, tmp_path).left(MONDAY) == 70, "not written more often than it has to be"
+    allowance.give(10, MONDAY, WRITTEN_EVERY)
+    assert Allowance(100, tmp_path).left(MONDAY) == 30
+    allowance.give(5, MONDAY, WRITTEN_EVERY + 1)
+    allowance.write()
+    again = Allowance(100, tmp_path)
+    assert again.left(MONDAY) == 25
+    assert again.left(TUESDAY) == 100
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"day": "2026-11-30", "bytes": null}'])
+def test_what_cannot_be_read_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    with capture_logs() as logs:
+        allowance = Allowance(100, tmp_path)
+    assert [entry["event"] for entry in logs] == ["budget_not_read"]
+    assert allowance.left(MONDAY) == 100
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
+    allowance = Allowance(100, tmp_path / "gone")
+    with capture_logs() as logs:
+        allowance.give(1, MONDAY, 0.0)
+    assert [entry["event"] for entry in logs] == ["budget_not_written"]
+    assert allowance.left(MONDAY) == 99
