@@ -51,6 +51,7 @@ UNSET: dict[str, object] = {
     "peer.upload_rate": 1_000_000.0,
     "peer.upload_budget": 7,
     "peer.daily_budget": 7,
+    "peer.gateway": "127.0.0.1:0",
     "peer.upload_ratio": 0.5,
     "peer.token": "a.b.c",
     "peer.token_url": "https://www.example.com/token",
