@@ -54,17 +54,17 @@ class Server:
 
     def start(self) -> None:
         """Come up, or come back."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.clickhouse", str(self._directory), str(self.port)],
-            cwd=Path(__file__).parent.parent,
-        )
+        words = [sys.executable, "-m", "tests.clickhouse", str(self._directory), str(self.port)]
         deadline = time.monotonic() + START_TIME
         while True:
+            if self._process is None or self._process.poll() is not None:
+                # Again, if somebody else has the port for a moment.
+                self._process = subprocess.Popen(words, cwd=Path(__file__).parent.parent)
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ping", timeout=5):
                     return
             except OSError as error:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise RuntimeError("the engine does not come up") from error
                 time.sleep(0.05)
 
