@@ -23,7 +23,7 @@ from p2pcdn.core.amounts import MOST_BYTES
 from p2pcdn.core.claims import Pair
 from p2pcdn.core.credits import Credits
 from p2pcdn.core.ledger_ports import Group
-from p2pcdn.core.runs import MOST_CHUNK, RunsError, Told, read, size_of
+from p2pcdn.core.runs import MOST_CHUNK, RunsError, Stretches, Told, read, size_of
 from p2pcdn.wire.tracker import PairReport, Report
 
 LINKS = 16
@@ -116,6 +116,8 @@ class Session:
     started: bool = False
     """Whether its first picture has been counted."""
     sums: Sums = field(default_factory=lambda: Sums())
+    ahead: Stretches = field(default_factory=Stretches)
+    """What its player has not been given, of what peers have brought."""
     spared: int = 0
     """Bytes that were ever credited to it as not taken from the origin."""
     left: float = BURST
@@ -150,6 +152,7 @@ class Heard(NamedTuple):
 
     origin: list[Told]
     links: list[Link]
+    ahead: Stretches
     sums: Sums
 
 
@@ -231,6 +234,7 @@ def _read(session: Session, report: Report, extents: Extents | None) -> Heard:
         sums.stalls += quality.stalls
     links = []
     try:
+        ahead = Stretches(report.ahead, report.renditions)
         origin = _existing(read(report.origin, report.renditions), extents)
         for entry in report.pairs:
             received = _existing(read(entry.received, report.renditions), extents)
@@ -243,7 +247,7 @@ def _read(session: Session, report: Report, extents: Extents | None) -> Heard:
                 links.append(Link(pair, entry, received, sent))
     except RunsError as error:
         raise ReportError("overlapping") from error
-    return Heard(origin, links, sums)
+    return Heard(origin, links, ahead, sums)
 
 
 def _existing(told: list[Told], extents: Extents | None) -> list[Told]:

@@ -1,5 +1,5 @@
-"""What one session has had: so that nothing is credited to it twice, and nothing that it also took
-from the origin.
+"""What one session has had: so that nothing is credited to it twice, nothing that it also took from
+the origin, and nothing that its player was never given.
 
 ::
 
@@ -8,19 +8,25 @@ from the origin.
                v                      v
         a mask for each segment that was touched of late; of those before, only that they are over
 
+What has come and is yet to be given to the player waits, and counts once it was.
+
 The book is bounded: a segment that was touched longest ago is closed, and earns nothing any more;
 nor does a rendition that comes after too many others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from p2pcdn.core.runs import Tail, size_of
 from p2pcdn.model import SegmentKey
 
 MOST_SEGMENTS = 128
-"""Segments of a session that can still earn credit: more than it loads ahead."""
+"""Segments of a session that can still earn credit."""
+MOST_WAITING = 512
+"""And so many more of which something waits: as many as a viewer loads ahead."""
 MOST_BITS = 2**18
 """Of the masks of these segments: 32 KiB. One of 4 GiB has room, and so have 128 of 42 MiB."""
 MOST_CLOSED = 64
@@ -39,13 +45,24 @@ class _Had:
     peers: int = 0
     """What was credited, of whatever kind."""
     counted: int = 0
-    """What of that counts as confirmed, and would have to be taken back."""
+    """What of that counts as confirmed, or will, and would have to be taken back."""
+    waiting: int = 0
+    """What of that will, once the player is given it."""
     tail: Tail = None
 
     @property
     def bits(self) -> int:
         """Of its masks."""
-        return sum(map(int.bit_length, (self.origin, self.peers, self.counted)))
+        return sum(map(int.bit_length, (self.origin, self.peers, self.counted, self.waiting)))
+
+
+class Undone(NamedTuple):
+    """Bytes that turn out to have saved nothing."""
+
+    counted: int
+    """They had counted."""
+    waiting: int
+    """They had not, yet."""
 
 
 class Credits:
@@ -54,14 +71,18 @@ class Credits:
     def __init__(self) -> None:
         self._open: dict[SegmentKey, _Had] = {}
         """The one touched longest ago first."""
+        self._waiting: dict[SegmentKey, _Had] = {}
+        """In the same order, those of which something waits."""
         self._closed: dict[str, list[list[int]]] = {}
         """Stretches of sequences, ascending, by rendition; of each that was ever touched."""
         self._bits = 0
         """Of the masks of all that are open."""
 
-    def credit(self, segment: SegmentKey, mask: int, tail: Tail, *, counts: bool) -> int:
+    def credit(
+        self, segment: SegmentKey, mask: int, tail: Tail, *, counts: bool, waits: bool = False
+    ) -> int:
         """Enter chunks that a peer has brought; those that earn credit. ``counts`` if what they
-        earn may be taken back."""
+        earn may be taken back; ``waits`` if the player has not been given the segment."""
         had = self._touch(segment)
         if had is None:
             return 0
@@ -70,31 +91,51 @@ class Credits:
         had.peers |= new
         if counts:
             had.counted |= new
+            had.waiting |= new if waits else 0
             if tail is not None and new >> tail[0] & 1:
                 had.tail = tail
-        self._changed(had.bits - before)
+        self._changed(segment, had, had.bits - before)
         return new
 
-    def took_from_origin(self, segment: SegmentKey, mask: int) -> int:
+    def took_from_origin(self, segment: SegmentKey, mask: int) -> Undone:
         """Enter chunks that came from the origin; the bytes that were credited for them."""
         had = self._touch(segment)
         if had is None:
-            return 0
+            return Undone(0, 0)
         before = had.bits
-        undone = had.counted & mask
+        waiting = had.waiting & mask
+        undone = had.counted & mask & ~waiting
         had.origin |= mask
         had.counted &= ~mask
-        self._changed(had.bits - before)
-        return size_of(undone, had.tail)
+        had.waiting &= ~mask
+        self._changed(segment, had, had.bits - before)
+        return Undone(size_of(undone, had.tail), size_of(waiting, had.tail))
 
-    def _changed(self, bits: int) -> None:
-        """The segment touched last has so many more of them."""
+    def given(self, ahead: Container[SegmentKey]) -> int:
+        """The player has been given all that waits but what is ``ahead``: bytes that count now."""
+        size = 0
+        for segment in [segment for segment in self._waiting if segment not in ahead]:
+            had = self._waiting.pop(segment)
+            before = had.bits
+            size += size_of(had.waiting, had.tail)
+            had.waiting = 0
+            self._changed(segment, had, had.bits - before)
+        return size
+
+    def _changed(self, segment: SegmentKey, had: _Had, bits: int) -> None:
+        """A segment has so many bits more; it is put where it belongs, and others go for it."""
+        (self._waiting if had.waiting else self._open)[segment] = had
         self._bits += bits
-        while self._bits > MOST_BITS:
+        if len(self._open) > MOST_SEGMENTS:
             self._close(next(iter(self._open)))
+        if len(self._waiting) > MOST_WAITING:
+            self._close(next(iter(self._waiting)))
+        while self._bits > MOST_BITS:
+            self._close(next(iter(self._open or self._waiting)))
 
     def _touch(self, segment: SegmentKey) -> _Had | None:
-        had = self._open.pop(segment, None)
+        """Take it out, to be changed."""
+        had = self._open.pop(segment, None) or self._waiting.pop(segment, None)
         if had is None:
             if segment.rendition not in self._closed:
                 if len(self._closed) >= MOST_RENDITIONS:
@@ -103,9 +144,6 @@ class Credits:
             if self._is_closed(segment):
                 return None
             had = _Had()
-        self._open[segment] = had
-        if len(self._open) > MOST_SEGMENTS:
-            self._close(next(iter(self._open)))
         return had
 
     def _is_closed(self, segment: SegmentKey) -> bool:
@@ -113,7 +151,8 @@ class Credits:
         return any(first <= segment.sequence <= last for first, last in stretches)
 
     def _close(self, segment: SegmentKey) -> None:
-        self._bits -= self._open.pop(segment).bits
+        had = self._open.pop(segment, None) or self._waiting.pop(segment)
+        self._bits -= had.bits
         stretches = self._closed[segment.rendition]
         stretches.append([segment.sequence, segment.sequence])
         stretches.sort()

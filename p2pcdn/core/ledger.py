@@ -6,10 +6,11 @@ chunk, and each may lie; so only what both say is **confirmed**, once for the se
     a reports: sent 0-9 ---------> b reports: received 0-7       confirmed 0-7, claimed 8-9
                                    b reports later, without 8-9                 disputed 8-9
 
-A chunk that the session also took from the origin saved nothing. What went through a relay, or from
-or to a peer that the site itself runs, is counted apart: somebody paid for it. What no honest peer
-would say is refused (`audit`), so that even two who agree to lie are held to what one viewer can
-have played.
+A chunk that the session also took from the origin saved nothing; nor does one that its player has
+not been given, until it is: a viewer who goes would not have loaded it. What went through a relay,
+or from or to a peer that the site itself runs, is counted apart: somebody paid for it. What no
+honest peer would say is refused (`audit`), so that even two who agree to lie are held to what one
+viewer can have played.
 
 A session is remembered for a while after it has left: its page may have sent the last report past
 the socket. Totals over everybody are kept up to date as reports come, so that reading them costs
@@ -253,12 +254,16 @@ class Ledger:
 
     def _enter(self, session: str, known: Session, heard: Heard, now: float) -> None:
         """What a session says of chunks."""
-        back = 0
+        back = waited = 0
         for segment, mask, _ in heard.origin:
-            back += known.credits.took_from_origin(segment, mask)
-        if back:
+            undone = known.credits.took_from_origin(segment, mask)
+            back, waited = back + undone.counted, waited + undone.waiting
+        known.ahead = heard.ahead
+        given = known.credits.given(heard.ahead)
+        if back or waited or given:
             for amounts in self._books(known.content, known.groups):
-                amounts.peer_bytes_confirmed -= back
+                amounts.peer_bytes_confirmed += given - back
+                amounts.peer_bytes_claimed -= given + waited
         for link in heard.links:
             self._link(session, link, now)
 
@@ -283,14 +288,17 @@ class Ledger:
     def _outcome(self, pair: Pair, receiver: str, told: Told, outcome: Outcome, now: float) -> None:
         """One end has said something of a segment that goes to ``receiver``."""
         agreed = earned = 0
-        apart = pair.edge
+        apart, waits = pair.edge, False
         known = self._known(receiver)
         if outcome.agreed:
             agreed = size_of(outcome.agreed, outcome.tail)
         if outcome.agreed and known is not None:
             apart = pair.edge or self._is_ahead(known, agreed, now)
             counts = not (pair.relayed or apart)
-            new = known.credits.credit(told[0], outcome.agreed, outcome.tail, counts=counts)
+            waits = counts and told[0] in known.ahead
+            new = known.credits.credit(
+                told[0], outcome.agreed, outcome.tail, counts=counts, waits=waits
+            )
             earned = size_of(new, outcome.tail)
             way = pair.to(receiver)
             way.earned += earned
@@ -303,6 +311,8 @@ class Ledger:
                 amounts.relayed_bytes += earned
             elif apart:
                 amounts.edge_bytes += earned
+            elif waits:
+                amounts.peer_bytes_claimed += earned
             else:
                 amounts.peer_bytes_confirmed += earned
 

@@ -23,7 +23,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     peer_bytes_confirmed: int
     """Media that peers sent each other, as both ends say."""
     peer_bytes_claimed: int
-    """Media that only one end speaks of (yet)."""
+    """Media that only one end speaks of, or that a viewer's player has not been given (yet)."""
     peer_bytes_disputed: int
     """Media that one end speaks of, and the other, which has reported since, does not."""
     edge_bytes: int

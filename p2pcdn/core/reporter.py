@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from p2pcdn.core.account import Account, Moved, Room
+from p2pcdn.core.account import Account, Moved, Room, Runs
 from p2pcdn.core.neighbours import Down, Neighbours
 from p2pcdn.core.playhead import Playhead
 from p2pcdn.core.ports import Watched
 from p2pcdn.core.signaling import Signaling, State
 from p2pcdn.core.transfers import Transfers
+from p2pcdn.model import spans_of
 from p2pcdn.wire.tracker import Move, PairReport, Position, Quality, Report
 
 MOST_PAIRS = 64
 """Pairings a report (the wire's own bound)."""
 MOST_REPORTS = 8
 """Reports at a time; what they have no room for waits until the next time."""
+MOST_BOUNDS = 128
+"""Of the stretches that lie ahead in a rendition (the wire's own bound)."""
 GAP = 30_000
 """Milliseconds played before we came in that may be told; the tracker believes 60,000."""
 
@@ -158,6 +161,7 @@ class Reporter:
         quality = self._quality()
         if not (origin or pairs or any(new) or quality):
             return None
+        ahead = self._ahead(room)
         self._told = figures
         self._number += 1
         return Report(
@@ -167,7 +171,19 @@ class Reporter:
             origin,
             pairs,
             quality,
+            ahead,
         )
+
+    def _ahead(self, room: Room) -> tuple[Runs, ...]:
+        """What peers have brought for a viewer and the player has not been given (yet)."""
+        if self._seen() is None:  # nobody looks on: all of it is what it is for
+            return ()
+        told: dict[int, list[int]] = {}
+        for rendition, sequence in self._transfers.ahead:
+            number = room.number(rendition)
+            if number is not None:
+                told.setdefault(number, []).append(sequence)
+        return tuple((number, *_bounds(told[number])) for number in sorted(told))
 
     def _pairs(self, room: Room) -> tuple[PairReport, ...]:
         """What went over links, those that ended first."""
@@ -220,6 +236,12 @@ class Reporter:
         manifest = self._transfers.manifest(rendition)
         duration = manifest.usual_duration()
         return int(manifest.usual_bytes() * 1000 / duration + 0.5) if duration else 0
+
+
+def _bounds(sequences: list[int]) -> list[int]:
+    """First and last of each stretch; too many become one."""
+    bounds = [bound for span in spans_of(sequences) for bound in span]
+    return bounds if len(bounds) <= MOST_BOUNDS else [*bounds[: MOST_BOUNDS - 1], bounds[-1]]
 
 
 def _time(watched: Watched) -> int:

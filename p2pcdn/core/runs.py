@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from p2pcdn.core.bits import run
 from p2pcdn.model import CHUNK_SIZE, SegmentKey
@@ -42,6 +44,34 @@ def read(runs: Iterable[Sequence[object]], renditions: Sequence[str]) -> list[To
         tail = (bounds[-1], size) if size else None
         told.append((SegmentKey(renditions[rendition], sequence), mask, tail))
     return told
+
+
+class Stretches:
+    """Segments, as stretches of the sequences of their renditions."""
+
+    def __init__(
+        self, told: Iterable[Sequence[object]] = (), renditions: Sequence[str] = ()
+    ) -> None:
+        """See `p2pcdn.wire.fields.Stretches`; `RunsError` if they are not in that form."""
+        self._bounds: dict[str, list[int]] = {}
+        """Of each rendition the first of each stretch, and the first after it, in turn."""
+        for numbers in told:
+            if len(numbers) < 3 or not len(numbers) % 2:
+                raise RunsError("it has a start without an end")
+            if not all(type(number) is int and 0 <= number <= MOST_SEQUENCE for number in numbers):
+                raise RunsError("that is no whole number")
+            rendition, *bounds = (int(str(number)) for number in numbers)
+            if rendition >= len(renditions) or renditions[rendition] in self._bounds:
+                raise RunsError("each rendition comes once")
+            bounds[1::2] = [last + 1 for last in bounds[1::2]]
+            if any(one >= other for one, other in pairwise(bounds)):
+                raise RunsError("stretches have to ascend, with gaps between them")
+            self._bounds[renditions[rendition]] = bounds
+
+    def __contains__(self, segment: object) -> bool:
+        assert isinstance(segment, SegmentKey)
+        bounds = self._bounds.get(segment.rendition, [])
+        return bisect_right(bounds, segment.sequence) % 2 == 1
 
 
 def _mask(bounds: list[int]) -> int:

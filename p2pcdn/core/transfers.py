@@ -109,6 +109,8 @@ class Transfers:
         """Bytes that arrived and were not kept."""
         self.from_origin = Moved()
         """Chunks of which the origin has sent something, of whatever use, since the last report."""
+        self.ahead: dict[SegmentKey, None] = {}
+        """Segments of which links have brought something, and the player was not given."""
         self._from_links = 0
         """Bytes that links have brought, of whatever use."""
         self._content = content
@@ -512,6 +514,8 @@ class Transfers:
         key = ChunkKey(transfer.key.rendition, transfer.key.sequence, copy.chunk)
         self.store.put(key, copy.data)
         self._count(copy)
+        if copy.link is not None:
+            self.ahead[transfer.key] = None
         self._events.append(Kept(key, copy.link))
         self._spare(transfer)
         self._finish(transfer)
@@ -558,6 +562,7 @@ class Transfers:
             return
         self._transfers.pop(transfer.key, None)
         if transfer.demanded is not None:
+            self.ahead.pop(transfer.key, None)
             data = self.store.assemble(transfer.key)
             self._events.append(
                 SegmentFailed(transfer.key, SourceReason.INTEGRITY)

@@ -51,6 +51,12 @@ Runs = Annotated[
 comes with it, its sequence, the bytes of the last of these chunks (0 if it is 64 KiB), and the
 first and the last chunk of each run, ascending and with a gap before each: ``[0, 7, 0, 0, 15]``."""
 
+Stretches = Annotated[
+    tuple[Annotated[int, Meta(ge=0, le=2**53 - 1)], ...], Meta(min_length=3, max_length=129)
+]
+"""Segments of one rendition: its number in a list that comes with it, and the first and the last
+sequence of each stretch, ascending and with a gap before each: ``[0, 7, 19]``."""
+
 Mac = Annotated[str, Meta(pattern=whole("[A-Za-z0-9_-]{22}"))]
 """16 bytes of HMAC-SHA256 as base64url."""
 

@@ -45,6 +45,7 @@ from p2pcdn.wire.fields import (
     Sdp,
     Seconds,
     SiteId,
+    Stretches,
     StripeNumber,
     whole,
 )
@@ -252,6 +253,9 @@ class Report(Message, frozen=True, tag="report"):
     """Chunks of which anything came from the origin, of whatever use."""
     pairs: Annotated[tuple[PairReport, ...], Meta(max_length=64)] = ()
     quality: Quality | None = None
+    ahead: Annotated[tuple[Stretches, ...], Meta(max_length=16)] = ()
+    """Segments of which peers have brought something, now or before, and that the viewer's player
+    has not been given. What came of all others was of use."""
 
 
 class Beacon(Message, frozen=True, tag="beacon"):

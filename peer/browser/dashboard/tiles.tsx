@@ -102,7 +102,7 @@ export function Bytes({ total }: { total: Figures }): JSX.Element {
         {tile("confirmed", "From peers", total.peer_bytes_confirmed, "confirmed by both ends")}
         {tile("edge", "From edge peers", total.edge_bytes, "that you run: they save nothing")}
         {tile("relayed", "By relays", total.relayed_bytes, "that you run: they save nothing")}
-        {tile("claimed", "Claimed", total.peer_bytes_claimed, "one end has spoken, yet; not saved")}
+        {tile("claimed", "Claimed", total.peer_bytes_claimed, "by one end yet, or not played yet; not saved")}
         {tile("disputed", "Disputed", total.peer_bytes_disputed, "the ends disagree; not saved")}
         {tile("waste", "Waste", total.waste_bytes, "came twice, too late or wrong")}
         {tile("overhead", "Overhead", total.overhead_bytes, lost)}

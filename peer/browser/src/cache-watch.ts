@@ -53,11 +53,6 @@ export class CacheWatch {
     };
   }
 
-  close(): void {
-    this._observer?.disconnect();
-    for (const expected of this._expected) this._settle(expected, false);
-  }
-
   private _take(entry: PerformanceResourceTiming): void {
     for (const expected of this._expected) {
       // The clock of entries may be coarser than ours by up to a millisecond.

@@ -7,7 +7,7 @@
  * WebCrypto, so neither a script nor an extension can carry it away.
  */
 
-import type { Bytes } from "./model";
+import { utf8 } from "./model";
 import { sayOnce } from "./say";
 import { toBase64 } from "./wire/manifest";
 import type { Credentials } from "./wire/tracker";
@@ -87,7 +87,7 @@ export async function prove(
     const { site, content, url = null } = request;
     const said = `p2pcdn join v1\n${nonce}\n${site}\n${content}\n${await digest(token)}\n`;
     const { privateKey } = await keys();
-    const signature = await crypto.subtle.sign(ES256, privateKey, bytes(said));
+    const signature = await crypto.subtle.sign(ES256, privateKey, utf8(said));
     const proof = { key: await coordinates(), signature: toBase64(new Uint8Array(signature)) };
     return { token, proof, url };
   } catch (error) {
@@ -97,9 +97,5 @@ export async function prove(
 }
 
 async function digest(text: string): Promise<string> {
-  return toBase64(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(text))));
-}
-
-function bytes(text: string): Bytes {
-  return new TextEncoder().encode(text);
+  return toBase64(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(text))));
 }

@@ -199,6 +199,41 @@ def test_what_also_came_from_the_origin_earns_nothing(book: Book) -> None:
 # Claimed and disputed
 
 
+@pytest.mark.parametrize("first", ["sender", "receiver"])
+def test_what_the_player_was_not_given_is_claimed_until_it_is(book: Book, first: str) -> None:
+    runs = chunks(0, 9), chunks(0, 9, sequence=1), chunks(0, 9, sequence=2)
+    says = [("a", gave(*runs), ()), ("b", got(*runs), ((0, 1, 2),))]
+    for session, pair, ahead in says if first == "sender" else reversed(says):
+        assert book.says(session, pair, ahead=ahead)
+    assert (book.summary.peer_bytes_confirmed, book.summary.peer_bytes_claimed) == (
+        size(10),
+        size(20),
+    )
+    book.says("b", ahead=((0, 2, 2),))
+    assert (book.summary.peer_bytes_confirmed, book.summary.peer_bytes_claimed) == (
+        size(20),
+        size(10),
+    )
+    # It took the rest from the origin, after all, or a part of it; and leaves.
+    book.says("b", origin=(chunks(0, 3, sequence=2),), ahead=((0, 2, 2),))
+    book.ledger.left("b", book.now)
+    book.wait(10 * PATIENCE)
+    assert (book.summary.peer_bytes_confirmed, book.summary.peer_bytes_claimed) == (
+        size(20),
+        size(6),
+    )
+    assert book.summary.peer_bytes_disputed == book.summary.waste_bytes == 0
+
+
+def test_what_waits_for_the_player_saves_nothing_if_it_was_relayed(book: Book) -> None:
+    book.says("a", gave(chunks(0, 9)))
+    book.says("b", got(chunks(0, 9)), ahead=((0, 0, 0),))
+    book.says("a", gave(chunks(10, 10), relayed=True))
+    book.says("b", got(chunks(10, 10)))
+    assert book.summary.peer_bytes_confirmed == book.summary.peer_bytes_claimed == 0
+    assert book.summary.relayed_bytes == size(11)
+
+
 def test_what_the_other_end_does_not_say_is_disputed_after_a_while(book: Book) -> None:
     book.says("a", gave(chunks(0, 9)))
     book.says("b", got(chunks(0, 4)), now=EVERY)

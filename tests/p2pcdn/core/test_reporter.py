@@ -20,13 +20,13 @@ from p2pcdn.core.ports import (
     TrackerSays,
     Watched,
 )
-from p2pcdn.core.reporter import GAP, MOST_PAIRS, MOST_REPORTS, Reporter
+from p2pcdn.core.reporter import GAP, MOST_BOUNDS, MOST_PAIRS, MOST_REPORTS, Reporter
 from p2pcdn.core.signaling import Signaling
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.transfers import Transfers
 from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey, SegmentKey
-from p2pcdn.wire.codec import encode
+from p2pcdn.wire.codec import decode_to_tracker, encode
 from p2pcdn.wire.fields import Message
 from p2pcdn.wire.link import Hello
 from p2pcdn.wire.tracker import (
@@ -334,3 +334,27 @@ def test_the_last_figures() -> None:
     assert reports(stage.told()) == [Report(1, peer_bytes=5, waste_bytes=3)]
     stage.reporter.farewell()
     assert stage.told() == [], "they were the last"
+
+
+def test_what_lies_ahead_is_told_with_other_news_and_too_many_stretches_become_one() -> None:
+    stage = joined()
+    playing = replace(PLAYING, watched=Watched(played=1))
+    stage.play(playing)
+    stage.told()
+    count_ = MOST_BOUNDS // 2 + 2
+    stage.transfers.ahead = {SegmentKey("v", 2 * n): None for n in reversed(range(count_))}
+    (report,) = reports(stage.pass_until(NOW + EVERY))
+    bounds = [2 * n for n in range(MOST_BOUNDS // 2) for _ in "ab"]
+    assert report.renditions == ("v",)
+    assert report.ahead == ((0, *bounds[:-1], 2 * (count_ - 1)),)
+    assert decode_to_tracker(encode(report)) == report
+    assert reports(stage.pass_until(NOW + 2 * EVERY)) == []
+
+
+def test_of_what_nobody_watches_nothing_lies_ahead() -> None:
+    stage = joined()
+    stage.play()
+    stage.transfers.ahead = {SegmentKey("v", 1): None}
+    stage.stats.peer_bytes = 1
+    (report,) = reports(stage.pass_until(NOW + EVERY))
+    assert report.ahead == ()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from p2pcdn.core.account import Moved, Room
 from p2pcdn.core.bits import run
-from p2pcdn.core.runs import RunsError, read, size_of
+from p2pcdn.core.runs import RunsError, Stretches, read, size_of
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey
 
 NAMES = ("v", "w")
@@ -82,3 +82,33 @@ def test_what_a_peer_tells_is_read_as_it_was_meant(keys: list[ChunkKey]) -> None
     }
     assert all((tail == (40, 77)) == bool(mask >> 40 & 1) for _, mask, tail in told)
     assert not moved
+
+
+def test_what_stretches_say() -> None:
+    ahead = Stretches([(1, 3, 3, 5, 9), (0, 0, 0)], NAMES)
+    assert [n for n in range(12) if SegmentKey("w", n) in ahead] == [3, 5, 6, 7, 8, 9]
+    assert [n for n in range(12) if SegmentKey("v", n) in ahead] == [0]
+    assert SegmentKey("x", 0) not in ahead
+    assert SegmentKey("v", 0) not in Stretches()
+
+
+@pytest.mark.parametrize(
+    "stretches",
+    [
+        [(0,)],
+        [(0, 1, 2, 3)],
+        [(0, 2, 1)],
+        [(0, 1, 2, 3, 4)],
+        [(0, 1, 3, 2, 4)],
+        [(2, 0, 0)],
+        [(0, 0, 0), (0, 5, 5)],
+        [(0, 0, 0.5)],
+        [(0, 0, nan)],
+        [(0, 0, True)],
+        [(0, -1, 0)],
+        [(0, 0, 2**53)],
+    ],
+)
+def test_stretches_that_are_none(stretches: Any) -> None:
+    with pytest.raises(RunsError):
+        Stretches(stretches, NAMES)

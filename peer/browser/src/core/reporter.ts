@@ -1,7 +1,8 @@
 /** What the tracker is told of us: where we are, how fast we send, and what we have moved. */
 
+import { spansOf } from "../model";
 import type { Move, PairReport, Position, Quality, Report } from "../wire/tracker";
-import { Account, Moved, Room } from "./account";
+import { Account, Moved, Room, type Runs } from "./account";
 import type { Down, Neighbours } from "./neighbours";
 import type { Playhead } from "./playhead";
 import type { Watched } from "./ports";
@@ -12,6 +13,8 @@ import type { Transfers } from "./transfers";
 const MOST_PAIRS = 64;
 /** Reports at a time; what they have no room for waits until the next time. */
 const MOST_REPORTS = 8;
+/** Of the stretches that lie ahead in a rendition (the wire's own bound). */
+const MOST_BOUNDS = 128;
 /** Milliseconds played before we came in that may be told; the tracker believes 60,000. */
 const GAP = 30_000;
 
@@ -165,10 +168,28 @@ export class Reporter {
     const pairs = this._pairs(room);
     const figures = this._figures();
     const quality = this._quality();
-    const { renditions } = room;
-    const report = filled({ ...since(figures, this._told), renditions, origin, pairs, quality });
+    const news = filled({ ...since(figures, this._told), origin, pairs, quality });
     this._told = figures;
-    return report && { type: "report", number: ++this._number, ...report };
+    if (!news) return null;
+    const ahead = this._ahead(room);
+    const { renditions } = room;
+    return { type: "report", number: ++this._number, ...news, ...filled({ renditions, ahead }) };
+  }
+
+  /** What peers have brought for a viewer and the player has not been given (yet). */
+  private _ahead(room: Room): Runs[] {
+    const told: number[][] = [];
+    // If nobody looks on, all of it is what it is for.
+    if (!this._playhead.playing?.watched) return told;
+    for (const { rendition, sequence } of this._transfers.ahead.values()) {
+      const number = room.number(rendition);
+      if (number !== undefined) (told[number] ??= []).push(sequence);
+    }
+    return Object.entries(told).map(([number, sequences]) => {
+      const bounds = spansOf(sequences).flat();
+      bounds.splice(MOST_BOUNDS - 1, bounds.length - MOST_BOUNDS); // too many become one
+      return [Number(number), ...bounds];
+    });
   }
 
   /** What went over links, those that ended first. */

@@ -114,6 +114,8 @@ export class Transfers {
   private _fromLinks = 0;
   /** Chunks of which the origin has sent something, of whatever use, since the last report. */
   fromOrigin = new Moved();
+  /** Segments of which links have brought something, and the player was not given. */
+  readonly ahead = new Map<string, SegmentKey>();
   private readonly _checks = new Map<number, Manifest | Transfer>();
   /** Demanded, and not known yet. */
   private readonly _awaited = new Map<string, Awaited>();
@@ -297,10 +299,6 @@ export class Transfers {
   lateAt(now: number): number | null {
     const times = Array.from(this._fetches.values(), ({ lateAt }) => lateAt);
     return earliest(times.filter((at) => at > now && at < Infinity));
-  }
-
-  private _answered({ received, beside }: Fetch, { ttfb, took }: RangeDone, now: number): void {
-    this.http.answered(received, ttfb, took, now, this._fromLinks - beside);
   }
 
   /** What the origin is about to bring. */
@@ -542,6 +540,7 @@ export class Transfers {
     const key = { ...transfer.key, chunk };
     this.store.put(key, data);
     this._count(copy);
+    if (link !== null) this.ahead.set(segmentId(key), transfer.key);
     this._events.push({ type: "Kept", key, size: data.length, link });
     this._spare(transfer);
     this._finish(transfer);
@@ -590,6 +589,7 @@ export class Transfers {
     const { key, demanded, originBytes, peerBytes } = transfer;
     this._transfers.delete(segmentId(key));
     if (demanded === null) return;
+    this.ahead.delete(segmentId(key));
     const data = this.store.assemble(key);
     this._events.push({ type: "SegmentReady", key, data, originBytes, peerBytes });
   }
@@ -625,7 +625,10 @@ export class Transfers {
     if (!fetch) return;
     fetch.cached = done.cached;
     this._close(fetch);
-    if (!done.cached) this._answered(fetch, done, now);
+    if (!done.cached) {
+      const beside = this._fromLinks - fetch.beside;
+      this.http.answered(fetch.received, done.ttfb, done.took, now, beside);
+    }
     if (fetch.left().length) this._failed(fetch, "length", now);
   }
 

@@ -180,6 +180,7 @@ export interface Report {
   readonly origin?: readonly (readonly number[])[];
   readonly pairs?: readonly PairReport[];
   readonly quality?: Quality | null;
+  readonly ahead?: readonly (readonly number[])[];
 }
 
 /** What has gone over one pairing since the report before. */
