@@ -89,7 +89,7 @@ bundle: $(BUNDLE)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) $(BROWSER)/node_modules origin/static tracker/static dist .p2pcdn/demo \
+	rm -rf $(VENV) .venv-fast $(BROWSER)/node_modules origin/static tracker/static dist .p2pcdn/demo \
 		$(BENCH)/node_modules $(BENCH)/dist .p2pcdn/bench \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 

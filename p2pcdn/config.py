@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta, Struct
@@ -590,6 +590,14 @@ class PeerConfig(Section, frozen=True):
             "another (a 1:1 NAT, a container)."
         ),
     ] = ()
+    transport: Annotated[
+        Literal["auto", "aiortc", "fast"],
+        Meta(
+            description="What carries the links: aiortc, or libdatachannel (`fast`), which takes a "
+            "fraction of the CPU time and needs the extra `fast` and Python 3.12. `auto`: that one "
+            "where it is installed."
+        ),
+    ] = "auto"
     keys: Annotated[
         tuple[str, ...],
         Meta(

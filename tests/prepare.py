@@ -15,6 +15,7 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from typing import NamedTuple
 
+from tests import fast_python
 from tests.e2e.browser import find_chromium
 
 
@@ -59,6 +60,12 @@ def main() -> int:
     for need in missing:
         kind = "needed" if need.required else "not needed, but good to have"
         print(f"{need.package} is not installed; it is {kind} for {need.purpose}.", file=sys.stderr)
+    if not fast_python.make():
+        print(
+            "Python 3.12 with aiolibdatachannel is not there; it is not needed, but good to have "
+            "for the tests of native peers' faster transport.",
+            file=sys.stderr,
+        )
     required = [need.package for need in missing if need.required]
     if required:
         print(

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests import prepare
+from tests import fast_python, prepare
 from tests.prepare import Need
 
 
@@ -27,6 +27,7 @@ def lacking(
     need = Need("hat", "magic", lambda: bool(there), required=required)
     monkeypatch.setattr(prepare, "NEEDS", (need,))
     monkeypatch.setattr(prepare, "_may_install", lambda: install)
+    monkeypatch.setattr(fast_python, "make", lambda: True)
     monkeypatch.setattr(subprocess, "run", run)
     return asked
 
@@ -46,6 +47,15 @@ def test_what_is_good_to_have_stops_nobody(
     lacking(monkeypatch, required=False, install=False)
     assert prepare.main() == 0
     assert "hat is not installed; it is not needed, but good" in capsys.readouterr().err
+
+
+def test_no_newer_python_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prepare, "NEEDS", ())
+    monkeypatch.setattr(fast_python, "make", lambda: False)
+    assert prepare.main() == 0
+    assert "Python 3.12 with aiolibdatachannel is not there" in capsys.readouterr().err
 
 
 def test_a_ci_machine_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:

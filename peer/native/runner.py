@@ -12,7 +12,7 @@ from typing import Self
 
 import aiohttp
 
-from p2pcdn.config import Config
+from p2pcdn.config import Config, PeerConfig
 from p2pcdn.core.node import Node
 from p2pcdn.core.ports import Allow, Caps, TrackerDown, TrackerRefused, TrackerSays
 from p2pcdn.core.signaling import Identity
@@ -36,6 +36,7 @@ from peer.native.shares import Wish
 from peer.native.tokens import Tokens
 from peer.native.tracker_client import TrackerClient, TrackerError
 from peer.native.transport import Transport
+from peer.native.transport.choice import transport_of
 
 HOPELESS = {
     ErrorCode.UNKNOWN_SITE,
@@ -316,7 +317,7 @@ class NativePeer:
         engine = self._engine = Engine(node, keeper, self._refused)
         if isinstance(store, DiskStore):
             self._recall = furnish(store, engine)
-        self._transport = self._transport or _aiortc(settings.advertise)
+        self._transport = self._transport or _transport(settings)
         lost = partial(engine.feed, TrackerDown())
         self._around = Surroundings(
             TrackerClient(session, self.tracker, hear=self._hear, lost=lost),
@@ -397,8 +398,11 @@ def _sentence(url: str, error: SourceError) -> str:
     return f"The origin gives no manifest for {url}: {error.detail}."
 
 
-def _aiortc(advertise: tuple[str, ...]) -> Transport:
-    """Imported when it is needed: it takes most of a second."""
-    from peer.native.transport.aiortc import AiortcTransport
-
-    return AiortcTransport(advertise)
+def _transport(settings: PeerConfig) -> Transport:
+    try:
+        return transport_of(settings.transport, settings.advertise)
+    except ImportError as error:
+        raise PeerError(
+            f"peer.transport is {settings.transport}, which cannot be imported ({error}): it takes "
+            "Python 3.12 or later and `pip install 'p2pcdn[fast]'`."
+        ) from error

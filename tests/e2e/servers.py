@@ -93,9 +93,11 @@ async def p2pcdn(
 
 
 @contextlib.asynccontextmanager
-async def peer(*arguments: str, prefix: tuple[str, ...] = ()) -> AsyncIterator[Command]:
+async def peer(
+    *arguments: str, prefix: tuple[str, ...] = (), python: str = sys.executable
+) -> AsyncIterator[Command]:
     """Run ``p2pcdn peer ...``: a native peer, in a process of its own."""
-    async with _run(*prefix, *PROGRAM, "peer", *arguments) as running:
+    async with _run(*prefix, python, "-m", "p2pcdn", "peer", *arguments) as running:
         yield running
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
+
+import pytest
 
 from p2pcdn.config import Config, PeerConfig
 from peer.native.runner import NativePeer
-from tests.e2e.servers import Command, peer
+from tests import fast_python
+from tests.e2e.servers import ROOT, Command, peer
 from tests.e2e.viewer import Stage
 
 FEW = Config(peer=PeerConfig(store_bytes=4 * 1024 * 1024))
@@ -40,3 +45,33 @@ async def test_chromium_seeds_to_a_native_peer(
                 assert native.store.assemble(segment) == (content / "film" / name).read_bytes()
         await viewer.assert_smooth()
         assert (await viewer.stats())["uploadedBytes"] >= native.stats.peer_bytes
+
+
+async def test_chromium_and_native_peers_on_the_faster_transport(
+    stage: Stage, content: Path
+) -> None:
+    """Both ways, one after the other."""
+    python = fast_python.find()
+    if python is None:
+        pytest.skip(fast_python.WHY_NOT)
+    fast = ("env", "P2PCDN_PEER_TRANSPORT=fast")
+    async with peer(stage.media, prefix=fast, python=python) as seeder:
+        await seeder.printed("complete")
+        async with stage.viewer() as viewer:
+            await viewer.plays(8)
+            assert await viewer.assert_exact(content) >= 5
+            stats = await viewer.stats()
+            assert stats["peerBytes"] > stats["originBytes"], stats
+            await seeder.stop()
+            words = [python, "-m", "tests.e2e.take", stage.media, str(content / "film"), "fast"]
+            process = await asyncio.create_subprocess_exec(
+                *words, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+            )
+            *_, said = (await process.communicate())[0].splitlines()  # the log comes first
+            found = json.loads(said)
+            assert found["same"]
+            assert all(found["same"])
+            assert found["peerBytes"] > 0
+            assert found["rejectedChunks"] == 0
+            await viewer.assert_smooth()
+            assert (await viewer.stats())["uploadedBytes"] >= found["peerBytes"]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any
 
 from aiortc import (
@@ -28,53 +28,31 @@ from aiortc import (
 from aiortc.rtcdatachannel import RTCDataChannel
 
 from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRelayed
-from p2pcdn.model import FRAME_PAYLOAD, Mode
+from p2pcdn.model import FRAME_PAYLOAD
 from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.codec import encode
-from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
-from peer.native.transport import CONTROL, DATA, Feed, Inbox, LinkError, Relay, ice
+from p2pcdn.wire.link import LinkMessage
+from peer.native.transport import CONTROL, DATA, Feed, Inbox, LinkError, ice
 from peer.native.transport.acknowledgements import acknowledge_sparingly
 from peer.native.transport.description import put_together, take_apart, usable
 from peer.native.transport.guard import guard
-from peer.native.transport.mdns import Resolver, is_local_name
+from peer.native.transport.mdns import is_local_name
+from peer.native.transport.shared import CLOSING, LAST_WORDS, MOST_CANDIDATES, MOST_TOLD, Shared
 
 AHEAD = 2 * FRAME_PAYLOAD
 """Bytes of media handed to aiortc ahead of time. It has one queue for both channels, so this is
 what a control message may have to wait for."""
-MOST_TOLD = 16 * CONTROL_BYTES
-"""Bytes of control messages that wait: an end that takes no more is as good as gone."""
-MOST_CANDIDATES = 20
-"""Of the other end of one link. A tracker passes ten on."""
-LAST_WORDS = 0.3
-"""Seconds that a closing link has for what was told before."""
-CLOSING = 2.0
-"""Seconds after which a connection that does not end is left to itself."""
+LOOK_EVERY = 0.01
+"""Seconds between two looks at what a closing link still has to send."""
 
 
-class AiortcTransport:
+class AiortcTransport(Shared):
     """Makes links of aiortc's peer connections."""
-
-    def __init__(self, advertise: Iterable[str] = ()) -> None:
-        self.advertise = tuple(advertise)
-        self.resolver = Resolver(ice.multicast_addresses())
-        self.local: str | None = None
-        self.stun: tuple[str, int] | None = None
-        self.mode: Mode = "any"
-        self.relays: tuple[Relay, ...] = ()
 
     def link(self, number: int, feed: Feed) -> AiortcLink:
         self.resolver.listen()
         return AiortcLink(self, number, feed)
-
-    def place(self, *, local: str | None, stun: tuple[str, int] | None) -> None:
-        self.local, self.stun = local, stun
-
-    def confine(self, mode: Mode, relays: tuple[Relay, ...]) -> None:
-        self.mode, self.relays = mode, relays
-
-    async def close(self) -> None:
-        self.resolver.close()
 
 
 class AiortcLink:
@@ -180,7 +158,7 @@ class AiortcLink:
 
     def _description(self) -> str:
         """How this end describes itself, while STUN finds out more."""
-        if self._transport.stun is not None and self._mode not in ("lan", "relay"):
+        if self._transport.stun is not None and self._transport.reflects:
             self._start(ice.reflect(self._ice, self._transport.stun, self._found))
         bare, candidates = take_apart(self._connection.localDescription.sdp)
         if self._mode != "relay":
@@ -242,12 +220,14 @@ class AiortcLink:
                 await asyncio.wait_for(self._connection.close(), CLOSING)
 
     async def _say_last_words(self) -> None:
-        if self._control.readyState != "open" or not self._control.bufferedAmount:
-            return
-        said = asyncio.Event()
-        self._control.on("bufferedamountlow", said.set)
+        """Have what was told arrive: aiortc ends its SCTP without waiting for that."""
+        sctp = self._sctp
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(said.wait(), LAST_WORDS)
+            async with asyncio.timeout(LAST_WORDS):
+                while self._control.readyState == "open" and (  # noqa: ASYNC110
+                    self._control.bufferedAmount or sctp._outbound_queue or sctp._sent_queue
+                ):
+                    await asyncio.sleep(LOOK_EVERY)
 
     # What aiortc tells
 

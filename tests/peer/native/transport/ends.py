@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcsctptransport import RTCSctpTransport
 
 from p2pcdn.core.ports import CandidateFound, Input, LinkOpened
-from peer.native.transport.aiortc import AiortcLink, AiortcTransport
+from peer.native.transport import Transport, libdatachannel
+from peer.native.transport.choice import Choice, transport_of
 
 Told = TypeVar("Told", bound=Input)
 
@@ -19,14 +21,27 @@ PATIENCE = 15.0
 """Seconds after which a test gives up; nothing here takes one."""
 
 
+needs_fast = pytest.mark.skipif(
+    not libdatachannel.is_there(),
+    reason="aiolibdatachannel is not installed: it needs Python 3.12 (see tests/prepare.py)",
+)
+
+EACH = [
+    pytest.param("aiortc", id="aiortc"),
+    pytest.param("fast", id="fast", marks=needs_fast),
+]
+"""The transports that there are."""
+
+
 class End:
     """A link, and all that it has told."""
 
-    def __init__(self, transport: AiortcTransport, number: int = 1) -> None:
+    def __init__(self, transport: Transport, number: int = 1) -> None:
         self.told: list[Input] = []
         self.on_candidate: Callable[[str], None] | None = None
         self._news = asyncio.Event()
-        self.link: AiortcLink = transport.link(number, self._hear)
+        self.link: Any = transport.link(number, self._hear)
+        """Of whichever transport."""
 
     def _hear(self, told: Input) -> None:
         self.told.append(told)
@@ -55,17 +70,18 @@ async def introduce(caller: End, called: End) -> None:
 
 
 @asynccontextmanager
-async def linked() -> AsyncIterator[tuple[End, End]]:
+async def linked(of: Choice = "aiortc", to: Choice = "aiortc") -> AsyncIterator[tuple[End, End]]:
     """Two ends of an open link."""
-    transport = AiortcTransport()
-    caller, called = End(transport), End(transport)
+    ours, theirs = transport_of(of), transport_of(to)
+    caller, called = End(ours), End(theirs)
     try:
         await introduce(caller, called)
         yield caller, called
     finally:
         await caller.link.close()
         await called.link.close()
-        await transport.close()
+        await ours.close()
+        await theirs.close()
 
 
 class Stranger:

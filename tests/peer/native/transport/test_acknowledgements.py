@@ -98,14 +98,14 @@ async def test_it_is_so_on_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
         async def note_sent(chunk: object) -> None:
             if isinstance(chunk, SackChunk):
                 said.append("acknowledged")
-            await send(chunk)  # type: ignore[arg-type]
+            await send(chunk)
 
         async def note_came(chunk: object) -> None:
             said.append("came")
-            await take(chunk)  # type: ignore[arg-type]
+            await take(chunk)
 
-        sctp._send_chunk = note_sent  # type: ignore[method-assign]
-        sctp._receive_data_chunk = note_came  # type: ignore[method-assign]
+        sctp._send_chunk = note_sent
+        sctp._receive_data_chunk = note_came
         for want in range(32):
             caller.link.send(Frame(want, 0, bytes(FRAME_PAYLOAD)))
         await called.until(LinkSends, 32)

@@ -1,0 +1,377 @@
+"""Links over libdatachannel: WebRTC in C and C++, for a fifth of aiortc's CPU time.
+
+::
+
+    loop:     offer, answer, tell, send ---------> libdatachannel, which never waits
+    threads of libdatachannel: messages, states -> handover -> inbox, on the loop
+
+It opens one socket for all addresses, asks STUN and relays itself, and checks that the other end is
+there by SCTP's heartbeats (`libdatachannel`). What it can't do is reach a relay by TCP or TLS: then
+a link is aiortc's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRelayed
+from p2pcdn.errors import ErrorCode
+from p2pcdn.wire.candidate import Candidate
+from p2pcdn.wire.chunk import FRAME_BYTES, Frame, encode_frame
+from p2pcdn.wire.codec import encode
+from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
+from peer.native.transport import (
+    CONTROL,
+    DATA,
+    Feed,
+    Inbox,
+    LinkError,
+    Relay,
+    Transport,
+    TransportLink,
+    ice,
+    libdatachannel,
+)
+from peer.native.transport.description import put_together, take_apart, usable
+from peer.native.transport.handover import Handover
+from peer.native.transport.libdatachannel import ALL, CLOSED, FAILED, RELAYED
+from peer.native.transport.mdns import is_local_name
+from peer.native.transport.shared import CLOSING, LAST_WORDS, MOST_CANDIDATES, MOST_TOLD, Shared
+
+AHEAD = 2 * FRAME_BYTES
+"""Bytes of media handed to libdatachannel beyond what its SCTP takes: it has one queue for both
+channels, so this is what a control message may have to wait for."""
+LARGEST = max(CONTROL_BYTES, FRAME_BYTES) + 1
+"""A longer message is cut off there, which shows that it was too long."""
+
+
+class FastTransport(Shared):
+    """Makes links of libdatachannel's peer connections; `ImportError` where that is not."""
+
+    def __init__(self, advertise: Iterable[str] = ()) -> None:
+        super().__init__(advertise)
+        self.library = libdatachannel.load()
+        self._other: Transport | None = None
+
+    def link(self, number: int, feed: Feed) -> TransportLink:
+        if self.mode == "relay" and self.relays and not any(map(_is_within_reach, self.relays)):
+            return self._aiortc().link(number, feed)
+        self.resolver.listen()
+        return FastLink(self, number, feed)
+
+    async def close(self) -> None:
+        await super().close()
+        if self._other is not None:
+            await self._other.close()
+
+    def _aiortc(self) -> Transport:
+        """Imported when it is needed: it takes most of a second."""
+        from peer.native.transport.aiortc import AiortcTransport
+
+        if self._other is None:
+            self._other = AiortcTransport(self.advertise)
+        self._other.place(local=self.local, stun=self.stun)
+        self._other.confine(self.mode, self.relays)
+        return self._other
+
+    def servers(self) -> list[str]:
+        """What libdatachannel is to ask about addresses, as URLs."""
+        if self.mode == "relay":
+            return [_url(relay) for relay in self.relays if _is_within_reach(relay)]
+        if self.stun is None or not self.reflects:
+            return []
+        host, port = self.stun
+        return [f"stun:{_host(host)}:{port}"]
+
+
+class FastLink:
+    """One peer connection of libdatachannel."""
+
+    def __init__(self, transport: FastTransport, number: int, feed: Feed) -> None:
+        self._transport = transport
+        self._library = transport.library
+        self._number = number
+        self._inbox = Inbox(number, feed)
+        self._loop = asyncio.get_running_loop()
+        self._relayed_only = transport.mode == "relay"
+        self._handover = Handover[Callable[[], None]](lambda said: said())
+        self._connection = self._library.connection(
+            transport.servers(), policy=RELAYED if self._relayed_only else ALL, largest=LARGEST
+        )
+        self._ended = asyncio.Event()
+        self._said = asyncio.Event()
+        """Whether what was told has gone, as far as anybody waits for it."""
+        self._connection.set_on_state_change(self._on_loop(self._state_changed))
+        self._connection.set_on_local_candidate(self._on_loop(self._found))
+        self._connection.set_on_data_channel(self._on_loop(self._refuse))
+        self._control = self._channel("control", CONTROL, self._heard_control, ordered=True)
+        self._data = self._channel("data", DATA, self._heard_data, ordered=False)
+        self._control.set_on_buffered_amount_low(self._on_loop(self._said.set))
+        self._data.set_on_buffered_amount_low(self._on_loop(self._drained))
+        self._open = False
+        self._gone = False
+        """Whether the connection was closed, and may not be called any more."""
+        self._frames: deque[bytes] = deque()
+        self._waiting = 0
+        """Bytes of these frames."""
+        self._half = -1
+        """Bytes that are left when half of what waited after sending has gone; -1 once that was
+        told."""
+        self._looks = False
+        """Whether we are about to see how much is left."""
+        self._known: set[str] | None = None
+        """Our candidates that the other end knows of; None before we have described ourselves."""
+        self._described = asyncio.Event()
+        """Set once the other end is described; its candidates wait for that."""
+        self._candidates = 0
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # Coming about
+
+    async def offer(self) -> str:
+        async with self._turn:
+            try:
+                return await self._describe("offer")
+            except Exception as error:
+                raise LinkError(f"no offer: {error!r}") from error
+
+    async def answer(self, sdp: str) -> str:
+        async with self._turn:
+            try:
+                await self._take(sdp, "offer")
+                return await self._describe("answer")
+            except Exception as error:
+                raise LinkError(f"no answer: {error!r}") from error
+
+    async def take_answer(self, sdp: str) -> None:
+        async with self._turn:
+            try:
+                await self._take(sdp, "answer")
+            except Exception as error:
+                raise LinkError(f"not an answer: {error!r}") from error
+
+    def add_candidate(self, candidate: str) -> None:
+        self._candidates += 1
+        parsed = usable(candidate)
+        if parsed is not None and self._candidates <= MOST_CANDIDATES and not self._inbox.over:
+            self._start(self._add_candidate(parsed))
+
+    async def _add_candidate(self, parsed: Candidate) -> None:
+        address: str | None = parsed.address
+        if is_local_name(parsed.address):
+            found = await self._transport.resolver.resolve(parsed.address)
+            address = None if found is None else str(found)
+        await self._described.wait()
+        if address is None or self._inbox.over:
+            return
+        line = (
+            f"candidate:{parsed.foundation} {parsed.component} UDP {parsed.priority} {address} "
+            f"{parsed.port} typ {parsed.kind}"
+        )
+        with contextlib.suppress(RuntimeError):  # an address of a kind that we have none of
+            self._connection.add_remote_candidate(line, "0")
+
+    async def _describe(self, kind: str) -> str:
+        """How this end describes itself, while STUN or a relay finds out more."""
+        await asyncio.to_thread(self._connection.set_local_description, kind)
+        bare, candidates = take_apart(self._connection.get_local_description() or "")
+        self._known = set(candidates)
+        candidates.sort(key=lambda line: _address(line) != self._transport.local)
+        candidates = candidates[: ice.MOST_ADDRESSES]
+        if not self._relayed_only:
+            candidates += _advertised(candidates, self._transport.advertise)
+        return put_together(bare, candidates)
+
+    async def _take(self, sdp: str, kind: str) -> None:
+        bare, candidates = take_apart(sdp)
+        await asyncio.to_thread(self._connection.set_remote_description, bare, kind)
+        self._described.set()
+        for candidate in candidates:
+            self.add_candidate(candidate)
+
+    def _found(self, candidate: str, mid: str) -> None:
+        candidate = candidate.removeprefix("a=")
+        if self._known is not None and candidate not in self._known:
+            self._known.add(candidate)
+            self._inbox.feed(CandidateFound(self._number, candidate, mid))
+
+    # Once it is open
+
+    def tell(self, message: LinkMessage) -> None:
+        if not self._is_open():
+            return
+        if self._control.buffered_amount() > MOST_TOLD:
+            self._inbox.closed("timeout")
+            return
+        try:
+            self._control.send_text(encode(message))
+        except RuntimeError:  # it has just closed, or the other end takes no such message
+            self._inbox.closed("failed")
+
+    def send(self, frame: Frame) -> None:
+        data = encode_frame(frame)
+        self._frames.append(data)
+        self._waiting += len(data)
+        self._pump()
+        self._half = self._left() // 2
+        if not self._looks and self._left() <= self._half:
+            self._looks = True
+            self._loop.call_soon(self._look)
+
+    def _is_open(self) -> bool:
+        return self._open and not self._gone
+
+    def _left(self) -> int:
+        """Bytes that wait, here and in libdatachannel."""
+        return self._waiting + (self._data.buffered_amount() if self._is_open() else 0)
+
+    def _pump(self) -> None:
+        if not self._is_open():
+            return
+        try:
+            while self._frames and self._data.buffered_amount() < AHEAD:
+                data = self._frames.popleft()
+                self._waiting -= len(data)
+                self._data.send_bytes(data)
+        except RuntimeError:
+            self._inbox.closed("failed")
+            return
+        self._data.set_buffered_amount_low_threshold(self._data.buffered_amount() // 2)
+
+    def _look(self) -> None:
+        self._looks = False
+        self._drained()
+
+    def _drained(self) -> None:
+        """libdatachannel has given half of what it had to its SCTP."""
+        self._pump()
+        left = self._left()
+        if left <= self._half:
+            self._half = -1
+            self._inbox.feed(LinkDrained(self._number, left))
+
+    # Its end
+
+    async def close(self) -> None:
+        self._inbox.hush()
+        self._frames.clear()
+        for task in self._tasks:
+            task.cancel()
+        async with self._turn:
+            if self._gone:
+                return
+            await self._say_last_words()
+            self._gone = True
+            self._connection.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), CLOSING)
+            self._handover.end()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.to_thread(self._destroy), CLOSING)
+
+    async def _say_last_words(self) -> None:
+        if not self._is_open() or not self._control.buffered_amount():
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._said.wait(), LAST_WORDS)
+
+    def _destroy(self) -> None:
+        """Give everything back; it may wait for the library's threads."""
+        self._control.destroy()
+        self._data.destroy()
+        self._connection.destroy()
+
+    # What libdatachannel tells
+
+    def _on_loop(self, function: Callable[..., None]) -> Callable[..., None]:
+        """What the library may call, on any thread, to have a function called on the loop."""
+        put = self._handover.put
+        return lambda *said: put(partial(function, *said))
+
+    def _channel(
+        self, label: str, number: int, heard: Callable[[bytes | str], None], *, ordered: bool
+    ) -> Any:
+        channel = self._library.channel(self._connection, label, number, ordered=ordered)
+        channel.set_on_message(self._on_loop(heard))
+        channel.set_on_open(self._on_loop(self._opened))
+        channel.set_on_closed(self._on_loop(self._closed))
+        return channel
+
+    def _heard_control(self, data: bytes | str) -> None:
+        if self._inbox.over:
+            return
+        if isinstance(data, str):
+            self._inbox.control(data)
+        else:
+            self._inbox.broke(ErrorCode.UNEXPECTED)
+
+    def _heard_data(self, data: bytes | str) -> None:
+        if self._inbox.over:
+            return
+        if isinstance(data, bytes):
+            self._inbox.data(data)
+        else:
+            self._inbox.broke(ErrorCode.UNEXPECTED)
+
+    def _opened(self) -> None:
+        if self._gone or self._open or not (self._control.is_open() and self._data.is_open()):
+            return
+        self._open = True
+        self._inbox.feed(LinkOpened(self._number))
+        if self._library.is_relayed(self._connection):
+            self._inbox.feed(LinkRelayed(self._number))
+
+    def _closed(self) -> None:
+        self._open = False
+        self._inbox.closed("closed")
+
+    def _refuse(self, handle: int) -> None:
+        """The other end opens a channel of its own."""
+        self._inbox.broke(ErrorCode.UNEXPECTED)
+        self._start(asyncio.to_thread(self._library.refuse, handle))
+
+    def _state_changed(self, state: int) -> None:
+        if state in (FAILED, CLOSED):
+            self._ended.set()
+            self._open = False
+            self._inbox.closed("failed" if state == FAILED else "closed")
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _is_within_reach(relay: Relay) -> bool:
+    return relay.transport == "udp" and not relay.tls
+
+
+def _url(relay: Relay) -> str:
+    name, secret = quote(relay.username, safe=""), quote(relay.credential, safe="")
+    return f"turn:{name}:{secret}@{_host(relay.host)}:{relay.port}?transport=udp"
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _address(candidate: str) -> str:
+    return candidate.split()[4]
+
+
+def _advertised(candidates: list[str], addresses: Iterable[str]) -> list[str]:
+    """Our candidates again, at the addresses by which others reach us."""
+    hosts = [line.split() for line in candidates if " typ host" in line]
+    return [
+        " ".join([*words[:4], address, *words[5:]])
+        for words in hosts
+        for address in addresses
+        if (":" in address) == (":" in words[4]) and address != words[4]
+    ]

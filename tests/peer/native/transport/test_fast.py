@@ -1,0 +1,203 @@
+"""What is only libdatachannel's way; what holds for each transport is in `test_transports.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiortc.rtcsctptransport import WEBRTC_STRING
+
+from p2pcdn.core.ports import LinkBroke, LinkClosed, LinkOpened, LinkSays, LinkSends
+from p2pcdn.errors import ErrorCode
+from p2pcdn.model import FRAME_PAYLOAD
+from p2pcdn.wire.chunk import Frame, encode_frame
+from p2pcdn.wire.link import CONTROL_BYTES, Cancel
+from peer.native.transport import Relay, libdatachannel
+from peer.native.transport.aiortc import AiortcLink
+from peer.native.transport.choice import transport_of
+from peer.native.transport.description import take_apart
+from peer.native.transport.fast import FastTransport
+from tests.peer.native.transport.ends import End, Stranger, linked, needs_fast
+
+pytestmark = needs_fast
+
+Met = tuple[Stranger, End]
+
+
+@pytest.fixture
+async def met() -> AsyncIterator[Met]:
+    """Somebody who does as he likes, and an end of ours."""
+    transport, stranger = FastTransport(), Stranger()
+    end = End(transport)
+    await stranger.call(end)
+    yield stranger, end
+    await end.link.close()
+    await stranger.connection.close()
+    await transport.close()
+
+
+# An end that does not keep to the rules
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"\0" * 8, ErrorCode.BAD_FRAME),
+        (encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))) + b"x", ErrorCode.TOO_LARGE),
+        ("text", ErrorCode.UNEXPECTED),
+    ],
+)
+async def test_what_is_no_frame_breaks_the_link(
+    met: Met, message: bytes | str, code: ErrorCode
+) -> None:
+    stranger, end = met
+    stranger.data.send(message)
+    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("{}", ErrorCode.MALFORMED),
+        ('{"type":"cancel","want":1,"x":"' + "x" * CONTROL_BYTES + '"}', ErrorCode.TOO_LARGE),
+        (b"bytes", ErrorCode.UNEXPECTED),
+        ("", ErrorCode.MALFORMED),
+    ],
+)
+async def test_what_is_no_control_message_breaks_the_link(
+    met: Met, message: bytes | str, code: ErrorCode
+) -> None:
+    stranger, end = met
+    stranger.sctp._remote_max_message_size = 0
+    stranger.control.send(message)
+    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\xfd", b'{"type":"\xc3"}', b'"\xed\xa0\x80"'])
+async def test_text_that_is_none_is_heard_by_nobody(met: Met, text: bytes) -> None:
+    """It comes on a thread in which nobody would catch what a decoder raises."""
+    stranger, end = met
+    await stranger.sctp._send(0, WEBRTC_STRING, text)
+    stranger.control.send('{"type":"cancel","want":1}')
+    assert await end.until(LinkSays) == [LinkSays(1, Cancel(1))]
+
+
+async def test_a_frame_and_a_message_at_their_limits_pass(met: Met) -> None:
+    stranger, end = met
+    stranger.data.send(encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))))
+    text = '{"type":"cancel","want":1,"x":""}'
+    stranger.control.send(text[:-2] + "x" * (CONTROL_BYTES - len(text)) + text[-2:])
+    await end.until(LinkSends)
+    assert await end.until(LinkSays) == [LinkSays(1, Cancel(1))]
+    assert not end.all(LinkBroke)
+
+
+async def test_a_channel_too_many_breaks_the_link(met: Met) -> None:
+    stranger, end = met
+    for number in range(200):
+        stranger.connection.createDataChannel(f"extra {number}")
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.UNEXPECTED.value)]
+
+
+async def test_a_message_without_end_is_cut_off(met: Met) -> None:
+    stranger, end = met
+    stranger.sctp._remote_max_message_size = 0
+    stranger.data.send(bytes(4 * 1024 * 1024))
+    assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.TOO_LARGE.value)]
+
+
+# The other end is gone
+
+
+async def test_a_peer_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = libdatachannel.load()
+    with monkeypatch.context() as sooner:
+        sooner.setattr(libdatachannel, "HEARTBEAT_MS", 100)
+        sooner.setattr(libdatachannel, "MOST_RETRANSMIT_MS", 100)
+        sooner.setattr(libdatachannel, "MOST_RETRANSMITS", 1)
+        library.set_up()
+        try:
+            async with linked("fast", "aiortc") as (caller, called):
+                for protocol in called.link._ice._protocols:
+                    protocol.transport.abort()
+                assert await caller.until(LinkClosed) == [LinkClosed(1, "closed")]
+        finally:
+            sooner.undo()
+            library.set_up()
+
+
+def test_a_peer_that_vanishes_is_noticed_within_seconds() -> None:
+    each = libdatachannel.MOST_RETRANSMIT_MS * (libdatachannel.MOST_RETRANSMITS + 1)
+    assert libdatachannel.HEARTBEAT_MS + each <= 6_000
+
+
+# Addresses
+
+
+async def test_candidates_may_come_before_the_description_and_be_nonsense() -> None:
+    transport = FastTransport()
+    caller, called = End(transport), End(transport)
+    bare, candidates = take_apart(await caller.link.offer())
+    for candidate in ["nonsense", *candidates]:
+        called.link.add_candidate(candidate)
+    await asyncio.sleep(0)  # they are under way
+    answer, _ = take_apart(await called.link.answer(bare))
+    await caller.link.take_answer(answer)
+    await asyncio.gather(caller.until(LinkOpened), called.until(LinkOpened))
+    for end in (caller, called):
+        await end.link.close()
+    await transport.close()
+
+
+async def test_the_address_that_the_tracker_knows_comes_first() -> None:
+    transport = FastTransport()
+    first = End(transport)
+    _, candidates = take_apart(await first.link.offer())
+    await first.link.close()
+    for preferred in {line.split()[4] for line in candidates}:
+        transport.place(local=preferred, stun=None)
+        end = End(transport)
+        _, candidates = take_apart(await end.link.offer())
+        assert candidates[0].split()[4] == preferred
+        await end.link.close()
+    await transport.close()
+
+
+async def test_stun_is_asked_where_others_may_know_of_it() -> None:
+    transport = FastTransport()
+    assert transport.servers() == []
+    transport.place(local=None, stun=("2001:db8::1", 3478))
+    assert transport.servers() == ["stun:[2001:db8::1]:3478"]
+    transport.confine("lan", ())
+    assert transport.servers() == []
+    await transport.close()
+
+
+async def test_relays_are_reached_by_udp_and_their_passwords_may_be_anything() -> None:
+    transport = FastTransport()
+    near, far = Relay("turn.example", 3478, "1:me", "a/b@c"), Relay("t", 5349, "u", "p", tls=True)
+    transport.confine("relay", (near, far))
+    assert transport.servers() == ["turn:1%3Ame:a%2Fb%40c@turn.example:3478?transport=udp"]
+    await transport.close()
+
+
+async def test_where_relays_are_reached_otherwise_a_link_is_aiortcs() -> None:
+    transport = transport_of("fast")
+    transport.confine("relay", (Relay("t", 3478, "u", "p", "tcp"),))
+    end = End(transport)
+    assert isinstance(end.link, AiortcLink)
+    assert end.link._relays == (Relay("t", 3478, "u", "p", "tcp"),)
+    await end.link.close()
+    await transport.close()
+
+
+async def test_behind_a_relay_no_address_is_told() -> None:
+    transport = FastTransport(["203.0.113.7"])
+    transport.confine("relay", (Relay("127.0.0.1", 9, "u", "p"),))
+    end = End(transport)
+    bare, candidates = take_apart(await end.link.offer())
+    assert candidates == []
+    assert "IN IP4 0.0.0.0" in bare or "IN IP4 127.0.0.1" in bare
+    await end.link.close()
+    await transport.close()

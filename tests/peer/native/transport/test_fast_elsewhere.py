@@ -1,0 +1,33 @@
+"""The tests of the faster transport in a newer Python, where this one is too old for it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from tests import fast_python
+
+FILES = ("test_choice.py", "test_fast.py", "test_libdatachannel.py", "test_transports.py")
+
+
+@pytest.mark.timeout(180)
+async def test_they_pass_there() -> None:
+    python = fast_python.find()
+    if python is None:
+        pytest.skip(fast_python.WHY_NOT)
+    if python == sys.executable:
+        pytest.skip("this Python runs them itself")
+    folder = "tests/peer/native/transport"
+    words = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not aiortc]"]
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        *(f"{folder}/{name}" for name in FILES),
+        cwd=fast_python.ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output = (await process.communicate())[0].decode(errors="replace")
+    assert process.returncode == 0, output
+    assert "skipped" not in output
