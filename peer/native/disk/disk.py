@@ -1,7 +1,7 @@
 """The directory of a store: one process's alone, of one version, within one bound.
 
 A thread writes, so that a slow disk holds up no link. What cannot be written stays in memory: the
-store goes on without the disk, says so once, and tries again every minute.
+store goes on without the disk, says so once, and tries again every minute, or when there is room.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import IO
 import structlog
 
 from p2pcdn.errors import ConfigError, P2pcdnError
+from peer.native.disk.recent import Recent
 from peer.native.disk.segment_file import SegmentFile
 
 if sys.platform == "win32":
@@ -51,6 +52,7 @@ class Disk:
         """``limit`` is the most that all its files may take, in bytes."""
         self.directory = directory
         self.limit = limit
+        self.recent = Recent()
         self.used = 0
         """Bytes of all segments, whether anybody has verified them or not."""
         self._lock: IO[str] = self._seize()
@@ -58,6 +60,8 @@ class Disk:
         self._failing = False
         self._files: dict[Path, SegmentFile] = {}
         """What somebody reads and writes."""
+        self._refused: list[tuple[SegmentFile, int, bytes, Callable[[], None]]] = []
+        """What there was no room for, or no disk."""
         self._strangers: dict[Path, int] = {}
         """What is there from before, and nobody has asked for yet: the oldest first."""
         self._mutex = threading.Lock()
@@ -119,12 +123,28 @@ class Disk:
     # The thread that writes
 
     def _write(self, file: SegmentFile, chunk: int, data: bytes, done: Callable[[], None]) -> None:
+        was_failing = self._failing
+        if not self._attempt(file, chunk, data, done):
+            self._refused.append((file, chunk, data, done))
+        elif was_failing:
+            self._again()
+
+    def _again(self) -> None:
+        """Try once more to write what was refused before."""
+        refused, self._refused = self._refused, []
+        for one in refused:
+            self._write(*one)
+
+    def _attempt(
+        self, file: SegmentFile, chunk: int, data: bytes, done: Callable[[], None]
+    ) -> bool:
+        """Write a chunk; whether that is done with."""
         now = time.monotonic()
         if self._failing and now < self._retry_at:
-            return
+            return False
         try:
             if not self._make_room(len(data)):
-                return
+                return False
             grown = file.append(chunk, data)
         except OSError as error:
             if not self._failing:
@@ -135,13 +155,14 @@ class Disk:
                     meaning="the peer goes on from memory and tries again every minute",
                 )
             self._failing, self._retry_at = True, now + RETRY
-            return
+            return False
         if self._failing:
             log.info("store_written_again", directory=str(self.directory))
         self._failing = False
         self.used += grown
         if grown:
             done()
+        return True
 
     def _make_room(self, size: int) -> bool:
         """Delete what nobody has asked for since the start, if that is needed; whether there is
@@ -156,6 +177,7 @@ class Disk:
         return True
 
     def _remove(self, file: SegmentFile) -> None:
+        self._refused = [one for one in self._refused if one[0] is not file]
         try:
             size = file.path.stat().st_size
             file.remove()
@@ -164,6 +186,8 @@ class Disk:
                 log.warning("store_not_deleted", file=str(file.path), error=str(error))
             return
         self.used -= size
+        if self._refused and not (self._failing and time.monotonic() < self._retry_at):
+            self._again()
 
     def _release(self, files: Iterable[SegmentFile]) -> None:
         with self._mutex:

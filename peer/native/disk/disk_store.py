@@ -6,7 +6,7 @@
               '-- not written: the disk is full, fails or is behind
 
 Two bounds hold: ``share``, of all that is held, and ``memory``, of what is not on disk. A chunk is
-read from disk when it is asked for, mostly from the system's cache, and each time its hash is
+read from disk when it is asked for, unless that was a moment ago, and each time its hash is
 checked: what a disk gets wrong is lost, named in the log, and never given to anybody.
 """
 
@@ -76,13 +76,15 @@ class DiskStore(Store):
         held[key.chunk] = len(data)
         self._masks[key.segment] = self._masks.get(key.segment, 0) | 1 << key.chunk
         self.size += len(data)
+        file = self.file(key.segment)
+        if file is not None:
+            self._disk.recent.put((file.path.name, key.chunk), data)
         if key in self._found:
             self._found.remove(key)
             return
         with self._lock:
             self._unwritten[key] = data
             self._unwritten_size += len(data)
-        file = self.file(key.segment)
         if file is not None:
             self._disk.write(file, key.chunk, data, partial(self._written, key))
 
@@ -116,6 +118,8 @@ class DiskStore(Store):
         self._found = {key for key in self._found if key.segment != segment}
         file = self._files.pop(segment, None)
         if file is not None:
+            for chunk in chunks:
+                self._disk.recent.drop((file.path.name, chunk))
             self._disk.remove(file)
         return chunks
 
@@ -170,12 +174,17 @@ class DiskStore(Store):
         file = self._files.get(key.segment)
         if file is None or key.chunk >= len(hashes):
             return None  # what cannot be verified any more is as good as gone
+        name = file.path.name, key.chunk
+        recent = self._disk.recent.get(name)
+        if recent is not None:
+            return recent
         try:
             data = file.read(key.chunk)
         except OSError as error:
             log.warning("store_not_read", file=str(file.path), error=str(error))
             data = None
         if data is not None and matches(data, hashes[key.chunk]):
+            self._disk.recent.put(name, data)
             return data
         self._lose(key, file)
         return None

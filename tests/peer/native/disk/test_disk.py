@@ -140,8 +140,13 @@ def test_what_is_removed_is_room_again(tmp_path: Path) -> None:
     disk = Disk(tmp_path, SIZE)
     assert written(disk, 1)
     assert not written(disk, 2)
+    assert not written(disk, 3)
+    disk.remove(disk.file(CONTENT, root(2)))  # it is wanted no more
     disk.remove(disk.file(CONTENT, root(1)))
-    assert written(disk, 2)
+    disk.flush()
+    assert SegmentFile(disk.file(CONTENT, root(3)).path).chunks() == [0], "it had waited for room"
+    assert not disk.file(CONTENT, root(2)).path.exists()
+    assert not written(disk, 4)
     assert disk.used == SIZE
     disk.close()
 
@@ -170,5 +175,6 @@ def test_a_full_disk_is_said_once_and_tried_again(
         assert written(disk, 4)
     assert [entry["event"] for entry in logs] == ["store_not_written", "store_written_again"]
     assert logs[0]["error"] == "No space left on device"
-    assert disk.used == SIZE
+    assert disk.used == 4 * SIZE, "what had waited for it is written, too"
+    assert SegmentFile(disk.file(CONTENT, root(1)).path).chunks() == [0]
     disk.close()

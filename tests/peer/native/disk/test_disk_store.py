@@ -45,6 +45,11 @@ class Stage:
             for chunk in chunks:
                 self.store.put(ChunkKey("v", sequence, chunk), chunk_of(sequence, chunk))
 
+    def settle(self) -> None:
+        """Have everything on disk, and nothing in memory."""
+        self.disk.flush()
+        self.disk.recent.clear()
+
     def path(self, sequence: int) -> Path:
         file = self.store.file(SegmentKey("v", sequence))
         assert file is not None
@@ -63,7 +68,7 @@ def test_what_is_put_can_be_had_before_and_after_it_is_written(stage: Stage) -> 
     assert stage.store.get(key) is None
     stage.put(1)
     assert stage.store.get(key) == chunk_of(1, 1)
-    stage.disk.flush()
+    stage.settle()
     assert stage.store._unwritten == {}
     assert stage.store.get(key) == chunk_of(1, 1)
     assert stage.store.get(ChunkKey("v", 1, 2)) is None
@@ -75,10 +80,27 @@ def test_what_is_put_can_be_had_before_and_after_it_is_written(stage: Stage) -> 
     assert stage.store.assemble(segment) == chunk_of(1, 0) + chunk_of(1, 1)
 
 
+def test_what_came_or_was_read_a_moment_ago_is_not_read_again(stage: Stage) -> None:
+    key = ChunkKey("v", 1, 0)
+    stage.put(1)
+    stage.disk.flush()
+    first = stage.path(1)
+    whole = first.read_bytes()
+    first.unlink()
+    assert stage.store.get(key) == chunk_of(1, 0)
+    first.write_bytes(whole)
+    stage.disk.recent.clear()
+    assert stage.store.get(key) == chunk_of(1, 0)
+    first.unlink()
+    assert stage.store.get(key) == chunk_of(1, 0)
+    stage.store.drop(key.segment)
+    assert stage.store.get(key) is None
+
+
 def test_nothing_is_written_twice(stage: Stage) -> None:
     stage.put(1)
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     assert stage.path(1).stat().st_size == 2 * (LENGTH + HEAD.size)
 
 
@@ -86,13 +108,13 @@ def test_what_is_dropped_is_gone_from_the_disk(stage: Stage) -> None:
     stage.put(1, 2)
     assert stage.store.drop(SegmentKey("v", 1)) == [0, 1]
     assert stage.store.drop(SegmentKey("v", 1)) == []
-    stage.disk.flush()
+    stage.settle()
     assert not stage.path(1).exists()
     assert stage.path(2).exists()
     assert stage.store.size == 2 * LENGTH
     assert stage.evicted == []
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     assert stage.store.get(ChunkKey("v", 1, 0)) == chunk_of(1, 0)
 
 
@@ -108,7 +130,7 @@ def test_the_bound_holds(stage: Stage) -> None:
 @pytest.mark.parametrize("flip", [0, LENGTH - 1])
 def test_a_flipped_bit_is_not_given_to_anybody(stage: Stage, flip: int) -> None:
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     data = bytearray(stage.path(1).read_bytes())
     data[HEAD.size + flip] ^= 1
     stage.path(1).write_bytes(data)
@@ -122,13 +144,13 @@ def test_a_flipped_bit_is_not_given_to_anybody(stage: Stage, flip: int) -> None:
     assert stage.store.size == LENGTH
     assert stage.store.assemble(key.segment) is None
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     assert stage.store.assemble(key.segment) == chunk_of(1, 0) + chunk_of(1, 1)
 
 
 def test_the_last_chunk_may_be_the_one_that_is_spoilt(stage: Stage) -> None:
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     data = bytearray(stage.path(1).read_bytes())
     data[-1] ^= 1
     stage.path(1).write_bytes(data)
@@ -138,7 +160,7 @@ def test_the_last_chunk_may_be_the_one_that_is_spoilt(stage: Stage) -> None:
 
 def test_a_file_that_somebody_deleted_is_not_there(stage: Stage) -> None:
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     stage.path(1).unlink()
     assert stage.store.get(ChunkKey("v", 1, 0)) is None
     assert stage.lost == [1]
@@ -146,7 +168,7 @@ def test_a_file_that_somebody_deleted_is_not_there(stage: Stage) -> None:
 
 def test_what_nobody_can_verify_any_more_is_not_given(stage: Stage) -> None:
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     stage.store.hashes_of = lambda _: ()
     assert stage.store.get(ChunkKey("v", 1, 0)) is None
 
@@ -156,7 +178,7 @@ def test_a_segment_that_became_another_one_has_another_file(stage: Stage) -> Non
     before = stage.path(1)
     stage.edition = "later"
     assert stage.path(1) != before
-    stage.disk.flush()
+    stage.settle()
     assert not before.exists()
 
 
@@ -165,10 +187,10 @@ def test_memory_is_bounded_when_the_disk_takes_nothing(
 ) -> None:
     stage = Stage(tmp_path, memory=4 * LENGTH)
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     monkeypatch.setattr(Disk, "_make_room", lambda *_: False)
     stage.put(2, 3)
-    stage.disk.flush()
+    stage.settle()
     assert stage.store.size == 6 * LENGTH
     assert stage.store.size <= stage.store.limit
     stage.put(4)
@@ -181,10 +203,10 @@ def test_memory_is_bounded_when_the_disk_takes_nothing(
 
 def test_what_is_found_on_disk_is_not_written_again(stage: Stage) -> None:
     stage.put(1)
-    stage.disk.flush()
+    stage.settle()
     stage.store.found(ChunkKey("v", 2, 0))
     stage.put(2)
-    stage.disk.flush()
+    stage.settle()
     assert stage.path(2).stat().st_size == LENGTH + HEAD.size, "of the other chunk"
     stage.store.found(ChunkKey("v", 1, 0))
     assert stage.store._found == set(), "it is held already"
