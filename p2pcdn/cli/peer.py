@@ -117,6 +117,8 @@ def command(
         raise click.UsageError(
             "Say what to keep: a URL, or several; or --follow a site; or --gateway 127.0.0.1:0."
         )
+    if config.peer.follow and config.peer.store is None:
+        raise click.UsageError("A site is kept on disk: --follow needs --store DIR.")
     if config.peer.gateway and (part or config.peer.follow or config.peer.processes > 1):
         raise click.UsageError("A gateway is one process, and follows no site.")
     if part is None and config.peer.processes > 1:

@@ -102,8 +102,8 @@ class Download:
     async def fetch(self) -> None:
         """Wait until all of it has come."""
         peer = self.peer
-        await peer.until(lambda: peer.is_complete() or self._is_live() or self._disk.failing)
-        if self._is_live():
+        await peer.until(lambda: peer.is_complete() or peer.is_live() or self._disk.failing)
+        if peer.is_live():
             raise DownloadError(f"{self._url} is live: it can be saved when it has ended.")
         self._disk.flush()
         if self._disk.failing:
@@ -129,9 +129,6 @@ class Download:
         self._saved.replace(self.target)
         self._done = True
         return size
-
-    def _is_live(self) -> bool:
-        return any(self.peer.extent(rendition)[2] for rendition in self.peer.renditions)
 
     async def _save_segments(self, rendition: str, target: Path | None = None) -> int:
         """Write the segments of a rendition to their files, or all to one."""

@@ -34,6 +34,10 @@ LOOK_EVERY = 30.0
 """Seconds between two looks at a list, and until a content of it is tried again."""
 LIMIT_EVERY = 1.0
 """Seconds between two looks at what was given."""
+FILLING = 8
+"""Contents that are joined, and that are fetched, at once: an origin has other things to do."""
+STUCK = 30.0
+"""Seconds without a byte after which it is the next one's turn."""
 SHARE_EVERY = 60.0
 """Seconds between two times of sharing out the disk."""
 
@@ -107,6 +111,9 @@ class Edge:
         self._holding: dict[str, asyncio.Task[None]] = {}
         self._disk: Disk | None = None
         self._demands: dict[str, Demand] = {}
+        self._turn = asyncio.Semaphore(FILLING)
+        self._came: dict[str, tuple[int, float]] = {}
+        """How much each content had when the last of it came, and when that was."""
         self._given: dict[str, int] = {}
         """What each peer had given when we last looked."""
         self._total = 0
@@ -162,15 +169,21 @@ class Edge:
             disk=self._disk,
             share=None if self._disk is None else self._first_share(),
         )
+        async with self._turn:
+            await peer.__aenter__()
         try:
-            async with peer:
-                self.peers[url] = peer
-                self._limit()
-                await self._show(peer)
+            self.peers[url] = peer
+            self._limit()
+            self._take_turns()
+            await self._show(peer)
         finally:
-            if self.peers.pop(url, None) is not None:
+            del self.peers[url]
+            try:
+                await peer.__aexit__(None, None, None)
+            finally:
                 self._count(url, peer)
                 self._given.pop(url, None)
+                self._came.pop(url, None)
 
     async def _follow(self, site: str) -> None:
         ours: set[str] = set()
@@ -217,8 +230,9 @@ class Edge:
                 wishes[url] = wish, demand.note(wish.peers, loop.time())
             shares = share_out(self._disk.share, wishes)
             # Who has to give something up goes first.
+            memory = self._config.peer.store_bytes // max(len(shares), 1)
             for url in sorted(shares, key=lambda url: shares[url] - (self.peers[url].share or 0)):
-                self.peers[url].resize(shares[url])
+                self.peers[url].resize(shares[url], memory)
 
     async def _govern(self) -> None:
         while True:
@@ -226,6 +240,23 @@ class Edge:
             for url, peer in self.peers.items():
                 self._count(url, peer)
             self._limit()
+            self._take_turns()
+
+    def _take_turns(self) -> None:
+        """Of the finished contents that are not complete, a few are fetched at once: those first
+        that somebody is there for."""
+        now = asyncio.get_running_loop().time()
+        waiting: list[tuple[bool, int, str]] = []
+        for url, peer in self.peers.items():
+            size, at = self._came.get(url, (-1, now))
+            if peer.store.size != size:
+                self._came[url] = peer.store.size, (at := now)
+            if peer.is_complete() or peer.is_live():
+                peer.wait(False)
+            else:
+                waiting.append((now - at > STUCK, -len(peer.links), url))
+        for number, (_, _, url) in enumerate(sorted(waiting)):
+            self.peers[url].wait(number >= FILLING)
 
     def _count(self, url: str, peer: NativePeer) -> None:
         """Enter what was given since the last look."""

@@ -104,6 +104,8 @@ class Keeper:
 
     def __init__(self, renditions: Iterable[str], limit: int, all_: bool = True) -> None:
         self._all = all_
+        self.waits = False
+        """Whether it demands nothing more for now: others are to have their turn."""
         self._renditions = {name: _Rendition(name) for name in renditions}
         self._room = limit
         self._demanded: set[SegmentKey] = set()
@@ -243,7 +245,7 @@ class Keeper:
             if playing != self._told:
                 self._told = playing
                 yield playing
-        for key in self._next(knows) if self._all else ():
+        for key in self._next(knows) if self._all and not self.waits else ():
             self._demanded.add(key)
             yield Demand(key, WITHIN)
 

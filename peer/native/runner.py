@@ -158,6 +158,10 @@ class NativePeer:
         """The bytes of all that is wanted, as far as one can tell by now."""
         return self._engine.keeper.expected_size
 
+    def is_live(self) -> bool:
+        """Whether there will be more of it, as far as is known."""
+        return any(self.extent(rendition)[2] for rendition in self.renditions)
+
     def is_complete(self) -> bool:
         """Whether everything that exists is held, as far as it fits."""
         return self._engine.keeper.is_complete()
@@ -231,9 +235,19 @@ class NativePeer:
         rare = sum(not node.is_offered(key) for key in kept) / len(kept) if kept else 1.0
         return Wish(keeper.whole_size, self.store.size, len(self.links), rare)
 
-    def resize(self, share: int) -> None:
-        """From now on so many bytes of the disk are this content's."""
+    def wait(self, waits: bool) -> None:
+        """Demand nothing more for now, or go on; what is read comes all the same."""
+        keeper = self._engine.keeper
+        if keeper.waits != waits:
+            keeper.waits = waits
+            self._engine.look_again()
+
+    def resize(self, share: int, memory: int | None = None) -> None:
+        """From now on so many bytes of the disk are this content's, and of memory so many for what
+        is not on it."""
         self.share = self.store.limit = share
+        if memory is not None and isinstance(self.store, DiskStore):
+            self.store.memory = memory
         self._engine.keeper.resize(share)
         self._engine.look_again()
 

@@ -157,6 +157,7 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
         (["{url}/media/film.bin", "--max-size", "much"], 2, "A size is like 20GB"),
         (["{url}/media/film.bin", "--hours", "at night"], 2, "takes times of day such as"),
         (["{url}/media/film.bin", "--part", "3/2"], 2, "A part is like 2/4"),
+        (["--follow", "{url}"], 2, "A site is kept on disk: --follow needs --store DIR"),
         (["--follow", "example.com"], 2, "peer.follow takes URLs such as"),
         (["{url}/media/film.bin", "--store", "/dev/null"], 2, "The store has to be a directory"),
         ([], 2, "Say what to keep: a URL, or several; or --follow"),

@@ -8,6 +8,8 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -124,10 +126,11 @@ async def test_outside_of_its_hours_it_gives_nothing(
         async with NativePeer(url) as newcomer:
             await newcomer.complete()
             assert newcomer.stats.peer_bytes == 0
-            hour = 23
-            async with NativePeer(url, config=Config(peer=PeerConfig(upload=False))) as other:
-                await other.complete()
-        assert edge.peers[url].stats.uploaded_bytes > 0
+        hour = 23
+        await until(lambda: edge.peers[url]._limits[0])
+        async with NativePeer(url) as newcomer:
+            await newcomer.complete()
+            assert newcomer.stats.peer_bytes > 0
 
 
 def two_films(site: Site) -> list[str]:
@@ -168,6 +171,45 @@ async def test_contents_that_went_make_room(site: Site, tmp_path: Path) -> None:
 def following(config: Config, site: str) -> Config:
     peer = msgspec.structs.replace(config.peer, follow=(site,))
     return msgspec.structs.replace(config, peer=peer)
+
+
+class Standing:
+    """A peer that stands still, unless the test has it move."""
+
+    def __init__(self, *, links: int = 0, complete: bool = False, live: bool = False) -> None:
+        self.links = dict.fromkeys(range(links), "somebody")
+        self.store = SimpleNamespace(size=0)
+        self.waits = False
+        self.is_complete = lambda: complete
+        self.is_live = lambda: live
+
+    def wait(self, waits: bool) -> None:
+        self.waits = waits
+
+
+async def test_a_few_contents_are_fetched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FILLING", 2)
+    monkeypatch.setattr(module, "STUCK", 0.05)
+    edge = Edge([])
+    peers = {
+        "asked for": Standing(links=1),
+        "first": Standing(),
+        "second": Standing(),
+        "complete": Standing(complete=True),
+        "live": Standing(live=True),
+    }
+    edge.peers.update(cast(dict[str, Any], peers))
+
+    def waiting() -> list[str]:
+        edge._take_turns()
+        return [name for name, peer in peers.items() if peer.waits]
+
+    assert waiting() == ["second"]
+    await asyncio.sleep(0.1)
+    peers["asked for"].store.size = peers["second"].store.size = 1
+    assert waiting() == ["first"], "of which nothing has come for so long"
+    peers["first"].store.size = 1
+    assert waiting() == ["second"]
 
 
 # Parts

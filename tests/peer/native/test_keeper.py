@@ -343,3 +343,26 @@ def test_the_end_of_what_is_finished_goes_first_and_the_beginning_of_what_is_liv
         keys = [SegmentKey(name, sequence) for sequence in range(3)]
         found = sorted(keys, key=lambda key: keeper.worth(key, 1))
         assert [key.sequence for key in found] == order
+
+
+def test_who_waits_demands_nothing_more() -> None:
+    keeper = Keeper(["v"], PLENTY)
+    keeper.waits = True
+    keeper.page(page(0, 1))
+    assert demanded(keeper) == []
+    assert not keeper.is_complete()
+    keeper.waits = False
+    assert demanded(keeper) == [v(0), v(1)]
+
+
+def test_how_large_it_is_as_far_as_one_can_tell() -> None:
+    keeper = Keeper(["v", "w"], 250)
+    assert keeper.whole_size == keeper.expected_size == 0
+    keeper.page(page(0, 1, last=9))
+    assert keeper.whole_size == 1000
+    keeper.page(page(2, 3, first=0, last=9, time=2))
+    assert keeper.expected_size == 200, "there is no room for more"
+    assert keeper.whole_size == 1000
+    assert list(keeper.kept_segments()) == []
+    keeper.kept(v(1))
+    assert list(keeper.kept_segments()) == [v(1)]
