@@ -92,6 +92,7 @@ async def record(directory: Path) -> None:
         amounts = [
             Amounts(
                 origin_bytes=1_000_000 * (index + 1),
+                least_bytes=900_000,
                 peer_bytes_confirmed=9_000_000,
                 peer_bytes_claimed=70_000,
                 peer_bytes_disputed=60_000,

@@ -78,8 +78,8 @@ export class Chart extends Component<Props, State> {
           {table && <Table points={points} step={range.step} />}
         </details>
         <p class="hint">
-          Best possible: of n viewers at once, one has to ask the origin, so peers can carry
-          1 − 1/n; with several contents less, since each needs one.
+          Best possible: the origin has to send each byte once for as long as anybody is there who
+          may have it; of n viewers of the same, peers can carry 1 − 1/n.
         </p>
       </section>
     );

@@ -3,6 +3,7 @@
 /** What adds up: bytes, numbers of things, and seconds. */
 const SUMS = [
   "origin_bytes",
+  "least_bytes",
   "peer_bytes_confirmed",
   "peer_bytes_claimed",
   "peer_bytes_disputed",
@@ -71,6 +72,7 @@ export interface Failure {
 export interface Sample {
   readonly at: number;
   readonly origin_bytes: number;
+  readonly least_bytes: number;
   readonly peer_bytes: number;
   readonly claimed_bytes: number;
   readonly disputed_bytes: number;
@@ -109,6 +111,7 @@ export function ofSample(sample: Sample): Figures {
   return {
     ...noFigures(),
     origin_bytes: sample.origin_bytes,
+    least_bytes: sample.least_bytes,
     peer_bytes_confirmed: sample.peer_bytes,
     peer_bytes_claimed: sample.claimed_bytes,
     peer_bytes_disputed: sample.disputed_bytes,
@@ -138,27 +141,13 @@ export function saved({ peer_bytes_confirmed, overhead_bytes }: Figures): number
 }
 
 /**
- * The most that n viewers at once could have had from each other, 0 to 1: one of them has to ask
- * the origin. Null where nobody was there.
+ * The most that the offload could have been, 0 to 1: what the origin need not have sent, of all
+ * media. Null where there were none.
  */
-export function bestPossible({ viewer_seconds, seconds }: Figures): number | null {
-  if (viewer_seconds <= 0 || seconds <= 0) return null;
-  return Math.max(0, 1 - seconds / viewer_seconds);
+export function bestPossible(figures: Media & Pick<Figures, "least_bytes">): number | null {
+  const watched = figures.origin_bytes + figures.peer_bytes_confirmed;
+  return watched > 0 ? Math.max(0, (watched - figures.least_bytes) / watched) : null;
 }
-
-/**
- * The same over contents, of which each needs one who asks the origin. Null where nobody was there.
- */
-export function bestOfAll(contents: readonly Watched[]): number | null {
-  const there = contents.reduce((sum, { viewer_seconds }) => sum + viewer_seconds, 0);
-  const spared = contents.reduce(
-    (sum, { seconds, viewer_seconds }) => sum + Math.max(0, viewer_seconds - seconds),
-    0,
-  );
-  return there > 0 ? spared / there : null;
-}
-
-type Watched = Pick<Figures, "seconds" | "viewer_seconds">;
 
 export type Verdict = "good" | "acceptable" | "concerning";
 

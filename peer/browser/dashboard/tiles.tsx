@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 
 import type { Board } from "./board";
-import { bestOfAll, offload, saved, verdict } from "./figures";
+import { bestPossible, offload, saved, verdict } from "./figures";
 import type { Figures } from "./figures";
 import { count, duration, money, NOTHING, percent, size, unitPrice } from "./format";
 
@@ -38,7 +38,7 @@ function Tile({ id, title, value, text, strong, children }: TileProps): JSX.Elem
 /** What a site owner looks at first. */
 export function KeyFigures({ board, total }: { board: Board; total: Figures }): JSX.Element {
   const { quality, price, summary } = board;
-  const best = bestOfAll(board.contents);
+  const best = bestPossible(total);
   const ratio = quality?.rebuffer_ratio ?? null;
   const p95 = quality?.startup_p95 ?? null;
   const linkTime = quality?.link_time ?? null;

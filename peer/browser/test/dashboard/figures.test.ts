@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 
 import {
   add,
-  bestOfAll,
   bestPossible,
   noFigures,
   offload,
@@ -31,21 +30,15 @@ describe("figures", () => {
     expect(saved({ ...noFigures(), peer_bytes_confirmed: 1, overhead_bytes: 2 })).toBe(0);
   });
 
-  it("say what n viewers could have had from each other", () => {
-    const of = (viewers: number): number | null =>
-      bestPossible({ ...noFigures(), seconds: 10, viewer_seconds: 10 * viewers });
-    expect([0, 0.5, 1, 4, 100].map(of)).toStrictEqual([null, 0, 0, 0.75, 0.99]);
-  });
-
-  it("say that each content needs somebody who asks the origin", () => {
-    const of = (seconds: number, viewers: number) => ({
-      seconds,
-      viewer_seconds: seconds * viewers,
-    });
-    expect(bestOfAll([])).toBeNull();
-    expect(bestOfAll([of(10, 0)])).toBeNull();
-    expect(bestOfAll([of(10, 4)])).toBe(0.75);
-    expect(bestOfAll([of(10, 4), of(10, 1), of(10, 0.5)])).toBeCloseTo(30 / 55);
+  it("say what the origin need not have sent", () => {
+    const of = (origin: number, least: number, peers: number): number | null =>
+      bestPossible({ origin_bytes: origin, least_bytes: least, peer_bytes_confirmed: peers });
+    expect(of(0, 0, 0)).toBeNull();
+    expect(of(10, 10, 0)).toBe(0);
+    expect(of(10, 10, 30)).toBe(0.75);
+    expect(of(20, 10, 20)).toBe(0.75); // the origin has sent something twice
+    expect(of(10, 10, -5)).toBe(0); // taken back
+    expect(of(0, 0, 10)).toBe(1);
   });
 
   it("are judged", () => {

@@ -16,6 +16,7 @@ function sample(at: number, more: Partial<Sample> = {}): Sample {
   return {
     at,
     origin_bytes: 0,
+    least_bytes: 0,
     peer_bytes: 0,
     claimed_bytes: 0,
     disputed_bytes: 0,
@@ -103,12 +104,12 @@ describe("a range", () => {
 
   it("has bytes a second, and what of the last minute came from peers", () => {
     const history = written(1020, [
-      figures(1000, { origin_bytes: 100, viewer_seconds: 10 }),
-      figures(1010, { peer_bytes_confirmed: 300, viewer_seconds: 30 }),
+      figures(1000, { origin_bytes: 100, least_bytes: 80 }),
+      figures(1010, { peer_bytes_confirmed: 300 }),
     ]);
     expect(history.points(900)).toStrictEqual([
-      { at: 1005, origin: 10, peers: 0, offload: 0, best: 0 },
-      { at: 1015, origin: 5, peers: 15, offload: 0.75, best: 0.5 }, // the mean of two
+      { at: 1005, origin: 10, peers: 0, offload: 0, best: 0.2 },
+      { at: 1015, origin: 5, peers: 15, offload: 0.75, best: 0.8 }, // the mean of two
     ]);
   });
 
