@@ -31,6 +31,13 @@ Mode = Literal["off", "lan", "network", "any", "relay"]
 """Whom a peer links to: nobody; only peers in its local network; of its network operator; anybody;
 or anybody, but through a relay alone, which hides its address."""
 
+Route = Literal["relay", "srflx", "prflx", "host"]
+"""By what a link goes: a relay; an address that a NAT has mapped, as a STUN server sees it or as
+the other end has found out; or the addresses of both machines as they are."""
+
+ROUTES: tuple[Route, ...] = ("relay", "srflx", "prflx", "host")
+"""If the ends differ, the first of these tells."""
+
 FILE_SLICE = 4 * 1024 * 1024
 """A plain file has no segments; slices of this size play their role."""
 

@@ -42,7 +42,7 @@ MOST_QUERIES = 16
 MOST_CONTENTS = 1000
 """Contents that are listed."""
 
-KINDS = ("country", "operator", "connection", "browser")
+KINDS = (*("country", "operator", "connection", "browser", "access", "rendition", "nat", "route"),)
 """By what viewers are told apart."""
 
 OPENAPI = Path(__file__).parent / "openapi.json"

@@ -42,6 +42,7 @@ from p2pcdn.core.swarm_ports import (
     LeaseMissed,
     LeasesGiven,
     Left,
+    NatSeen,
     Opened,
     Paired,
     PairingFailed,
@@ -66,7 +67,7 @@ from tracker import beacons, dashboard_files, metrics
 from tracker.admission import Admission
 from tracker.api import Api
 from tracker.beacons import Beacons
-from tracker.browsers import family_of
+from tracker.browsers import access_of, family_of
 from tracker.connection import Connection
 from tracker.networks import Networks
 from tracker.relays import Relays
@@ -339,6 +340,8 @@ class Tracker:
             case Arrived():
                 metrics.PEERS.inc()
                 self._arrived(event, now)
+            case NatSeen(peer=peer, nat=nat):
+                self._ledger.belongs(peer, Group("nat", nat))
             case Left(peer=peer):
                 metrics.PEERS.dec()
                 self._ledger.left(peer, now)
@@ -375,7 +378,11 @@ class Tracker:
         edge = False
         if guest is not None:
             browser = guest.browser if arrived.viewer else "native"
-            groups = {**self._networks.groups(guest.address), "browser": browser}
+            groups = {
+                **self._networks.groups(guest.address),
+                "browser": browser,
+                "access": access_of(arrived.access),
+            }
             edge = not arrived.viewer and any(guest.address in network for network in self._edges)
         self._ledger.joined(
             arrived.peer,
@@ -431,6 +438,7 @@ def _rules(config: Config, sites: dict[str, Site]) -> Rules:
         prefix_share=limits.prefix_share,
         jury=limits.jury,
         ban_time=limits.ban_time,
+        stun=limits.stun,
         lease_ahead=limits.lease_ahead,
         position_lasts=max(30.0, 3 * limits.report_every),  # peers tell theirs with their reports
     )

@@ -1,8 +1,10 @@
-"""Which family of browsers a viewer's belongs to; no more is read in what it says of itself."""
+"""Which family of browsers a viewer's belongs to, and what it says its machine is connected by; no
+more is read in what it says of itself."""
 
 from __future__ import annotations
 
 OTHER = "other"
+UNKNOWN = "unknown"
 
 _FAMILIES = (
     # Chromium and its kin call themselves Safari as well, so the order matters; every browser on
@@ -12,6 +14,10 @@ _FAMILIES = (
     ("Safari", ("Safari/", "AppleWebKit/")),
 )
 
+_ACCESS = ("wifi", "ethernet", "cellular", "bluetooth", "wimax")
+"""Of the Network Information API, which only Chromium's kin have, and most of them on phones alone;
+of the others it has, ``none`` and ``unknown`` say nothing, and ``mixed`` and ``other`` little."""
+
 
 def family_of(user_agent: str | None) -> str:
     """``Chromium``, ``Firefox``, ``Safari`` or ``other``."""
@@ -19,3 +25,10 @@ def family_of(user_agent: str | None) -> str:
     return next(
         (family for family, marks in _FAMILIES if any(mark in said for mark in marks)), OTHER
     )
+
+
+def access_of(said: str | None) -> str:
+    """``wifi``, ``ethernet``, ``cellular``, ``bluetooth``, ``wimax``, ``other`` or ``unknown``."""
+    if said in (None, "", "none", UNKNOWN):
+        return UNKNOWN
+    return said if said in _ACCESS else OTHER

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from p2pcdn.core.bits import run, spans_in
-from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey
+from p2pcdn.model import CHUNK_SIZE, ChunkKey, Route, SegmentKey
 
 MOST_NUMBERS = 6000
 """In the runs of a report: some 30 KB of the 64 KiB that a message may have."""
@@ -104,8 +104,8 @@ class Account:
     """Bytes that came in vain."""
     rejected: int = 0
     """Chunks with a wrong hash."""
-    relayed: bool = False
-    """Whether it goes through a relay."""
+    route: Route | None = None
+    """By which kind of way it goes, if that is known."""
 
     def __bool__(self) -> bool:
         return bool(self.received or self.sent or self.waste or self.rejected)

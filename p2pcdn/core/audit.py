@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from p2pcdn.core.account import MOST_NUMBERS
-from p2pcdn.core.amounts import MOST_BYTES
+from p2pcdn.core.amounts import MOST_BYTES, STEPS
 from p2pcdn.core.claims import Pair
 from p2pcdn.core.credits import Credits
 from p2pcdn.core.ledger_ports import Group
@@ -113,8 +113,8 @@ class Session:
     """How the last few came, by number; None if it has come both ways."""
     heard: float = -1.0
     """When that was; before all times if there was none."""
-    started: bool = False
-    """Whether its first picture has been counted."""
+    reached: set[str] = field(default_factory=set)
+    """Of what is told once, what has been counted: its first picture, and steps before that."""
     sums: Sums = field(default_factory=lambda: Sums())
     ahead: Stretches = field(default_factory=Stretches)
     """What its player has not been given, of what peers have brought."""
@@ -310,8 +310,10 @@ def _figures(report: Report) -> Iterable[object]:
     if report.quality is not None:
         quality = report.quality
         yield from (quality.played, quality.stalls, quality.stalled, quality.rate)
-        if quality.startup is not None:
-            yield int(quality.startup) if 0 <= quality.startup <= 86_400_000 else None
+        for name in ("startup", *STEPS):
+            took = getattr(quality, name)
+            if took is not None:
+                yield int(took) if 0 <= took <= 86_400_000 else None
 
 
 def _is_count(figure: object) -> bool:

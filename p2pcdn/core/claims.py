@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from p2pcdn.core.runs import Tail, size_of
-from p2pcdn.model import SegmentKey
+from p2pcdn.model import Route, SegmentKey
 
 PATIENCE = 60.0
 """Seconds that one end's word waits for the other's: six reports."""
@@ -183,6 +183,8 @@ class Pair:
     """When it is to be looked at what waits."""
     ways: dict[str, Way] = field(default_factory=dict)
     """By receiver."""
+    route: Route | None = None
+    """By what it goes, as the first end says that knows."""
 
     def other(self, session: str) -> str:
         """Who is at the other end."""

@@ -27,7 +27,7 @@ from math import inf
 
 from msgspec.structs import replace
 
-from p2pcdn.core.amounts import SHOWN, Amounts, bounded
+from p2pcdn.core.amounts import SHOWN, STEPS, Amounts, bounded
 from p2pcdn.core.audit import (
     Ceilings,
     Channel,
@@ -41,9 +41,11 @@ from p2pcdn.core.audit import (
 )
 from p2pcdn.core.claims import PATIENCE, Outcome, Pair
 from p2pcdn.core.firsts import Firsts, Place
+from p2pcdn.core.ladder import rung_of
 from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
 from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.core.runs import Told, size_of
+from p2pcdn.model import Route
 from p2pcdn.wire.tracker import Quality, Report
 
 MOST_PAIRS = 256
@@ -56,8 +58,15 @@ MOST_CONTENTS = 10_000
 MOST_STARTUP = 300_000.0
 """Milliseconds to a first picture; who says more (and may have waited to press play) counts so."""
 
+MOST_TIME = 60_000.0
+"""Milliseconds to a step of getting connected; the same."""
+
 LINGERS = 60.0
 """Seconds after its socket closed in which a last report of a session may come."""
+
+
+_ONCE = ("startup", *STEPS)
+"""What counts once for each session."""
 
 
 class Ledger:
@@ -149,9 +158,20 @@ class Ledger:
         self._contents[content] += 1
         if viewer:
             self._viewers[content] += 1
-            self._members.update(known.groups)
+            self._count(known, +1)
             for amounts in self._books(content, known.groups):
                 amounts.joins += 1
+
+    def belongs(self, session: str, group: Group) -> None:
+        """It has been found out that a viewer belongs to a group, instead of another of the kind.
+        What was counted before stays where it is."""
+        known = self._sessions.get(session)
+        if known is None or not known.viewer or group in known.groups:
+            return
+        others = tuple(other for other in known.groups if other.kind != group.kind)
+        self._count(known, -1)
+        known.groups = (*others, group)
+        self._count(known, +1)
 
     def left(self, session: str, now: float) -> None:
         """It has left. What it moved still counts, and what it may still say."""
@@ -166,10 +186,8 @@ class Ledger:
                 del counter[gone.content]
         if gone.content not in self._contents:
             self._firsts.forget(gone.content)
-        for group in gone.groups if gone.viewer else ():
-            self._members[group] -= 1
-            if not self._members[group]:
-                del self._members[group]
+        if gone.viewer:
+            self._count(gone, -1)
 
     def paired(self, pairing: str, a: str, b: str, *, relayed: bool = False) -> None:
         """The tracker introduced two sessions, who may have no way to each other but a relay."""
@@ -218,6 +236,9 @@ class Ledger:
             self.refused(refused.reason)
             return False
         if heard is not None:
+            if report.quality is not None and report.quality.rate:
+                rung = rung_of(self._rate(report.quality))
+                self.belongs(session, Group("rendition", rung))
             self._note(known, report)
             self._enter(session, known, heard, now)
         return heard is not None
@@ -245,9 +266,13 @@ class Ledger:
             amounts.played_bytes += quality.played * self._rate(quality) // 1000
             amounts.stalls += quality.stalls
             amounts.stalled_ms += quality.stalled
-            if quality.startup is not None and not known.started:
+            if quality.startup is not None and "startup" not in known.reached:
                 amounts.started(min(quality.startup, MOST_STARTUP))
-        known.started = known.started or quality.startup is not None
+            for step in STEPS:
+                took: float | None = getattr(quality, step)
+                if took is not None and step not in known.reached:
+                    amounts.took(step, min(took, MOST_TIME))
+        known.reached |= {step for step in _ONCE if getattr(quality, step) is not None}
 
     def _rate(self, quality: Quality) -> int:
         return min(quality.rate, int(self.ceilings.rate))
@@ -269,8 +294,7 @@ class Ledger:
 
     def _link(self, session: str, link: Link, now: float) -> None:
         pair = link.pair
-        if link.entry.relayed and not pair.relayed:
-            self._take_back(pair)
+        self._route(pair, link.entry.route)
         inward, outward = pair.to(session), pair.to(pair.other(session))
         inward.vain += link.entry.waste
         for told in link.received:
@@ -304,7 +328,7 @@ class Ledger:
             way.earned += earned
             way.apart += earned if apart else 0
             known.spared += earned if counts else 0
-        for amounts in self._books(pair.content, self._groups(receiver)):
+        for amounts in self._books(pair.content, self._groups_of(pair, receiver)):
             amounts.peer_bytes_claimed += outcome.claimed
             amounts.waste_bytes += agreed - earned
             if pair.relayed:
@@ -315,6 +339,14 @@ class Ledger:
                 amounts.peer_bytes_claimed += earned
             else:
                 amounts.peer_bytes_confirmed += earned
+
+    def _route(self, pair: Pair, route: Route | None) -> None:
+        """An end has said by what its way to the other goes."""
+        if route == "relay" and not pair.relayed:
+            self._take_back(pair)
+        if route is not None and pair.route is None:
+            pair.route = route
+            self._group_changes.setdefault(Group("route", route), Amounts()).links_made += 1
 
     def _is_ahead(self, known: Session, size: int, now: float) -> bool:
         """Whether so much more would be beyond what a viewer in its place can have played. Viewers'
@@ -330,7 +362,7 @@ class Ledger:
         it also have come from the origin, that is taken back twice: a bound from below.)"""
         pair.relayed = True
         for receiver, way in pair.ways.items():
-            for amounts in self._books(pair.content, self._groups(receiver)):
+            for amounts in self._books(pair.content, self._groups_of(pair, receiver)):
                 amounts.edge_bytes -= way.apart
                 amounts.peer_bytes_confirmed -= way.earned - way.apart
                 amounts.relayed_bytes += way.earned
@@ -373,7 +405,7 @@ class Ledger:
 
     def _settled(self, pair: Pair, receiver: str, unclaimed: int, disputed: int) -> None:
         if unclaimed:
-            for amounts in self._books(pair.content, self._groups(receiver)):
+            for amounts in self._books(pair.content, self._groups_of(pair, receiver)):
                 amounts.peer_bytes_claimed -= unclaimed
                 amounts.peer_bytes_disputed += disputed
 
@@ -394,6 +426,13 @@ class Ledger:
 
     # Who is who
 
+    def _count(self, viewer: Session, change: int) -> None:
+        """A viewer is in its groups now, or is not any more."""
+        for group in viewer.groups:
+            self._members[group] += change
+            if not self._members[group]:
+                del self._members[group]
+
     def _known(self, session: str) -> Session | None:
         """The session, if it is there or has not left for long."""
         known = self._sessions.get(session)
@@ -404,6 +443,11 @@ class Ledger:
     def _groups(self, session: str) -> tuple[Group, ...]:
         known = self._known(session)
         return known.groups if known is not None else ()
+
+    def _groups_of(self, pair: Pair, receiver: str) -> tuple[Group, ...]:
+        """Where it is entered what goes over a pairing to this end."""
+        route = () if pair.route is None else (Group("route", pair.route),)
+        return *self._groups(receiver), *route
 
     def _heard(self, pair: Pair, receiver: str) -> tuple[float, float]:
         """When the sender and the receiver of this way have reported last."""

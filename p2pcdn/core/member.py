@@ -17,7 +17,7 @@ from p2pcdn.wire.candidate import network_of
 
 if TYPE_CHECKING:
     from p2pcdn.model import Mode
-    from p2pcdn.wire.candidate import Sieve, Vantage
+    from p2pcdn.wire.candidate import Nat, Sieve, Vantage
     from p2pcdn.wire.tracker import Move, Position
 
 UNKNOWN_UPLINK = 625_000
@@ -91,6 +91,10 @@ class Member:
     """Bytes a second that it says it can send; 0 if it does not know yet."""
     told: float = 0.0
     """When it told its position."""
+    nat: Nat | None = None
+    """What stands between it and the net, as its newest candidates have it."""
+    nat_told: str = ""
+    """What was last said of that."""
     given: Fading = field(default_factory=lambda: Fading(LOAD_HALVES))
     """How many stripes it has been named first for lately."""
     missed: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_MISSED))

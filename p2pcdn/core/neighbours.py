@@ -31,7 +31,7 @@ from p2pcdn.core.link import (
 from p2pcdn.core.ports import Caps, LinkReason, LinkSays, LinkSends, Outgoing, SendFrame
 from p2pcdn.core.uplink import Uplink
 from p2pcdn.errors import ErrorCode, SourceReason
-from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey
+from p2pcdn.model import CHUNK_SIZE, ChunkKey, Route, SegmentKey
 from p2pcdn.wire.link import Gone, Have, Hello, Holding, Loading
 from p2pcdn.wire.manifest import Records
 
@@ -238,10 +238,11 @@ class Neighbours:
         for link in self._links.values():
             link.withdraw()
 
-    def relayed(self, number: int) -> None:
-        """A link goes through a relay."""
-        if number in self._links:
-            self._links[number].account.relayed = True
+    def routed(self, number: int, route: Route) -> None:
+        """A link goes this way, now. What has ever gone through a relay has to be paid for."""
+        link = self._links.get(number)
+        if link is not None and link.account.route != "relay":
+            link.account.route = route
 
     def announce(
         self,

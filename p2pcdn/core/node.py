@@ -49,7 +49,7 @@ from p2pcdn.core.ports import (
     LinkDown,
     LinkDrained,
     LinkOpened,
-    LinkRelayed,
+    LinkRouted,
     LinkSays,
     LinkSends,
     LinkUp,
@@ -224,8 +224,8 @@ class Node:
                 self._signaling.receive(message, now)
                 if self._signaling.pairing_of(link) is not None:
                     self._neighbours.opened(link, self._hello(), now)
-            case LinkRelayed(link):
-                self._neighbours.relayed(link)
+            case LinkRouted(link, route):
+                self._neighbours.routed(link, route)
             case LinkClosed(link, reason):
                 self._neighbours.closed(link, reason, now)
                 self._pass_on(now)  # before the pairing is forgotten: its figures count

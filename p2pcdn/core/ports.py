@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from p2pcdn.errors import SourceReason
-from p2pcdn.model import Mode, SegmentKey, Span
+from p2pcdn.model import Mode, Route, SegmentKey, Span
 from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.link import LinkMessage
 from p2pcdn.wire.manifest import Algorithm, RenditionManifest
@@ -50,6 +50,17 @@ class Watched:
     """How often it ran dry after the first picture."""
     stalled: int = 0
     """Milliseconds until it went on."""
+    announce: float | None = None
+    """Milliseconds from the page's snippet until the tracker let it in; None until then, as the
+    following."""
+    answer: float | None = None
+    """Until the first answer to an offer."""
+    ice: float | None = None
+    """Until the first connection."""
+    open: float | None = None
+    """Until the first link."""
+    first_chunk: float | None = None
+    """Until the first verified chunk from a peer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +253,12 @@ class LinkOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkRelayed:
-    """A link goes through a relay, at least for a while: what it carries saves nothing."""
+class LinkRouted:
+    """By what a link goes, as far as that is known: what a relay carries saves nothing, even if it
+    does so for a while alone."""
 
     link: int
+    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +326,7 @@ Input = (
     | Described
     | CandidateFound
     | LinkOpened
-    | LinkRelayed
+    | LinkRouted
     | LinkClosed
     | LinkSays
     | LinkSends

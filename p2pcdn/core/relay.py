@@ -35,6 +35,7 @@ class Relay:
         """Keep an offer for whomever the member is paired with next."""
         sieve = Sieve(member.vantage, self._rules.candidates, member.mode)
         clean = clean_description(sdp, sieve, self._rules.sdp_bytes)
+        member.nat = sieve.nat or member.nat
         member.keep(KeptOffer(number, clean, sieve, now))
 
     def prepared_candidate(self, member: Member, message: PreparedCandidate) -> None:
@@ -87,7 +88,9 @@ class Relay:
     def _clean(self, pairing: Pairing, member: Member, sdp: str) -> str:
         sieve = Sieve(member.vantage, self._rules.candidates, member.mode)
         pairing.sieves[pairing.role_of(member)] = sieve
-        return clean_description(sdp, sieve, self._rules.sdp_bytes)
+        clean = clean_description(sdp, sieve, self._rules.sdp_bytes)
+        member.nat = sieve.nat or member.nat
+        return clean
 
     def _pass_on(self, pairing: Pairing, member: Member, text: str, mid: str) -> None:
         candidate = self._sift(member, pairing.sieves[pairing.role_of(member)], text)
@@ -97,7 +100,9 @@ class Relay:
 
     def _sift(self, member: Member, sieve: Sieve, text: str) -> str | None:
         try:
-            return sieve.sift(text)
+            candidate = sieve.sift(text)
+            member.nat = sieve.nat or member.nat
+            return candidate
         except RemoteError as error:  # perhaps a form of tomorrow's: no reason to part
             self._complain(member, error.code, error.detail)
             return None

@@ -19,6 +19,8 @@ MOST_REPORTS = 8
 """Reports at a time; what they have no room for waits until the next time."""
 MOST_BOUNDS = 128
 """Of the stretches that lie ahead in a rendition (the wire's own bound)."""
+_ONCE = ("startup", "announce", "answer", "ice", "open", "first_chunk")
+"""What is told once."""
 GAP = 30_000
 """Milliseconds played before we came in that may be told; the tracker believes 60,000."""
 
@@ -140,7 +142,7 @@ class Reporter:
         if watched is None or _time(watched) - _time(told) <= GAP:
             return
         self._told = self._figures()
-        self._watched = replace(watched, startup=told.startup)
+        self._watched = replace(watched, **{name: getattr(told, name) for name in _ONCE})
 
     def _forget_strangers(self, is_in: bool) -> None:
         """What belongs to pairings of a socket that is gone is of no interest to anybody."""
@@ -149,7 +151,7 @@ class Reporter:
             self._transfers.from_origin = Moved()
         for link in self._neighbours.up():
             if self._signaling.pairing_of(link.number) is None:
-                link.account = Account(relayed=link.account.relayed)
+                link.account = Account(route=link.account.route)
 
     def _next(self) -> Report | None:
         """What there is to report, as far as there is room; None if there is nothing."""
@@ -196,7 +198,7 @@ class Reporter:
         for pairing, account in accounts:
             if account and len(pairs) < MOST_PAIRS:
                 moved = account.received.take(room), account.sent.take(room)
-                pair = PairReport(pairing, *moved, account.waste, account.rejected, account.relayed)
+                pair = PairReport(pairing, *moved, account.waste, account.rejected, account.route)
                 if any(moved) or account.waste or account.rejected:
                     pairs.append(pair)
                 account.waste = account.rejected = 0
@@ -221,11 +223,11 @@ class Reporter:
             return None
         told, self._watched = self._watched, watched
         return Quality(
-            watched.startup if told.startup is None else None,
-            watched.played - told.played,
-            watched.stalls - told.stalls,
-            watched.stalled - told.stalled,
-            self._rate(playing.rendition),
+            played=watched.played - told.played,
+            stalls=watched.stalls - told.stalls,
+            stalled=watched.stalled - told.stalled,
+            rate=self._rate(playing.rendition),
+            **{name: getattr(watched, name) for name in _ONCE if getattr(told, name) is None},
         )
 
     def _seen(self) -> Watched | None:

@@ -129,6 +129,8 @@ class Identity:
     site: str
     content: str
     client: Literal["browser", "native"]
+    access: str | None = None
+    """What our machine is connected by, as far as that is known."""
 
 
 class Signaling:
@@ -438,6 +440,7 @@ class Signaling:
                 self.uplink,
                 self._credentials,
                 self.mode,
+                who.access,
             )
         )
         self._credentials = None

@@ -34,12 +34,14 @@ from p2pcdn.core.pairing import Pairing, Phase, Step
 from p2pcdn.core.passes import Passes
 from p2pcdn.core.relay import Relay
 from p2pcdn.core.swarm_ports import (
+    SILENT,
     Arrived,
     Banned,
     Closed,
     Dismissed,
     Input,
     Left,
+    NatSeen,
     Opened,
     Outbox,
     PairingLinked,
@@ -73,6 +75,9 @@ from p2pcdn.wire.tracker import (
     ToTracker,
     Unlinked,
 )
+
+STUN_PATIENCE = 2.0
+"""Seconds in which a STUN server answers, or does not."""
 
 OFF = (15.0, 45.0)
 """Seconds between which peers of a site that is switched off are told to come back and look, so
@@ -148,6 +153,7 @@ class Swarms:
         member = self._members.get(socket)
         if member is None:
             raise RemoteError(ErrorCode.UNEXPECTED, "the first message is a join")
+        self._tell_nat(member, now)
         match message:
             case Prepared(offer=number, sdp=sdp):
                 self._relay.keep(member, number, sdp, now)
@@ -176,6 +182,17 @@ class Swarms:
                 self._outbox.tell(socket, Renewed(lasts))
             case Leave():
                 self._dismiss(socket, None, now)
+        self._tell_nat(member, now)
+
+    def _tell_nat(self, member: Member, now: float) -> None:
+        """Say what is known by now of the NAT that a member is behind."""
+        nat: str = member.nat or ""
+        asked = self._rules.stun and member.mode in {"network", "any"}
+        if not nat and asked and now - member.since >= STUN_PATIENCE:
+            nat = SILENT
+        if nat and nat != member.nat_told and member.present:
+            member.nat_told = nat
+            self._outbox.happened(NatSeen(member.id, nat))
 
     def _answer(self, member: Member, message: SendAnswer, now: float) -> None:
         if self._relay.answer(member, message):
@@ -241,13 +258,15 @@ class Swarms:
         for offer in join.offers if mode != "relay" or join.mode == mode else ():
             self._relay.keep(member, offer.offer, offer.sdp, now)
         self._outbox.tell(socket, Joined(member.id, len(swarm.members), lasts, mode))
-        self._outbox.happened(Arrived(member.id, join.content, join.client == "browser", socket))
+        is_viewer = join.client == "browser"
+        self._outbox.happened(Arrived(member.id, join.content, is_viewer, socket, join.access))
         self._swarms.setdefault((join.site, join.content), swarms)[network] = swarm
         self._members[socket] = member
         swarm.members.add(member)
         swarm.open.add(member)
         self._lessor.place(member, now)
         self._introducer.take_in(member, now)
+        self._tell_nat(member, now)
 
     def _mode(self, join: Join) -> Mode:
         """Whom the peer may meet, as the operator, the site and the viewer have it."""

@@ -18,6 +18,9 @@ from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import FromTracker, Report, ToTracker
 
+SILENT = "no STUN answer"
+"""What is said of peers who were told of a STUN server, and tell of no address that it saw."""
+
 LEAST_ALIKE = 2
 """Neighbours of one network that nobody minds: a household."""
 
@@ -38,6 +41,8 @@ class Rules:
     peers_per_hour: int = 60
     candidates: int = 10
     sdp_bytes: int = 8192
+    stun: bool = False
+    """Whether peers are told of a STUN server."""
     lease_ahead: float = 30.0
     """So many seconds ahead it is named who fetches what; 0: not at all."""
     position_lasts: float = 30.0
@@ -142,6 +147,16 @@ class Arrived:
     viewer: bool
     """It is a person's browser, not a native peer."""
     socket: int = -1
+    access: str | None = None
+    """What its machine is connected by, as it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class NatSeen:
+    """What stands between a peer and the net: a `p2pcdn.wire.candidate.Nat`, or `SILENT`."""
+
+    peer: str
+    nat: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +235,7 @@ class Banned:
 
 SwarmEvent = (
     Arrived
+    | NatSeen
     | Left
     | Paired
     | PairingLinked

@@ -21,7 +21,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import Mode
@@ -31,6 +31,14 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOWEST_PORT = 1024
 """Ports below are for services, not for peers; browsers refuse them in candidates, too."""
+
+Nat = Literal["no NAT", "ports kept", "ports changed"]
+"""Whether a peer is seen by its own address; or else whether a STUN server sees it by one of its
+own ports. From one server it cannot be told whether others would see it by yet another: those whose
+ports are changed may be hard to reach (RFC 4787, 4.1), or may not."""
+
+MOST_PORTS = 16
+"""Of a peer's own addresses, that are remembered."""
 
 _PRIVATE = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
@@ -193,6 +201,21 @@ class Sieve:
         self._most = most
         self._mode = mode
         self._other: IPAddress | None = None
+        self._ports: set[int] = set()
+        """Of the machine's own addresses."""
+        self._mapped: set[int] = set()
+        """Ports that a NAT has put in their place."""
+        self._is_bare = False
+
+    @property
+    def nat(self) -> Nat | None:
+        """What stands between the peer and the net, as far as its candidates tell; None if they do
+        not, or not yet."""
+        if self._is_bare:
+            return "no NAT"
+        if not self._mapped:
+            return None
+        return "ports kept" if self._mapped & self._ports else "ports changed"
 
     def sift(self, text: str) -> str | None:
         """The candidate as it is to be passed on, or None; `RemoteError` if it is none at all."""
@@ -203,16 +226,25 @@ class Sieve:
             return None
         if candidate.kind not in _KINDS[self._mode]:
             return None
+        if candidate.kind == "host" and len(self._ports) < MOST_PORTS:
+            self._ports.add(candidate.port)
         if not _MDNS.fullmatch(candidate.address):
             address = parse_address(candidate.address)
             # Any other name would have strangers' machines look it up.
             if address is None or not self._is_known(candidate, address):
                 return None
+            self._see(candidate, address)
             candidate = candidate._replace(address=str(address))
         elif candidate.kind != "host":
             return None
         self.passed += 1
         return str(candidate)
+
+    def _see(self, candidate: Candidate, address: IPAddress) -> None:
+        if candidate.kind == "srflx":
+            self._mapped.add(candidate.port)
+        elif candidate.kind == "host" and self._vantage.vouches(candidate, address):
+            self._is_bare = True
 
     def _is_known(self, candidate: Candidate, address: IPAddress) -> bool:
         if self._vantage.vouches(candidate, address):

@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from p2pcdn.errors import ErrorCode
-from p2pcdn.model import Mode
+from p2pcdn.model import Mode, Route
 from p2pcdn.wire.fields import (
     Candidate,
     ContentId,
@@ -125,6 +125,9 @@ class Join(Message, frozen=True, tag="join"):
     mode: Mode = "any"
     """Whom the viewer agrees to be paired with. Who changes that leaves and joins anew: every
     address told so far was told under the old one."""
+    access: Annotated[str, Meta(max_length=64)] | None = None
+    """What its machine is connected by, such as ``wifi``, ``ethernet`` or ``cellular``, as far as
+    its browser tells (Network Information API). For figures alone."""
 
 
 class Renew(Message, frozen=True, tag="renew"):
@@ -214,9 +217,10 @@ class PairReport(Part, frozen=True):
     """Bytes that came in vain: twice, cancelled, or with a wrong hash."""
     rejected: Count = 0
     """Chunks with a wrong hash."""
-    relayed: bool = False
-    """Whether any of it went through a TURN relay: then somebody pays for it, and it saves
-    nothing."""
+    route: Route | None = None
+    """What its way begins and ends with, by the kinds of candidates (RFC 8445, 5.1.1): ``host`` at
+    both ends, else ``srflx`` or ``prflx`` at one of them. ``relay`` if any of it went through a
+    TURN relay: then somebody pays for it, and it saves nothing. None if that is not known."""
 
 
 class Quality(Part, frozen=True):
@@ -232,6 +236,17 @@ class Quality(Part, frozen=True):
     """Milliseconds until it went on."""
     rate: Count = 0
     """Bytes a second of the rendition that plays, on average; 0 if that is not known."""
+    announce: Milliseconds | None = None
+    """From the page's snippet until the tracker let it in; each of these in the first report after
+    that."""
+    answer: Milliseconds | None = None
+    """Until the first answer to an offer, its own or another's."""
+    ice: Milliseconds | None = None
+    """Until the first connection."""
+    open: Milliseconds | None = None
+    """Until the first link with open channels."""
+    first_chunk: Milliseconds | None = None
+    """Until the first verified chunk from a peer."""
 
 
 class Report(Message, frozen=True, tag="report"):

@@ -21,6 +21,7 @@ from p2pcdn.service import Server
 from tests.e2e.servers import ROOT
 from tests.e2e.viewer import PATIENCE, Stage
 from tracker import series
+from tracker.api import KINDS
 from tracker.app import Tracker
 from tracker.storage.sqlite import Sqlite
 
@@ -108,15 +109,15 @@ async def record(directory: Path) -> None:
                 stalled_ms=2_000,
                 startups_500=8,
                 startups_2000=2,
+                announce_ms=300,
+                announce_count=3,
+                first_chunk_ms=9000,
+                first_chunk_count=3,
             )
             for index in range(len(HOSTILE))
         ]
         named = dict(zip(HOSTILE, amounts, strict=True))
-        groups = {
-            Group(kind, name): one
-            for kind in ("operator", "country", "browser", "connection")
-            for name, one in named.items()
-        }
+        groups = {Group(kind, name): one for kind in KINDS for name, one in named.items()}
         failures = {Failure("link", name): index for index, name in enumerate(HOSTILE, 1)}
         viewers, members = dict.fromkeys(named, 3), dict.fromkeys(groups, 3)
         rollup.receive(Reading(named, viewers, groups, members, failures), now - second)
@@ -174,6 +175,8 @@ async def told(page: Page, url: str) -> dict[str, float]:
         "startup-p95": "startup_p95",
         "rebuffering": "rebuffer_ratio",
         "links": "link_success",
+        "stalls": "stalls",
+        "played": "played_seconds",
     }
     said = {id_: total[name] for id_, name in names.items() if total[name] is not None}
     return {**said, "viewers": summary["viewers"]}
@@ -225,7 +228,7 @@ async def test_what_was_recorded_is_shown_as_it_is(browser: Browser, tmp_path: P
     ):
         loaded = page.locator("#failures tbody tr")
         await expect(loaded).to_have_count(len(HOSTILE), timeout=PATIENCE)
-        for table in ("contents", "operator", "country", "browser", "connection", "failures"):
+        for table in ("contents", *KINDS, "failures"):
             more = page.locator(f"#{table} button")
             if await more.count():
                 await more.click()
@@ -238,7 +241,9 @@ async def test_what_was_recorded_is_shown_as_it_is(browser: Browser, tmp_path: P
         said, shown = await told(page, url), await figures(page)
         assert shown.pop("money") == said["saved"] / 1e9 * 0.08
         assert {id_: shown[id_] for id_ in said} == said
-        assert len(said) == 15
+        assert len(said) == 17
+        steps = page.locator("#steps tbody td")
+        assert await steps.all_text_contents() == ["100 ms", *["\N{EN DASH}"] * 3, "3.00 s"]
         await expect(page.locator(".tile em")).to_have_text("acceptable")
 
         # By the keyboard alone.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.browsers import family_of
+from tracker.browsers import access_of, family_of
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
 
@@ -34,3 +34,21 @@ CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)
 )
 def test_families(said: str | None, family: str) -> None:
     assert family_of(said) == family
+
+
+@pytest.mark.parametrize(
+    ("said", "access"),
+    [
+        ("wifi", "wifi"),
+        ("ethernet", "ethernet"),
+        ("cellular", "cellular"),
+        ("mixed", "other"),
+        ("<script>alert(1)</script>", "other"),
+        ("none", "unknown"),
+        ("unknown", "unknown"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_what_it_is_connected_by(said: str | None, access: str) -> None:
+    assert access_of(said) == access

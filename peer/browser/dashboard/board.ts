@@ -7,10 +7,10 @@ import type {
   ContentShare,
   Failure,
   NetworkShare,
-  Quality,
   Sample,
   Series,
   Summary,
+  Total,
 } from "./figures";
 import { History } from "./history";
 import { between, rangeOf } from "./ranges";
@@ -48,7 +48,7 @@ export class Board {
   site = "";
   price: Price | null = null;
   readonly history = new History();
-  quality: Quality | undefined;
+  quality: Total | undefined;
   contents: readonly ContentShare[] = [];
   networks: readonly NetworkShare[] = [];
   failures: readonly Failure[] = [];

@@ -33,6 +33,20 @@ export interface Quality {
   readonly link_time: number | null;
 }
 
+/** How a range went by, beside what adds up. */
+export interface Total extends Quality {
+  readonly played_seconds: number;
+  readonly stalls: number;
+  /** Bits a second. */
+  readonly bitrate: number | null;
+  /** Seconds from a page's snippet to each step of getting connected, on average. */
+  readonly announce_time: number | null;
+  readonly answer_time: number | null;
+  readonly ice_time: number | null;
+  readonly open_time: number | null;
+  readonly first_chunk_time: number | null;
+}
+
 /** Figures of `step` seconds from `at`. */
 export type Point = Figures & { readonly at: number };
 
@@ -40,7 +54,7 @@ export type Point = Figures & { readonly at: number };
 export interface Series {
   readonly step: number;
   readonly as_of: number;
-  readonly total: Figures & Quality;
+  readonly total: Figures & Total;
   readonly points: readonly Point[];
 }
 
@@ -48,6 +62,8 @@ export interface Series {
 export interface Share extends Quality {
   readonly origin_bytes: number;
   readonly peer_bytes_confirmed: number;
+  readonly relayed_bytes: number;
+  readonly links_made: number;
   readonly seconds: number;
   readonly viewer_seconds: number;
   readonly viewers_max: number;

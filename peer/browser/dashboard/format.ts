@@ -26,11 +26,17 @@ export function percent(share: number): string {
   return share < 1 ? `${Math.min(99.9, share * 100).toFixed(1)} %` : "100 %";
 }
 
-/** Seconds: 85 ms, 1.24 s, 12.5 s, 3 min. */
+/** Seconds: 85 ms, 1.24 s, 12.5 s, 3 min, 27 h. */
 export function duration(seconds: number): string {
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 9.995) return `${seconds.toFixed(2)} s`;
-  return seconds < 99.95 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
+  if (seconds < 99.95) return `${seconds.toFixed(1)} s`;
+  return seconds < 5970 ? `${Math.round(seconds / 60)} min` : `${count(Math.round(seconds / 3600))} h`;
+}
+
+/** Bits a second: 850 kbit/s, 4.2 Mbit/s. */
+export function bitrate(bits: number): string {
+  return bits < 999_500 ? `${Math.round(bits / 1000)} kbit/s` : `${(bits / 1e6).toFixed(1)} Mbit/s`;
 }
 
 /** A number of things, its thousands apart. */

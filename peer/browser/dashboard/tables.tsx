@@ -5,7 +5,7 @@ import type { CSSProperties, JSX } from "preact";
 
 import type { Board } from "./board";
 import { offload } from "./figures";
-import type { Failure, NetworkShare, Share } from "./figures";
+import type { Failure, NetworkShare, Share, Total } from "./figures";
 import { count, duration, NOTHING, percent, size } from "./format";
 import { reasonOf } from "./reasons";
 
@@ -36,14 +36,36 @@ const KINDS = [
   { kind: "country", title: "By country", of: "Country", setting: "tracker.mmdb" },
   { kind: "browser", title: "By browser", of: "Browser" },
   { kind: "connection", title: "By connection", of: "Connection" },
+  { kind: "access", title: "By kind of network", of: "Kind of network" },
+  { kind: "rendition", title: "By rendition", of: "Its bit rate" },
+  { kind: "nat", title: "By NAT type", of: "NAT type" },
 ];
+
+/** Of which most browsers, or databases, say nothing. */
+const RARE = new Set(["connection", "access"]);
+
+/** What links go by, in words. */
+const ROUTES = new Map([
+  ["host", "addresses of their own: within a network, or without NAT"],
+  ["srflx", "addresses that a NAT gave"],
+  ["prflx", "addresses found on the way"],
+  ["relay", "relays that you run"],
+]);
+
+/** The steps to a first chunk from a peer. */
+const STEPS = [
+  ["announce_time", "let in by the tracker"],
+  ["answer_time", "the first answer to an offer"],
+  ["ice_time", "the first connection"],
+  ["open_time", "the first link"],
+  ["first_chunk_time", "the first chunk from a peer"],
+] as const;
 
 export function Tables({ board }: { board: Board }): JSX.Element {
   const contents = board.contents.map((share) => ({ name: share.path ?? share.content, share }));
   const kinds = KINDS.map((kind) => ({ ...kind, rows: rowsOf(board.networks, kind.kind) }));
-  // Few databases say how viewers are connected.
   const shown = kinds.filter(
-    ({ kind, rows }) => kind !== "connection" || rows.some(({ name }) => name !== UNKNOWN),
+    ({ kind, rows }) => !RARE.has(kind) || rows.some(({ name }) => name !== UNKNOWN),
   );
   return (
     <div class="tables">
@@ -51,6 +73,8 @@ export function Tables({ board }: { board: Board }): JSX.Element {
       {shown.map(({ kind, title, of, rows, setting }) => (
         <Breakdown key={kind} id={kind} title={title} of={of} rows={rows} setting={setting} />
       ))}
+      <Routes rows={rowsOf(board.networks, "route")} />
+      <Steps total={board.quality} />
       <Failures failures={board.failures} />
     </div>
   );
@@ -131,6 +155,62 @@ function Line({ name, share, most }: Row & { readonly most: number }): JSX.Eleme
       <td>{or(share.rebuffer_ratio, percent)}</td>
       <td>{or(share.link_success, percent)}</td>
     </tr>
+  );
+}
+
+function Routes({ rows }: { rows: readonly Row[] }): JSX.Element {
+  return (
+    <section class="card" id="route" aria-labelledby="route-title">
+      <h2 id="route-title">What links go by</h2>
+      {rows.length === 0 ? (
+        <p class="none">Nothing in this range, yet.</p>
+      ) : (
+        <div class="scroll" role="group" aria-labelledby="route-title" tabIndex={0}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">By</th>
+                <th scope="col">Links</th>
+                <th scope="col">Media</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map(({ name, share }) => (
+                <tr key={name}>
+                  <th scope="row"><bdi>{ROUTES.get(name) ?? name}</bdi></th>
+                  <td>{count(share.links_made)}</td>
+                  <td>{size(Math.max(0, share.peer_bytes_confirmed + share.relayed_bytes))}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Steps({ total }: { total: Total | undefined }): JSX.Element {
+  return (
+    <section class="card" id="steps" aria-labelledby="steps-title">
+      <h2 id="steps-title">How long it takes</h2>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">From the page’s snippet to</th>
+            <th scope="col">On average</th>
+          </tr>
+        </thead>
+        <tbody>
+          {STEPS.map(([name, title]) => (
+            <tr key={name}>
+              <th scope="row">{title}</th>
+              <td>{or(total?.[name] ?? null, duration)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
   );
 }
 

@@ -5,7 +5,7 @@ import type { ComponentChildren, JSX } from "preact";
 import type { Board } from "./board";
 import { bestPossible, offload, saved, verdict } from "./figures";
 import type { Figures } from "./figures";
-import { count, duration, money, NOTHING, percent, size, unitPrice } from "./format";
+import { bitrate, count, duration, money, NOTHING, percent, size, unitPrice } from "./format";
 
 interface TileProps {
   readonly id: string;
@@ -78,6 +78,16 @@ export function KeyFigures({ board, total }: { board: Board; total: Figures }): 
       <Tile id="rebuffering" title="Rebuffering" value={ratio} text={percent}>
         of the time viewers waited{" "}
         {ratio === null ? "" : <em class={verdict(ratio)}>{verdict(ratio)}</em>}
+        {quality && ratio !== null && (
+          <>
+            {" "}
+            <data id="stalls" value={quality.stalls}>{count(quality.stalls)}</data> times in{" "}
+            <data id="played" value={quality.played_seconds}>
+              {duration(quality.played_seconds)}
+            </data>
+            {quality.bitrate !== null && ` at ${bitrate(quality.bitrate)}`}
+          </>
+        )}
       </Tile>
       <Tile id="links" title="Links made" value={quality?.link_success ?? null} text={percent}>
         of introductions came to a link{linkTime !== null && `, in ${duration(linkTime)}`}

@@ -17,6 +17,11 @@ interface Machine {
   getBattery?(): Promise<Battery>;
 }
 
+/** What the machine is connected by, where the browser knows; such as `wifi` or `cellular`. */
+export function accessOf(): string | null {
+  return (navigator as Machine).connection?.type ?? null;
+}
+
 /** Tells how things are, now and whenever they change, until the function that it returns is called. */
 export function watchDevice(tell: (device: Device) => void): () => void {
   const machine = navigator as Machine;

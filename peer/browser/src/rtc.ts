@@ -8,7 +8,7 @@
  * go of its connection: Chromium counts 500 a tab, closed ones included until they are collected.
  */
 
-import type { Input, LinkReason, Mode } from "./core/ports";
+import type { Input, LinkReason, Mode, Route } from "./core/ports";
 import { RemoteError } from "./errors";
 import type { Stopwatch } from "./stats";
 import { Allowance } from "./wire/allowance";
@@ -27,6 +27,9 @@ const SILENCE = 5_000;
 
 /** Milliseconds that the last messages have for leaving. */
 const FAREWELL = 1_000;
+
+/** If the ends differ, the first of these tells. */
+const ROUTES: readonly Route[] = ["relay", "srflx", "prflx", "host"];
 
 /** Messages that may come before both channels are open. */
 const MOST_EARLY = 64;
@@ -212,17 +215,17 @@ export class RtcLink {
     void this._watchRoute();
   }
 
-  /** Tells if what we send goes through a relay, now or later. */
+  /** Tells by what it goes what we send, now and later. */
   private async _watchRoute(): Promise<void> {
     try {
       const { _connection: connection, number: link } = this;
       // Not in Firefox.
       const ice = connection.sctp?.transport.iceTransport;
       if (ice) ice.onselectedcandidatepairchange ??= () => void this._watchRoute();
-      const isThrough = isRelayed(await connection.getStats());
-      if (isThrough && !this._over) this._tell({ type: "LinkRelayed", link });
+      const route = routeOf(await connection.getStats());
+      if (route && !this._over) this._tell({ type: "LinkRouted", link, route });
     } catch {
-      // The tracker knows, too, who can only link through one.
+      // The tracker knows who can only link through a relay.
     }
   }
 
@@ -323,15 +326,16 @@ interface Stat {
   readonly candidateType?: string;
 }
 
-/** Whether the pair of candidates that is in use has a relay at one of its ends. */
-function isRelayed(report: RTCStatsReport): boolean {
+/** What the pair of candidates that is in use goes by. */
+function routeOf(report: RTCStatsReport): Route | undefined {
   const stats = new Map<string | undefined, Stat>();
   report.forEach((stat: Stat & { readonly id: string }) => stats.set(stat.id, stat));
   const all = [...stats.values()];
   const named = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
   const pair = stats.get(named) ?? all.find(({ selected }) => selected);
   const ends = [pair?.localCandidateId, pair?.remoteCandidateId];
-  return ends.some((id) => stats.get(id)?.candidateType === "relay");
+  const kinds = ends.map((id) => stats.get(id)?.candidateType);
+  return ROUTES.find((route) => kinds.includes(route));
 }
 
 /** Waits until all candidates are there, or the moment for the first ones has passed. */

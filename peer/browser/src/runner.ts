@@ -26,7 +26,7 @@ import type {
   Prove,
   TrackerRefused,
 } from "./core/ports";
-import { watchDevice } from "./device";
+import { accessOf, watchDevice } from "./device";
 import { isSound, matches } from "./digest";
 import type { Endpoint } from "./endpoint";
 import type { ErrorCode, SourceReason } from "./errors";
@@ -215,7 +215,9 @@ export class Runner {
     if (!this._node || this._over) return;
     try {
       const where = this._options.player.whereabouts();
-      if (where) this._receive({ type: "Playing", ...where });
+      const { firstChunk: first_chunk, ...timings } = this._options.stopwatch.timings;
+      const watched = { ...where?.watched, ...timings, first_chunk };
+      if (where) this._receive({ type: "Playing", ...where, watched });
     } catch (error) {
       this._crash(error);
     }
@@ -278,7 +280,7 @@ export class Runner {
     const { content, rendition } = page;
     const site = this._options.site ?? page.site;
     this._identity = { site, content };
-    this._node = new Node({ site, content, client: "browser" }, seconds());
+    this._node = new Node({ site, content, client: "browser", access: accessOf() }, seconds());
     if (this._permit.p2p) this._socket.open();
     const early = this._inbox;
     this._inbox = [];

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Device } from "../src/core/ports";
-import { watchDevice } from "../src/device";
+import { accessOf, watchDevice } from "../src/device";
 
 class Source extends EventTarget {
   constructor(values: object) {
@@ -46,6 +46,17 @@ afterEach(() => {
 });
 
 describe("a machine", () => {
+  it("is connected by what its browser says, if it says so", () => {
+    for (const [machine, access] of [
+      [{ connection: { type: "wifi" } }, "wifi"],
+      [{ connection: {} }, null],
+      [{}, null],
+    ] as const) {
+      vi.stubGlobal("navigator", machine);
+      expect(accessOf()).toBe(access);
+    }
+  });
+
   it("of which nothing is known does not keep from giving", async () => {
     await watch({});
     expect(told).toStrictEqual([NOTHING]);

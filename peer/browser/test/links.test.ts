@@ -296,30 +296,36 @@ describe("behind a relay", () => {
   });
 
   it.each([
-    ["host", "srflx", false],
-    ["relay", "host", true],
-    ["host", "relay", true],
-    ["prflx", "prflx", false],
-  ])("from %s to %s: %s", async (local, remote, relayed) => {
+    ["host", "host", "host"],
+    ["host", "srflx", "srflx"],
+    ["relay", "host", "relay"],
+    ["host", "relay", "relay"],
+    ["prflx", "host", "prflx"],
+    ["prflx", "srflx", "srflx"],
+  ])("from %s to %s: %s", async (local, remote, route) => {
     await opened(ends(local, remote));
-    expect(told.some(({ type }) => type === "LinkRelayed")).toBe(relayed);
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route });
+  });
+
+  it("is not told in words that nobody knows", async () => {
+    await opened(ends("tunnel", "tunnel"));
+    expect(told.at(-1)).toStrictEqual({ type: "LinkOpened", link: 7 });
   });
 
   it("is told where the browser names the pair itself", async () => {
     const [, pair, , ...rest] = ends("relay", "host");
     await opened([{ ...pair, selected: true }, ...rest]);
-    expect(told.at(-1)).toStrictEqual({ type: "LinkRelayed", link: 7 });
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route: "relay" });
   });
 
   it("is told when it becomes so", async () => {
     await opened(ends("host", "host"));
-    expect(told.at(-1)).toStrictEqual({ type: "LinkOpened", link: 7 });
     connection().stats = ends("relay", "host");
     const change = connection().sctp.transport.iceTransport
       .onselectedcandidatepairchange as unknown as () => void;
     change();
     await settle();
-    expect(told.at(-1)).toStrictEqual({ type: "LinkRelayed", link: 7 });
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route: "relay" });
   });
 });
 

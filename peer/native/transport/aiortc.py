@@ -27,7 +27,7 @@ from aiortc import (
 )
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRelayed
+from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRouted
 from p2pcdn.model import FRAME_PAYLOAD
 from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import Frame, encode_frame
@@ -243,8 +243,9 @@ class AiortcLink:
         if self._control.readyState == self._data.readyState == "open":
             self._start(self._watch())
             self._inbox.feed(LinkOpened(self._number))
-            if ice.is_relayed(self._ice):
-                self._inbox.feed(LinkRelayed(self._number))
+            route = ice.route_of(self._ice)
+            if route is not None:
+                self._inbox.feed(LinkRouted(self._number, route))
 
     def _state_changed(self) -> None:
         if self._connection.connectionState == "failed":

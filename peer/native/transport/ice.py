@@ -22,6 +22,7 @@ from aioice import stun
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import Connection, StunProtocol, get_host_addresses
 
+from p2pcdn.model import ROUTES, Route
 from peer.native.transport import Relay
 
 MOST_ADDRESSES = 6
@@ -118,10 +119,13 @@ async def gather_relayed(connection: Connection, relays: Iterable[Relay]) -> Non
     connection._local_candidates_end = True
 
 
-def is_relayed(connection: Connection) -> bool:
-    """Whether what is sent goes through a relay, at either end."""
+def route_of(connection: Connection) -> Route | None:
+    """By which kind of way what is sent goes; None if that is not known."""
     pair = connection._nominated.get(COMPONENT)
-    return pair is not None and "relay" in (pair.local_candidate.type, pair.remote_candidate.type)
+    if pair is None:
+        return None
+    kinds = pair.local_candidate.type, pair.remote_candidate.type
+    return next((route for route in ROUTES if route in kinds), None)
 
 
 def advertised(connection: Connection, addresses: Iterable[str]) -> list[str]:

@@ -73,7 +73,7 @@ def test_and_the_rest_of_a_ragged_segment() -> None:
 
 def test_an_account_is_empty_until_something_happens() -> None:
     assert not Account()
-    assert not Account(relayed=True)
+    assert not Account(route="relay")
     assert Account(waste=1)
     assert Account(rejected=1)
     account = Account()

@@ -438,7 +438,7 @@ def bad_report(random: Random) -> Report:
             runs(),
             perhaps(0),
             perhaps(0),
-            random.random() < 0.1,
+            random.choice((None, None, "host", "srflx", "relay")),
         )
         for _ in range(random.randrange(3))
     )

@@ -12,7 +12,7 @@ from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.audit import Ceilings
 from p2pcdn.core.claims import MOST_SEGMENTS, PATIENCE
 from p2pcdn.core.firsts import JOINS_WITHIN, Place
-from p2pcdn.core.ledger import LINGERS, MOST_PAIRS, MOST_STARTUP, Ledger
+from p2pcdn.core.ledger import LINGERS, MOST_PAIRS, MOST_STARTUP, MOST_TIME, Ledger
 from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
 from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.wire.tracker import PairReport, Quality
@@ -92,8 +92,8 @@ def test_what_went_through_a_relay_saves_nothing(book: Book, teller: str) -> Non
     book.says("a", gave(chunks(0, 9)))
     book.says("b", got(chunks(0, 9)))
     assert book.summary.peer_bytes_confirmed == size(10)
-    book.says("a", gave(chunks(10), relayed=teller == "a"))
-    book.says("b", got(chunks(10), relayed=teller == "b"))
+    book.says("a", gave(chunks(10), route="relay" if teller == "a" else "host"))
+    book.says("b", got(chunks(10), route="relay" if teller == "b" else None))
     assert book.summary.peer_bytes_confirmed == book.summary.saved_bytes == 0
     assert book.summary.relayed_bytes == size(11)
     assert book.summary.offload == 0.0
@@ -144,7 +144,7 @@ def test_what_was_apart_goes_with_the_rest_if_it_was_relayed(book: Book) -> None
     for first in (0, 100):
         book.says("native", got(chunks(first, first + 99), pairing="other"))
         book.says("a", gave(chunks(first, first + 99), pairing="other"))
-    book.says("a", gave(chunks(300), pairing="other", relayed=True))
+    book.says("a", gave(chunks(300), pairing="other", route="relay"))
     assert (book.summary.peer_bytes_confirmed, book.summary.edge_bytes) == (0, 0)
     assert book.summary.relayed_bytes == size(200)
 
@@ -446,6 +446,71 @@ def test_savings_are_confirmed_less_overhead(book: Book) -> None:
     assert book.summary.overhead_bytes == 160
     assert book.summary.saved_bytes == size(3) - 160
     assert book.summary.offload == 0.75
+
+
+# What a session belongs to, as far as that is found out
+
+
+def test_a_viewer_is_in_one_group_of_a_kind(book: Book) -> None:
+    for nat in ("no STUN answer", "ports kept", "ports kept"):
+        book.ledger.belongs("a", Group("nat", nat))
+    book.ledger.belongs("nobody", Group("nat", "ports kept"))
+    book.ledger.joined("native", "content", 0.0, viewer=False)
+    book.ledger.belongs("native", Group("nat", "ports kept"))
+    firefox, kept = Group("browser", "Firefox"), Group("nat", "ports kept")
+    reading = book.ledger.take_reading()
+    assert reading.members == {firefox: 1, Group("browser", "Safari"): 1, kept: 1}
+    book.says("a", waste_bytes=7)
+    assert book.ledger.take_reading().groups == {
+        firefox: Amounts(waste_bytes=7),
+        kept: Amounts(waste_bytes=7),
+    }
+    book.ledger.left("a", 1.0)
+    assert kept not in book.ledger.take_reading().members
+    book.ledger.belongs("a", Group("nat", "ports changed"))
+    assert not [group for group in book.ledger.take_reading().members if group.kind == "nat"]
+
+
+def test_what_is_played_is_told_by_its_bit_rate(book: Book) -> None:
+    low, high = Group("rendition", "0.5 to 1 Mbit/s"), Group("rendition", "2 to 4 Mbit/s")
+    book.says("a", quality=Quality(startup=500.0, played=1000, rate=100_000))
+    book.says("a", quality=Quality(played=2000, rate=400_000))
+    book.says("a", quality=Quality(played=4000))  # not known: as before
+    reading = book.ledger.take_reading()
+    assert (reading.groups[low].played_ms, reading.groups[low].startups) == (1000, 1)
+    assert reading.groups[high].played_ms == 6000
+    assert reading.members[high] == 1
+    assert low not in reading.members
+
+
+def test_each_step_of_getting_connected_counts_once(book: Book) -> None:
+    book.says("a", quality=Quality(announce=100.0, answer=200.0))
+    book.says("a", quality=Quality(announce=9000.0, ice=300.0, open=400.0, first_chunk=1e7))
+    book.says("b", quality=Quality(announce=300.0))
+    summary = book.summary
+    assert (summary.announce_time, summary.answer_time) == (0.2, 0.2)
+    assert (summary.ice_time, summary.open_time) == (0.3, 0.4)
+    assert summary.first_chunk_time == MOST_TIME / 1000
+    groups = book.ledger.take_reading().groups
+    assert groups[Group("browser", "Safari")].time_to("announce") == 0.3
+    assert groups[Group("browser", "Safari")].time_to("answer") is None
+
+
+def test_links_are_told_apart_by_what_they_go_by(book: Book) -> None:
+    book.ledger.joined("c", "content", 0.0)
+    book.ledger.paired("other", "a", "c")
+    route = Group("route", "srflx")
+    book.says("a", gave(chunks(0, 9), route="srflx"), gave(chunks(0), pairing="other"))
+    book.says("b", got(chunks(0, 7), route="host"))  # the first to say so has
+    book.says("c", got(chunks(0), pairing="other"))
+    groups = book.ledger.take_reading().groups
+    assert groups[route] == Amounts(
+        links_made=1, peer_bytes_confirmed=size(8), peer_bytes_claimed=size(2)
+    )
+    assert Group("route", "host") not in groups
+    book.says("a", gave(route="relay", waste=1))
+    taken = book.ledger.take_reading().groups[route]
+    assert (taken.peer_bytes_confirmed, taken.relayed_bytes) == (-size(8), size(8))
 
 
 # The best that was possible

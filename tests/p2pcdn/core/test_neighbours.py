@@ -456,6 +456,9 @@ def test_the_figures_of_a_link_outlive_it() -> None:
     neighbours.debit(1, 30, rejected=True)
     neighbours.debit(1, 2)
     neighbours.debit(9, 2)
+    for route in ("host", "relay", "srflx"):  # what went through a relay for a while was paid for
+        neighbours.routed(1, route)
+    neighbours.routed(9, "host")
     told(neighbours)
     neighbours.end(1, "protocol", NOW, ErrorCode.SLOW)
     failed, down = neighbours.take_events()
@@ -465,7 +468,7 @@ def test_the_figures_of_a_link_outlive_it() -> None:
     account = down.account
     assert account.received.take(Room()) == ((0, 7, 100, 2, 2),)
     assert account.sent.take(Room()) == ((0, 7, 3, 2, 2),)
-    assert (account.waste, account.rejected, account.relayed) == (4 + 32, 1, False)
+    assert (account.waste, account.rejected, account.route) == (4 + 32, 1, "relay")
     assert told(neighbours) == [(1, Bye(ErrorCode.SLOW))]
     assert (neighbours.sent, neighbours.wasted) == (3, 4)
     assert neighbours.all() == []

@@ -304,6 +304,18 @@ def test_how_it_plays_is_told_since_the_last_time() -> None:
     assert report.quality == Quality(None, 10_000, 0, 0, 0)
 
 
+def test_how_long_it_took_to_get_connected_is_told_once() -> None:
+    stage = joined()
+    connected = Watched(announce=100.0, answer=250.0)
+    stage.play(replace(PLAYING, watched=connected))
+    (report,) = reports(stage.pass_until(NOW + EVERY))
+    assert report.quality == Quality(announce=100.0, answer=250.0)
+    connected = replace(connected, ice=300.0, open=400.0, first_chunk=900.0, played=5)
+    stage.play(replace(PLAYING, watched=connected))
+    (report,) = reports(stage.pass_until(NOW + 2 * EVERY))
+    assert report.quality == Quality(played=5, ice=300.0, open=400.0, first_chunk=900.0)
+
+
 @pytest.mark.parametrize(("gap", "is_told"), [(GAP, True), (GAP + 1, False)])
 def test_what_was_played_long_before_we_came_in_is_never_told(gap: int, is_told: bool) -> None:
     stage = Stage()

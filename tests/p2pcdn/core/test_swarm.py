@@ -12,11 +12,14 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from p2pcdn.core.access import Site, Sites
 from p2pcdn.core.blame import DELIBERATION, ENOUGH
 from p2pcdn.core.desk import HOLDERS
+from p2pcdn.core.swarm import STUN_PATIENCE
 from p2pcdn.core.swarm_ports import (
+    SILENT,
     Arrived,
     Banned,
     Dismissed,
     Left,
+    NatSeen,
     Paired,
     PairingFailed,
     Reported,
@@ -87,6 +90,47 @@ def test_the_owner_hears_of_everybody_who_comes_and_goes() -> None:
         *world.happened(PairingFailed),
         Left(world.ids[viewer]),
     ]
+
+
+def mapped(port: int) -> str:
+    """What a STUN server says of the sockets that `World` opens."""
+    return f"candidate:2 1 udp 1677729535 198.51.100.7 {port} typ srflx raddr 0.0.0.0 rport 0"
+
+
+def test_what_candidates_tell_of_a_nat_is_said_once() -> None:
+    world = World()
+    one, other = world.connect(), world.connect()
+    offer = PreparedOffer(0, sdp("actpass", mdns(port=5000), mapped(5000)))
+    world.say(one, join(offers=(offer,)))
+    world.say(other, join(offers=(PreparedOffer(0, sdp("actpass", mdns(port=5000))),)))
+    assert world.happened(NatSeen) == [NatSeen(world.ids[one], "ports kept")]
+    for _ in range(2):
+        world.say(other, PreparedCandidate(0, mapped(6000)), Report(1))
+    assert world.happened(NatSeen)[1:] == [NatSeen(world.ids[other], "ports changed")]
+
+
+def test_where_no_stun_server_answers_that_is_said_before_anything_comes_of_it() -> None:
+    world = World(Rules(stun=True))
+    viewer, hidden = world.join(), world.join(mode="lan")
+    world.wait(STUN_PATIENCE - 0.1)
+    world.say(viewer, Report(1))
+    assert world.happened(NatSeen) == []
+    world.wait(0.1)
+    for socket in (viewer, hidden):
+        world.say(socket, Report(2))
+    assert world.happened(NatSeen) == [NatSeen(world.ids[viewer], SILENT)]
+    order = [type(event) for event in world.events]
+    assert order[order.index(NatSeen) + 1] is Reported
+    world.say(viewer, Prepared(0, sdp("actpass", mdns(port=5000), mapped(5000))))
+    assert world.happened(NatSeen)[1:] == [NatSeen(world.ids[viewer], "ports kept")]
+
+
+def test_of_a_tracker_without_stun_nobody_is_said_to_get_no_answer() -> None:
+    world = World()
+    viewer = world.join()
+    world.wait(60.0)
+    world.say(viewer, Report(1))
+    assert world.happened(NatSeen) == []
 
 
 def test_reports_are_handed_on_under_the_name_of_the_socket() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import Mode
 from p2pcdn.wire.candidate import (
+    MOST_PORTS,
     IPAddress,
     Sieve,
     Vantage,
@@ -280,3 +281,59 @@ def test_reading_and_writing_agree() -> None:
 def test_a_network_is_the_least_that_is_routed(one: str, other: str, same: bool) -> None:
     networks = {network_of(ipaddress.ip_address(address)) for address in (one, other)}
     assert len(networks) == (1 if same else 2)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "nat"),
+    [
+        pytest.param([], None, id="nothing yet"),
+        pytest.param([text(MDNS, port=5000)], None, id="no STUN server has answered"),
+        pytest.param([text("192.168.1.5", port=5000)], None, id="nor here"),
+        pytest.param(
+            [text(MDNS, port=5000), text(HOME, "srflx", port=5000)], "ports kept", id="kept"
+        ),
+        pytest.param(
+            [text(HOME, "srflx", port=5000), text("192.168.1.5", port=5000)],
+            "ports kept",
+            id="the same, in another order",
+        ),
+        pytest.param(
+            [
+                text(MDNS, port=5000),
+                text(MDNS, port=5001),
+                text(HOME, "srflx", port=5001),
+                text(PUBLIC_6, "srflx", port=7000),
+            ],
+            "ports kept",
+            id="one of several",
+        ),
+        pytest.param(
+            [text(MDNS, port=5000), text(HOME, "srflx", port=6000)], "ports changed", id="changed"
+        ),
+        pytest.param(
+            [text(MDNS, port=5000), text("198.51.100.1", "srflx", port=5000)],
+            None,
+            id="an address that is not the peer's",
+        ),
+        pytest.param(
+            [text(HOME, port=5000), text(HOME, "srflx", port=6000)], "no NAT", id="its own"
+        ),
+        pytest.param(
+            [text(MDNS, port=5000, transport="tcp"), text(HOME, "srflx", port=5000)],
+            "ports changed",
+            id="a port of TCP",
+        ),
+    ],
+)
+def test_what_candidates_tell_of_the_nat(candidates: list[str], nat: str | None) -> None:
+    made = sieve()
+    for candidate in candidates:
+        made.sift(candidate)
+    assert made.nat == nat
+
+
+def test_no_more_than_so_many_ports_are_remembered() -> None:
+    made = sieve()
+    for port in range(2000, 2000 + 2 * MOST_PORTS):
+        made.sift(text("192.168.1.5", port=port))
+    assert len(made._ports) == MOST_PORTS

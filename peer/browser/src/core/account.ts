@@ -8,6 +8,7 @@
 
 import { CHUNK_SIZE, segmentId, type ChunkKey, type SegmentKey, type Span } from "../model";
 import { run, spansIn, type Mask } from "./bits";
+import type { Route } from "./ports";
 
 /** In the runs of a report: some 30 KB of the 64 KiB that a message may have. */
 export const MOST_NUMBERS = 6_000;
@@ -101,8 +102,8 @@ export class Account {
   rejected = 0;
 
   constructor(
-    /** Whether it goes through a relay. */
-    public relayed = false,
+    /** By which kind of way it goes, if that is known. */
+    public route?: Route,
   ) {}
 
   get empty(): boolean {

@@ -22,7 +22,7 @@ import { Availability, holdingOf, type Load } from "./availability";
 import { Goodput } from "./goodput";
 import { Governor } from "./governor";
 import { Link, type Announcement, type LinkEvent, type Need } from "./link";
-import type { Caps, LinkReason, LinkSays, LinkSends, Outgoing } from "./ports";
+import type { Caps, LinkReason, LinkSays, LinkSends, Outgoing, Route } from "./ports";
 import { Uplink } from "./uplink";
 
 /** Seconds for which a link that let a want time out is not asked for anything. */
@@ -232,10 +232,10 @@ export class Neighbours {
     for (const link of this._links.values()) link.withdraw();
   }
 
-  /** A link goes through a relay. */
-  relayed(number: number): void {
-    const link = this._links.get(number);
-    if (link) link.account.relayed = true;
+  /** A link goes this way, now. What has ever gone through a relay has to be paid for. */
+  routed(number: number, route: Route): void {
+    const account = this._links.get(number)?.account;
+    if (account && account.route !== "relay") account.route = route;
   }
 
   /** Tell every link, soon. What is gone is no longer announced as held or loading. */

@@ -177,8 +177,8 @@ export class Node {
           this._neighbours.opened(message.link, this._hello(), now);
         }
         break;
-      case "LinkRelayed":
-        this._neighbours.relayed(message.link);
+      case "LinkRouted":
+        this._neighbours.routed(message.link, message.route);
         break;
       case "LinkClosed":
         this._neighbours.closed(message.link, message.reason, now);

@@ -16,6 +16,7 @@ import type {
   Credentials,
   FromTracker,
   Joined,
+  PairReport,
   Relays,
   ToTracker,
   Unlinked,
@@ -28,6 +29,12 @@ export type LinkReason = Unlinked["reason"];
  * or anybody, but through a relay alone, which hides its address.
  */
 export type Mode = Joined["mode"];
+
+/**
+ * By what a link goes: a relay; an address that a NAT has mapped, as a STUN server sees it or as the
+ * other end has found out; or the addresses of both machines as they are.
+ */
+export type Route = NonNullable<PairReport["route"]>;
 
 // Inputs: from the player
 
@@ -54,6 +61,17 @@ export interface Watched {
   readonly stalls?: number;
   /** Milliseconds until it went on. */
   readonly stalled?: number;
+  /** Milliseconds from the page's snippet until the tracker let it in; none until then, as the
+   * following. */
+  readonly announce?: number | null;
+  /** Until the first answer to an offer. */
+  readonly answer?: number | null;
+  /** Until the first connection. */
+  readonly ice?: number | null;
+  /** Until the first link. */
+  readonly open?: number | null;
+  /** Until the first verified chunk from a peer. */
+  readonly first_chunk?: number | null;
 }
 
 /** Where the player is. Sent when something changed, and every second or so. */
@@ -228,10 +246,14 @@ export interface LinkOpened {
   readonly link: number;
 }
 
-/** A link goes through a relay, at least for a while: what it carries saves nothing. */
-export interface LinkRelayed {
-  readonly type: "LinkRelayed";
+/**
+ * By what a link goes, as far as that is known: what a relay carries saves nothing, even if it does
+ * so for a while alone.
+ */
+export interface LinkRouted {
+  readonly type: "LinkRouted";
   readonly link: number;
+  readonly route: Route;
 }
 
 /** The connection failed or ended; nothing more will come. */
@@ -295,7 +317,7 @@ export type Input =
   | Described
   | CandidateFound
   | LinkOpened
-  | LinkRelayed
+  | LinkRouted
   | LinkClosed
   | LinkSays
   | LinkSends

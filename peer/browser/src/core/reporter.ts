@@ -146,7 +146,8 @@ export class Reporter {
     const watched = this._playhead.playing?.watched;
     if (!watched || time(watched) - time(this._watched) <= GAP) return;
     this._told = this._figures();
-    this._watched = { ...watched, startup: this._watched.startup };
+    const { played = 0, stalls = 0, stalled = 0 } = watched;
+    this._watched = { ...this._watched, played, stalls, stalled };
   }
 
   /** What belongs to pairings of a socket that is gone is of no interest to anybody. */
@@ -157,7 +158,7 @@ export class Reporter {
     }
     for (const link of this._neighbours.up()) {
       if (this._signaling.pairingOf(link.number) !== null) continue;
-      link.account = new Account(link.account.relayed);
+      link.account = new Account(link.account.route);
     }
   }
 
@@ -202,12 +203,12 @@ export class Reporter {
     const pairs: PairReport[] = [];
     for (const [pairing, account] of accounts) {
       if (account.empty || pairs.length >= MOST_PAIRS) continue;
-      const { waste, rejected, relayed } = account;
+      const { waste, rejected, route } = account;
       const received = account.received.take(room);
       const sent = account.sent.take(room);
       account.waste = account.rejected = 0;
       const moved = filled({ received, sent, waste, rejected });
-      if (moved) pairs.push({ pairing, ...moved, ...(relayed && { relayed }) });
+      if (moved) pairs.push({ pairing, ...moved, ...(route && { route }) });
     }
     this._ended = this._ended.filter(([, account]) => !account.empty);
     return pairs;
@@ -239,7 +240,7 @@ export class Reporter {
   }
 }
 
-type Figures = Readonly<Record<string, number | undefined>>;
+type Figures = Readonly<Record<string, number | null | undefined>>;
 
 function time({ played = 0, stalled = 0 }: Watched): number {
   return played + stalled;
@@ -247,7 +248,7 @@ function time({ played = 0, stalled = 0 }: Watched): number {
 
 /** By how much figures have grown. */
 function since(now: Figures, before: Figures): Figures {
-  const grown = Object.entries(now).map(([name, to = 0]) => [name, to - (before[name] ?? 0)]);
+  const grown = Object.entries(now).map(([name, to]) => [name, (to ?? 0) - (before[name] ?? 0)]);
   return Object.fromEntries(grown) as Figures;
 }
 

@@ -76,6 +76,8 @@ export interface Identity {
   readonly site: string;
   readonly content: string;
   readonly client: "browser" | "native";
+  /** What our machine is connected by, as far as that is known. */
+  readonly access?: string | null;
 }
 
 /** The tracker's socket as the core sees it. */

@@ -51,6 +51,7 @@ export interface Join {
   readonly uplink?: number;
   readonly credentials?: Credentials | null;
   readonly mode?: "any" | "lan" | "network" | "off" | "relay";
+  readonly access?: string | null;
 }
 
 /** An offer made in advance, for whomever the tracker pairs with next. */
@@ -190,7 +191,7 @@ export interface PairReport {
   readonly sent?: readonly (readonly number[])[];
   readonly waste?: number;
   readonly rejected?: number;
-  readonly relayed?: boolean;
+  readonly route?: "host" | "prflx" | "relay" | "srflx" | null;
 }
 
 /** How well it has played since the report before. */
@@ -200,6 +201,11 @@ export interface Quality {
   readonly stalls?: number;
   readonly stalled?: number;
   readonly rate?: number;
+  readonly announce?: number | null;
+  readonly answer?: number | null;
+  readonly ice?: number | null;
+  readonly open?: number | null;
+  readonly first_chunk?: number | null;
 }
 
 /** The peer goes, on purpose. */

@@ -85,7 +85,7 @@ describe("what has moved", () => {
 
 describe("an account", () => {
   it("is empty until something happens", () => {
-    const account = new Account(true);
+    const account = new Account("relay");
     expect(account.empty).toBe(true);
     account.sent.add(v(0), 1);
     expect(account.empty).toBe(false);

@@ -62,11 +62,12 @@ describe("links", () => {
     say(1, { type: "have", holdings: [{ ...v7, chunks: [[0, 0]] }] });
     neighbours.credit(1, key, 50);
     neighbours.answer(asked(1, 0), new Uint8Array(70), 0, 0);
-    neighbours.relayed(1);
+    neighbours.routed(1, "relay");
+    neighbours.routed(1, "host"); // for a while is enough
     neighbours.debit(1, 30, true);
     neighbours.debit(1, 12);
     neighbours.end(1, "integrity", 0);
-    const account = { waste: 42, rejected: 1, relayed: true };
+    const account = { waste: 42, rejected: 1, route: "relay" };
     const events = neighbours.takeEvents();
     expect(events).toMatchObject([
       { type: "Noted", segments: [v7] },

@@ -134,6 +134,26 @@ describe("how it plays", () => {
   });
 });
 
+describe("how long it took to get connected", () => {
+  it("is told once", () => {
+    enter();
+    told();
+    const connected = { announce: 100, answer: 250, ice: null, open: null, first_chunk: null };
+    watched(connected);
+    reporter.farewell();
+    const quality = { announce: 100, answer: 250 };
+    expect(told()).toStrictEqual([{ type: "report", number: 1, quality }]);
+    watched({ ...connected, ice: 300, open: 400, first_chunk: 900, played: 5 });
+    reporter.farewell();
+    expect(told()).toMatchObject([
+      { number: 2, quality: { played: 5, ice: 300, open: 400, first_chunk: 900 } },
+    ]);
+    watched({ ...connected, ice: 300, open: 400, first_chunk: 900, played: 5 });
+    reporter.farewell();
+    expect(told()).toStrictEqual([]);
+  });
+});
+
 describe("what we moved", () => {
   beforeEach(() => {
     enter();
