@@ -283,22 +283,17 @@ class TrackerConfig(Section, frozen=True):
             "saves nothing). A viewer may choose less."
         ),
     ] = "any"
-    networks: Annotated[
-        Path | None,
-        Meta(
-            description="Database in MaxMind's format that says which autonomous system an address "
-            "is in, such as GeoLite2-ASN.mmdb, for the mode `network`. Without one, viewers in the "
-            "same IPv4 /24 or IPv6 /48 count as of one network."
-        ),
-    ] = None
     mmdb: Annotated[
-        Path | None,
+        tuple[Path, ...],
         Meta(
-            description="Database in MaxMind's format that says in which country an address is, "
-            "such as GeoLite2-Country.mmdb, or how it is connected (`connection_type`). The "
-            "dashboard then tells viewers apart by that, in sums alone; of no viewer is it kept."
+            description="Databases in MaxMind's format that say which autonomous system an address "
+            "is in (such as GeoLite2-ASN.mmdb), in which country (GeoLite2-Country.mmdb), or how "
+            "it is connected (`connection_type`): of each, the first that knows is believed. They "
+            "are for the mode `network`, in which without one viewers in the same IPv4 /24 or IPv6 "
+            "/48 count as of one network; and for the dashboard, which tells viewers apart by them "
+            "in sums alone. Of no viewer is it kept."
         ),
-    ] = None
+    ] = ()
     edges: Annotated[
         tuple[str, ...],
         Meta(

@@ -293,6 +293,10 @@ def _of_site(key: str) -> tuple[str, str]:
     return (table[len("sites.") :], name) if table.startswith("sites.") else ("", name)
 
 
+_FORMER = {"tracker.networks": "tracker.mmdb"}
+"""What is called otherwise than it was."""
+
+
 def _nearest(key: str, keys: Iterable[str]) -> str:
     """A suggestion, as the end of a sentence, if anything comes close."""
     keys = list(keys)
@@ -300,7 +304,12 @@ def _nearest(key: str, keys: Iterable[str]) -> str:
     if inside:
         return f"; it is a table, of {inside[0]} and others"
     # `links` alone is most likely `tracker.links`, which difflib finds too far away.
-    same_name = [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    former = _FORMER.get(key)
+    same_name = (
+        [former]
+        if former
+        else [known for known in keys if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    )
     close = same_name or difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
     return f"; the nearest is {close[0]}" if close else "; `p2pcdn config --default` lists them all"
 

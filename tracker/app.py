@@ -125,7 +125,7 @@ class Tracker:
         self._beacons = Beacons(config.tracker, ledger, self._admission, self._now)
         self._admin = Admin(config)
         self._api = Api(ledger, storage or Sqlite(None), config)
-        self._networks = Networks(config.tracker.networks, config.tracker.mmdb)
+        self._networks = Networks(config.tracker.mmdb)
         self._edges = config.tracker.edge_networks
         self._relays = Relays(config.tracker)
         self._stun = StunServer()

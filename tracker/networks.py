@@ -2,14 +2,15 @@
 
 GeoLite2-ASN, DB-IP's and IPinfo's free databases of autonomous systems have what the operator is
 known by; those of countries and of connection types, what the dashboard tells viewers apart by.
-Such a file may be damaged anywhere: what cannot be opened keeps the tracker from starting, what
-cannot be read later is said once, and counts as unknown.
+Some have several of these; of each, the first database that knows it is believed. Such a file may
+be damaged anywhere: what cannot be opened keeps the tracker from starting, what cannot be read
+later is said once, and counts as unknown.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,31 +37,26 @@ log = structlog.get_logger("p2pcdn.tracker")
 
 
 class Database:
-    """A file, if there is one; ``setting`` names it. `ConfigError` names a file that is none."""
+    """A file. `ConfigError` names one that cannot be read."""
 
-    def __init__(self, setting: str, path: Path | None) -> None:
-        self._setting = setting
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._reader: maxminddb.Reader | None = None
         self._complained = False
-        if path is not None:
-            try:
-                # Not mapped: a file that is overwritten in place would end the process.
-                self._reader = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
-            except OSError as error:
-                raise ConfigError(
-                    f"{setting} = {path} cannot be read: {error.strerror or error}."
-                ) from error
-            except _DAMAGE as error:
-                raise ConfigError(
-                    f"{setting} = {path} is damaged, or no database in MaxMind's format: "
-                    "download it again."
-                ) from error
+        try:
+            # Not mapped: a file that is overwritten in place would end the process.
+            self._reader = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
+        except OSError as error:
+            raise ConfigError(
+                f"tracker.mmdb: {path} cannot be read: {error.strerror or error}."
+            ) from error
+        except _DAMAGE as error:
+            raise ConfigError(
+                f"tracker.mmdb: {path} is damaged, or no database in MaxMind's format: "
+                "download it again."
+            ) from error
 
     def entry(self, address: IPAddress) -> Mapping[str, Any]:
         """What it says of an address; nothing if it knows nothing."""
-        if self._reader is None:
-            return {}
         try:
             found = self._reader.get(address)
         except _DAMAGE as error:
@@ -72,36 +68,40 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        self._reader.close()
 
 
 class Networks:
-    """Both databases."""
+    """All databases together, those that are believed first in front."""
 
-    def __init__(self, operators: Path | None, places: Path | None = None) -> None:
-        self._operators = Database("tracker.networks", operators)
-        self._places = Database("tracker.mmdb", places)
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self._databases = [Database(path) for path in paths]
 
     def operator(self, address: IPAddress) -> str:
         """The autonomous system of an address, such as ``AS64500``; empty if that is unknown."""
-        return _operator(self._operators.entry(address))
+        return _first(_operator, self._entries(address))
 
     def groups(self, address: IPAddress) -> dict[str, str]:
         """What an address has in common with others: ``country``, ``operator``, ``connection``."""
-        entry = self._places.entry(address)
-        operator = self.operator(address) or _operator(entry)
-        return {
-            "country": _country(entry),
-            "operator": operator or UNKNOWN,
-            "connection": _connection(entry),
+        entries = self._entries(address)
+        found = {
+            "country": _first(_country, entries),
+            "operator": _first(_operator, entries),
+            "connection": _first(_connection, entries),
         }
+        return {kind: name or UNKNOWN for kind, name in found.items()}
 
     def close(self) -> None:
         """Let go of the files."""
-        self._operators.close()
-        self._places.close()
+        for database in self._databases:
+            database.close()
+
+    def _entries(self, address: IPAddress) -> list[Mapping[str, Any]]:
+        return [database.entry(address) for database in self._databases]
+
+
+def _first(what: Callable[[Mapping[str, Any]], str], entries: Iterable[Mapping[str, Any]]) -> str:
+    return next(filter(None, map(what, entries)), "")
 
 
 def _operator(entry: Mapping[str, Any]) -> str:
@@ -113,8 +113,7 @@ def _country(entry: Mapping[str, Any]) -> str:
     """Two letters (ISO 3166): MaxMind has them inside of ``country``, others beside a name."""
     within = entry.get("country")
     source = within if isinstance(within, dict) else {"iso_code": within, **entry}
-    code = next((source[name] for name in _COUNTRY if _fits(_CODE, source.get(name))), UNKNOWN)
-    return str(code)
+    return str(next((source[name] for name in _COUNTRY if _fits(_CODE, source.get(name))), ""))
 
 
 def _connection(entry: Mapping[str, Any]) -> str:
@@ -122,7 +121,7 @@ def _connection(entry: Mapping[str, Any]) -> str:
     traits = entry.get("traits")
     source = {**(traits if isinstance(traits, dict) else {}), **entry}
     kind = source.get("connection_type")
-    return str(kind).lower() if _fits(_CONNECTION, kind) else UNKNOWN
+    return str(kind).lower() if _fits(_CONNECTION, kind) else ""
 
 
 def _fits(pattern: re.Pattern[str], value: object) -> bool:

@@ -98,6 +98,8 @@ def test_text_becomes_what_the_setting_is(key: str, text: str, value: object) ->
          " is tracker.links."),
         ({"links": "1"}, "There is no setting 'links' (the command line); the nearest is"
          " tracker.links."),
+        ({"tracker.networks": "x"}, "There is no setting 'tracker.networks' (the command line); the"
+         " nearest is tracker.mmdb."),
         ({"qqq": "1"}, "There is no setting 'qqq' (the command line); `p2pcdn config --default`"
          " lists them all."),
         ({"tracker": "1"}, "There is no setting 'tracker' (the command line); it is a table,"

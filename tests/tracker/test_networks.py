@@ -49,19 +49,19 @@ def path(tmp_path: Path) -> Path:
 )
 def test_the_number_of_the_autonomous_system(path: Path, address: str, operator: str) -> None:
     with structlog.testing.capture_logs() as said:
-        assert Networks(path).operator(ip_address(address)) == operator
+        assert Networks([path]).operator(ip_address(address)) == operator
     assert said == []
 
 
 def test_ipv6(tmp_path: Path) -> None:
     entries = {**OPERATORS, "2600::/32": {"autonomous_system_number": 64_502}}
-    networks = Networks(written(tmp_path / "both.mmdb", database(entries, 6)))
+    networks = Networks([written(tmp_path / "both.mmdb", database(entries, 6))])
     assert networks.operator(ip_address("2600::7")) == "AS64502"
     assert networks.operator(ip_address("203.0.113.7")) == "AS64500"
 
 
 def test_without_a_database_nothing_is_known() -> None:
-    networks = Networks(None)
+    networks = Networks()
     assert networks.operator(ip_address("203.0.113.7")) == ""
     networks.close()
 
@@ -69,13 +69,13 @@ def test_without_a_database_nothing_is_known() -> None:
 @pytest.mark.parametrize("data", [b"", b"not a database", database(OPERATORS)[:-100]])
 def test_what_is_no_database_is_said_by_its_name(tmp_path: Path, data: bytes) -> None:
     path = written(tmp_path / "broken.mmdb", data)
-    with pytest.raises(ConfigError, match=r"tracker\.networks = .*broken\.mmdb is damaged"):
-        Networks(path)
+    with pytest.raises(ConfigError, match=r"tracker\.mmdb: .*broken\.mmdb is damaged"):
+        Networks([path])
 
 
 def test_a_database_that_is_not_there_is_said_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.mmdb cannot be read: No such file"):
-        Networks(tmp_path / "nowhere.mmdb")
+        Networks([tmp_path / "nowhere.mmdb"])
 
 
 WHOLE = database(OPERATORS)
@@ -88,7 +88,7 @@ def test_no_damage_stops_the_tracker(tmp_path: Path, place: int, byte: int, leng
     data = WHOLE[:place] + bytes([byte]) * length + WHOLE[place + length :]
     path = written(tmp_path / "damaged.mmdb", data)
     try:
-        networks = Networks(path)
+        networks = Networks([path])
     except ConfigError:
         return
     for address in ("203.0.113.7", "203.0.113.200", "10.0.0.1", "2600::7"):
@@ -98,7 +98,7 @@ def test_no_damage_stops_the_tracker(tmp_path: Path, place: int, byte: int, leng
 
 def test_damage_that_shows_later_is_said_once(tmp_path: Path) -> None:
     data = WHOLE.replace(b"autonomous_system_number", b"\xff" * 24)
-    networks = Networks(written(tmp_path / "damaged.mmdb", data))
+    networks = Networks([written(tmp_path / "damaged.mmdb", data)])
     with structlog.testing.capture_logs() as said:
         for _ in range(3):
             assert networks.operator(ip_address("203.0.113.7")) == ""
@@ -109,7 +109,7 @@ def test_damage_that_shows_later_is_said_once(tmp_path: Path) -> None:
 async def test_viewers_of_one_operator_meet(tmp_path: Path) -> None:
     entries = {"127.0.0.1/32": {"asn": "64500"}, "203.0.113.0/24": {"asn": "64500"}}
     path = written(tmp_path / "asn.mmdb", database(entries))
-    async with rig(mode="network", networks=path, trusted_proxies=("127.0.0.1",)) as made:
+    async with rig(mode="network", mmdb=(path,), trusted_proxies=("127.0.0.1",)) as made:
         others = []
         for source in ("203.0.113.7", "127.0.0.2", "203.0.113.9"):
             client = await made.client(headers={"X-Forwarded-For": source})
@@ -144,7 +144,7 @@ PLACES: dict[str, dict[str, Any]] = {
 def test_what_viewers_are_told_apart_by(
     path: Path, tmp_path: Path, address: str, country: str, operator: str, connection: str
 ) -> None:
-    networks = Networks(path, written(tmp_path / "places.mmdb", database(PLACES)))
+    networks = Networks([path, written(tmp_path / "places.mmdb", database(PLACES))])
     assert networks.groups(ip_address(address)) == {
         "country": country,
         "operator": operator,
@@ -153,24 +153,29 @@ def test_what_viewers_are_told_apart_by(
     networks.close()
 
 
-def test_the_operator_may_stand_in_the_other_database(tmp_path: Path) -> None:
-    networks = Networks(None, written(tmp_path / "places.mmdb", database(PLACES)))
-    assert networks.groups(ip_address("203.0.113.200"))["operator"] == "AS64502"
+def test_the_first_database_that_knows_is_believed(path: Path, tmp_path: Path) -> None:
+    places = written(tmp_path / "places.mmdb", database(PLACES))
+    told = [
+        Networks(paths).groups(ip_address("203.0.113.200"))["operator"]
+        for paths in ([path], [places], [path, places], [places, path])
+    ]
+    assert told == ["AS64501", "AS64502", "AS64501", "AS64502"]
+    assert Networks([places, path]).operator(ip_address("203.0.113.7")) == "AS64500"
 
 
 def test_without_a_database_all_is_unknown() -> None:
-    assert set(Networks(None).groups(ip_address("203.0.113.7")).values()) == {"unknown"}
+    assert set(Networks().groups(ip_address("203.0.113.7")).values()) == {"unknown"}
 
 
-def test_a_damaged_database_of_places_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"tracker\.mmdb = .* is damaged"):
-        Networks(None, written(tmp_path / "places.mmdb", b"no database"))
+def test_each_database_is_named_that_cannot_be_read(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"tracker\.mmdb: .*places\.mmdb is damaged"):
+        Networks([path, written(tmp_path / "places.mmdb", b"no database")])
 
 
 async def test_the_tracker_sums_up_where_viewers_come_from(tmp_path: Path) -> None:
     entries = {"127.0.0.0/8": PLACES["203.0.113.0/25"]}
     places = written(tmp_path / "places.mmdb", database(entries))
-    async with rig(mmdb=places, edges=("127.0.0.0/8",)) as tracker:
+    async with rig(mmdb=(places,), edges=("127.0.0.0/8",)) as tracker:
         await tracker.joined()
         await tracker.joined(client="native")
         reading = tracker.ledger.take_reading()
@@ -179,6 +184,7 @@ async def test_the_tracker_sums_up_where_viewers_come_from(tmp_path: Path) -> No
             ("operator", "unknown"): 1,
             ("connection", "cellular"): 1,
             ("browser", "other"): 1,
+            ("access", "unknown"): 1,
             ("browser", "native"): 0,  # it was introduced to the viewer
         }
         sessions = tracker.ledger._sessions.values()

@@ -32,7 +32,7 @@ interface Props {
 
 /** What viewers can be told apart by, beside what they watch. */
 const KINDS = [
-  { kind: "operator", title: "By network", of: "Network", setting: "tracker.networks" },
+  { kind: "operator", title: "By network", of: "Network", setting: "tracker.mmdb" },
   { kind: "country", title: "By country", of: "Country", setting: "tracker.mmdb" },
   { kind: "browser", title: "By browser", of: "Browser" },
   { kind: "connection", title: "By connection", of: "Connection" },
