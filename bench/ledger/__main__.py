@@ -3,6 +3,8 @@
 - rows a second into the storage, as the tracker writes them;
 - the growth of the file with 10,000 viewers, on paper: bytes of a row as measured, times rows;
 - a query for 24 hours by the minute, and for their contents, over 200,000 rows;
+- what the reports of 10,000 viewers cost, from their text to the storage, and what that makes of a
+  million;
 - trackers that are killed under load, each at another moment, and opened again;
 - the same of a ledger in ClickHouse, but for its size: of chDB, its engine, as the tests use it.
 """
@@ -20,6 +22,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from bench.ledger.kills import Database, File, Outcome, Place, trial
+from bench.ledger.viewers import EVERY, measure
 from p2pcdn.config import LedgerConfig
 from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.ledger_ports import Reading
@@ -174,6 +177,31 @@ def size_and_queries(directory: Path) -> None:
     database.close()
 
 
+def viewers(directory: Path, count: int, lasts: int) -> None:
+    """What reports cost."""
+    cost = measure(directory, count, CONTENTS, lasts)
+    best = 0.0 if cost.best is None else cost.best
+    print(
+        f"reports: {cost.reports:,} of {count:,} viewers in {cost.lasted} s of theirs: "
+        f"{1e6 * cost.decoding / cost.reports:.0f} µs to decode one of "
+        f"{cost.report_bytes // cost.reports} bytes, {1e6 * cost.adding / cost.reports:.0f} µs to "
+        f"add it up; {cost.session_bytes:,} bytes of memory a viewer; offload {cost.offload:.3f} "
+        f"of {best:.3f}"
+    )
+    second = cost.readings / cost.lasted, cost.writing / cost.lasted
+    print(
+        f"readings: {1000 * second[0]:.0f} ms of CPU a second, and {1000 * second[1]:.0f} ms on "
+        f"another thread to write {cost.rows / cost.lasted:,.0f} rows a second"
+    )
+    each = (cost.decoding + cost.adding) / cost.reports
+    for many in (count, 1_000_000):
+        print(
+            f"on paper: {many:,} viewers make {many / EVERY:,.0f} reports a second, "
+            f"{many / EVERY * cost.report_bytes / cost.reports / 1e6:.1f} MB/s, which take "
+            f"{each * many / EVERY:.2f} cores, and {cost.session_bytes * many / 1e9:.2f} GB"
+        )
+
+
 async def kills(place: Callable[[int], Place], count: int, at_once: int) -> bool:
     """Kill so many trackers; whether each has kept what it has to."""
     random = Random(count)
@@ -204,13 +232,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.ledger", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="trackers that are killed")
     parser.add_argument("--at-once", type=int, default=16, help="of which so many run at a time")
+    parser.add_argument("--viewers", type=int, default=10_000, help="whose reports are added up")
+    parser.add_argument("--lasts", type=int, default=120, help="seconds for which they report")
+    parser.add_argument("--only-kills", action="store_true", help="nothing else")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        for part in ("speed", "size"):
-            (directory / part).mkdir()
-        sqlite_speed(directory / "speed")
-        size_and_queries(directory / "size")
+        if not options.only_kills:
+            for part in ("speed", "size", "viewers"):
+                (directory / part).mkdir()
+            sqlite_speed(directory / "speed")
+            size_and_queries(directory / "size")
+            viewers(directory / "viewers", options.viewers, options.lasts)
         sound = True
 
         def kill(place: Callable[[int], Place], count: int) -> bool:
@@ -219,7 +252,8 @@ def main() -> int:
         sound &= kill(lambda number: File(directory / str(number)), options.kills)
         if clickhouse.is_installed():
             with clickhouse.running(directory / "clickhouse") as server:
-                clickhouse_speed(server)
+                if not options.only_kills:
+                    clickhouse_speed(server)
                 sound &= kill(lambda number: Database(server, f"k{number}"), options.kills // 4)
     return 0 if sound else 1
 

@@ -92,12 +92,12 @@ class Way:
 
     def sent(self, segment: SegmentKey, mask: int, tail: Tail, now: float) -> Outcome:
         """The sender says that it sent these chunks."""
-        said = self._said.setdefault(segment, _Said(now))
+        said = self._of(segment, now)
         return self._hear(segment, said, (said.sender, said.receiver), mask, tail)
 
     def received(self, segment: SegmentKey, mask: int, tail: Tail, now: float) -> Outcome:
         """The receiver says that it has these chunks."""
-        said = self._said.setdefault(segment, _Said(now))
+        said = self._of(segment, now)
         return self._hear(segment, said, (said.receiver, said.sender), mask, tail)
 
     def settle(self, until: float, heard: tuple[float, float]) -> tuple[int, int]:
@@ -129,6 +129,12 @@ class Way:
             unclaimed += received
             disputed += received
         return unclaimed, disputed
+
+    def _of(self, segment: SegmentKey, now: float) -> _Said:
+        said = self._said.get(segment)
+        if said is None:
+            said = self._said[segment] = _Said(now)
+        return said
 
     def _hear(
         self, segment: SegmentKey, said: _Said, ends: tuple[_Word, _Word], mask: int, tail: Tail
@@ -192,4 +198,7 @@ class Pair:
 
     def to(self, receiver: str) -> Way:
         """The way to this end."""
-        return self.ways.setdefault(receiver, Way())
+        way = self.ways.get(receiver)
+        if way is None:
+            way = self.ways[receiver] = Way()
+        return way

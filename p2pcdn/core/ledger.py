@@ -23,7 +23,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import inf
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -64,6 +66,8 @@ MOST_TIME = 60_000.0
 LINGERS = 60.0
 """Seconds after its socket closed in which a last report of a session may come."""
 
+
+K = TypeVar("K")
 
 _ONCE = ("startup", *STEPS)
 """What counts once for each session."""
@@ -297,10 +301,14 @@ class Ledger:
         self._route(pair, link.entry.route)
         inward, outward = pair.to(session), pair.to(pair.other(session))
         inward.vain += link.entry.waste
-        for told in link.received:
-            self._outcome(pair, session, told, inward.received(*told, now), now)
-        for told in link.sent:
-            self._outcome(pair, pair.other(session), told, outward.sent(*told, now), now)
+        for receiver, hear, all_told in (
+            (session, inward.received, link.received),
+            (pair.other(session), outward.sent, link.sent),
+        ):
+            gain = _Gain()
+            for told in all_told:
+                self._outcome(pair, receiver, told, hear(*told, now), gain, now)
+            self._gained(pair, receiver, gain)
         for receiver in (session, pair.other(session)):
             while pair.to(receiver).is_full:
                 heard = self._heard(pair, receiver)
@@ -309,7 +317,9 @@ class Ledger:
             pair.due = now + PATIENCE
             self._due.append((pair.due, pair))
 
-    def _outcome(self, pair: Pair, receiver: str, told: Told, outcome: Outcome, now: float) -> None:
+    def _outcome(
+        self, pair: Pair, receiver: str, told: Told, outcome: Outcome, gain: _Gain, now: float
+    ) -> None:
         """One end has said something of a segment that goes to ``receiver``."""
         agreed = earned = 0
         apart, waits = pair.edge, False
@@ -328,17 +338,27 @@ class Ledger:
             way.earned += earned
             way.apart += earned if apart else 0
             known.spared += earned if counts else 0
+        gain.claimed += outcome.claimed
+        gain.wasted += agreed - earned
+        if pair.relayed:
+            gain.relayed += earned
+        elif apart:
+            gain.apart += earned
+        elif waits:
+            gain.claimed += earned
+        else:
+            gain.confirmed += earned
+
+    def _gained(self, pair: Pair, receiver: str, gain: _Gain) -> None:
+        """Enter what one report said of one way: once, as there are many books."""
+        if gain == _Gain():
+            return
         for amounts in self._books(pair.content, self._groups_of(pair, receiver)):
-            amounts.peer_bytes_claimed += outcome.claimed
-            amounts.waste_bytes += agreed - earned
-            if pair.relayed:
-                amounts.relayed_bytes += earned
-            elif apart:
-                amounts.edge_bytes += earned
-            elif waits:
-                amounts.peer_bytes_claimed += earned
-            else:
-                amounts.peer_bytes_confirmed += earned
+            amounts.peer_bytes_claimed += gain.claimed
+            amounts.waste_bytes += gain.wasted
+            amounts.relayed_bytes += gain.relayed
+            amounts.edge_bytes += gain.apart
+            amounts.peer_bytes_confirmed += gain.confirmed
 
     def _route(self, pair: Pair, route: Route | None) -> None:
         """An end has said by what its way to the other goes."""
@@ -346,7 +366,7 @@ class Ledger:
             self._take_back(pair)
         if route is not None and pair.route is None:
             pair.route = route
-            self._group_changes.setdefault(Group("route", route), Amounts()).links_made += 1
+            _book(self._group_changes, Group("route", route)).links_made += 1
 
     def _is_ahead(self, known: Session, size: int, now: float) -> bool:
         """Whether so much more would be beyond what a viewer in its place can have played. Viewers'
@@ -502,6 +522,24 @@ class Ledger:
 
     def _books(self, content: str, groups: Iterable[Group] = ()) -> list[Amounts]:
         """Where something is entered that concerns these: everything, the content, each group."""
-        books = [self._total, self._changes.setdefault(content, Amounts())]
-        books += [self._group_changes.setdefault(group, Amounts()) for group in groups]
+        books = [self._total, _book(self._changes, content)]
+        books += [_book(self._group_changes, group) for group in groups]
         return books
+
+
+@dataclass(slots=True)
+class _Gain:
+    """What went one way, in bytes."""
+
+    claimed: int = 0
+    wasted: int = 0
+    relayed: int = 0
+    apart: int = 0
+    confirmed: int = 0
+
+
+def _book(books: dict[K, Amounts], key: K) -> Amounts:
+    found = books.get(key)
+    if found is None:
+        found = books[key] = Amounts()
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import cast
 
 from p2pcdn.core.bits import run
 from p2pcdn.model import CHUNK_SIZE, SegmentKey
@@ -34,7 +35,7 @@ def read(runs: Iterable[Sequence[object]], renditions: Sequence[str]) -> list[To
             raise RunsError("it has a start without an end")
         if not all(type(number) is int and 0 <= number <= MOST_SEQUENCE for number in numbers):
             raise RunsError("that is no whole number")
-        rendition, sequence, size, *bounds = (int(str(number)) for number in numbers)
+        rendition, sequence, size, *bounds = cast("Sequence[int]", numbers)
         if (rendition, sequence) <= before or rendition >= len(renditions):
             raise RunsError("segments have to ascend")
         before = (rendition, sequence)

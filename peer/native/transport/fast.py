@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRelayed
+from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRouted
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import FRAME_BYTES, Frame, encode_frame
@@ -325,8 +325,9 @@ class FastLink:
             return
         self._open = True
         self._inbox.feed(LinkOpened(self._number))
-        if self._library.is_relayed(self._connection):
-            self._inbox.feed(LinkRelayed(self._number))
+        route = self._library.route_of(self._connection)
+        if route is not None:
+            self._inbox.feed(LinkRouted(self._number, route))
 
     def _closed(self) -> None:
         self._open = False

@@ -90,11 +90,14 @@ class Library:
         """Close a channel that the other end has opened."""
         self._core.DataChannel(handle).destroy()
 
-    def is_relayed(self, connection: Any) -> bool:
-        """Whether what is sent goes through a relay, at either end."""
+    def route_of(self, connection: Any) -> Route | None:
+        """By which kind of way what is sent goes; None if that is not known."""
         ours, theirs = ctypes.create_string_buffer(_TEXT), ctypes.create_string_buffer(_TEXT)
         found = self._selected_pair(connection.handle, ours, _TEXT, theirs, _TEXT)
-        return found >= 0 and any(b" typ relay" in end.value for end in (ours, theirs))
+        if found < 0:
+            return None
+        kinds = [end.value.partition(b" typ ")[2].partition(b" ")[0] for end in (ours, theirs)]
+        return next((route for route in ROUTES if route.encode() in kinds), None)
 
 
 @functools.cache
