@@ -142,7 +142,7 @@ class Reporter:
         if watched is None or _time(watched) - _time(told) <= GAP:
             return
         self._told = self._figures()
-        self._watched = replace(watched, **{name: getattr(told, name) for name in _ONCE})
+        self._watched = replace(watched, startup=told.startup)
 
     def _forget_strangers(self, is_in: bool) -> None:
         """What belongs to pairings of a socket that is gone is of no interest to anybody."""

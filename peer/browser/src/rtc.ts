@@ -328,14 +328,12 @@ interface Stat {
 
 /** What the pair of candidates that is in use goes by. */
 function routeOf(report: RTCStatsReport): Route | undefined {
-  const stats = new Map<string | undefined, Stat>();
-  report.forEach((stat: Stat & { readonly id: string }) => stats.set(stat.id, stat));
+  const stats = report as ReadonlyMap<string | undefined, Stat>;
   const all = [...stats.values()];
   const named = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
   const pair = stats.get(named) ?? all.find(({ selected }) => selected);
   const ends = [pair?.localCandidateId, pair?.remoteCandidateId];
-  const kinds = ends.map((id) => stats.get(id)?.candidateType);
-  return ROUTES.find((route) => kinds.includes(route));
+  return ROUTES.find((route) => ends.some((id) => stats.get(id)?.candidateType === route));
 }
 
 /** Waits until all candidates are there, or the moment for the first ones has passed. */

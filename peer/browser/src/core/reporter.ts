@@ -146,8 +146,7 @@ export class Reporter {
     const watched = this._playhead.playing?.watched;
     if (!watched || time(watched) - time(this._watched) <= GAP) return;
     this._told = this._figures();
-    const { played = 0, stalls = 0, stalled = 0 } = watched;
-    this._watched = { ...this._watched, played, stalls, stalled };
+    this._watched = { ...watched, startup: this._watched.startup };
   }
 
   /** What belongs to pairings of a socket that is gone is of no interest to anybody. */
@@ -246,9 +245,9 @@ function time({ played = 0, stalled = 0 }: Watched): number {
   return played + stalled;
 }
 
-/** By how much figures have grown. */
+/** By how much figures have grown; NaN where there is none. */
 function since(now: Figures, before: Figures): Figures {
-  const grown = Object.entries(now).map(([name, to]) => [name, (to ?? 0) - (before[name] ?? 0)]);
+  const grown = Object.entries(now).map(([name, to]) => [name, (to as number) - (before[name] ?? 0)]);
   return Object.fromEntries(grown) as Figures;
 }
 
