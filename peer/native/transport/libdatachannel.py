@@ -12,6 +12,8 @@ import functools
 import importlib
 from typing import Any
 
+from p2pcdn.model import ROUTES, Route
+
 CONNECTED, DISCONNECTED, FAILED, CLOSED = 2, 3, 4, 5
 """States of a peer connection (`rtcState`)."""
 ALL, RELAYED = 0, 1

@@ -228,7 +228,7 @@ def test_what_the_player_was_not_given_is_claimed_until_it_is(book: Book, first:
 def test_what_waits_for_the_player_saves_nothing_if_it_was_relayed(book: Book) -> None:
     book.says("a", gave(chunks(0, 9)))
     book.says("b", got(chunks(0, 9)), ahead=((0, 0, 0),))
-    book.says("a", gave(chunks(10, 10), relayed=True))
+    book.says("a", gave(chunks(10, 10), route="relay"))
     book.says("b", got(chunks(10, 10)))
     assert book.summary.peer_bytes_confirmed == book.summary.peer_bytes_claimed == 0
     assert book.summary.relayed_bytes == size(11)
