@@ -1,5 +1,12 @@
-/** What happens, in a corner of the page (`data-debug`); under any content security policy. */
+/**
+ * What happens, in a corner of the page (`data-debug`); under any content security policy.
+ *
+ * The words are the dashboard's, and so is what they mean: what comes by HTTP counts as it arrives, of
+ * whatever use it is, and the offload is what came from peers of both. Nothing is computed but that
+ * share and what a second has brought: the figures are those of `getStats()`.
+ */
 
+import { percent, rate, size } from "../dashboard/format";
 import type { Stats } from "./stats";
 
 const EVERY = 1_000;
@@ -10,6 +17,7 @@ const LOOK =
 
 export function showOverlay(read: () => Stats): void {
   const panel = document.createElement("div");
+  panel.id = "p2pcdn-overlay";
   panel.style.cssText = LOOK; // by the object model, which no policy forbids
   let before = read();
   setInterval(() => {
@@ -22,19 +30,16 @@ export function showOverlay(read: () => Stats): void {
 
 /** The text of the panel; `before` is what the figures were a second ago. */
 export function describe(now: Stats, before: Stats): string {
-  const rate = (name: "httpBytes" | "peerBytes" | "uploadedBytes"): string =>
-    size(Math.max(0, now[name] - before[name]));
-  const { originBytes, peerBytes } = now;
-  const share = Math.round((100 * peerBytes) / Math.max(1, originBytes + peerBytes));
+  const bytes = (name: "httpBytes" | "peerBytes" | "uploadedBytes"): string =>
+    `${size(now[name]).padStart(7)}  ${rate(Math.max(0, now[name] - before[name])).padStart(9)}`;
+  const { httpBytes, peerBytes, startupMs } = now;
+  const share = percent(peerBytes / Math.max(1, httpBytes + peerBytes));
   return [
-    `origin  ${rate("httpBytes")}/s  ${size(originBytes)}`,
-    `peers   ${rate("peerBytes")}/s  ${size(peerBytes)}  ${share} %`,
-    `given   ${rate("uploadedBytes")}/s  ${size(now.uploadedBytes)}`,
-    `links   ${now.links}   start-up ${now.startupMs ?? "-"} ms`,
+    `From the origin  ${bytes("httpBytes")}`,
+    `From peers       ${bytes("peerBytes")}`,
+    `To peers         ${bytes("uploadedBytes")}`,
+    `Waste            ${size(now.wasteBytes).padStart(7)}`,
+    `Offload          ${share.padStart(7)}`,
+    `Links ${now.links} of ${now.linkAttempts}   Start-up ${startupMs ?? "–"} ms`,
   ].join("\n");
-}
-
-function size(bytes: number): string {
-  const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kB"] : [bytes / 1e6, "MB"];
-  return `${value.toFixed(1)} ${unit}`.padStart(9);
 }

@@ -1,5 +1,7 @@
 /** Figures that add up, and times that stand once. */
 
+import { readFileSync } from "node:fs";
+
 import { describe, expect, it } from "vitest";
 
 import { describe as text } from "../src/overlay";
@@ -40,15 +42,27 @@ describe("the overlay", () => {
     timings: new Stopwatch().timings,
   };
 
-  it("shows what came in a second, and the share of peers", () => {
-    const now = { ...none, httpBytes: 2_000, originBytes: 1e6, peerBytes: 3e6, links: 2 };
-    const shown = text({ ...now, startupMs: 700 }, none);
-    expect(shown).toMatch(/origin +2\.0 kB\/s +1\.0 MB/);
-    expect(shown).toMatch(/peers +3\.0 MB\/s +3\.0 MB +75 %/);
-    expect(shown).toMatch(/links +2 +start-up 700 ms/);
+  it("shows the figures as they are, and what came in a second", () => {
+    const before = { ...none, httpBytes: 998_000, peerBytes: 1e6, uploadedBytes: 5 };
+    const now = { ...none, httpBytes: 1e6, originBytes: 9e5, peerBytes: 3e6, wasteBytes: 77 };
+    const shown = text({ ...now, uploadedBytes: 5, links: 2, linkAttempts: 3, startupMs: 700 }, before);
+    expect(shown).toMatch(/From the origin +1\.0 MB +2\.0 kB\/s/);
+    expect(shown).toMatch(/From peers +3\.0 MB +2\.0 MB\/s/);
+    expect(shown).toMatch(/To peers +5 B +0 B\/s/);
+    expect(shown).toMatch(/Waste +77 B/);
+    expect(shown).toMatch(/Offload +75\.0 %/);
+    expect(shown).toMatch(/Links 2 of 3 +Start-up 700 ms/);
+  });
+
+  it("has the dashboard's words", () => {
+    const tiles = readFileSync(new URL("../dashboard/tiles.tsx", import.meta.url), "utf8");
+    for (const word of ["From the origin", "From peers", "Waste", "Offload", "Start-up"]) {
+      expect(tiles).toContain(`"${word}"`);
+      expect(text(none, none)).toContain(word);
+    }
   });
 
   it("has something to say before there is anything", () => {
-    expect(text(none, none)).toMatch(/links +0 +start-up - ms/);
+    expect(text(none, none)).toMatch(/Offload +0\.0 %\nLinks 0 of 0 +Start-up – ms/);
   });
 });

@@ -1,5 +1,5 @@
 // What a test wants to know of a viewer: stalls, start-up, what the player was given.
-window.probe = { stalls: 0, stalledMs: 0, startupMs: null, played: 0, digests: {}, errors: [] };
+window.probe = { stalls: 0, stalledMs: 0, startupMs: null, played: 0, given: 0, digests: {}, errors: [] };
 
 const sha256 = async (bytes) => crypto.subtle.digest("SHA-256", bytes);
 
@@ -47,6 +47,7 @@ function startPlayer(Hls, media, config = {}) {
   const hls = new Hls({ enableWorker: false, ...config, ...(window.playerConfig ?? {}) });
   hls.on(Hls.Events.FRAG_LOADED, async (_, data) => {
     if (data.frag.type !== "main") return;
+    probe.given += data.payload.byteLength;
     const digest = await Promise.resolve(data.payload.slice(0))
       .then((payload) => sha256(payload))
       .catch(() => undefined); // some tests take it away, or break it

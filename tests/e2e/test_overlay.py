@@ -1,0 +1,87 @@
+"""The overlay (`data-debug`) shows what `getStats()` says, and what the account has afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.servers import Command
+from tests.e2e.viewer import Stage, Viewer
+
+WHOLE = f"window.playerConfig = {json.dumps({'maxBufferLength': 120})}"
+LOADED = "() => window.probe.given >= 15e6"
+PANEL = "() => document.getElementById('p2pcdn-overlay')?.textContent ?? ''"
+
+
+def size(count: float) -> str:
+    """Bytes as the dashboard has them."""
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5 or unit == "MB":
+            return f"{count:.{1 if unit != 'B' and count < 99.5 else 0}f} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def shown(stats: dict[str, Any]) -> dict[str, str]:
+    """What the overlay should show."""
+    peers, http = stats["peerBytes"], stats["httpBytes"]
+    return {
+        "From the origin": size(http),
+        "From peers": size(peers),
+        "To peers": size(stats["uploadedBytes"]),
+        "Waste": size(stats["wasteBytes"]),
+        "Offload": f"{100 * peers / (peers + http):.1f} %",
+    }
+
+
+async def overlay(viewer: Viewer) -> dict[str, str]:
+    """What it shows, once it shows that nothing moves any more."""
+    async with asyncio.timeout(30):
+        while True:
+            lines = str(await viewer.page.evaluate(PANEL)).splitlines()
+            rows = [line for line in lines if not line.startswith("Links")]
+            if rows and all(line.endswith(" 0 B/s") for line in rows[:3]):
+                return {line[:16].strip(): " ".join(line[16:].split()[:2]) for line in rows}
+            await asyncio.sleep(0.2)
+
+
+async def settled(server: Command) -> dict[str, Any]:
+    """The account once all have gone."""
+    async with asyncio.timeout(20):
+        while True:
+            summary: dict[str, Any] = await server.json("/api/v1/summary")
+            if not summary["swarms"]:
+                return summary
+            await asyncio.sleep(0.2)
+
+
+async def test_the_overlay_the_stats_and_the_account_agree(
+    stage: Stage, fresh_server: Command, content: Path
+) -> None:
+    film = Path(stage.media).parent.name
+    own = replace(
+        stage,
+        server=fresh_server.url,
+        media=f"{fresh_server.url}/media/{film}/index.m3u8",
+    )
+    options = {"before": WHOLE, "attributes": {"data-debug": ""}}
+    async with own.viewer(**options) as first:  # type: ignore[arg-type]
+        await first.until(LOADED)
+        async with own.viewer(**options) as second:  # type: ignore[arg-type]
+            await second.until(LOADED)
+            stats = []
+            for viewer in (first, second):
+                panel = await overlay(viewer)
+                stats.append(await viewer.stats())
+                assert panel == shown(stats[-1])
+            assert stats[1]["peerBytes"] > 7.5e6, stats
+            # What was given to the player counts as saved; it has all been.
+            await second.page.goto("about:blank")
+            await first.page.goto("about:blank")
+    summary = await settled(fresh_server)
+    assert summary["peer_bytes_confirmed"] == sum(one["peerBytes"] for one in stats)
+    assert summary["origin_bytes"] == sum(one["httpBytes"] for one in stats)
+    assert summary["peer_bytes_claimed"] == summary["peer_bytes_disputed"] == 0
