@@ -21,7 +21,7 @@ FIRST_RATE = 250_000.0
 """Bytes a second, before there was any answer."""
 HALF_LIFE = 60.0
 """Seconds in which what the origin once showed by itself comes to count half."""
-ENOUGH = 3
+ENOUGH = 6
 """Answers that it takes to call the origin shaky."""
 GUARD = 0.8
 """Seconds kept in hand, whatever the figures say."""

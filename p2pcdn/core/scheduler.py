@@ -295,8 +295,9 @@ def _ask_origin(
         return
     if not segment.fetching and segment.missing | segment.asked:
         joins_at = max(view.asking_since + PROOF, segment.origin_after)
-        if joins_at <= now and view.goodput < surplus(view) * view.bitrate:
-            yield from _join_in(segment, view)
+        short = _falls_short(segment, view, now) if joins_at <= now else 0
+        if short:
+            yield from _runs(segment, short)
         else:
             wakes.append(joins_at if joins_at > now else now + LOOK_AGAIN)
 
@@ -415,10 +416,15 @@ def _fetch_leased(
     yield from _runs(segment, due)
 
 
-def _join_in(segment: SegmentView, view: View) -> Iterator[AskOrigin]:
-    """Peers are too slow: the origin brings the first half, and they go on from the other end."""
+def _falls_short(segment: SegmentView, view: View, now: float) -> int:
+    """Where peers are too slow the origin joins in: for the first half of what is left, or less if
+    peers, half as fast as they are now, bring the rest before its latest start."""
+    if view.goodput >= surplus(view) * view.bitrate:
+        return 0
     left = segment.missing | segment.asked
-    yield from _runs(segment, first_of(left, (left.bit_count() + 1) // 2))
+    slack = max(latest_start(segment, view.http) - now, 0.0)
+    comes = int(view.goodput * slack / SURPLUS / CHUNK_SIZE)
+    return first_of(left, min((left.bit_count() + 1) // 2, left.bit_count() - comes))
 
 
 def _runs(segment: SegmentView, chunks: int, *, rescue: bool = False) -> Iterator[AskOrigin]:

@@ -210,7 +210,7 @@ def test_it_is_a_rescue_if_peers_had_their_chance() -> None:
 
 
 def test_peers_that_are_too_slow_are_joined_for_the_first_half() -> None:
-    wanted = segment(missing=0b1111_0000, asked=0b0000_0110)
+    wanted = segment(missing=0b1111_0000, asked=0b0000_0110, deadline=NOW + 5)
     slow = view(wanted, links=(link(),), goodput=FAST - 1, asking_since=NOW - PROOF, buffer=3.0)
     decision = decide(slow)
     assert of_origin(decision) == {1, 2, 4}
@@ -218,10 +218,21 @@ def test_peers_that_are_too_slow_are_joined_for_the_first_half() -> None:
 
 
 def test_with_a_fair_part_of_the_buffer_full_it_is_enough_that_it_does_not_shrink() -> None:
-    wanted = segment(missing=0b1111_0000, asked=0b0000_0110)
+    wanted = segment(missing=0b1111_0000, asked=0b0000_0110, deadline=NOW + 5)
     given = view(wanted, links=(link(),), goodput=FAST / 2, asking_since=NOW - PROOF, buffer=10.0)
     assert of_origin(decide(given)) == set()
     assert of_origin(decide(replace(given, goodput=FAST / 2 - 1))) == {1, 2, 4}
+
+
+def test_what_slow_ones_bring_before_its_latest_start_is_left_to_them() -> None:
+    wanted = segment(missing=0b1111_0000, asked=0b0000_0110, deadline=NOW + 30)
+    slack = latest_start(wanted, HTTP) - NOW
+    asking = view(wanted, links=(link(),), asking_since=NOW - PROOF, buffer=3.0)
+    for comes, joined in ((6, set()), (5, {1}), (4, {1, 2}), (2, {1, 2, 4}), (0, {1, 2, 4})):
+        goodput = (comes + 0.5) * CHUNK_SIZE * SURPLUS / slack
+        assert of_origin(decide(replace(asking, goodput=goodput))) == joined
+    enough = decide(replace(asking, goodput=6.5 * CHUNK_SIZE * SURPLUS / slack))
+    assert enough.wake_at == NOW + LOOK_AGAIN
 
 
 def test_they_have_a_second_to_show_what_they_can_do() -> None:

@@ -20,7 +20,7 @@ const FIRST_RATE = 250_000;
 /** Seconds in which what the origin once showed by itself comes to count half. */
 const HALF_LIFE = 60;
 /** Answers that it takes to call the origin shaky. */
-const ENOUGH = 3;
+const ENOUGH = 6;
 /** Seconds kept in hand, whatever the figures say. */
 const GUARD = 0.8;
 /** The part of the slow answers' throughput that is counted on. */

@@ -234,11 +234,9 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
   }
   if (!view.live && !segment.fetching && segment.missing | segment.asked) {
     const joinsAt = Math.max(view.askingSince + PROOF, segment.originAfter);
-    if (joinsAt <= now && view.goodput < surplus(view) * view.bitrate) {
-      asks.push(...joinIn(segment));
-    } else {
-      wakes.push(joinsAt > now ? joinsAt : now + LOOK_AGAIN);
-    }
+    const short = joinsAt <= now ? fallsShort(segment, view, now) : 0n;
+    if (short) asks.push(...runs(segment, short));
+    else wakes.push(joinsAt > now ? joinsAt : now + LOOK_AGAIN);
   }
   return asks;
 }
@@ -351,11 +349,17 @@ function fetchLeased(
   return runs(segment, due);
 }
 
-/** Peers are too slow: the origin brings the first half, and they go on from the other end. */
-function joinIn(segment: SegmentView): AskOrigin[] {
+/**
+ * Where peers are too slow the origin joins in: for the first half of what is left, or less if
+ * peers, half as fast as they are now, bring the rest before its latest start.
+ */
+function fallsShort(segment: SegmentView, view: View, now: number): Mask {
+  if (view.goodput >= surplus(view) * view.bitrate) return 0n;
   const left = segment.missing | segment.asked;
-  const half = Math.floor((numbersIn(left).length + 1) / 2);
-  return runs(segment, firstOf(left, half));
+  const slack = Math.max(latestStart(segment, view.http) - now, 0);
+  const rest = numbersIn(left).length;
+  const comes = Math.floor((view.goodput * slack) / SURPLUS / CHUNK_SIZE);
+  return firstOf(left, Math.min(Math.floor((rest + 1) / 2), rest - comes));
 }
 
 function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {

@@ -276,16 +276,17 @@ describe("a lease", () => {
 
 describe("a buffer that fills", () => {
   const asking = { askingSince: 0, goodput: 200_000, buffer: 3 };
+  const soon = () => segmentView({ deadline: 5 });
 
   it("that is fairly full is left to peers as long as it does not shrink", () => {
-    const view = (goodput: number) => viewOf([segmentView()], { askingSince: 0, goodput, buffer: 10 });
+    const view = (goodput: number) => viewOf([soon()], { askingSince: 0, goodput, buffer: 10 });
     expect(plan(view(124_999), 1).asks).toContainEqual(origin(0, 1));
     expect(plan(view(125_000), 1).asks.every(({ type }) => type === "AskPeer")).toBe(true);
   });
 
   it("is left to peers for a second, and then as long as they bring twice what is played", () => {
     expect(plan(viewOf([segmentView()], asking), 0.5).wakeAt).toBe(1);
-    expect(plan(viewOf([segmentView()], asking), 1).asks).toContainEqual(origin(0, 1));
+    expect(plan(viewOf([soon()], asking), 1).asks).toContainEqual(origin(0, 1));
     const enough = { ...asking, buffer: 3, goodput: 250_000 };
     const { asks, wakeAt } = plan(viewOf([segmentView()], enough), 1);
     expect(asks.every(({ type }) => type === "AskPeer")).toBe(true);
@@ -293,8 +294,19 @@ describe("a buffer that fills", () => {
   });
 
   it("has the origin bring the first half of what is left, whoever was asked for it", () => {
-    const view = viewOf([segmentView({ missing: 0b1000n, asked: 0b0110n })], asking);
+    const view = viewOf([segmentView({ missing: 0b1000n, asked: 0b0110n, deadline: 4 })], asking);
     expect(plan(view, 1).asks).toContainEqual(origin(1, 2));
+  });
+
+  it("is left to slow peers as far as they bring it before its latest start", () => {
+    const joined = (comes: number) => {
+      const goodput = (comes * CHUNK_SIZE * 2) / (LATEST - 1);
+      return plan(viewOf([segmentView()], { ...asking, goodput }), 1);
+    };
+    expect(joined(4.5).asks.every(({ type }) => type === "AskPeer")).toBe(true);
+    expect(joined(4.5).wakeAt).toBe(1.25);
+    expect(joined(3.5).asks).toContainEqual(origin(0, 0));
+    expect(joined(0.5).asks).toContainEqual(origin(0, 1));
   });
 
   it("has the origin bring no more while it brings something", () => {
