@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf
 from typing import Protocol
 
 from p2pcdn.core.availability import Held
@@ -422,9 +422,10 @@ def _falls_short(segment: SegmentView, view: View, now: float) -> int:
     if view.goodput >= surplus(view) * view.bitrate:
         return 0
     left = segment.missing | segment.asked
-    slack = max(latest_start(segment, view.http) - now, 0.0)
-    comes = int(view.goodput * slack / SURPLUS / CHUNK_SIZE)
-    return first_of(left, min((left.bit_count() + 1) // 2, left.bit_count() - comes))
+    rest = left.bit_count()
+    slack = latest_start(segment, view.http) - now
+    comes = view.goodput * slack / SURPLUS / CHUNK_SIZE
+    return first_of(left, ceil(min(rest / 2, rest - comes)))
 
 
 def _runs(segment: SegmentView, chunks: int, *, rescue: bool = False) -> Iterator[AskOrigin]:

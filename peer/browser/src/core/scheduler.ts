@@ -356,10 +356,10 @@ function fetchLeased(
 function fallsShort(segment: SegmentView, view: View, now: number): Mask {
   if (view.goodput >= surplus(view) * view.bitrate) return 0n;
   const left = segment.missing | segment.asked;
-  const slack = Math.max(latestStart(segment, view.http) - now, 0);
   const rest = numbersIn(left).length;
-  const comes = Math.floor((view.goodput * slack) / SURPLUS / CHUNK_SIZE);
-  return firstOf(left, Math.min(Math.floor((rest + 1) / 2), rest - comes));
+  const slack = latestStart(segment, view.http) - now;
+  const comes = (view.goodput * slack) / SURPLUS / CHUNK_SIZE;
+  return firstOf(left, Math.ceil(Math.min(rest / 2, rest - comes)));
 }
 
 function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {
