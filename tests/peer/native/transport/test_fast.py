@@ -8,7 +8,15 @@ from collections.abc import AsyncIterator
 import pytest
 from aiortc.rtcsctptransport import WEBRTC_STRING
 
-from p2pcdn.core.ports import LinkBroke, LinkClosed, LinkOpened, LinkSays, LinkSends
+from p2pcdn.core.ports import (
+    LinkBroke,
+    LinkClosed,
+    LinkDrained,
+    LinkOpened,
+    LinkSays,
+    LinkSends,
+)
+from p2pcdn.core.uplink import Uplink
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import FRAME_PAYLOAD
 from p2pcdn.wire.chunk import Frame, encode_frame
@@ -105,6 +113,22 @@ async def test_a_message_without_end_is_cut_off(met: Met) -> None:
     stranger.sctp._remote_max_message_size = 0
     stranger.data.send(bytes(4 * 1024 * 1024))
     assert await end.until(LinkBroke) == [LinkBroke(1, ErrorCode.TOO_LARGE.value)]
+
+
+# What has gone
+
+
+async def test_the_core_can_measure_what_goes_at_once() -> None:
+    """libdatachannel's SCTP takes a chunk within a millisecond, wherever it then has to wait."""
+    frame = Frame(0, 0, bytes(FRAME_PAYLOAD))
+    async with linked("fast", "fast") as (caller, _):
+        uplink, loop = Uplink(), asyncio.get_running_loop()
+        for want in range(4):
+            uplink.sent(1, FRAME_PAYLOAD, loop.time())
+            caller.link.send(frame._replace(want=want))
+        (drained,) = await caller.until(LinkDrained)
+        uplink.drained(1, drained.buffered, loop.time())
+        assert uplink.measured
 
 
 # The other end is gone
