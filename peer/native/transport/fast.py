@@ -6,8 +6,8 @@
     threads of libdatachannel: messages, states -> handover -> inbox, on the loop
 
 It opens one socket for all addresses, asks STUN and relays itself, and checks that the other end is
-there by SCTP's heartbeats (`libdatachannel`). What it can't do is reach a relay by TCP or TLS: then
-a link is aiortc's.
+there by SCTP's heartbeats (`libdatachannel`). What it can't do is reach a relay by TCP or TLS, or
+anybody on a machine that has only a loopback interface: then a link is aiortc's.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class FastTransport(Shared):
         self._other: Transport | None = None
 
     def link(self, number: int, feed: Feed) -> TransportLink:
-        if self.mode == "relay" and self.relays and not any(map(_is_within_reach, self.relays)):
+        if self._is_out_of_reach():
             return self._aiortc().link(number, feed)
         self.resolver.listen()
         return FastLink(self, number, feed)
@@ -74,6 +74,12 @@ class FastTransport(Shared):
         await super().close()
         if self._other is not None:
             await self._other.close()
+
+    def _is_out_of_reach(self) -> bool:
+        """Whether libdatachannel could reach nobody as we are placed."""
+        if self.mode == "relay":
+            return bool(self.relays) and not any(map(_is_within_reach, self.relays))
+        return ice.local_addresses(None) == [ice.LOOPBACK]
 
     def _aiortc(self) -> Transport:
         """Imported when it is needed: it takes most of a second."""

@@ -27,6 +27,7 @@ from peer.native.transport import Relay
 
 MOST_ADDRESSES = 6
 """A tracker passes ten candidates on: room for what STUN and ``advertise`` add."""
+LOOPBACK = "127.0.0.1"
 MOST_QUEUED = 2_048
 """Datagrams that wait to be read; more are dropped, as a full socket buffer would drop them."""
 MOST_BYTES = 2_048
@@ -86,7 +87,7 @@ def local_addresses(preferred: str | None) -> list[str]:
 
     Loopback is for machines that have nothing else.
     """
-    addresses = get_host_addresses(use_ipv4=True, use_ipv6=True) or ["127.0.0.1"]
+    addresses = get_host_addresses(use_ipv4=True, use_ipv6=True) or [LOOPBACK]
     addresses.sort(key=lambda address: (address != preferred, ":" in address))
     return addresses[:MOST_ADDRESSES]
 

@@ -9,6 +9,7 @@ import pytest
 from aiortc.rtcsctptransport import WEBRTC_STRING
 
 from p2pcdn.core.ports import (
+    CandidateFound,
     LinkBroke,
     LinkClosed,
     LinkDrained,
@@ -21,12 +22,13 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.model import FRAME_PAYLOAD
 from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.link import CONTROL_BYTES, Cancel
-from peer.native.transport import Relay, libdatachannel
+from peer.native.transport import Relay, ice, libdatachannel
 from peer.native.transport.aiortc import AiortcLink
 from peer.native.transport.choice import transport_of
 from peer.native.transport.description import take_apart
 from peer.native.transport.fast import FastTransport
 from tests.peer.native.transport.ends import End, Stranger, linked, needs_fast
+from tests.peer.native.transport.test_ice import SEEN, stun_server
 
 pytestmark = needs_fast
 
@@ -198,6 +200,23 @@ async def test_stun_is_asked_where_others_may_know_of_it() -> None:
     await transport.close()
 
 
+async def test_what_stun_finds_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = FastTransport()
+    async with stun_server() as (server, address):
+        transport.place(local=None, stun=address)
+        end = End(transport)
+        with monkeypatch.context() as slow:
+            slow.setattr(server._transport, "sendto", lambda data, address: None)
+            _, candidates = take_apart(await end.link.offer())
+            assert not [line for line in candidates if "srflx" in line], "it is not waited for"
+        (found,) = await end.until(CandidateFound)
+        assert found.candidate.split()[7] == "srflx"
+        assert found.candidate.split()[4] == SEEN[0]
+        assert found.mid == "0"
+        await end.link.close()
+    await transport.close()
+
+
 async def test_relays_are_reached_by_udp_and_their_passwords_may_be_anything() -> None:
     transport = FastTransport()
     near, far = Relay("turn.example", 3478, "1:me", "a/b@c"), Relay("t", 5349, "u", "p", tls=True)
@@ -212,6 +231,18 @@ async def test_where_relays_are_reached_otherwise_a_link_is_aiortcs() -> None:
     end = End(transport)
     assert isinstance(end.link, AiortcLink)
     assert end.link._relays == (Relay("t", 3478, "u", "p", "tcp"),)
+    await end.link.close()
+    await transport.close()
+
+
+async def test_a_machine_without_a_network_talks_to_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """libdatachannel gathers nothing on its loopback interface."""
+    monkeypatch.setattr(ice, "get_host_addresses", lambda **_: [])
+    transport = FastTransport()
+    end = End(transport)
+    assert isinstance(end.link, AiortcLink)
     await end.link.close()
     await transport.close()
 
