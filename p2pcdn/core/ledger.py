@@ -25,11 +25,8 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-from typing import TypeVar
 
-from msgspec.structs import replace
-
-from p2pcdn.core.amounts import SHOWN, STEPS, Amounts, bounded
+from p2pcdn.core.amounts import STEPS, Amounts
 from p2pcdn.core.audit import (
     Ceilings,
     Channel,
@@ -41,10 +38,11 @@ from p2pcdn.core.audit import (
     audit,
     may_have_played,
 )
+from p2pcdn.core.books import Books
 from p2pcdn.core.claims import PATIENCE, Outcome, Pair
 from p2pcdn.core.firsts import Firsts, Place
 from p2pcdn.core.ladder import rung_of
-from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
+from p2pcdn.core.ledger_ports import Group, Reading, Summary
 from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.core.runs import Told, size_of
 from p2pcdn.model import Route
@@ -67,8 +65,6 @@ LINGERS = 60.0
 """Seconds after its socket closed in which a last report of a session may come."""
 
 
-K = TypeVar("K")
-
 _ONCE = ("startup", *STEPS)
 """What counts once for each session."""
 
@@ -89,34 +85,22 @@ class Ledger:
         self._due: deque[tuple[float, Pair]] = deque()
         """Pairings in which something waits for the other end's word, and until when."""
         self._firsts = Firsts()
-        self._refused = 0
-        self._since = 0.0
-        self._total = Amounts()
-        self._carried = Amounts()
-        """What other runs have written down."""
-        self._changes: dict[str, Amounts] = {}
-        """What came to each content since the last reading."""
-        self._group_changes: dict[Group, Amounts] = {}
-        """And to each group."""
-        self._members: Counter[Group] = Counter()
-        self._failures: Counter[Failure] = Counter()
-        """What has come to nothing since the last reading."""
+        self._books = Books()
 
     def carry(self, amounts: Amounts, since: float) -> None:
         """What all other runs have written down, instead of what was known of them before; the
         ledger began at ``since``."""
-        self._carried = amounts
-        self._since = since
+        self._books.carry(amounts, since)
 
     @property
     def total(self) -> Amounts:
         """What this run has seen."""
-        return replace(self._total)
+        return self._books.total
 
     @property
     def origin_mismatches(self) -> int:
         """As in the summary."""
-        return self._total.origin_mismatches + self._carried.origin_mismatches
+        return self._books.origin_mismatches
 
     # What the servers know for themselves
 
@@ -129,7 +113,7 @@ class Ledger:
         if place is not None and content:
             watched = content in self._contents
             least = self._firsts.sent(content, place, media, watched=watched)
-        for amounts in self._books(content):
+        for amounts in self._books.of(content):
             amounts.origin_bytes += media
             amounts.least_bytes += least
             amounts.overhead_bytes += overhead
@@ -142,7 +126,7 @@ class Ledger:
 
     def signalled(self, size: int) -> None:
         """The tracker sent or received these bytes."""
-        for amounts in self._books(""):
+        for amounts in self._books.of(""):
             amounts.overhead_bytes += size
 
     def joined(
@@ -162,8 +146,8 @@ class Ledger:
         self._contents[content] += 1
         if viewer:
             self._viewers[content] += 1
-            self._count(known, +1)
-            for amounts in self._books(content, known.groups):
+            self._books.count(known.groups, +1)
+            for amounts in self._books.of(content, known.groups):
                 amounts.joins += 1
 
     def belongs(self, session: str, group: Group) -> None:
@@ -173,9 +157,9 @@ class Ledger:
         if known is None or not known.viewer or group in known.groups:
             return
         others = tuple(other for other in known.groups if other.kind != group.kind)
-        self._count(known, -1)
+        self._books.count(known.groups, -1)
         known.groups = (*others, group)
-        self._count(known, +1)
+        self._books.count(known.groups, +1)
 
     def left(self, session: str, now: float) -> None:
         """It has left. What it moved still counts, and what it may still say."""
@@ -191,14 +175,14 @@ class Ledger:
         if gone.content not in self._contents:
             self._firsts.forget(gone.content)
         if gone.viewer:
-            self._count(gone, -1)
+            self._books.count(gone.groups, -1)
 
     def paired(self, pairing: str, a: str, b: str, *, relayed: bool = False) -> None:
         """The tracker introduced two sessions, who may have no way to each other but a relay."""
         ends = [known for known in map(self._known, (a, b)) if known is not None]
         edge = any(known.edge for known in ends)
         pair = Pair(pairing, ends[0].content if ends else "", a, b, relayed, edge)
-        for amounts in self._books(*self._place(pair)):
+        for amounts in self._books.of(*self._place(pair)):
             amounts.links_attempted += 1
         for session in ends:
             self._pairs[pairing] = pair
@@ -209,19 +193,19 @@ class Ledger:
     def linked(self, pairing: str, took: float) -> None:
         """An introduction has become a link, so many milliseconds later."""
         milliseconds = int(min(max(0.0, took), 1000 * LINK_TIMEOUT))  # no later one would be a link
-        for amounts in self._books(*self._place(self._pairs.get(pairing))):
+        for amounts in self._books.of(*self._place(self._pairs.get(pairing))):
             amounts.links_made += 1
             amounts.link_ms += milliseconds
 
     def failed(self, pairing: str, reason: str = "unknown") -> None:
         """An introduction came to nothing."""
-        for amounts in self._books(*self._place(self._pairs.get(pairing))):
+        for amounts in self._books.of(*self._place(self._pairs.get(pairing))):
             amounts.links_failed += 1
-        self._failures[Failure("link", reason)] += 1
+        self._books.failed("link", reason)
 
     def turned_away(self, code: str) -> None:
         """The tracker has sent a socket away, for this reason."""
-        self._failures[Failure("socket", code)] += 1
+        self._books.failed("socket", code)
 
     # What peers say
 
@@ -249,12 +233,11 @@ class Ledger:
 
     def refused(self, reason: str) -> None:
         """Count a report that is not believed."""
-        self._refused += 1
-        self._failures[Failure("report", reason)] += 1
+        self._books.failed("report", reason)
 
     def _note(self, known: Session, report: Report) -> None:
         """What a session says of itself alone."""
-        books = self._books(known.content, known.groups)
+        books = self._books.of(known.content, known.groups)
         for amounts in books:
             amounts.waste_bytes += report.waste_bytes
             amounts.rejected_chunks += report.rejected_chunks
@@ -290,7 +273,7 @@ class Ledger:
         known.ahead = heard.ahead
         given = known.credits.given(heard.ahead)
         if back or waited or given:
-            for amounts in self._books(known.content, known.groups):
+            for amounts in self._books.of(known.content, known.groups):
                 amounts.peer_bytes_confirmed += given - back
                 amounts.peer_bytes_claimed -= given + waited
         for link in heard.links:
@@ -353,7 +336,7 @@ class Ledger:
         """Enter what one report said of one way: once, as there are many books."""
         if gain == _Gain():
             return
-        for amounts in self._books(pair.content, self._groups_of(pair, receiver)):
+        for amounts in self._books.of(pair.content, self._groups_of(pair, receiver)):
             amounts.peer_bytes_claimed += gain.claimed
             amounts.waste_bytes += gain.wasted
             amounts.relayed_bytes += gain.relayed
@@ -366,7 +349,7 @@ class Ledger:
             self._take_back(pair)
         if route is not None and pair.route is None:
             pair.route = route
-            _book(self._group_changes, Group("route", route)).links_made += 1
+            self._books.of_group(Group("route", route)).links_made += 1
 
     def _is_ahead(self, known: Session, size: int, now: float) -> bool:
         """Whether so much more would be beyond what a viewer in its place can have played. Viewers'
@@ -382,7 +365,7 @@ class Ledger:
         it also have come from the origin, that is taken back twice: a bound from below.)"""
         pair.relayed = True
         for receiver, way in pair.ways.items():
-            for amounts in self._books(pair.content, self._groups_of(pair, receiver)):
+            for amounts in self._books.of(pair.content, self._groups_of(pair, receiver)):
                 amounts.edge_bytes -= way.apart
                 amounts.peer_bytes_confirmed -= way.earned - way.apart
                 amounts.relayed_bytes += way.earned
@@ -425,7 +408,7 @@ class Ledger:
 
     def _settled(self, pair: Pair, receiver: str, unclaimed: int, disputed: int) -> None:
         if unclaimed:
-            for amounts in self._books(pair.content, self._groups_of(pair, receiver)):
+            for amounts in self._books.of(pair.content, self._groups_of(pair, receiver)):
                 amounts.peer_bytes_claimed -= unclaimed
                 amounts.peer_bytes_disputed += disputed
 
@@ -445,13 +428,6 @@ class Ledger:
         return next(over, next(iter(session.pairs.values())))
 
     # Who is who
-
-    def _count(self, viewer: Session, change: int) -> None:
-        """A viewer is in its groups now, or is not any more."""
-        for group in viewer.groups:
-            self._members[group] += change
-            if not self._members[group]:
-                del self._members[group]
 
     def _known(self, session: str) -> Session | None:
         """The session, if it is there or has not left for long."""
@@ -485,46 +461,11 @@ class Ledger:
 
     def summary(self) -> Summary:
         """The figures as of now, of all runs together."""
-        total = self.total
-        total.add(self._carried)
-        shown = {name: bounded(getattr(total, name)) for name in SHOWN}
-        return Summary(
-            **shown,
-            saved_bytes=total.saved_bytes,
-            offload=total.offload,
-            best_offload=total.best_offload,
-            viewers=self._viewers.total(),
-            swarms=len(self._contents),
-            refused_reports=self._refused,
-            link_success=total.link_success,
-            link_time=total.link_time,
-            startups=total.startups,
-            startup_p50=total.startup(0.5),
-            startup_p95=total.startup(0.95),
-            announce_time=total.time_to("announce"),
-            answer_time=total.time_to("answer"),
-            ice_time=total.time_to("ice"),
-            open_time=total.time_to("open"),
-            first_chunk_time=total.time_to("first_chunk"),
-            played_seconds=total.played_ms / 1000,
-            stalled_seconds=total.stalled_ms / 1000,
-            rebuffer_ratio=total.rebuffer_ratio,
-            bitrate=total.bitrate,
-            since=self._since,
-        )
+        return self._books.summary(self._viewers.total(), len(self._contents))
 
     def take_reading(self) -> Reading:
         """What is new since the last reading, to be written down."""
-        changes, self._changes = self._changes, {}
-        groups, self._group_changes = self._group_changes, {}
-        failures, self._failures = self._failures, Counter()
-        return Reading(changes, dict(self._viewers), groups, dict(self._members), failures)
-
-    def _books(self, content: str, groups: Iterable[Group] = ()) -> list[Amounts]:
-        """Where something is entered that concerns these: everything, the content, each group."""
-        books = [self._total, _book(self._changes, content)]
-        books += [_book(self._group_changes, group) for group in groups]
-        return books
+        return self._books.take_reading(self._viewers)
 
 
 @dataclass(slots=True)
@@ -536,10 +477,3 @@ class _Gain:
     relayed: int = 0
     apart: int = 0
     confirmed: int = 0
-
-
-def _book(books: dict[K, Amounts], key: K) -> Amounts:
-    found = books.get(key)
-    if found is None:
-        found = books[key] = Amounts()
-    return found

@@ -327,7 +327,13 @@ def test_nothing_is_remembered_of_those_who_left(book: Book) -> None:
     assert book.ledger.timer_at() == LINGERS + 1
     book.wait(1)
     ledger = book.ledger
-    for kept in (ledger._sessions, ledger._gone, ledger._pairs, ledger._contents, ledger._members):
+    for kept in (
+        ledger._sessions,
+        ledger._gone,
+        ledger._pairs,
+        ledger._contents,
+        ledger.take_reading().members,
+    ):
         assert not kept
     book.wait(PATIENCE)
     assert ledger.timer_at() is None

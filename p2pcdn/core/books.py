@@ -1,0 +1,117 @@
+"""The books of a ledger: everything together, and what is new of each content and each group.
+
+::
+
+    an entry --> everything ------------------> summary, with what other runs have written down
+             --> its content, its groups -----> reading (taken out, to be written down)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from p2pcdn.core.amounts import SHOWN, Amounts, bounded
+from p2pcdn.core.ledger_ports import Failure, Group, Reading, Summary
+
+K = TypeVar("K")
+
+
+class Books:
+    """Where all is entered, as often as it belongs somewhere."""
+
+    def __init__(self) -> None:
+        self._everything = Amounts()
+        self._carried = Amounts()
+        """What other runs have written down."""
+        self._since = 0.0
+        self._contents: dict[str, Amounts] = {}
+        """What came to each content since the last reading."""
+        self._groups: dict[Group, Amounts] = {}
+        """And to each group."""
+        self._members: Counter[Group] = Counter()
+        self._failures: Counter[Failure] = Counter()
+        """What has come to nothing since the last reading."""
+        self._refused = 0
+
+    def carry(self, amounts: Amounts, since: float) -> None:
+        """What all other runs have written down, instead of what was known of them before; the
+        ledger began at ``since``."""
+        self._carried = amounts
+        self._since = since
+
+    @property
+    def total(self) -> Amounts:
+        """What this run has seen."""
+        return replace(self._everything)
+
+    @property
+    def origin_mismatches(self) -> int:
+        """As in the summary."""
+        return self._everything.origin_mismatches + self._carried.origin_mismatches
+
+    def of(self, content: str, groups: Iterable[Group] = ()) -> list[Amounts]:
+        """Where something is entered that concerns these: everything, the content, each group."""
+        return [self._everything, _book(self._contents, content), *map(self.of_group, groups)]
+
+    def of_group(self, group: Group) -> Amounts:
+        """Where something is entered that concerns this group alone."""
+        return _book(self._groups, group)
+
+    def count(self, groups: Iterable[Group], change: int) -> None:
+        """So many more viewers are in these groups now, or fewer."""
+        for group in groups:
+            self._members[group] += change
+            if not self._members[group]:
+                del self._members[group]
+
+    def failed(self, kind: str, reason: str) -> None:
+        """Something has come to nothing."""
+        self._failures[Failure(kind, reason)] += 1
+        self._refused += kind == "report"
+
+    def summary(self, viewers: int, swarms: int) -> Summary:
+        """The figures as of now, of all runs together."""
+        total = self.total
+        total.add(self._carried)
+        return Summary(
+            **{name: bounded(getattr(total, name)) for name in SHOWN},
+            saved_bytes=total.saved_bytes,
+            offload=total.offload,
+            best_offload=total.best_offload,
+            viewers=viewers,
+            swarms=swarms,
+            refused_reports=self._refused,
+            link_success=total.link_success,
+            link_time=total.link_time,
+            startups=total.startups,
+            startup_p50=total.startup(0.5),
+            startup_p95=total.startup(0.95),
+            announce_time=total.time_to("announce"),
+            answer_time=total.time_to("answer"),
+            ice_time=total.time_to("ice"),
+            open_time=total.time_to("open"),
+            first_chunk_time=total.time_to("first_chunk"),
+            played_seconds=total.played_ms / 1000,
+            stalled_seconds=total.stalled_ms / 1000,
+            rebuffer_ratio=total.rebuffer_ratio,
+            bitrate=total.bitrate,
+            since=self._since,
+        )
+
+    def take_reading(self, viewers: Mapping[str, int]) -> Reading:
+        """What is new since the last reading; ``viewers`` are there now, by content."""
+        contents, self._contents = self._contents, {}
+        groups, self._groups = self._groups, {}
+        failures, self._failures = self._failures, Counter()
+        return Reading(contents, dict(viewers), groups, dict(self._members), failures)
+
+
+def _book(books: dict[K, Amounts], key: K) -> Amounts:
+    found = books.get(key)
+    if found is None:
+        found = books[key] = Amounts()
+    return found
