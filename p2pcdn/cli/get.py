@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -95,11 +96,11 @@ def name_of(url: str) -> str:
     """What a content is called where nobody says: the file's name, or of a playlist the folder's,
     since most playlists are called the same."""
     parts = [unquote(part) for part in urlsplit(url).path.split("/") if part]
-    if not parts:
-        return "content"
-    if not parts[-1].endswith((".m3u8", ".m3u")):
-        return parts[-1]
-    return parts[-2] if len(parts) > 2 else parts[-1].rpartition(".")[0]
+    name = parts[-1] if parts else ""
+    if name.endswith((".m3u8", ".m3u")):
+        name = parts[-2] if len(parts) > 2 else name.rpartition(".")[0]
+    name = re.sub(r"[/\\:\0]", "_", name)
+    return "content" if name in ("", ".", "..") else name
 
 
 async def _get(url: str, target: Path, config: Config, tracker: str | None, as_json: bool) -> int:

@@ -141,6 +141,9 @@ def test_what_cannot_be_is_said_in_a_sentence(
         ("https://o.test/media/show/master.m3u8", "show"),
         ("https://o.test/media/master.m3u8", "master"),
         ("https://o.test/", "content"),
+        ("https://o.test/media/%2E%2E", "content"),
+        ("https://o.test/media/..%2F..%2Fetc%2Fpasswd", ".._.._etc_passwd"),
+        ("https://o.test/media/../..%5Cx/master.m3u8", ".._x"),
     ],
 )
 def test_what_it_is_called_where_nobody_says(url: str, name: str) -> None:
