@@ -53,6 +53,19 @@ class Writes(Protocol):
         """And comes back when it is written."""
 
 
+class Counted:
+    """Knows how many rows were written."""
+
+    def __init__(self, writer: Writes) -> None:
+        self._writer = writer
+        self.rows = 0
+
+    def write(self, batch: Batch) -> None:
+        """Write it, and count."""
+        self._writer.write(batch)
+        self.rows += len(batch.rows)
+
+
 class Reads(Protocol):
     """What answers from what is written."""
 
@@ -63,10 +76,11 @@ class Reads(Protocol):
         """See `tracker.storage.Storage`."""
 
 
-def minutes(writer: Writes, contents: int, count: int) -> float:
-    """Write so many minutes, in which all contents have something, as a tracker does; the seconds
-    that the storage took."""
+def minutes(writer: Writes, contents: int, count: int, at_once: int = 1) -> float:
+    """Write so many minutes, in which all contents have something, as a tracker does, or some at
+    once, as after an outage; the seconds that the storage took."""
     took = 0.0
+    waiting: Batch | None = None
     random = Random(1)
     rollup = Rollup()
     for minute in range(count):
@@ -87,6 +101,10 @@ def minutes(writer: Writes, contents: int, count: int) -> float:
         rollup.receive(Reading(changes, viewers), NOW - DAY + 60.0 * minute)
         batch = rollup.take_batch()
         assert batch is not None
+        waiting = batch if waiting is None else waiting.then(batch)
+        if (minute + 1) % at_once:
+            continue
+        batch, waiting = waiting, None
         began = time.perf_counter()
         writer.write(batch)
         took += time.perf_counter() - began
@@ -99,13 +117,15 @@ def contents(end: float, start: float) -> list[Range]:
 
 
 def speed(writer: Writes) -> None:
-    """Rows a second, in batches as large as 1,000 contents make them."""
-    with_contents = 1000
+    """Rows a second, in batches as large as 1,000 contents make them, and in larger ones."""
     minutes(writer, 1, 1)  # with what is imported and made once
-    took = minutes(writer, with_contents, 20)
-    rows = 20 * 3 * (with_contents + 1)
-    print(f"write: {rows / took:,.0f} rows a second, {took / 20:.3f} s for a batch of "
-          f"{rows // 20:,} rows")  # fmt: skip
+    for at_once in (1, 10):
+        counter = Counted(writer)
+        took = minutes(counter, 1000, 20, at_once)
+        print(
+            f"write: {counter.rows / took:,.0f} rows a second, {took * at_once / 20:.3f} s for a "
+            f"batch of {counter.rows * at_once // 20:,} rows"
+        )
 
 
 def sqlite_speed(directory: Path) -> None:
@@ -126,7 +146,7 @@ def clickhouse_speed(server: clickhouse.Server) -> None:
     speed(writer)
     writer = ClickHouseWriter(Connection(server.url("queries")), config)
     writer.begin()
-    minutes(writer, QUERIED, DAY // 60)
+    minutes(writer, QUERIED, DAY // 60, 60)
     ((rows,),) = server.ask("SELECT count() FROM queries.contents FINAL WHERE width = 60")
     queries(ClickHouseReader(Connection(server.url("queries"))), int(rows))
 
