@@ -225,7 +225,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "lz4":
             import lz4.frame  # type: ignore[import-untyped]
 
-            body = lz4.frame.decompress(body)
+            frames, body = body, b""
+            while frames:  # one for each block of rows
+                frame = lz4.frame.LZ4FrameDecompressor()
+                body += frame.decompress(frames)
+                frames = frame.unused_data or b""
         return body
 
     def _answer(self, status: int, body: bytes, *, code: str = "") -> None:

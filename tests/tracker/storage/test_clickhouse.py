@@ -119,6 +119,21 @@ async def test_a_batch_that_arrives_late_replaces_nothing(
     assert await total(engine, database) == 6
 
 
+async def test_a_batch_as_large_as_after_an_outage_is_written_whole(
+    engine: clickhouse.Server, database: str
+) -> None:
+    large = batch(1)
+    (key, figures) = next((key, row) for key, row in large.rows.items() if key.content == "a")
+    rows = {key._replace(content=f"{number:032x}"): figures for number in range(30_000)}
+    storage = node(engine, database)
+    await storage.open(NOW)
+    await storage.write(large._replace(rows=rows))
+    assert engine.ask(f"SELECT count(), uniqExact(content) FROM {database}.contents") == [
+        ["30000", "30000"]
+    ]
+    await storage.close()
+
+
 async def test_what_was_written_though_nobody_heard_so_counts_once(
     engine: clickhouse.Server, database: str, gate: Gate
 ) -> None:
