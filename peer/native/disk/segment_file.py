@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,13 +54,11 @@ class SegmentFile:
         if place is None:
             return None
         try:
-            descriptor = os.open(self.path, os.O_RDONLY)
+            with self.path.open("rb", buffering=0) as opened:
+                opened.seek(place.offset)
+                data = opened.read(place.length)
         except FileNotFoundError:
             return None
-        try:
-            data = os.pread(descriptor, place.length, place.offset)
-        finally:
-            os.close(descriptor)
         return data if len(data) == place.length else None
 
     def append(self, chunk: int, data: bytes) -> int:
@@ -72,14 +71,13 @@ class SegmentFile:
             assert self._end is not None
             written = HEAD.pack(chunk, len(data)) + data
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
-            try:
-                _write(descriptor, written, self._end)
-            except OSError:
-                os.ftruncate(descriptor, self._end)
-                raise
-            finally:
-                os.close(descriptor)
+            with self.path.open("r+b" if self.path.exists() else "xb", buffering=0) as opened:
+                opened.seek(self._end)
+                try:
+                    _write(opened, written)
+                except OSError:
+                    opened.truncate(self._end)
+                    raise
             self._places[chunk] = Place(self._end + HEAD.size, len(data))
             self._end += len(written)
             return len(written)
@@ -101,13 +99,14 @@ class SegmentFile:
             return
         self._end = 0
         try:
-            descriptor = os.open(self.path, os.O_RDWR)
+            opened = self.path.open("r+b")
         except FileNotFoundError:
             return
-        try:
-            size = os.fstat(descriptor).st_size
+        with opened:
+            size = opened.seek(0, os.SEEK_END)
             while True:
-                head = os.pread(descriptor, HEAD.size, self._end)
+                opened.seek(self._end)
+                head = opened.read(HEAD.size)
                 if len(head) < HEAD.size:
                     break
                 chunk, length = HEAD.unpack(head)
@@ -117,14 +116,11 @@ class SegmentFile:
                 self._places[chunk] = Place(self._end + HEAD.size, length)
                 self._end = after
             if self._end < size:
-                os.ftruncate(descriptor, self._end)
-        finally:
-            os.close(descriptor)
+                opened.truncate(self._end)
 
 
-def _write(descriptor: int, data: bytes, offset: int) -> None:
+def _write(opened: FileIO, data: bytes) -> None:
     """Write all of it, however little the system takes at once."""
     view = memoryview(data)
     while view:
-        count = os.pwrite(descriptor, view, offset)
-        view, offset = view[count:], offset + count
+        view = view[opened.write(view) or 0 :]
