@@ -2,7 +2,8 @@
 
 Each link is a machine of its own; this one feeds them, gathers what they say, knows whom a chunk
 may be asked of, and shares our uplink among those who ask us: a chunk of each link, in turn. What
-we announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
+we announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart; but to none
+who has brought something what it holds itself.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ class Noted:
     """A link has announced something about these segments."""
 
     segments: list[SegmentKey]
+    lost_by: int | None = None
+    """The link, if it no longer holds some of it: it has not been told who else does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +270,11 @@ class Neighbours:
         holdings: Mapping[SegmentKey, Iterable[int]],
         loading: Mapping[SegmentKey, Iterable[int]],
     ) -> None:
-        """Tell one link, which is new, all that we hold, and what will follow."""
-        for message in _said(Have, holdings) + _said(Loading, loading):
-            self._links[number].tell(message)
+        """Tell one link, which is new or has lost something, what we hold, and what will follow."""
+        link = self._links[number]
+        for kind, chunks in ((Have, holdings), (Loading, loading)):
+            for message in _said(kind, _lacked(link, chunks)):
+                link.tell(message)
 
     def pass_on(self, records: Records, but: int | None) -> None:
         """Tell records to every link but the one that told us."""
@@ -420,7 +425,7 @@ class Neighbours:
             case Loading(holdings):
                 self._availability.loads(number, holdings, now)
         keys = [SegmentKey(h.rendition, h.sequence) for h in message.holdings]
-        self._events.append(Noted(keys))
+        self._events.append(Noted(keys, number if isinstance(message, Gone) else None))
 
     def _came(self, key: ChunkKey, size: int, now: float) -> None:
         self._asked.pop(key, None)
@@ -472,10 +477,12 @@ class Neighbours:
         news, self._news = self._news, {}
         # What is gone first: a segment that was dropped and came back is held.
         for kind in (Gone, Loading, Have):
-            for message in _said(kind, news.get(kind, {})):
-                for link in self._links.values():
-                    if link.state is State.UP:
-                        link.tell(message)
+            holdings: Mapping[SegmentKey, Iterable[int]] = news.get(kind, {})
+            usual = _said(kind, holdings)
+            for link in self.up() if usual else ():
+                lacked = holdings if kind is Gone else _lacked(link, holdings)
+                for message in usual if lacked is holdings else _said(kind, lacked):
+                    link.tell(message)
 
     def _forget(self, link: Link) -> None:
         self._wasted += link.wasted
@@ -483,6 +490,20 @@ class Neighbours:
         self.uplink.forget(link.number)
         self._quiet_until.pop(link.number, None)
         del self._links[link.number]
+
+
+def _lacked(
+    link: Link, holdings: Mapping[SegmentKey, Iterable[int]]
+) -> Mapping[SegmentKey, Iterable[int]]:
+    """What of these a link has not announced itself, as far as its word counts: whoever has brought
+    nothing may be boasting, and would load all from the origin that it is not told of."""
+    held = link.held
+    if not link.received or not any(segment in held for segment in holdings):
+        return holdings
+    return {
+        segment: [chunk for chunk in chunks if not held.get(segment, 0) >> chunk & 1]
+        for segment, chunks in holdings.items()
+    }
 
 
 def _said(

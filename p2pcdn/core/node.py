@@ -396,7 +396,9 @@ class Node:
             case Undelivered(key):
                 self._transfers.lost(key)
                 self._dirty = True
-            case Noted(segments):
+            case Noted(segments, lost_by):
+                if lost_by is not None and self._uploads:
+                    self._neighbours.introduce(lost_by, self._holdings(segments), {})
                 self._dirty = self._dirty or any(self._is_of_use(s, now) for s in segments)
             case Heard(link, records):
                 self._transfers.offered(records, link, now)
@@ -420,8 +422,12 @@ class Node:
         self._survey.forget_ranks()
         self._dirty = True
 
-    def _holdings(self) -> dict[SegmentKey, Collection[int]]:
-        return {segment: self.store.chunks(segment) for segment in self.store.segments()}
+    def _holdings(
+        self, segments: Iterable[SegmentKey] | None = None
+    ) -> dict[SegmentKey, Collection[int]]:
+        """What we hold, of all segments or of these."""
+        some = self.store.segments() if segments is None else segments
+        return {segment: self.store.chunks(segment) for segment in some}
 
     def _announce(
         self,

@@ -3,7 +3,8 @@
  *
  * Each link is a machine of its own; this one feeds them, gathers what they say, knows whom a chunk
  * may be asked of, and shares our uplink among those who ask us: a chunk of each link, in turn. What
- * we announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart.
+ * we announce is gathered and told to all links at once, `ANNOUNCE_EVERY` seconds apart; but to none
+ * who has brought something what it holds itself.
  */
 
 import type { ErrorCode } from "../errors";
@@ -91,6 +92,8 @@ export interface Asked {
 export interface Noted {
   readonly type: "Noted";
   readonly segments: readonly SegmentKey[];
+  /** The link, if it no longer holds some of it: it has not been told who else does. */
+  readonly lostBy: number | null;
 }
 
 /** A link passes records on. */
@@ -257,11 +260,12 @@ export class Neighbours {
     if (kind === "loading" || now >= this._announcedAt + ANNOUNCE_EVERY) this._tellNews(now);
   }
 
-  /** Tell one link, which is new, all that we hold, and what will follow. */
+  /** Tell one link, which is new or has lost something, what we hold, and what will follow. */
   introduce(number: number, holdings: Chunks, loading: Chunks): void {
-    for (const message of [...said("have", holdings), ...said("loading", loading)]) {
-      this._links.get(number)?.tell(message);
-    }
+    const link = this._links.get(number);
+    if (!link) return;
+    say(link, "have", holdings);
+    say(link, "loading", loading);
   }
 
   /** Tell records to every link but the one that told us. */
@@ -423,7 +427,8 @@ export class Neighbours {
     if (type === "have") this._availability.have(number, holdings, now);
     else if (type === "gone") this._availability.gone(number, holdings);
     else this._availability.loads(number, holdings, now);
-    this._events.push({ type: "Noted", segments: holdings });
+    const lostBy = type === "gone" ? number : null;
+    this._events.push({ type: "Noted", segments: holdings, lostBy });
   }
 
   private _came(key: ChunkKey, size: number, now: number): void {
@@ -481,9 +486,7 @@ export class Neighbours {
     this._news = new Map();
     // What is gone first: a segment that was dropped and came back is held.
     for (const kind of ["gone", "loading", "have"] as const) {
-      for (const message of said(kind, news.get(kind)?.values() ?? [])) {
-        for (const link of this.up()) link.tell(message);
-      }
+      for (const link of this.up()) say(link, kind, news.get(kind)?.values() ?? []);
     }
   }
 
@@ -496,13 +499,19 @@ export class Neighbours {
   }
 }
 
-/** The messages that announce these chunks. */
-function said(type: Kind, holdings: Chunks): Announcement[] {
-  const all = Array.from(holdings, ([segment, chunks]) => holdingOf(segment, chunks));
+/**
+ * Announce these chunks to a link, but for what it has announced itself, as far as its word counts:
+ * whoever has brought nothing may be boasting, and would load all from the origin that it is not
+ * told of.
+ */
+function say(link: Link, type: Kind, holdings: Chunks): void {
+  const all = Array.from(holdings, ([segment, chunks]) => {
+    const counts = type !== "gone" && link.received > 0;
+    const held = counts ? (link.held.get(segmentId(segment)) ?? 0n) : 0n;
+    return holdingOf(segment, [...chunks].filter((chunk) => !((held >> BigInt(chunk)) & 1n)));
+  });
   const some = all.filter(({ chunks }) => chunks.length);
-  const messages = [];
   for (let at = 0; at < some.length; at += HOLDINGS) {
-    messages.push({ type, holdings: some.slice(at, at + HOLDINGS) });
+    link.tell({ type, holdings: some.slice(at, at + HOLDINGS) });
   }
-  return messages;
 }

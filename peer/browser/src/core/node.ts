@@ -343,6 +343,9 @@ export class Node {
         this._dirty = true;
         break;
       case "Noted":
+        if (event.lostBy !== null && this._uploads) {
+          this._neighbours.introduce(event.lostBy, this._holdings(event.segments), []);
+        }
         this._dirty ||= event.segments.some((segment) => this._isOfUse(segment, now));
         break;
       case "Heard":
@@ -373,8 +376,8 @@ export class Node {
     this._dirty = true;
   }
 
-  private _holdings(): Chunks {
-    return this.store.segments().map((segment) => [segment, this.store.chunks(segment)]);
+  private _holdings(segments: readonly SegmentKey[] = this.store.segments()): Chunks {
+    return segments.map((segment) => [segment, this.store.chunks(segment)]);
   }
 
   /** Tell all neighbours; who does not upload has nothing to tell. */
