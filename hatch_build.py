@@ -17,6 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLE = (
     *("origin/static/p2pcdn.js", "origin/static/p2pcdn.mjs", "origin/static/p2pcdn.d.ts"),
+    "origin/static/p2pcdn-local.mjs",
     *("origin/static/hls.min.js", "origin/static/manifest.json"),
     *("tracker/static/index.html", "tracker/static/dashboard.js"),
     *("tracker/static/dashboard.css", "tracker/static/icon.svg"),

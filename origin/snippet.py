@@ -32,6 +32,7 @@ _NAMES = {
     "/p2pcdn.js": _SCRIPT,
     "/p2pcdn.v1.js": _SCRIPT,
     "/p2pcdn.mjs": "p2pcdn.mjs",
+    "/p2pcdn-local.mjs": "p2pcdn-local.mjs",
     "/p2pcdn.d.ts": "p2pcdn.d.ts",
 }
 

@@ -47,6 +47,7 @@ NEEDS = (
     Need("libavcodec-extra", "H.264 in Firefox", lambda: find_library("avcodec") is not None),
     Need("iproute2", "viewers behind NATs, as root", _program("ip")),
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
+    Need("ffmpeg", "a player at the gateway", _program("ffmpeg")),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
 )
 

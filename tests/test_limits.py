@@ -96,6 +96,7 @@ NO_LIMITS = {
     "ledger.keep_10s": "how long figures are kept",
     "ledger.keep_1min": "how long figures are kept",
     "ledger.keep_1h": "how long figures are kept",
+    "peer.processes": "how many cores are used",
     "peer.max_size": "how much of a disk is the store's: tests of the disk try it",
     "ledger.most_bitrate": "a ceiling of what is credited: tests of the audit try it",
 }

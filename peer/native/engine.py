@@ -122,9 +122,11 @@ class Engine:
         self.keeper.page(page)
         self.feed(ManifestArrived(page))
 
-    def ask(self, reader: Reader, key: SegmentKey, answer: Answer) -> None:
-        """A reader wants a segment now."""
-        self.readers.ask(reader, key, answer, self._loop.time())
+    def ask(
+        self, reader: Reader, key: SegmentKey, answer: Answer, within: float | None = None
+    ) -> None:
+        """A reader wants a segment now; see `Readers.ask`."""
+        self.readers.ask(reader, key, answer, self._loop.time(), within)
         self._take(None)
 
     def forgo(self, key: SegmentKey, answer: Answer) -> None:

@@ -87,9 +87,18 @@ class Readers:
 
     # What readers do
 
-    def ask(self, reader: Reader, key: SegmentKey, answer: Answer, now: float) -> None:
-        """A reader wants a segment now."""
-        if not reader.continues(key):
+    def ask(
+        self,
+        reader: Reader,
+        key: SegmentKey,
+        answer: Answer,
+        now: float,
+        within: float | None = None,
+    ) -> None:
+        """A reader wants a segment now, and needs it ``within`` seconds, if it says so."""
+        if within is not None:
+            reader.until = now + within
+        elif not reader.continues(key):
             reader.until = now
         reader.key, reader.at = key, now
         if reader in self._readers:

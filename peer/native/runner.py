@@ -183,8 +183,12 @@ class NativePeer:
         """Who would read this segment next, if there is somebody; else somebody new."""
         return self._engine.readers.follow(key) or Reader()
 
-    async def fetch(self, reader: Reader, key: SegmentKey) -> bytes:
-        """A segment, verified; `SourceError` if neither peers nor the origin can bring it."""
+    async def fetch(self, reader: Reader, key: SegmentKey, within: float | None = None) -> bytes:
+        """A segment, verified; `SourceError` if neither peers nor the origin can bring it.
+
+        ``within`` are the seconds until it is needed, if the reader knows; else they are judged by
+        what it has been given.
+        """
         answers: asyncio.Future[bytes | SourceReason] = asyncio.get_running_loop().create_future()
 
         def answer(given: bytes | SourceReason) -> None:
@@ -193,7 +197,7 @@ class NativePeer:
 
         if self._engine.failure is not None:
             raise SourceError(SourceReason.ABORTED, "the peer has ended")
-        self._engine.ask(reader, key, answer)
+        self._engine.ask(reader, key, answer, within)
         try:
             async with asyncio.timeout(PATIENCE):
                 given = await answers

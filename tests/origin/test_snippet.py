@@ -27,6 +27,7 @@ Client = TestClient[web.Request, web.Application]
 def bundle(tmp_path: Path) -> Path:
     (tmp_path / "p2pcdn.js").write_bytes(SCRIPT)
     (tmp_path / "p2pcdn.mjs").write_bytes(b"export {};")
+    (tmp_path / "p2pcdn-local.mjs").write_bytes(b"export {};")
     (tmp_path / "p2pcdn.d.ts").write_bytes(b"export {};")
     return tmp_path
 
@@ -69,9 +70,10 @@ async def test_another_hash_is_not_found(client: Client) -> None:
     )
 
 
-async def test_the_module_and_its_types(client: Client) -> None:
-    module = await client.get("/p2pcdn.mjs")
-    assert module.headers["Content-Type"] == "text/javascript; charset=utf-8"
+async def test_the_modules_and_their_types(client: Client) -> None:
+    for name in ("/p2pcdn.mjs", "/p2pcdn-local.mjs"):
+        module = await client.get(name)
+        assert module.headers["Content-Type"] == "text/javascript; charset=utf-8"
     types = await client.get("/p2pcdn.d.ts")
     assert types.headers["Content-Type"] == "text/plain; charset=utf-8"
 

@@ -10,6 +10,7 @@
  */
 
 import type * as Module from "./index";
+import type * as Local from "./local";
 import { optionsOf, type Options } from "./options";
 import { Page } from "./page";
 import { findHls } from "./players/find-hls";
@@ -37,8 +38,12 @@ function start(script: HTMLOrSVGScriptElement | null): void {
     consent: page.consent.bind(page),
     thumbprint,
     attach: (hls: Hls, options?: Options) => page.attach(hls, options),
-    /** A native peer on this machine, once browsers can find one. */
-    local: null,
+    /** The native peer on this machine. */
+    local: {
+      detect: () => local(page, "detect"),
+      pair: (code: string) => local(page, "pair", code),
+      forget: () => local(page, "forget"),
+    },
     q: { push: take },
   };
   function take(entry: Entry): void {
@@ -58,11 +63,25 @@ function start(script: HTMLOrSVGScriptElement | null): void {
   });
 }
 
+/** What few pages need comes when it is needed, from where we came from. */
+function load(page: Page, file: string): Promise<unknown> {
+  return import(/* @vite-ignore */ new URL(file, page.options.endpoint).href);
+}
+
+async function local(page: Page, name: "detect" | "pair" | "forget", code = ""): Promise<boolean> {
+  try {
+    const module = (await load(page, "p2pcdn-local.mjs")) as typeof Local;
+    const act = module[name] as (page: Page, code: string) => Promise<boolean>;
+    return await act(page, code);
+  } catch {
+    return false;
+  }
+}
+
 /** For those few who look, it comes with the module. */
 async function showOverlay(page: Page): Promise<void> {
   try {
-    const { href } = new URL("p2pcdn.mjs", page.options.endpoint);
-    const module = (await import(/* @vite-ignore */ href)) as typeof Module;
+    const module = (await load(page, "p2pcdn.mjs")) as typeof Module;
     module.showOverlay(() => page.getStats());
   } catch {
     sayOnce("the overlay could not be loaded.");

@@ -9,6 +9,7 @@
  */
 
 import type { Consent } from "./consent";
+import * as Local from "./local";
 import type { Options, Switches } from "./options";
 import { Page } from "./page";
 import type { Hls } from "./players/hls-types";
@@ -48,6 +49,16 @@ export function getStats(): Stats {
 export function configure(switches: Switches): void {
   thePage().configure(switches);
 }
+
+/**
+ * The native peer on the viewer's machine: whether one that was paired is there, and what pairs one,
+ * by the code that it shows. Once it is there, all players take what it brings.
+ */
+export const local = {
+  detect: (): Promise<boolean> => Local.detect(thePage()),
+  pair: (code: string): Promise<boolean> => Local.pair(thePage(), code),
+  forget: (): Promise<boolean> => Local.forget(thePage()),
+};
 
 /** The viewer's own choice, if there is one; to be made, it is given, remembered, and beats the page's. */
 export function consent(mode?: Consent): Consent | undefined {

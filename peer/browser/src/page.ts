@@ -1,6 +1,7 @@
 /** All sessions of one page, and what they have in common. */
 
 import { choose, chosen, type Consent } from "./consent";
+import type { Handover } from "./handover";
 import { Meters } from "./meters";
 import { switchesOf, type Options, type Switches } from "./options";
 import { HlsPlayer } from "./players/hls";
@@ -80,6 +81,12 @@ export class Page {
       for (const session of this._sessions.values()) session.permit();
     }
     return chosen();
+  }
+
+  /** Hands the players' demands over, or takes them back. */
+  handOver(to?: Handover): void {
+    this._shared.handover = to;
+    for (const session of this._sessions.values()) session.permit();
   }
 
   private _end(session: Session): void {

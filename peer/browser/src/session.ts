@@ -8,6 +8,7 @@
 
 import { ask, chosen, modeOf } from "./consent";
 import { Endpoint } from "./endpoint";
+import type { Handover } from "./handover";
 import { Request, type Meters, type Outcome } from "./meters";
 import type { Bytes, SegmentKey } from "./model";
 import { amountOf, pinsOf, switchesOf, type Options, type Switches } from "./options";
@@ -24,6 +25,8 @@ const TICK = 1_000;
 export interface Shared {
   readonly meters: Meters;
   readonly stopwatch: Stopwatch;
+  /** Who takes the demands of all players, if a page hands them over. */
+  handover?: Handover | undefined;
   /** The session is over. */
   ended(session: Session): void;
 }
@@ -51,6 +54,8 @@ export class Session extends EventTarget {
   private readonly _peers = new Map<number, string>();
   private _startupMs: number | null = null;
   private _over = false;
+  /** Whether site and viewer agree to share. */
+  private _shares = false;
   private readonly _ticker: number;
 
   constructor(
@@ -132,15 +137,18 @@ export class Session extends EventTarget {
 
   /** Whether a segment that will be played in `within` seconds may be asked for. */
   takes(within: number): boolean {
-    return this._runner?.takes(within) === true;
+    return this._handover !== undefined || this._runner?.takes(within) === true;
   }
 
   demand(key: SegmentKey, within: number, asker: Asker): void {
-    if (this._runner) this._runner.demand(key, within, asker);
+    const { _handover: handover, _url: url } = this;
+    if (handover && url) handover.demand(url, key, within, asker);
+    else if (this._runner) this._runner.demand(key, within, asker);
     else asker.failed("missing");
   }
 
   release(key: SegmentKey, asker: Asker): void {
+    this._shared.handover?.release(asker);
     this._runner?.release(key, asker);
   }
 
@@ -204,7 +212,8 @@ export class Session extends EventTarget {
       }),
       ...(ratio !== undefined && { ratio: amountOf(ratio) }),
     };
-    const on = p2p && !waits && mode !== "off";
+    this._shares = p2p && !waits && mode !== "off";
+    const on = this._shares && !this._handover;
     this._runner?.allow({ p2p: on, upload, mode, caps, ...(token && { token }) });
   }
 
@@ -215,6 +224,11 @@ export class Session extends EventTarget {
 
   show(): void {
     this._runner?.resume();
+  }
+
+  /** Who takes the demands of this player. */
+  private get _handover(): Handover | undefined {
+    return this._shares && this._endpoint ? this._shared.handover : undefined;
   }
 
   private _begin(): void {

@@ -10,6 +10,7 @@ interface Global {
   getStats(): Stats;
   configure(switches: { p2p?: boolean; upload?: boolean }): void;
   attach(hls: unknown): EventTarget;
+  local: Record<"detect" | "pair" | "forget", (code?: string) => Promise<boolean>>;
   q: { push(entry: unknown): void };
 }
 
@@ -121,5 +122,12 @@ describe("the queue of tag managers", () => {
     expect(p2pcdn.getStats().sessions).toBe(1);
     p2pcdn.q.push(["attach", new FakeHls()]);
     expect(p2pcdn.getStats().sessions).toBe(2);
+  });
+
+  it("finds no native peer where the code for it cannot be had", async () => {
+    const { local } = await include();
+    for (const found of [local.detect(), local.pair("TGRH-4D2P-F2DB"), local.forget()]) {
+      await expect(found).resolves.toBe(false);
+    }
   });
 });

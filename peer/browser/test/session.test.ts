@@ -21,6 +21,9 @@ class FakeRunner {
   close = vi.fn();
   introduce = vi.fn(() => Promise.resolve());
   loaded = vi.fn(() => this.ready);
+  release = vi.fn();
+  demand = vi.fn();
+  takes = vi.fn(() => false);
   ready = true;
   now: Partial<Figures> = {};
 
@@ -46,13 +49,14 @@ const FILM = "https://cdn.example/media/film/index.m3u8";
 const OTHER = "https://cdn.example/media/other/index.m3u8";
 const KEY = { rendition: "film/480p.m3u8", sequence: 3 };
 
-const shared = { meters: new Meters(), stopwatch: new Stopwatch(), ended: vi.fn() };
+const ended = vi.fn();
+const shared: Shared = { meters: new Meters(), stopwatch: new Stopwatch(), ended };
 const player = { release: vi.fn() };
 let session: Session;
 
 function begin(options: Options = { endpoint: "https://cdn.example/p2pcdn.js" }): Session {
   const on = player as unknown as Player;
-  session = new Session(on, options, shared satisfies Shared);
+  session = new Session(on, options, shared);
   return session;
 }
 
@@ -290,11 +294,53 @@ describe("the page", () => {
     session.destroy();
     expect(runner().close).toHaveBeenCalledOnce();
     expect(player.release).toHaveBeenCalledOnce();
-    expect(shared.ended).toHaveBeenCalledOnce();
+    expect(ended).toHaveBeenCalledOnce();
     expect(session.getStats()).toMatchObject({ originBytes: 5, links: 0, sessions: 0 });
     session.load(OTHER);
     session.introduce(KEY.rendition, 1);
     expect(FakeRunner.made).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a player that is handed over", () => {
+  const handover = { demand: vi.fn(), release: vi.fn() };
+  const asker = { ready: vi.fn(), failed: vi.fn(), progress: vi.fn() };
+
+  beforeEach(() => {
+    session.load(FILM);
+    shared.handover = handover;
+    session.permit();
+  });
+  afterEach(() => {
+    shared.handover = undefined;
+  });
+
+  it("asks there, and its own peer leaves", () => {
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
+    expect(session.takes(0)).toBe(true);
+    session.demand(KEY, 1.5, asker);
+    expect(handover.demand).toHaveBeenCalledExactlyOnceWith(FILM, KEY, 1.5, asker);
+    session.release(KEY, asker);
+    expect(handover.release).toHaveBeenCalledExactlyOnceWith(asker);
+  });
+
+  it("comes back", () => {
+    shared.handover = undefined;
+    session.permit();
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true });
+  });
+
+  it("is not, if the viewer shares nothing", () => {
+    vi.mocked(chosen).mockReturnValue("off");
+    session.permit();
+    session.demand(KEY, 0, asker);
+    expect(handover.demand).not.toHaveBeenCalled();
+  });
+
+  it("is not, if it plays what is somebody else's", () => {
+    session.destroy();
+    begin({}).load("https://other.example/film.m3u8");
+    expect(session.takes(9)).toBe(false);
   });
 });

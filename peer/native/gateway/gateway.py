@@ -155,8 +155,11 @@ class Gateway:
         if admitted.role is Role.CODE:
             return await self._api.pair(admitted)
         first, _, rest = admitted.rest.partition("/")
+        page = admitted.origin if admitted.role is Role.PAGE else None
         if first == "media" and request.method in (hdrs.METH_GET, hdrs.METH_HEAD):
-            return await self._media.answer(request, rest, admitted.origin)
+            return await self._media.answer(request, rest, page)
+        if first == "segment" and request.method == hdrs.METH_GET:
+            return await self._media.segment(request, rest, page)
         if first == "api" and rest.partition("/")[0] == "v1":
             return await self._api.answer(request, admitted, rest.partition("/")[2])
         if not admitted.rest and admitted.role is Role.OWNER:

@@ -47,6 +47,8 @@ _PASSED_BACK = (
     hdrs.LOCATION,
 )
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+_SEGMENT = re.compile(r"(?P<id>[0-9a-f]{12})/(?P<sequence>[0-9]{1,15})/(?P<rendition>.+)")
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _TYPES = {
     "ts": "video/mp2t",
     "m4s": "video/iso.segment",
@@ -112,15 +114,32 @@ class Media:
                 return _segment(request, path, place.span, data)
         return await self._plain(request, source, raw, entry)
 
+    async def segment(self, request: web.Request, rest: str, page: str | None) -> web.Response:
+        """``rest`` is the id of a content, a sequence number, and the name of a rendition: for who
+        has read the playlists, and has somebody else to ask."""
+        match = _SEGMENT.fullmatch(rest)
+        entry = self._contents.get(match["id"]) if match else None
+        if match is None or entry is None or entry.source.page != page:
+            raise web.HTTPNotFound(text="There is no such content here: add it first.")
+        key = SegmentKey(unquote(match["rendition"]), int(match["sequence"]))
+        await self._contents.reading(entry.source, key.rendition)
+        within = request.query.get("within", "")
+        data = await self._fetch(entry, key, float(within) if _SECONDS.fullmatch(within) else None)
+        if data is None:
+            raise web.HTTPBadGateway(text="Neither peers nor the origin bring it.")
+        return _segment(request, "", None, data)
+
     # From peers
 
-    async def _fetch(self, entry: Entry, key: SegmentKey) -> bytes | None:
+    async def _fetch(
+        self, entry: Entry, key: SegmentKey, within: float | None = None
+    ) -> bytes | None:
         """A segment, if its peer can have it."""
         peer = entry.peer
         if peer is None or key.rendition not in peer.renditions:
             return None
         try:
-            return await peer.fetch(peer.follow(key), key)
+            return await peer.fetch(peer.follow(key), key, within)
         except SourceError as error:
             log.info("past_the_peer", key=key, reason=error.reason)
             return None

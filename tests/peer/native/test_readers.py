@@ -62,6 +62,12 @@ def test_what_was_given_is_played_at_its_speed() -> None:
     assert demands(machine, 20.5)[4] == LENGTH - 0.5
 
 
+def test_who_knows_when_it_needs_a_segment_is_believed() -> None:
+    machine, reader = readers(), Reader()
+    machine.ask(reader, v(5), Asker(), 1.0, within=7.5)
+    assert demands(machine, 1.0) == {5: 7.5, 6: 9.5, 7: 11.5, 8: 13.5}
+
+
 def test_a_part_of_a_segment_asked_for_again_lasts_no_longer() -> None:
     machine, reader = readers(), Reader()
     for _ in range(3):

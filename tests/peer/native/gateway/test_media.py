@@ -13,6 +13,7 @@ from p2pcdn.config import Config, PeerConfig
 from p2pcdn.model import FILE_SLICE
 from peer.native.gateway import Gateway
 from peer.native.gateway.contents import Entry
+from peer.native.readers import AHEAD
 from peer.native.runner import NativePeer
 from tests.peer.native.hosting import (
     LENGTH,
@@ -204,6 +205,23 @@ async def test_what_the_origin_cuts_off_the_store_still_brings(
     assert b"".join(data for _, data in parts) == on_disk(site)
     status, text = await get(http, url)
     assert (status, text.decode()[:29]) == (502, "The origin does not bring it:")
+
+
+async def test_who_knows_the_segments_asks_for_them_by_their_numbers(
+    site: Site, gateway: Gateway, http: Session
+) -> None:
+    entry = await gateway.contents.add(site.media("show/master.m3u8"), keep=False)
+    url = f"{gateway.url}segment/{entry.id}/"
+    data = (site.content / "show/low/3.ts").read_bytes()
+    assert await get(http, url + "3/show/low/index.m3u8?within=7.5") == (200, data)
+    assert await get(http, url + "3/show/low/index.m3u8", Range="bytes=1-4") == (206, data[1:5])
+    assert await get(http, url + "3/show%2flow/index.m3u8?within=x") == (200, data)
+    for wrong in ("3/other/index.m3u8", "x/show/low/index.m3u8", "3/", ""):
+        assert (await get(http, url + wrong))[0] in (404, 502)
+    assert (await get(http, f"{gateway.url}segment/{'0' * 12}/3/show/low/index.m3u8"))[0] == 404
+    peers, origin, plain = stats(entry)
+    assert (peers, plain) == (0, 0)
+    assert LENGTH <= origin <= (AHEAD + 1) * LENGTH
 
 
 async def test_whatever_else_is_asked_for(site: Site, gateway: Gateway, http: Session) -> None:

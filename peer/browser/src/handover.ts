@@ -1,0 +1,11 @@
+/** Who takes the demands of a page's players instead of its own peer. */
+
+import type { SegmentKey } from "./model";
+import type { Asker } from "./runner";
+
+export interface Handover {
+  /** Asks for a segment of the content whose playlist is at `url`, needed in `within` seconds. */
+  demand(url: string, key: SegmentKey, within: number, asker: Asker): void;
+  /** The asker no longer waits. */
+  release(asker: Asker): void;
+}
