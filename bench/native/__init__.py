@@ -1,0 +1,1 @@
+"""How fast native peers' links are: ``python -m bench.native``."""

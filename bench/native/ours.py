@@ -1,0 +1,142 @@
+"""One end of some links as a native peer has them: a transport, and the core's machines for links.
+
+What is not there is a content: any chunk is given, and none is checked or kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+
+from p2pcdn.core.link import Need
+from p2pcdn.core.neighbours import Asked, Delivered, Neighbours, Up
+from p2pcdn.core.ports import (
+    Input,
+    LinkDrained,
+    LinkOpened,
+    LinkSays,
+    LinkSends,
+    SendFrame,
+    TellLink,
+)
+from p2pcdn.model import CHUNK_SIZE, PROTOCOL, ChunkKey
+from p2pcdn.wire.link import Hello
+from peer.native.transport import Transport, TransportLink
+
+CONTENT = "0" * 32
+RENDITION = "film/index.m3u8"
+CHUNK = bytes(range(256)) * (CHUNK_SIZE // 256)
+CHUNKS = 64
+"""Of a segment."""
+
+
+class Ours:
+    """Gives any chunk that it is asked for, and asks for chunks as long as it is to take some."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._links: list[TransportLink] = []
+        self._neighbours = Neighbours()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._news = asyncio.Event()
+        self._up = 0
+        self._takes = False
+        self._asked = 0
+        self._taken = 0
+
+    async def offers(self, count: int) -> list[str]:
+        return [await link.offer() for link in self._make(count)]
+
+    async def answers(self, offers: list[str]) -> list[str]:
+        links = self._make(len(offers))
+        return [await link.answer(offer) for link, offer in zip(links, offers, strict=True)]
+
+    async def accept(self, answers: list[str]) -> None:
+        for link, answer in zip(self._links, answers, strict=True):
+            await link.take_answer(answer)
+
+    async def opened(self) -> None:
+        await self._until(lambda: self._up == len(self._links))
+
+    async def take(self, seconds: float) -> int:
+        """Take what comes in this time; how many bytes it was."""
+        self._taken, self._takes = 0, True
+        self._settle()
+        await asyncio.sleep(seconds)
+        self._takes = False
+        return self._taken
+
+    async def send(self) -> None:
+        """What is asked for is sent anyway."""
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*(link.close() for link in self._links))
+        await self._transport.close()
+
+    def _make(self, count: int) -> list[TransportLink]:
+        self._links = [self._transport.link(number, self._feed) for number in range(count)]
+        return self._links
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._news.clear()
+            await self._news.wait()
+
+    def _feed(self, given: Input) -> None:
+        now = self._loop.time()
+        match given:
+            case LinkSends() | LinkSays():
+                self._neighbours.receive(given, now)
+            case LinkDrained(link, buffered):
+                self._neighbours.drained(link, buffered, now)
+            case LinkOpened(link):
+                hello = Hello(PROTOCOL, CONTENT, f"{link:016x}", upload=True)
+                self._neighbours.opened(link, hello, now)
+        self._settle()
+
+    def _tick(self) -> None:
+        self._neighbours.on_timer(self._loop.time())
+        self._settle()
+
+    def _settle(self) -> None:
+        now = self._loop.time()
+        if self._neighbours.has_events:
+            for event in self._neighbours.take_events():
+                self._hear(event, now)
+            self._news.set()
+        if self._takes:
+            self._ask(now)
+        for message in self._neighbours.take_messages():
+            if isinstance(message, TellLink):
+                self._links[message.link].tell(message.message)
+            elif isinstance(message, SendFrame):
+                self._links[message.link].send(message.frame)
+        self._arm(now)
+
+    def _hear(self, event: object, now: float) -> None:
+        match event:
+            case Asked():
+                self._neighbours.answer(event, CHUNK, 0, now)
+            case Delivered(link, key, data):
+                self._neighbours.credit(link, key, len(data))
+                self._taken += len(data)
+            case Up():
+                self._up += 1
+
+    def _ask(self, now: float) -> None:
+        for link in self._neighbours.up():
+            while link.in_flight < link.window and link.busy_until <= now:
+                key = ChunkKey(RENDITION, self._asked // CHUNKS, self._asked % CHUNKS)
+                self._asked += 1
+                self._neighbours.want(link.number, key, CHUNK_SIZE, Need.SOON, now)
+
+    def _arm(self, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        busy = [link.busy_until for link in self._neighbours.up() if link.busy_until > now]
+        at = min([self._neighbours.alarm, *busy])
+        self._timer = None if at == inf else self._loop.call_at(at, self._tick)
