@@ -156,7 +156,9 @@ async def _serve(urls: Sequence[str], config: Config, tracker: str | None) -> No
     async with _disk(config) as disk, Gateway(config, tracker, disk) as gateway:
         # Plain lines: these are to be copied.
         click.echo(f"Gateway  {gateway.url}")
-        click.echo(f"Code     {gateway.new_code()}, for a page that is to be paired, once")
+        click.echo(
+            f"Code     {gateway.new_code()}, for a page to be paired in the next five minutes"
+        )
         for url in dict.fromkeys(urls):
             entry = await gateway.contents.add(url, keep=True)
             if entry.failure is not None:

@@ -37,6 +37,8 @@ from p2pcdn.wire.sdp import clean_description
 from p2pcdn.wire.token import LONGEST, signing_input
 from p2pcdn.wire.token import parse as parse_token
 from p2pcdn.wire.tracker import SendAnswer, SendCandidate, SendOffer
+from peer.native.gateway import admission as gateway
+from peer.native.gateway.codes import Codes
 from peer.native.transport.mdns import decode_answers
 from tests.p2pcdn.core.swarming import CONTENT, mdns, sdp
 from tests.p2pcdn.wire import vectors
@@ -408,6 +410,24 @@ def _join(**changes: object) -> bytes:
     return json.dumps(fields | {"upload": True, "offers": offers} | changes).encode()
 
 
+GATEWAY, OWNER, PAGES = "127.0.0.1:54321", "o" * 32, {gateway.hash_of("p" * 32): "https://a.b"}
+HEADS = tuple(
+    f"{line} HTTP/1.1\r\nHost: {GATEWAY}\r\n{more}\r\n".encode()
+    for line in (f"GET /{OWNER}/media/x?y", f"POST /{'p' * 32}/api/v1/contents", "GET /", "PRI *")
+    for more in ("", "Origin: https://a.b\r\n", "Sec-Fetch-Site: cross-site\r\nRange: bytes=0-\r\n")
+)
+
+
+def _head(data: bytes) -> None:
+    """Nobody is let in to the gateway without a secret, and its address."""
+    head = gateway.read_head(data)
+    codes = Codes(Random(0).getrandbits)
+    door = gateway.Admission(GATEWAY, OWNER, PAGES, codes)
+    if head is not None and door.admit(head, 0.0) is not None:
+        assert GATEWAY.encode() in data
+        assert OWNER.encode() in data or b"p" * 32 in data
+
+
 _TO_TRACKER = _texts("to-tracker")
 _LINK = _texts("link")
 _DATA = encode_frame(next(frames_of(0, b"x" * 100)))
@@ -424,8 +444,9 @@ TARGETS: dict[str, Target] = {
         Target("frame", FRAMES, _frame, 6),
         Target("candidate", tuple(text.encode() for text in CANDIDATES), _candidate, 12),
         Target("description", tuple(text.encode() for text in DESCRIPTIONS), _description, 6),
-        Target("range", RANGES, _range, 6),
-        Target("path", PATHS, _path, 4),
+        Target("range", RANGES, _range, 5),
+        Target("path", PATHS, _path, 3),
+        Target("gateway", HEADS, _head, 2),
         Target("playlist", PLAYLISTS, _playlist, 2),
         Target("stun", STUN, _stun, 4),
         Target("mdns", MDNS, _mdns, 3),

@@ -112,7 +112,7 @@ class Connection(RequestHandler):
 class Door:
     """Counts connections."""
 
-    def __init__(self, most: int = CONNECTIONS) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         self._inside: set[Connection] = set()
 
@@ -130,7 +130,7 @@ class Door:
 
 def maker(manager: web.Server, admission: Admission) -> Callable[[], Connection]:
     """What makes the protocol of each connection."""
-    door = Door()
+    door = Door(CONNECTIONS)
     return lambda: Connection(
         manager,
         admission,
