@@ -53,6 +53,8 @@ from p2pcdn.wire.manifest import (
 Keys = dict[str, Key]
 """The origin's public keys by their ids, as its own pages tell them."""
 
+BATCH = 6
+"""Segments of a recording whose hashes are asked for at once, a request for each being dear."""
 MOST_AGE = 5
 """How many segments' durations old a page may be that somebody offers."""
 
@@ -227,7 +229,7 @@ class Manifest:
         if self._proof.may_ask(now) and unproved is not None:
             self._proof.since = now
             self._claims.clear()
-            self._events.append(FetchHashes(self.rendition, unproved))
+            self._events.append(FetchHashes(self.rendition, self._with_next(unproved)))
         held = (self._hold.get(s, now) for s in self._need if not self.knows(s))
         self._held_until = min((at for at in held if at > now), default=None)
 
@@ -261,6 +263,14 @@ class Manifest:
         last = first
         while last - first + 1 < PAGE_RECORDS and last + 1 in self._need and due(last + 1):
             last += 1
+        return Span(first, last)
+
+    def _with_next(self, unproved: Span) -> Span:
+        """Of a recording with those that follow: they will be needed, too."""
+        first, last = unproved
+        if not self._segments.live:
+            while last - first + 1 < BATCH and self._has_no_hashes(last + 1):
+                last += 1
         return Span(first, last)
 
     # Taking in

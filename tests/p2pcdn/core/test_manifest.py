@@ -100,10 +100,10 @@ def test_a_segment_becomes_known() -> None:
     record = manifest.record(5)
     assert isinstance(record, SegmentRecord)
     assert record.length == 1005
-    assert asked(manifest) == [FetchHashes("v", Span(5, 5))]
-    manifest.receive(hashes_of(5, 5), NOW)
+    assert asked(manifest) == [FetchHashes("v", Span(5, 10))], "the next are needed soon"
+    manifest.receive(hashes_of(5, 10), NOW)
     assert not manifest.knows(5)
-    assert answered(manifest) == [Known(5)]
+    assert known_by(answered(manifest)) == [5, 6, 7, 8, 9, 10]
     assert manifest.knows(5)
     assert manifest.usual_bytes() == 1031, "on average"
     assert manifest.hashes(5) == MEDIA.pieces[SegmentKey("v", 5)].hashes()
@@ -119,7 +119,27 @@ def test_hashes_are_asked_for_in_runs_no_longer_than_a_page() -> None:
     manifest.receive(hashes_of(10, 73), NOW)
     events = answered(manifest)
     assert len(known_by(events)) == PAGE_RECORDS
-    assert events[-1] == FetchHashes("v", Span(3, 3))
+    assert events[-1] == FetchHashes("v", Span(3, 8))
+
+
+def test_hashes_come_in_batches_as_a_recording_is_played() -> None:
+    manifest = manifest_that_needs(0)
+    manifest.receive(page_of(0, 19), NOW)
+    asked_for = []
+    for sequence in range(20):
+        manifest.need([sequence], NOW)
+        for event in manifest.take_events():
+            if isinstance(event, FetchHashes):
+                asked_for.append(event.sequences)
+                manifest.receive(hashes_of(*event.sequences), NOW)
+                answered(manifest)
+    assert asked_for == [Span(0, 5), Span(6, 11), Span(12, 17), Span(18, 19)]
+
+
+def test_hashes_of_live_segments_are_left_to_others_until_they_are_needed() -> None:
+    manifest = manifest_that_needs(5)
+    manifest.receive(live(0, 9), NOW)
+    assert asked(manifest)[-1] == FetchHashes("v", Span(5, 5))
 
 
 def test_hashes_come_from_anybody_even_if_nobody_asked() -> None:

@@ -40,6 +40,9 @@ export type Numbers = () => number;
 /** The origin's public keys by their ids, as its own pages tell them. */
 export type Keys = Map<string, Key>;
 
+/** Segments of a recording whose hashes are asked for at once, a request for each being dear. */
+const BATCH = 6;
+
 /** How many segments' durations old a page may be that somebody offers. */
 const MOST_AGE = 5;
 
@@ -234,7 +237,11 @@ export class Manifest {
     if (this._proof.mayAsk(now) && sequences) {
       this._proof.since = now;
       this._claims.clear();
-      this._events.push({ type: "FetchHashes", rendition, sequences });
+      this._events.push({
+        type: "FetchHashes",
+        rendition,
+        sequences: this._withNext(sequences),
+      });
     }
     const held = this._needed.map((needed) => (this.knows(needed) ? 0 : this._heldTo(needed)));
     this._heldUntil = earliest(held.filter((at) => at > now));
@@ -274,6 +281,14 @@ export class Manifest {
     let last = first;
     while (last - first + 1 < PAGE_RECORDS && this._needed.includes(last + 1) && due(last + 1)) {
       last += 1;
+    }
+    return [first, last];
+  }
+
+  /** Of a recording with those that follow: they will be needed, too. */
+  private _withNext([first, last]: Span): Span {
+    if (!this._segments.live) {
+      while (last - first + 1 < BATCH && this._hasNoHashes(last + 1)) last += 1;
     }
     return [first, last];
   }
