@@ -14,6 +14,7 @@ from math import inf
 
 from p2pcdn.core.account import Account
 from p2pcdn.core.availability import Availability, holding_of
+from p2pcdn.core.bits import mask_of, numbers_in
 from p2pcdn.core.goodput import Goodput
 from p2pcdn.core.governor import Governor
 from p2pcdn.core.link import (
@@ -272,8 +273,9 @@ class Neighbours:
     ) -> None:
         """Tell one link, which is new or has lost something, what we hold, and what will follow."""
         link = self._links[number]
-        for kind, chunks in ((Have, holdings), (Loading, loading)):
-            for message in _said(kind, _lacked(link, chunks)):
+        for kind, all_ in ((Have, holdings), (Loading, loading)):
+            masks = {s: mask for s, chunks in all_.items() if (mask := mask_of(chunks))}
+            for message in _said(kind, _lacked(link, masks)):
                 link.tell(message)
 
     def pass_on(self, records: Records, but: int | None) -> None:
@@ -477,12 +479,15 @@ class Neighbours:
         news, self._news = self._news, {}
         # What is gone first: a segment that was dropped and came back is held.
         for kind in (Gone, Loading, Have):
-            holdings: Mapping[SegmentKey, Iterable[int]] = news.get(kind, {})
-            usual = _said(kind, holdings)
-            for link in self.up() if usual else ():
-                lacked = holdings if kind is Gone else _lacked(link, holdings)
-                for message in usual if lacked is holdings else _said(kind, lacked):
-                    link.tell(message)
+            masks = {
+                s: mask for s, chunks in news.get(kind, {}).items() if (mask := mask_of(chunks))
+            }
+            usual = _said(kind, masks)
+            for link in self._links.values() if usual else ():
+                if link.state is State.UP:
+                    lacked = masks if kind is Gone else _lacked(link, masks)
+                    for message in usual if lacked == masks else _said(kind, lacked):
+                        link.tell(message)
 
     def _forget(self, link: Link) -> None:
         self._wasted += link.wasted
@@ -492,23 +497,18 @@ class Neighbours:
         del self._links[link.number]
 
 
-def _lacked(
-    link: Link, holdings: Mapping[SegmentKey, Iterable[int]]
-) -> Mapping[SegmentKey, Iterable[int]]:
+def _lacked(link: Link, masks: Mapping[SegmentKey, int]) -> Mapping[SegmentKey, int]:
     """What of these a link has not announced itself, as far as its word counts: whoever has brought
     nothing may be boasting, and would load all from the origin that it is not told of."""
+    if not link.received:
+        return masks
     held = link.held
-    if not link.received or not any(segment in held for segment in holdings):
-        return holdings
-    return {
-        segment: [chunk for chunk in chunks if not held.get(segment, 0) >> chunk & 1]
-        for segment, chunks in holdings.items()
-    }
+    return {s: left for s, mask in masks.items() if (left := mask & ~held.get(s, 0))}
 
 
 def _said(
-    kind: type[Have | Gone | Loading], holdings: Mapping[SegmentKey, Iterable[int]]
+    kind: type[Have | Gone | Loading], masks: Mapping[SegmentKey, int]
 ) -> list[Have | Gone | Loading]:
     """The messages that announce these chunks."""
-    all_: list[Holding] = [holding_of(s, chunks) for s, chunks in holdings.items() if chunks]
+    all_: list[Holding] = [holding_of(s, numbers_in(mask)) for s, mask in masks.items()]
     return [kind(tuple(all_[at : at + HOLDINGS])) for at in range(0, len(all_), HOLDINGS)]
