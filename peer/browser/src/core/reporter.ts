@@ -247,7 +247,7 @@ function time({ played = 0, stalled = 0 }: Watched): number {
 
 /** By how much figures have grown; NaN where there is none. */
 function since(now: Figures, before: Figures): Figures {
-  const grown = Object.entries(now).map(([name, to]) => [name, (to as number) - (before[name] ?? 0)]);
+  const grown = Object.entries(now).map(([name, to]) => [name, (to ?? NaN) - (before[name] ?? 0)]);
   return Object.fromEntries(grown) as Figures;
 }
 
