@@ -48,12 +48,16 @@ class _Had:
     """What of that counts as confirmed, or will, and would have to be taken back."""
     waiting: int = 0
     """What of that will, once the player is given it."""
+    spent: int = 0
+    """What came from the origin for a player that has not been given it."""
+    spent_tail: Tail = None
     tail: Tail = None
 
     @property
     def bits(self) -> int:
         """Of its masks."""
-        return sum(map(int.bit_length, (self.origin, self.peers, self.counted, self.waiting)))
+        masks = (self.origin, self.peers, self.counted, self.waiting, self.spent)
+        return sum(map(int.bit_length, masks))
 
 
 class Undone(NamedTuple):
@@ -63,6 +67,8 @@ class Undone(NamedTuple):
     """They had counted."""
     waiting: int
     """They had not, yet."""
+    spent: int = 0
+    """The origin sent them, and as yet in vain."""
 
 
 class Credits:
@@ -97,34 +103,43 @@ class Credits:
         self._changed(segment, had, had.bits - before)
         return new
 
-    def took_from_origin(self, segment: SegmentKey, mask: int) -> Undone:
-        """Enter chunks that came from the origin; the bytes that were credited for them."""
+    def took_from_origin(
+        self, segment: SegmentKey, mask: int, tail: Tail = None, *, waits: bool = False
+    ) -> Undone:
+        """Enter chunks that came from the origin; the bytes that were credited for them.
+        ``waits`` if the player has not been given the segment."""
         had = self._touch(segment)
         if had is None:
             return Undone(0, 0)
         before = had.bits
         waiting = had.waiting & mask
         undone = had.counted & mask & ~waiting
+        spent = mask & ~had.origin if waits else 0
+        had.spent |= spent
+        if tail is not None and spent >> tail[0] & 1:
+            had.spent_tail = tail
         had.origin |= mask
         had.counted &= ~mask
         had.waiting &= ~mask
         self._changed(segment, had, had.bits - before)
-        return Undone(size_of(undone, had.tail), size_of(waiting, had.tail))
+        return Undone(size_of(undone, had.tail), size_of(waiting, had.tail), size_of(spent, tail))
 
-    def given(self, ahead: Container[SegmentKey]) -> int:
-        """The player has been given all that waits but what is ``ahead``: bytes that count now."""
-        size = 0
+    def given(self, ahead: Container[SegmentKey]) -> tuple[int, int]:
+        """The player has been given all that waits but what is ``ahead``: bytes of peers that count
+        now, and bytes that the origin has not sent in vain after all."""
+        size = spent = 0
         for segment in [segment for segment in self._waiting if segment not in ahead]:
             had = self._waiting.pop(segment)
             before = had.bits
             size += size_of(had.waiting, had.tail)
-            had.waiting = 0
+            spent += size_of(had.spent, had.spent_tail)
+            had.waiting = had.spent = 0
             self._changed(segment, had, had.bits - before)
-        return size
+        return size, spent
 
     def _changed(self, segment: SegmentKey, had: _Had, bits: int) -> None:
         """A segment has so many bits more; it is put where it belongs, and others go for it."""
-        (self._waiting if had.waiting else self._open)[segment] = had
+        (self._waiting if had.waiting or had.spent else self._open)[segment] = had
         self._bits += bits
         if len(self._open) > MOST_SEGMENTS:
             self._close(next(iter(self._open)))

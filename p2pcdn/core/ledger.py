@@ -267,11 +267,15 @@ class Ledger:
     def _enter(self, session: str, known: Session, heard: Heard, now: float) -> None:
         """What a session says of chunks."""
         back = waited = 0
-        for segment, mask, _ in heard.origin:
-            undone = known.credits.took_from_origin(segment, mask)
-            back, waited = back + undone.counted, waited + undone.waiting
+        for segment, mask, tail in heard.origin:
+            waits = segment in heard.ahead
+            undone = known.credits.took_from_origin(segment, mask, tail, waits=waits)
+            # What is fetched for all, and not given to its own player, a plain viewer would not
+            # have asked for.
+            back, waited = back + undone.counted + undone.spent, waited + undone.waiting
         known.ahead = heard.ahead
-        given = known.credits.given(heard.ahead)
+        given, of_use = known.credits.given(heard.ahead)
+        back -= of_use
         if back or waited or given:
             for amounts in self._books.of(known.content, known.groups):
                 amounts.peer_bytes_confirmed += given - back

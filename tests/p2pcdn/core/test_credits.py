@@ -128,11 +128,11 @@ def test_what_the_player_was_not_given_waits() -> None:
     credits_ = Credits()
     for sequence in (0, 1):
         credits_.credit(key(sequence), 0b11, (1, 10), counts=True, waits=True)
-    assert credits_.given({key(1)}) == CHUNK_SIZE + 10
-    assert credits_.given({key(1)}) == 0
-    assert credits_.took_from_origin(key(0), 1) == (CHUNK_SIZE, 0)
-    assert credits_.took_from_origin(key(1), 1) == (0, CHUNK_SIZE)
-    assert credits_.given(()) == 10
+    assert credits_.given({key(1)}) == (CHUNK_SIZE + 10, 0)
+    assert credits_.given({key(1)}) == (0, 0)
+    assert credits_.took_from_origin(key(0), 1) == (CHUNK_SIZE, 0, 0)
+    assert credits_.took_from_origin(key(1), 1) == (0, CHUNK_SIZE, 0)
+    assert credits_.given(()) == (10, 0)
 
 
 def test_what_waits_has_room_of_its_own_and_a_bound() -> None:
@@ -143,6 +143,16 @@ def test_what_waits_has_room_of_its_own_and_a_bound() -> None:
         credits_.credit(key(sequence, "w"), 1, None, counts=True)
     credits_.credit(key(MOST_WAITING), 1, None, counts=True, waits=True)
     # The first had to go for the last; of those that no longer wait the last ones stay open.
-    assert credits_.given(()) == MOST_WAITING * CHUNK_SIZE
-    assert credits_.took_from_origin(key(1), 1) == (0, 0)
-    assert credits_.took_from_origin(key(MOST_WAITING), 1) == (CHUNK_SIZE, 0)
+    assert credits_.given(()) == (MOST_WAITING * CHUNK_SIZE, 0)
+    assert credits_.took_from_origin(key(1), 1) == (0, 0, 0)
+    assert credits_.took_from_origin(key(MOST_WAITING), 1) == (CHUNK_SIZE, 0, 0)
+
+
+def test_what_the_origin_sent_for_a_player_that_was_not_given_it_is_spent_until_it_is() -> None:
+    credits_ = Credits()
+    assert credits_.took_from_origin(key(0), 0b11, (1, 10), waits=True).spent == CHUNK_SIZE + 10
+    assert credits_.took_from_origin(key(0), 0b111, None, waits=True).spent == CHUNK_SIZE
+    assert credits_.took_from_origin(key(1), 1).spent == 0
+    assert credits_.given({key(0)}) == (0, 0)
+    assert credits_.given(()) == (0, 2 * CHUNK_SIZE + 10)
+    assert credits_.given(()) == (0, 0)

@@ -214,15 +214,25 @@ def test_what_the_player_was_not_given_is_claimed_until_it_is(book: Book, first:
         size(20),
         size(10),
     )
-    # It took the rest from the origin, after all, or a part of it; and leaves.
+    # It took a part of the rest from the origin, after all, which was in vain; and leaves.
     book.says("b", origin=(chunks(0, 3, sequence=2),), ahead=((0, 2, 2),))
     book.ledger.left("b", book.now)
     book.wait(10 * PATIENCE)
     assert (book.summary.peer_bytes_confirmed, book.summary.peer_bytes_claimed) == (
-        size(20),
+        size(16),
         size(6),
     )
     assert book.summary.peer_bytes_disputed == book.summary.waste_bytes == 0
+
+
+def test_what_the_origin_sent_ahead_is_taken_off_until_the_player_is_given_it(book: Book) -> None:
+    book.says("a", gave(chunks(0, 9)))
+    book.says("b", got(chunks(0, 9)), origin=(chunks(0, 3, sequence=1),), ahead=((0, 1, 1),))
+    assert book.summary.peer_bytes_confirmed == size(6)
+    book.says("b", ahead=((0, 1, 1),))
+    assert book.summary.peer_bytes_confirmed == size(6)
+    book.says("b")
+    assert book.summary.peer_bytes_confirmed == size(10)
 
 
 def test_what_waits_for_the_player_saves_nothing_if_it_was_relayed(book: Book) -> None:
