@@ -45,7 +45,7 @@ NEEDS = (
     Need("firefox-esr", "the smoke test in Firefox", _program("firefox-esr", "firefox")),
     # Firefox brings no H.264 of its own.
     Need("libavcodec-extra", "H.264 in Firefox", lambda: find_library("avcodec") is not None),
-    Need("iproute2", "viewers behind NATs, as root", _program("ip")),
+    Need("iproute2", "viewers behind NATs and on cables that count, as root", _program("ip")),
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
     Need("ffmpeg", "a player at the gateway", _program("ffmpeg")),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),

@@ -85,7 +85,7 @@ async def p2pcdn(
     in that network whether it is ready.
     """
     where = listen or f"127.0.0.1:{free_port()}"
-    async with _run(*prefix, *PROGRAM, command, "--listen", where, *arguments) as running:
+    async with run(*prefix, *PROGRAM, command, "--listen", where, *arguments) as running:
         running.url = f"http://{where}"
         if not prefix:
             await _ready(running)
@@ -97,12 +97,12 @@ async def peer(
     *arguments: str, prefix: tuple[str, ...] = (), python: str = sys.executable
 ) -> AsyncIterator[Command]:
     """Run ``p2pcdn peer ...``: a native peer, in a process of its own."""
-    async with _run(*prefix, python, "-m", "p2pcdn", "peer", *arguments) as running:
+    async with run(*prefix, python, "-m", "p2pcdn", "peer", *arguments) as running:
         yield running
 
 
 @contextlib.asynccontextmanager
-async def _run(*words: str) -> AsyncIterator[Command]:
+async def run(*words: str) -> AsyncIterator[Command]:
     process = await asyncio.create_subprocess_exec(
         *words,
         cwd=ROOT,
