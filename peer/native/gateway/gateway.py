@@ -11,6 +11,7 @@ import asyncio
 import errno
 import secrets
 import socket
+from importlib import import_module
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self, cast
@@ -91,6 +92,8 @@ class Gateway:
         return shown(self._codes.new(self._state.port, asyncio.get_running_loop().time()))
 
     async def __aenter__(self) -> Self:
+        # Now, so that the first content's first segment need not wait for it.
+        await asyncio.to_thread(import_module, "peer.native.transport.aiortc")
         listening = self._bind()
         self._state.port = listening.getsockname()[1]
         host = f"[{self._host}]" if ":" in self._host else self._host
