@@ -37,8 +37,6 @@ export interface Quality {
 export interface Total extends Quality {
   readonly played_seconds: number;
   readonly stalls: number;
-  /** Bits a second. */
-  readonly bitrate: number | null;
   /** Seconds from a page's snippet to each step of getting connected, on average. */
   readonly announce_time: number | null;
   readonly answer_time: number | null;

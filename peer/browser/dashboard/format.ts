@@ -34,11 +34,6 @@ export function duration(seconds: number): string {
   return seconds < 5970 ? `${Math.round(seconds / 60)} min` : `${count(Math.round(seconds / 3600))} h`;
 }
 
-/** Bits a second: 850 kbit/s, 4.2 Mbit/s. */
-export function bitrate(bits: number): string {
-  return bits < 999_500 ? `${Math.round(bits / 1000)} kbit/s` : `${(bits / 1e6).toFixed(1)} Mbit/s`;
-}
-
 /** A number of things, its thousands apart. */
 export function count(things: number): string {
   return things.toLocaleString("en-GB", { maximumFractionDigits: 1 });

@@ -36,7 +36,7 @@ const KINDS = [
   { kind: "country", title: "By country", of: "Country", setting: "tracker.mmdb" },
   { kind: "browser", title: "By browser", of: "Browser" },
   { kind: "connection", title: "By connection", of: "Connection" },
-  { kind: "access", title: "By kind of network", of: "Kind of network" },
+  { kind: "access", title: "By kind of network", of: "Kind" },
   { kind: "rendition", title: "By rendition", of: "Its bit rate" },
   { kind: "nat", title: "By NAT type", of: "NAT type" },
 ];
@@ -159,6 +159,7 @@ function Line({ name, share, most }: Row & { readonly most: number }): JSX.Eleme
 }
 
 function Routes({ rows }: { rows: readonly Row[] }): JSX.Element {
+  const most = [...rows].sort((one, other) => other.share.links_made - one.share.links_made);
   return (
     <section class="card" id="route" aria-labelledby="route-title">
       <h2 id="route-title">What links go by</h2>
@@ -175,7 +176,7 @@ function Routes({ rows }: { rows: readonly Row[] }): JSX.Element {
               </tr>
             </thead>
             <tbody>
-              {rows.map(({ name, share }) => (
+              {most.map(({ name, share }) => (
                 <tr key={name}>
                   <th scope="row"><bdi>{ROUTES.get(name) ?? name}</bdi></th>
                   <td>{count(share.links_made)}</td>

@@ -5,7 +5,7 @@ import type { ComponentChildren, JSX } from "preact";
 import type { Board } from "./board";
 import { bestPossible, offload, saved, verdict } from "./figures";
 import type { Figures } from "./figures";
-import { bitrate, count, duration, money, NOTHING, percent, size, unitPrice } from "./format";
+import { count, duration, money, NOTHING, percent, size, unitPrice } from "./format";
 
 interface TileProps {
   readonly id: string;
@@ -85,7 +85,6 @@ export function KeyFigures({ board, total }: { board: Board; total: Figures }): 
             <data id="played" value={quality.played_seconds}>
               {duration(quality.played_seconds)}
             </data>
-            {quality.bitrate !== null && ` at ${bitrate(quality.bitrate)}`}
           </>
         )}
       </Tile>

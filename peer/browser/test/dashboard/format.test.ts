@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 
-import { bitrate, count, duration, money, percent, size, unitPrice } from "../../dashboard/format";
+import { count, duration, money, percent, size, unitPrice } from "../../dashboard/format";
 import { reasonOf } from "../../dashboard/reasons";
 
 describe("a figure", () => {
@@ -27,13 +27,6 @@ describe("a figure", () => {
     const times = [0.085, 0.99999, 1.2, 12.345, 180, 5969, 5971, 9e6].map(duration);
     expect(times).toStrictEqual([
       ...["85 ms", "1.00 s", "1.20 s", "12.3 s", "3 min", "99 min", "2 h", "2,500 h"],
-    ]);
-  });
-
-  it("of bits a second", () => {
-    const rates = [0, 850_400, 999_499, 999_500, 4_230_000].map(bitrate);
-    expect(rates).toStrictEqual([
-      ...["0 kbit/s", "850 kbit/s", "999 kbit/s", "1.0 Mbit/s", "4.2 Mbit/s"],
     ]);
   });
 
