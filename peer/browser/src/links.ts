@@ -17,18 +17,22 @@ export type LinkEvent = MakeOffer | MakeAnswer | TakeAnswer | AddCandidate | Clo
 
 export class Links {
   private readonly _links = new Map<number, RtcLink>();
+  /** Offers that are to be made in a moment. */
+  private readonly _waiting = new Set<number>();
 
   constructor(
     private readonly _options: () => RtcOptions,
     private readonly _stopwatch: Stopwatch,
     private readonly _tell: (input: Input) => void,
+    /** Nobody waits for our offers: they are made once the processor has time for them. */
+    private readonly _calm: Promise<unknown>,
   ) {}
 
   act(event: LinkEvent): void {
     const link = this._links.get(event.link);
     switch (event.type) {
       case "MakeOffer":
-        this._open(event.link)?.offer();
+        void this._offer(event.link);
         break;
       case "MakeAnswer":
         this._open(event.link)?.answer(event.sdp);
@@ -40,6 +44,7 @@ export class Links {
         link?.addCandidate(event.candidate, event.mid);
         break;
       case "CloseLink":
+        this._waiting.delete(event.link);
         this._links.delete(event.link);
         link?.close();
     }
@@ -62,10 +67,17 @@ export class Links {
 
   /** Ends all of them at once: the page goes. */
   drop(): void {
+    this._waiting.clear();
     for (const [number, link] of [...this._links]) {
       link.drop();
       this._hear({ type: "LinkClosed", link: number, reason: "closed" });
     }
+  }
+
+  private async _offer(number: number): Promise<void> {
+    this._waiting.add(number);
+    await this._calm;
+    if (this._waiting.delete(number)) this._open(number)?.offer();
   }
 
   private _open(number: number): RtcLink | undefined {

@@ -102,6 +102,8 @@ export interface RunnerOptions {
   readonly player: Player;
   readonly meters: Meters;
   readonly stopwatch: Stopwatch;
+  /** The first picture is there, or takes its time. */
+  readonly calm: Promise<unknown>;
   readonly notice: (notice: Notice) => void;
   /** Something of ours threw, and the runner is over. */
   readonly crashed: (error: unknown) => void;
@@ -140,7 +142,7 @@ export class Runner {
       this._receive(input);
     };
     this._socket = new TrackerSocket(endpoint.tracker.href, tell);
-    this._links = new Links(() => this._rtcOptions(), stopwatch, tell);
+    this._links = new Links(() => this._rtcOptions(), stopwatch, tell, _options.calm);
     this._ranges = new Ranges(player, meters, {
       tell,
       locate: (key) => this._locate(key),

@@ -21,6 +21,12 @@ import type { Throughput } from "./throughput";
 /** Milliseconds between two looks at the player. */
 const TICK = 1_000;
 
+/**
+ * Milliseconds from finding the player until connections are made at the latest. To make the first
+ * takes the processor as long as a tenth of the way to the first picture, which goes before.
+ */
+const OPENING = 500;
+
 /** What sessions of a page have in common. */
 export interface Shared {
   readonly meters: Meters;
@@ -53,6 +59,12 @@ export class Session extends EventTarget {
   private readonly _plain = noFigures();
   private readonly _peers = new Map<number, string>();
   private _startupMs: number | null = null;
+  private _opened: (() => void) | undefined;
+  private _openingTimer = 0;
+  private readonly _opening = new Promise<void>((resolve) => {
+    this._opened = resolve;
+    this._openingTimer = self.setTimeout(resolve, OPENING);
+  });
   private _over = false;
   /** Whether site and viewer agree to share. */
   private _shares = false;
@@ -92,6 +104,7 @@ export class Session extends EventTarget {
     if (this._over) return;
     this._over = true;
     clearInterval(this._ticker);
+    clearTimeout(this._openingTimer);
     this._retire();
     this._player.release();
     this._shared.ended(this);
@@ -133,6 +146,7 @@ export class Session extends EventTarget {
   /** The first picture is there, so many milliseconds after the first request. */
   started(milliseconds: number): void {
     this._startupMs ??= Math.round(milliseconds);
+    this._opened?.();
   }
 
   /** Whether a segment that will be played in `within` seconds may be asked for. */
@@ -241,6 +255,7 @@ export class Session extends EventTarget {
       player: this._player,
       meters: this._shared.meters,
       stopwatch: this._shared.stopwatch,
+      calm: this._opening,
       notice: (event) => {
         this._notice(event);
       },

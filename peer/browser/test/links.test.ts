@@ -87,6 +87,7 @@ class Connection {
 
 let told: Input[];
 let mode: Mode;
+let calm: Promise<unknown>;
 let links: Links;
 
 function connection(): Connection {
@@ -97,6 +98,12 @@ function connection(): Connection {
 
 function channels(): [control: Channel, data: Channel] {
   return connection().channels as [Channel, Channel];
+}
+
+function made(): Links {
+  const iceServers = [{ urls: "stun:cdn.example:8080" }];
+  const options = (): RtcOptions => ({ iceServers, mode });
+  return new Links(options, new Stopwatch(), (input) => told.push(input), calm);
 }
 
 async function settle(): Promise<void> {
@@ -120,13 +127,9 @@ beforeEach(() => {
   Connection.made = [];
   Connection.limit = 500;
   told = [];
+  calm = Promise.resolve();
   mode = "any";
-  const iceServers = [{ urls: "stun:cdn.example:8080" }];
-  const options = (): RtcOptions => ({
-    iceServers,
-    mode,
-  });
-  links = new Links(options, new Stopwatch(), (input) => told.push(input));
+  links = made();
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -134,8 +137,9 @@ afterEach(() => {
 });
 
 describe("coming about", () => {
-  it("has two negotiated channels", () => {
+  it("has two negotiated channels", async () => {
     links.act({ type: "MakeOffer", link: 7 });
+    await settle();
     expect(channels().map(({ label, options }) => [label, options])).toStrictEqual([
       ["control", { id: 0, ordered: true, negotiated: true }],
       ["data", { id: 1, ordered: false, negotiated: true }],
@@ -155,6 +159,26 @@ describe("coming about", () => {
       { type: "Described", link: 7, sdp: `v=0\r\na=${HOST}\r\n` },
       { type: "CandidateFound", link: 7, candidate: OUTSIDE, mid: "0" },
     ]);
+  });
+
+  it("makes no offer before it is calm, and none that is over by then", async () => {
+    let begin = (): void => undefined;
+    calm = new Promise<void>((resolve) => (begin = resolve));
+    links = made();
+    for (const link of [7, 8]) links.act({ type: "MakeOffer", link });
+    links.act({ type: "CloseLink", link: 8 });
+    await settle();
+    expect(Connection.made).toHaveLength(0);
+    begin();
+    await settle();
+    expect(Connection.made).toHaveLength(1);
+  });
+
+  it("makes none once the page has gone", async () => {
+    links.act({ type: "MakeOffer", link: 7 });
+    links.drop();
+    await settle();
+    expect(Connection.made).toHaveLength(0);
   });
 
   it("waits for nothing once everything is found", async () => {
@@ -226,6 +250,7 @@ describe("coming about", () => {
 
   it("fails with a description that can't be read", async () => {
     links.act({ type: "MakeOffer", link: 7 });
+    await settle();
     connection().setRemoteDescription.mockRejectedValueOnce(new Error("bad SDP"));
     links.act({ type: "TakeAnswer", link: 7, sdp: "?" });
     vi.advanceTimersByTime(50);
@@ -236,9 +261,10 @@ describe("coming about", () => {
     expect(connection().close).toHaveBeenCalledOnce();
   });
 
-  it("fails where the browser makes no more connections", () => {
+  it("fails where the browser makes no more connections", async () => {
     Connection.limit = 0;
     links.act({ type: "MakeOffer", link: 7 });
+    await settle();
     expect(told).toStrictEqual([{ type: "LinkClosed", link: 7, reason: "failed" }]);
   });
 
@@ -289,9 +315,10 @@ describe("behind a relay", () => {
     await settle();
   }
 
-  it("offers no address but a relay's", () => {
+  it("offers no address but a relay's", async () => {
     mode = "relay";
     links.act({ type: "MakeOffer", link: 7 });
+    await settle();
     expect(connection().options).toMatchObject({ iceTransportPolicy: "relay" });
   });
 

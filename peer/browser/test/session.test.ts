@@ -73,7 +73,7 @@ function heard(type: string): unknown[] {
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "setTimeout", "clearTimeout"] });
   vi.stubGlobal("self", globalThis);
   vi.stubGlobal("location", { href: "https://page.example/" });
   vi.stubGlobal("localStorage", undefined);
@@ -208,6 +208,32 @@ describe("what is allowed", () => {
     runner().now = { uploadedBytes: 400 };
     session.load(OTHER);
     expect(runner(1).permits.at(-1)?.caps).toMatchObject({ budget: 600 });
+  });
+});
+
+describe("connections", () => {
+  const calm = vi.fn();
+
+  beforeEach(() => {
+    session.load(FILM);
+    void runner().options.calm.then(calm);
+  });
+
+  it("are made once there is a picture", async () => {
+    await Promise.resolve();
+    expect(calm).not.toHaveBeenCalled();
+    session.started(200);
+    await Promise.resolve();
+    expect(calm).toHaveBeenCalledOnce();
+  });
+
+  it("are made after half a second without one", async () => {
+    vi.advanceTimersByTime(499);
+    await Promise.resolve();
+    expect(calm).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    await Promise.resolve();
+    expect(calm).toHaveBeenCalledOnce();
   });
 });
 
