@@ -82,7 +82,7 @@ async function bundle(entry, format, name) {
     ecma: 2020,
     module: true,
     // Our getters do nothing but get. What is inlined into several places is no shorter gzipped.
-    compress: { passes: 3, pure_getters: true, inline: 1 },
+    compress: { passes: 3, pure_getters: true, keep_fargs: false, inline: 1 },
     // Private members begin with an underscore: nobody else knows their names.
     mangle: { properties: { regex: /^_[a-z]/ } },
     format: { preamble: `/*! p2pcdn ${version} | Apache-2.0 */` },
