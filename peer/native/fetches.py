@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -43,6 +43,7 @@ class Fetches:
         feed: Feed,
         page: Callable[[RenditionManifest], None],
         record: Callable[[SegmentKey], SegmentRecord | None],
+        take_hashes: Callable[[HashesArrived], Awaitable[None]] | None = None,
     ) -> None:
         self._source = source
         self._feed = feed
@@ -50,6 +51,8 @@ class Fetches:
         """Where the pages of manifests go."""
         self._record = record
         """What is known of a segment, whoever told it."""
+        self._take_hashes = take_hashes
+        """Feeds hashes, if somebody has to see them first."""
         self._ranges: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -106,7 +109,11 @@ class Fetches:
             data = await self._source.hashes(rendition, sequences)
         except SourceError as error:
             log.info("no_hashes", rendition=rendition, reason=error.reason, error=error.detail)
-        self._feed(HashesArrived(rendition, sequences, data))
+        arrived = HashesArrived(rendition, sequences, data)
+        if self._take_hashes is None:
+            self._feed(arrived)
+        else:
+            await self._take_hashes(arrived)
 
     async def _fetch_range(self, event: FetchRange) -> None:
         record = self._record(event.key)

@@ -340,7 +340,13 @@ class NativePeer:
         self._around = Surroundings(
             TrackerClient(session, self.tracker, hear=self._hear, lost=lost),
             Links(self._transport, engine.feed),
-            Fetches(source, engine.feed, engine.page, node.record),
+            Fetches(
+                source,
+                engine.feed,
+                engine.page,
+                node.record,
+                None if self._recall is None else self._recall.take_hashes,
+            ),
             Tokens(
                 session,
                 site=manifest.site,

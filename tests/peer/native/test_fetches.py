@@ -132,6 +132,22 @@ async def test_an_aborted_range_says_nothing_more(stage: Stage) -> None:
     assert stage.fed.empty()
 
 
+async def test_hashes_that_somebody_has_to_see_first(stage: Stage) -> None:
+    seen: asyncio.Queue[HashesArrived] = asyncio.Queue()
+    fetches = Fetches(
+        cast(HttpSource, stage.source),
+        stage.fed.put_nowait,
+        stage.pages.put_nowait,
+        stage.records.get,
+        seen.put,
+    )
+    stage.source.answers = [b"x" * 64]
+    fetches.do(FetchHashes("v", Span(3, 4)))
+    assert await seen.get() == HashesArrived("v", Span(3, 4), b"x" * 64)
+    await fetches.close()
+    assert stage.fed.empty()
+
+
 async def test_hashes(stage: Stage) -> None:
     stage.source.answers = [bytes(64), FAILURE]
     for expected in (bytes(64), None):

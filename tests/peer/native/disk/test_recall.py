@@ -11,13 +11,15 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from p2pcdn.core.ports import Input, Recalled
-from p2pcdn.model import SegmentKey
+from p2pcdn.core.ports import HashesArrived, Input, Recalled
+from p2pcdn.model import CHUNK_SIZE, SegmentKey, Span
+from p2pcdn.wire.manifest import SegmentRecord
 from peer.native.disk.recall import Recall, furnish
 from peer.native.disk.segment_file import HEAD, SegmentFile
 from tests.peer.native.disk.test_disk_store import LENGTH, Stage, chunk_of
 
 KEY = SegmentKey("v", 1)
+RECORD = SegmentRecord(1, "1.ts", 2 * CHUNK_SIZE, "ab" * 32)
 
 
 class Scene:
@@ -34,6 +36,11 @@ class Scene:
     def open(self) -> None:
         self.stage = Stage(self.path.parents[2])
         self.recall = Recall(self.stage.store, self.fed.append, self.looked.set)
+        self.recall.record = lambda key: RECORD if key == KEY else None
+
+    def arrived(self) -> HashesArrived:
+        """The origin's answer."""
+        return HashesArrived("v", Span(1, 1), b"".join(self.stage.store.hashes_of(KEY)))
 
 
 @pytest.fixture
@@ -116,6 +123,40 @@ async def test_a_segment_that_became_another_one_meanwhile(scene: Scene) -> None
     scene.stage.store.hashes_of = lambda _: hashes[:1]
     await scene.looked.wait()
     assert scene.fed == []
+
+
+async def test_hashes_are_heard_of_with_what_there_is_of_their_segment(scene: Scene) -> None:
+    scene.open()
+    arrived = scene.arrived()
+    await scene.recall.take_hashes(arrived)
+    assert scene.fed == [arrived, *recalled(0, 1)]
+    assert scene.recall.is_over(KEY)
+    scene.stage.put(1)
+    scene.stage.disk.flush()
+    assert scene.path.stat().st_size == 2 * (LENGTH + HEAD.size), "it was there"
+
+
+async def test_hashes_that_are_wrong_lose_nothing(scene: Scene) -> None:
+    scene.open()
+    right = scene.arrived()
+    assert right.data is not None
+    wrong = HashesArrived("v", right.sequences, bytes(len(right.data)))
+    with capture_logs() as logs:
+        await scene.recall.take_hashes(wrong)
+    assert (scene.fed, logs) == ([wrong], [])
+    await scene.recall.take_hashes(right)
+    assert scene.fed == [wrong, right, *recalled(0, 1)]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"short"])
+async def test_hashes_that_did_not_come(scene: Scene, data: bytes | None) -> None:
+    scene.open()
+    arrived = HashesArrived("v", Span(1, 1), data)
+    await scene.recall.take_hashes(arrived)
+    assert scene.fed == [arrived]
+    assert not scene.recall.is_over(KEY)
+    await scene.looked.wait()
+    assert scene.fed == [arrived, *recalled(0, 1)]
 
 
 async def test_it_can_be_given_up(scene: Scene) -> None:
