@@ -66,6 +66,7 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m bench.ledger
 	@$(BIN)/python -m bench.native
 	@$(BIN)/python -m bench.savings
+	@$(BIN)/python -m bench.churn
 	@$(BIN)/python -m bench.browsers $(ARGS)
 	@$(BIN)/python -m bench.sim
 	@mkdir -p .p2pcdn/bench

@@ -1,0 +1,1 @@
+"""Native peers that are killed, beside viewers who watch."""
