@@ -10,8 +10,12 @@ writes what is in it in the name of that run, which counts once however often it
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -21,6 +25,9 @@ from p2pcdn.core.rollup import Batch, Figures, GroupKey, Key
 from tracker.storage.columns import FIGURE_COLUMNS, figures_of, values
 
 PREFIX = "ledger-unwritten-"
+
+STALE = 600.0
+"""Seconds after which nobody is still putting a file."""
 
 log = structlog.get_logger("p2pcdn.tracker")
 
@@ -52,11 +59,13 @@ class _File(msgspec.Struct, array_like=True):
 
 
 class Spool:
-    """Files in a directory; without one nothing is kept."""
+    """Files in a directory; without one nothing is kept. None of its methods fails."""
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
         self._is_failing = False
+        self._read: dict[UUID, _Edition] = {}
+        """What was read of other runs."""
 
     def put(self, kept: Kept) -> None:
         """Keep a batch in place of what was kept of its run, if the disk lets us."""
@@ -69,9 +78,7 @@ class Spool:
             beside.write_bytes(_encoded(kept))
             beside.replace(path)
         except OSError as error:
-            if not self._is_failing:
-                log.warning("ledger_not_kept", path=str(path), error=str(error))
-            self._is_failing = True
+            self._fail(path, error)
         else:
             self._is_failing = False
 
@@ -79,24 +86,69 @@ class Spool:
         """What runs other than this one have left. A file that cannot be read is put aside."""
         if self._directory is None:
             return
+        self._sweep(self._directory)
         for path in sorted(self._directory.glob(f"{PREFIX}*.msgpack")):
             if path == _path(self._directory, run):
                 continue
             try:
-                yield _decoded(path.read_bytes())
+                with path.open("rb") as file:
+                    edition = _edition(os.fstat(file.fileno()))
+                    kept = _decoded(file.read())
             except FileNotFoundError:
                 continue  # another process was faster
-            except (OSError, msgspec.MsgspecError) as error:
-                aside = path.with_suffix(".damaged")
-                path.rename(aside)
-                log.error(
-                    "ledger_damaged", path=str(path), put_aside_as=str(aside), error=str(error)
-                )
+            except (OSError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+                _put_aside(path, error)
+                continue
+            self._read[kept.run] = edition
+            yield kept
 
     def drop(self, run: UUID) -> None:
-        """All of this run is written."""
-        if self._directory is not None:
-            _path(self._directory, run).unlink(missing_ok=True)
+        """All that was put, or read, of this run is written. What its own process has put since it
+        was read stays."""
+        if self._directory is None:
+            return
+        path = _path(self._directory, run)
+        read = self._read.pop(run, None)
+        try:
+            if read is None or read == _edition(path.stat()):
+                path.unlink()
+        except FileNotFoundError:
+            pass  # another process was faster
+        except OSError as error:
+            self._fail(path, error)
+
+    def _fail(self, path: Path, error: OSError) -> None:
+        if not self._is_failing:
+            log.warning("ledger_not_kept", path=str(path), error=str(error))
+        self._is_failing = True
+
+    def _sweep(self, directory: Path) -> None:
+        """Remove what was being put when a process ended."""
+        for beside in directory.glob(f"{PREFIX}*.new"):
+            with suppress(OSError):
+                if time.time() - beside.stat().st_mtime > STALE:
+                    beside.unlink()
+
+
+class _Edition(NamedTuple):
+    """Which of the files that had a name one after the other."""
+
+    inode: int
+    modified: int
+
+
+def _edition(stat: os.stat_result) -> _Edition:
+    return _Edition(stat.st_ino, stat.st_mtime_ns)
+
+
+def _put_aside(path: Path, error: Exception) -> None:
+    aside = path.with_suffix(".damaged")
+    try:
+        path.rename(aside)
+    except OSError as refused:
+        log.error("ledger_damaged", path=str(path), error=str(error), not_put_aside=str(refused))
+    else:
+        log.error("ledger_damaged", path=str(path), put_aside_as=str(aside), error=str(error))
 
 
 def _path(directory: Path, run: UUID) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from uuid import UUID
 
@@ -51,7 +52,25 @@ def test_a_version_with_other_columns_reads_what_it_knows(
     assert list(Spool(tmp_path).left(OTHER)) == [kept()]
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", msgspec.msgpack.encode([1, 2, 3])])
+def damaged(*total: float) -> bytes:
+    """A file that decodes, with a row that says something else than a row does."""
+    columns = ("origin_bytes",) * len(total)
+    file = [str(ONE), 7, "a.example.com", 0.0, 0.0, columns, total, [], [], []]
+    return msgspec.msgpack.encode(file)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"nonsense",
+        msgspec.msgpack.encode([1, 2, 3]),
+        msgspec.msgpack.encode([str(ONE), 7, "a", 0.0, 0.0, ["origin_bytes"], [1, 2], [], [], []]),
+        damaged(float("nan")),
+        damaged(float("inf")),
+    ],
+    ids=["empty", "text", "short", "row of another length", "no number", "no end"],
+)
 def test_a_file_that_is_none_is_put_aside(
     tmp_path: Path, data: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,6 +81,40 @@ def test_a_file_that_is_none_is_put_aside(
     assert list(Spool(tmp_path).left(UUID(int=3))) == [kept(OTHER)]
     assert file.with_suffix(".damaged").read_bytes() == data
     assert capsys.readouterr().out.count("ledger_damaged") == 1
+
+
+def test_a_file_that_cannot_be_put_aside_or_dropped_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / f"{spool.PREFIX}{ONE}.msgpack"
+    file.write_bytes(b"nonsense")
+    (file.with_suffix(".damaged") / "full").mkdir(parents=True)  # no file can take its place
+    assert list(Spool(tmp_path).left(OTHER)) == []
+    assert "not_put_aside" in capsys.readouterr().out
+    file.unlink()
+    (file / "full").mkdir(parents=True)
+    Spool(tmp_path).drop(ONE)
+    assert "ledger_not_kept" in capsys.readouterr().out
+
+
+def test_what_a_run_that_goes_on_has_put_since_it_was_read_stays(tmp_path: Path) -> None:
+    reader = Spool(tmp_path)
+    Spool(tmp_path).put(kept(ONE, 1))
+    (found,) = reader.left(OTHER)
+    Spool(tmp_path).put(kept(ONE, 1, 2))
+    reader.drop(found.run)
+    assert list(reader.left(OTHER)) == [kept(ONE, 1, 2)]
+    reader.drop(ONE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_being_put_when_a_process_was_killed_goes(tmp_path: Path) -> None:
+    old, new = (tmp_path / f"{spool.PREFIX}{run}.new" for run in (ONE, OTHER))
+    for beside in (old, new):
+        beside.write_bytes(b"half")
+    os.utime(old, (NOW - 2_000_000_000, NOW - 2_000_000_000))
+    assert list(Spool(tmp_path).left(UUID(int=3))) == []
+    assert list(tmp_path.iterdir()) == [new]
 
 
 def test_a_disk_that_fails_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
