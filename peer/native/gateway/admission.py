@@ -34,7 +34,7 @@ PAIR = "pair"
 """What is asked for with a code."""
 
 _LINE = re.compile(r"(GET|HEAD|POST|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.[01]")
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([ -~\t\x80-\xff]*?)[ \t]*")
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([ -~\t\x80-\xff]*)")
 _ONCE = {"host", "origin", "sec-fetch-site", "content-length", "transfer-encoding"}
 
 
@@ -62,7 +62,8 @@ def read_head(text: bytes) -> Head | None:
         name = field[1].lower()
         if name in fields and name in _ONCE:
             return None
-        fields[name] = field[2]
+        # Not by the pattern, which would try all ways to share out a long run of spaces.
+        fields[name] = field[2].strip(" \t")
     return Head(request[1], request[2].partition("?")[0], fields)
 
 
