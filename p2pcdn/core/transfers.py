@@ -110,8 +110,8 @@ class Transfers:
         self.from_origin = Moved()
         """Chunks of which the origin has sent something, of whatever use, since the last report."""
         self.ahead: dict[SegmentKey, None] = {}
-        """Segments of which links or the origin have brought us something, and the player was not
-        given."""
+        """Segments of which links, or the origin before the player had asked for it, have brought
+        us something, and the player was not given."""
         self._from_links = 0
         """Bytes that links have brought, of whatever use."""
         self._content = content
@@ -515,7 +515,8 @@ class Transfers:
         key = ChunkKey(transfer.key.rendition, transfer.key.sequence, copy.chunk)
         self.store.put(key, copy.data)
         self._count(copy)
-        if copy.link is not None or copy.fetch is not None:
+        # What the player has asked the origin for, a plain one would have asked for as well.
+        if copy.link is not None or (copy.fetch is not None and transfer.demanded is None):
             self.ahead[transfer.key] = None
         self._events.append(Kept(key, copy.link))
         self._spare(transfer)

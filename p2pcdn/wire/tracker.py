@@ -269,8 +269,9 @@ class Report(Message, frozen=True, tag="report"):
     pairs: Annotated[tuple[PairReport, ...], Meta(max_length=64)] = ()
     quality: Quality | None = None
     ahead: Annotated[tuple[Stretches, ...], Meta(max_length=16)] = ()
-    """Segments of which peers or the origin have brought something, now or before, and that the
-    viewer's player has not been given. What came of all others was of use."""
+    """Segments of which peers, or the origin before the viewer's player had asked for it, have
+    brought something, now or before, and that the player has not been given. What came of all
+    others was of use."""
 
 
 class Beacon(Message, frozen=True, tag="beacon"):

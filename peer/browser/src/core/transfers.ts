@@ -114,7 +114,10 @@ export class Transfers {
   private _fromLinks = 0;
   /** Chunks of which the origin has sent something, of whatever use, since the last report. */
   fromOrigin = new Moved();
-  /** Segments of which links or the origin have brought us something, and the player was not given. */
+  /**
+   * Segments of which links, or the origin before the player had asked for it, have brought us
+   * something, and the player was not given.
+   */
   readonly ahead = new Map<string, SegmentKey>();
   private readonly _checks = new Map<number, Manifest | Transfer>();
   /** Demanded, and not known yet. */
@@ -540,7 +543,10 @@ export class Transfers {
     const key = { ...transfer.key, chunk };
     this.store.put(key, data);
     this._count(copy);
-    if (link !== null || copy.fetch) this.ahead.set(segmentId(key), transfer.key);
+    // What the player has asked the origin for, a plain one would have asked for as well.
+    if (link !== null || (copy.fetch && transfer.demanded === null)) {
+      this.ahead.set(segmentId(key), transfer.key);
+    }
     this._events.push({ type: "Kept", key, size: data.length, link });
     this._spare(transfer);
     this._finish(transfer);
