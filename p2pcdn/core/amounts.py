@@ -63,7 +63,7 @@ class Amounts(Struct):
     startups_later: int = 0
     announce_ms: int = 0
     """How long viewers took until the tracker had let them in, all of them together; the others
-    below are times since their page's snippet began, too."""
+    below are times since their player had something to play, too."""
     announce_count: int = 0
     """Viewers of whom that is known."""
     answer_ms: int = 0

@@ -73,8 +73,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     startup_p95: float | None
     """Seconds in which 95 % of them did."""
     announce_time: float | None
-    """Seconds from a page's snippet until the tracker had let it in, on average; None if nobody
-    said so. The same of the following."""
+    """Seconds from when a player had something to play until the tracker had let it in, on average;
+    None if nobody said so. The same of the following."""
     answer_time: float | None
     """To the first answer to an offer."""
     ice_time: float | None

@@ -51,8 +51,8 @@ class Watched:
     stalled: int = 0
     """Milliseconds until it went on."""
     announce: float | None = None
-    """Milliseconds from the page's snippet until the tracker let it in; None until then, as the
-    following."""
+    """Milliseconds from when it was given what to play until the tracker let us in; None until
+    then, as the following."""
     answer: float | None = None
     """Until the first answer to an offer."""
     ice: float | None = None

@@ -237,8 +237,8 @@ class Quality(Part, frozen=True):
     rate: Count = 0
     """Bytes a second of the rendition that plays, on average; 0 if that is not known."""
     announce: Milliseconds | None = None
-    """From the page's snippet until the tracker let it in; each of these in the first report after
-    that."""
+    """From when the player was given what to play until the tracker let it in; each of these in the
+    first report after that, a day at the most."""
     answer: Milliseconds | None = None
     """Until the first answer to an offer, its own or another's."""
     ice: Milliseconds | None = None

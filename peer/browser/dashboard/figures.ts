@@ -37,7 +37,7 @@ export interface Quality {
 export interface Total extends Quality {
   readonly played_seconds: number;
   readonly stalls: number;
-  /** Seconds from a page's snippet to each step of getting connected, on average. */
+  /** Seconds from when a player had something to play to each step of getting connected, on average. */
   readonly announce_time: number | null;
   readonly answer_time: number | null;
   readonly ice_time: number | null;

@@ -198,7 +198,7 @@ function Steps({ total }: { total: Total | undefined }): JSX.Element {
       <table>
         <thead>
           <tr>
-            <th scope="col">From the page’s snippet to</th>
+            <th scope="col">From having something to play to</th>
             <th scope="col">On average</th>
           </tr>
         </thead>

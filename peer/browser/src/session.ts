@@ -14,7 +14,7 @@ import type { Bytes, SegmentKey } from "./model";
 import { amountOf, pinsOf, switchesOf, type Options, type Switches } from "./options";
 import type { Player } from "./player";
 import { Runner, type Asker, type Notice } from "./runner";
-import { noFigures, sum, type Stats, type Stopwatch } from "./stats";
+import { noFigures, Stopwatch, sum, type Stats } from "./stats";
 import { supported } from "./support";
 import type { Throughput } from "./throughput";
 
@@ -30,6 +30,7 @@ const OPENING = 500;
 /** What sessions of a page have in common. */
 export interface Shared {
   readonly meters: Meters;
+  /** Of the page: what happened first in any of them. */
   readonly stopwatch: Stopwatch;
   /** Who takes the demands of all players, if a page hands them over. */
   handover?: Handover | undefined;
@@ -254,7 +255,7 @@ export class Session extends EventTarget {
       pins: pinsOf(this._options.key),
       player: this._player,
       meters: this._shared.meters,
-      stopwatch: this._shared.stopwatch,
+      stopwatch: new Stopwatch(this._shared.stopwatch),
       calm: this._opening,
       notice: (event) => {
         this._notice(event);

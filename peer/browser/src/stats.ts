@@ -70,7 +70,10 @@ export function sum(all: Iterable<Figures>): Figures {
 /** The page's own clock begins as the snippet does. */
 const born = performance.now();
 
-/** Notes when things happened first. */
+/** Milliseconds, a day, that the tracker takes at most (the wire's own bound). */
+export const LONGEST = 86_400_000;
+
+/** Notes when things happened first: on a page, or since one of its players had something to play. */
 export class Stopwatch {
   readonly timings: Timings = {
     announce: null,
@@ -80,7 +83,16 @@ export class Stopwatch {
     firstChunk: null,
   };
 
+  private readonly _since: number;
+
+  /** `page` has the page's own times, if these are a player's, which the tracker is told. */
+  constructor(private readonly _page?: Stopwatch) {
+    this._since = _page ? performance.now() : born;
+  }
+
   mark(name: keyof Timings): void {
-    this.timings[name] ??= Math.round(performance.now() - born);
+    const since = Math.round(performance.now() - this._since);
+    this.timings[name] ??= this._page ? Math.min(since, LONGEST) : since;
+    this._page?.mark(name);
   }
 }

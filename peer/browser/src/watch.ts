@@ -8,6 +8,7 @@
  */
 
 import type { Watched } from "./core/ports";
+import { LONGEST } from "./stats";
 
 /** What a media element tells; all but the first two leave it idle. */
 const EVENTS = ["loadeddata", "waiting", "playing", "pause", "ended", "emptied", "seeking"];
@@ -44,7 +45,7 @@ export class Watch {
 
   /** The first picture is there, so many milliseconds after the first request. */
   started(milliseconds: number): void {
-    this._startup ??= milliseconds;
+    this._startup ??= Math.min(milliseconds, LONGEST);
   }
 
   figures(): Watched {

@@ -105,6 +105,16 @@ describe("a content", () => {
     expect(asker.failed).toHaveBeenCalledExactlyOnceWith("missing");
   });
 
+  it("has a stopwatch of its own, beside the page's", () => {
+    session.load(FILM);
+    session.load(OTHER);
+    const [first, second] = [0, 1].map((number) => runner(number).options.stopwatch);
+    first?.mark("announce");
+    expect(second?.timings.announce).toBeNull();
+    expect(session.getStats().timings.announce).toBe(shared.stopwatch.timings.announce);
+    expect(shared.stopwatch.timings.announce).not.toBeNull();
+  });
+
   it("has none where peers are not possible", () => {
     vi.mocked(supported).mockReturnValueOnce(false);
     session.load(FILM);

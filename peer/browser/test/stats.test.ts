@@ -2,10 +2,10 @@
 
 import { readFileSync } from "node:fs";
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { describe as text } from "../src/overlay";
-import { noFigures, Stopwatch, sum, type Stats } from "../src/stats";
+import { LONGEST, noFigures, Stopwatch, sum, type Stats } from "../src/stats";
 
 describe("figures", () => {
   it("of several sessions add up", () => {
@@ -31,6 +31,34 @@ describe("the stopwatch", () => {
     expect(first).not.toBeNull();
     watch.mark("open");
     expect(watch.timings.open).toBe(first);
+  });
+
+  it("of what is played begins when that does, and tells the page's, which began before", () => {
+    const now = vi.spyOn(performance, "now");
+    const at = performance.now();
+    const page = new Stopwatch();
+    const played = (after: number, took: number): number | null => {
+      now.mockReturnValue(at + after);
+      const watch = new Stopwatch(page);
+      now.mockReturnValue(at + after + took);
+      watch.mark("announce");
+      return watch.timings.announce;
+    };
+    expect(played(40_000, 300)).toBe(300);
+    const { announce } = page.timings;
+    expect(announce).toBeGreaterThanOrEqual(40_300);
+    expect(played(2 * LONGEST, 200)).toBe(200);
+    expect(played(0, LONGEST + 1)).toBe(LONGEST);
+    expect(page.timings.announce).toBe(announce);
+    now.mockRestore();
+  });
+
+  it("of the page has no longest time", () => {
+    const now = vi.spyOn(performance, "now").mockReturnValue(performance.now() + 2 * LONGEST);
+    const page = new Stopwatch();
+    page.mark("ice");
+    now.mockRestore();
+    expect(page.timings.ice).toBeGreaterThan(LONGEST);
   });
 });
 

@@ -42,6 +42,11 @@ describe("playback", () => {
     expect(watch.figures()).toMatchObject({ startup: 812.5 });
   });
 
+  it("that began after more than a day is told as a day", () => {
+    watch.started(86_400_001);
+    expect(watch.figures()).toMatchObject({ startup: 86_400_000 });
+  });
+
   it("takes its time", () => {
     vi.advanceTimersByTime(500);
     tell(["playing", 3_000]);

@@ -61,8 +61,8 @@ export interface Watched {
   readonly stalls?: number;
   /** Milliseconds until it went on. */
   readonly stalled?: number;
-  /** Milliseconds from the page's snippet until the tracker let it in; none until then, as the
-   * following. */
+  /** Milliseconds from when it was given what to play until the tracker let us in; none until
+   * then, as the following. */
   readonly announce?: number | null;
   /** Until the first answer to an offer. */
   readonly answer?: number | null;
