@@ -20,7 +20,8 @@ from tracker import metrics
 from tracker.storage import Storage, StorageError
 
 MOST_UNWRITTEN = 50_000
-"""Rows that wait in memory while the storage fails; beyond it the finest of the oldest go."""
+"""Rows of each kind that wait in memory while the storage fails; beyond it the finest of the oldest
+go, a tenth at once."""
 
 MOST_PAUSE = 30.0
 """Seconds between two tries while the storage fails, at the most: each pause is twice the last."""
@@ -46,6 +47,8 @@ class Bookkeeper:
         self._unwritten: Batch | None = None
         self._failures = 0
         """Tries that have failed since the last that did not."""
+        self._hears = True
+        """Whether it is known what others have written."""
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -68,7 +71,8 @@ class Bookkeeper:
         clock = asyncio.get_running_loop().time()
         if clock >= self._due and (self._task is None or self._task.done()):
             self._due = clock + self._write_every
-            self._task = asyncio.create_task(self._write_in_time(clock), name="ledger")
+            if not self._failures or clock >= self._again_at:
+                self._task = asyncio.create_task(self.write(), name="ledger")
 
     def notes(self) -> list[str]:
         """What an operator should know, one sentence each."""
@@ -87,16 +91,6 @@ class Bookkeeper:
             if await self._write():
                 await self._hear_of_others()
 
-    async def _write_in_time(self, clock: float) -> None:
-        """Write, or keep what has been read until the storage is tried again."""
-        if not self._failures or clock >= self._again_at:
-            await self.write()
-            return
-        async with self._turn:
-            batch = self._take()
-            if batch is not None:
-                await self._storage.spare(batch)
-
     async def catch_up(self) -> None:
         """Write what has been read, unless the storage fails: then it is tried in its time."""
         if not self._failures:
@@ -109,7 +103,7 @@ class Bookkeeper:
             return False
         try:
             await self._storage.write(batch)
-        except StorageError as error:
+        except Exception as error:  # noqa: BLE001 - else nothing would say that nothing is written
             self._fail(error)
             return False
         self._unwritten = None
@@ -128,16 +122,15 @@ class Bookkeeper:
         if batch is not None:
             late = self._unwritten
             self._unwritten = _bounded(batch if late is None else late.then(batch))
-        if self._unwritten is not None and self._failures:
-            metrics.LEDGER_UNWRITTEN.set(_rows(self._unwritten))
         return self._unwritten
 
-    def _fail(self, error: StorageError) -> None:
+    def _fail(self, error: Exception) -> None:
         metrics.LEDGER_WRITES.labels("failed").inc()
         if self._unwritten is not None:
             metrics.LEDGER_UNWRITTEN.set(_rows(self._unwritten))
         if not self._failures:
-            log.error("ledger_not_written", error=str(error))
+            known = isinstance(error, StorageError)
+            log.error("ledger_not_written", error=str(error), exc_info=None if known else error)
         self._failures += 1
         pause = min(self._write_every * 2.0 ** min(self._failures, 16), MOST_PAUSE)
         self._again_at = asyncio.get_running_loop().time() + pause
@@ -146,8 +139,13 @@ class Bookkeeper:
         try:
             opening = await self._storage.others()
         except StorageError as error:
-            log.warning("ledger_not_read", error=str(error))
+            if self._hears:
+                log.warning("ledger_not_read", error=str(error))
+            self._hears = False
         else:
+            if not self._hears:
+                log.info("ledger_read_again")
+            self._hears = True
             self._ledger.carry(opening.total, opening.since)
 
     async def close(self) -> None:
@@ -176,7 +174,8 @@ def _bounded(batch: Batch) -> Batch:
 
 
 def _newest(rows: Mapping[K, V]) -> Mapping[K, V]:
+    """To sort them takes long, so it is not to be done with every batch once there are too many."""
     if len(rows) <= MOST_UNWRITTEN:
         return rows
-    kept = sorted(rows, key=lambda key: (key.width, key.at))[-MOST_UNWRITTEN:]
+    kept = sorted(rows, key=lambda key: (key.width, key.at))[-MOST_UNWRITTEN * 9 // 10 :]
     return {key: rows[key] for key in kept}

@@ -77,11 +77,8 @@ class Storage(Protocol):
     async def write(self, batch: Batch) -> None:
         """Write a batch. What it says replaces what the run wrote before, so one of which it is not
         known how much was written is written again. What is given here is written in its turn,
-        whether or not somebody still waits for it."""
-
-    async def spare(self, batch: Batch) -> None:
-        """Keep a batch that is not to be written now, as after a write that has failed, so that it
-        outlives the process if that can be had. Never fails."""
+        whether or not somebody still waits for it; if that fails, a storage that is elsewhere keeps
+        it so that it outlives the process."""
 
     async def others(self) -> Opening:
         """What there is by now beside the run's own figures."""

@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,6 +40,9 @@ CONNECT_TIMEOUT = 3
 
 TIMEOUT = 10
 """Seconds until it has answered."""
+
+TAKE_OVER_EVERY = 60.0
+"""Seconds until what an earlier run has left is tried again, if it could not be written."""
 
 ROUNDS = 3
 """Looks at the tables until they are as they should be: other nodes may make them, too."""
@@ -83,9 +88,6 @@ class ClickHouse:
 
     async def write(self, batch: Batch) -> None:
         await self._in(self._writing, lambda: self._writer.write(batch), for_good=True)
-
-    async def spare(self, batch: Batch) -> None:
-        await self._in(self._writing, lambda: self._writer.spare(batch), for_good=True)
 
     async def others(self) -> Opening:
         return await self._in(self._writing, self._writer.others)
@@ -201,29 +203,35 @@ class Writer:
         self._run = uuid.uuid4()
         self._versions = count()
         self._is_prepared = False
+        self._take_over_at = 0.0
+        """When it is tried next, by a clock that nobody sets."""
+        self._refused: set[uuid.UUID] = set()
+        """Earlier runs of which it is said that their batch cannot be written."""
 
     def begin(self) -> Opening:
         """Make the tables if there are none, and enter the run."""
         self._prepare()
         self._insert(self._kept(Batch(self.started, Amounts(), {})))
+        self._take_over()
         return self.others()
 
     def write(self, batch: Batch) -> None:
         """See `Storage.write`."""
         kept = self._kept(batch)
+        was_away = self._has_spared
+        if was_away:
+            self._spare(kept)  # first: it may take long to fail again
         try:
             self._prepare()
             self._insert(kept)
-        except StorageError:
-            self._spare(kept)
+        except Exception:
+            if not was_away:
+                self._spare(kept)
             raise
-        if self._has_spared:
+        if was_away:
             self._spool.drop(self._run)
             self._has_spared = False
-
-    def spare(self, batch: Batch) -> None:
-        """See `Storage.spare`."""
-        self._spare(self._kept(batch))
+        self._take_over()
 
     def _kept(self, batch: Batch) -> Kept:
         return Kept(self._run, next(self._versions), socket.gethostname(), self.started, batch)
@@ -277,8 +285,7 @@ class Writer:
         return Opening(amounts_of(totals), since or self.started)
 
     def _prepare(self) -> None:
-        """Make what is missing, as other nodes may do at the same time, and write what earlier runs
-        of this place could not."""
+        """Make what is missing, as other nodes may do at the same time."""
         if self._is_prepared:
             return
         for _ in range(ROUNDS):
@@ -287,11 +294,25 @@ class Writer:
                 self.connection.run(statement)
             if not statements:
                 break
-        for kept in self._spool.left(self._run):
-            self._insert(kept)
-            self._spool.drop(kept.run)
-            log.info("ledger_taken_over", rows=len(kept.batch.rows), started=kept.started)
         self._is_prepared = True
+
+    def _take_over(self) -> None:
+        """Write what earlier runs of this place could not. What is wrong with it is no reason to
+        keep silent about this one."""
+        if time.monotonic() < self._take_over_at:
+            return
+        self._take_over_at = inf
+        for kept in self._spool.left(self._run):
+            try:
+                self._insert(kept)
+            except Exception as error:  # noqa: BLE001 - whatever a file has in it
+                self._take_over_at = time.monotonic() + TAKE_OVER_EVERY
+                if kept.run not in self._refused:
+                    self._refused.add(kept.run)
+                    log.error("ledger_not_taken_over", run=str(kept.run), error=str(error))
+            else:
+                self._spool.drop(kept.run)
+                log.info("ledger_taken_over", rows=len(kept.batch.rows), started=kept.started)
 
     def _missing(self) -> Iterable[str]:
         """The statements that bring the database up to date."""

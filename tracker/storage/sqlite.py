@@ -88,9 +88,6 @@ class Sqlite:
         assert writer is not None, "open it first"
         await self._in(self._writing, lambda: writer.write(batch), for_good=True)
 
-    async def spare(self, batch: Batch) -> None:
-        """A disk that fails is all there is."""
-
     async def others(self) -> Opening:
         writer = self._writer
         assert writer is not None, "open it first"
@@ -219,9 +216,9 @@ class Writer:
         for table in _TABLES:
             for width, kept in self._kept.items():
                 self.database.execute(
-                    f"DELETE FROM {table} WHERE width = ?1 AND at < ?2 AND at <"
-                    f" (SELECT MIN(at) FROM {table} WHERE width = ?1) + ?3",
-                    (width, now - kept - width, PRUNED * width),
+                    f"DELETE FROM {table} WHERE width = :width AND at < :end AND at <"
+                    f" (SELECT MIN(at) FROM {table} WHERE width = :width) + :most",
+                    {"width": width, "end": now - kept - width, "most": PRUNED * width},
                 )
 
 
@@ -234,9 +231,9 @@ class Reader:
     def points(self, span: Range, step: int) -> list[Point]:
         """See `Storage.points`."""
         rows = self.database.execute(
-            f"SELECT at - at % ?4 AS begin, {_SUMS} FROM everything"
-            " WHERE width = ?1 AND at >= ?2 AND at < ?3 GROUP BY begin ORDER BY begin",
-            (span.width, span.start, span.end, step),
+            f"SELECT at - at % :step AS begin, {_SUMS} FROM everything"
+            " WHERE width = :width AND at >= :start AND at < :end GROUP BY begin ORDER BY begin",
+            {**span._asdict(), "step": step},
         )
         return [Point(at, figures_of(sums)) for at, *sums in rows]
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -28,6 +29,7 @@ from tracker.app import Tracker
 from tracker.storage import Opening, StorageError, storage_of
 from tracker.storage.clickhouse import ClickHouse
 from tracker.storage.clickhouse_tables import TABLES
+from tracker.storage.spool import Kept, Spool
 
 
 @pytest.fixture
@@ -189,7 +191,8 @@ async def test_what_a_run_could_not_write_before_it_ended_the_next_one_writes_on
     gate.shut()
     with pytest.raises(StorageError):
         await first.write(batch(1, 2))
-    await first.spare(batch(1, 2, 3))
+    with pytest.raises(StorageError):
+        await first.write(batch(1, 2, 3))
     gate.open()
     # Two at once come in its place, and it has not ended at all.
     nodes = [ClickHouse(config, tmp_path) for _ in range(2)]
@@ -202,6 +205,32 @@ async def test_what_a_run_could_not_write_before_it_ended_the_next_one_writes_on
     for storage in (first, *nodes):
         await storage.close()
     assert await total(engine, database) == 10
+
+
+async def test_what_is_wrong_with_what_another_run_has_left_stops_no_writing(
+    engine: clickhouse.Server,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tracker.storage.clickhouse.TAKE_OVER_EVERY", 0.0)
+    good = batch(1)
+    bad = good._replace(rows={key._replace(part=-1): row for key, row in good.rows.items()})
+    spool = Spool(tmp_path)
+    spool.put(Kept(UUID(int=1), 1, "a", NOW, bad))
+    spool.put(Kept(UUID(int=2), 1, "a", NOW, good))
+    storage = ClickHouse(LedgerConfig(clickhouse=engine.url(database)), tmp_path)
+    assert (await storage.open(NOW)).total.origin_bytes == 1
+    for sizes in ((2,), (2, 4)):
+        await storage.write(batch(*sizes))
+    assert read(engine, database) == 7
+    assert capsys.readouterr().out.count("ledger_not_taken_over") == 1
+    spool.put(Kept(UUID(int=1), 1, "a", NOW, good))
+    await storage.write(batch(2, 4, 8))
+    assert read(engine, database) == 16
+    assert files(tmp_path) == 0
+    await storage.close()
 
 
 async def test_what_is_kept_goes_when_it_is_written(
