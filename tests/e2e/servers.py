@@ -109,6 +109,8 @@ async def run(*words: str) -> AsyncIterator[Command]:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        # A shell lets what it starts in the background ignore Ctrl-C, and its children inherit it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     running = Command(process, "", [])
     reader = asyncio.create_task(_read(process, running.output))
