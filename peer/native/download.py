@@ -28,7 +28,7 @@ from p2pcdn.model import SegmentKey, Span
 from peer.native.addresses import ContentAddress
 from peer.native.disk.disk import Disk
 from peer.native.http_source import HttpSource
-from peer.native.playlists import extras, localised, path_of
+from peer.native.playlists import extras, is_safe, localised, path_of
 from peer.native.runner import NativePeer
 
 NO_BOUND = 2**62
@@ -152,6 +152,11 @@ class Download:
 
     async def _save_presentation(self) -> int:
         renditions, top = self.peer.renditions, self._address.path
+        for path in (top, *renditions):
+            if not is_safe(path):
+                raise DownloadError(
+                    f"There is a playlist at {path!r}, which is no place in a folder."
+                )
         async with aiohttp.ClientSession() as session:
             source = HttpSource(session, self._address)
             texts = {
@@ -163,15 +168,16 @@ class Download:
             }
             files = self._files(renditions)
             self._root = _common({*texts, *files, *(extra.path for extra in more)})
-            size = sum([await self._save_segments(rendition) for rendition in renditions])
-            for extra in sorted(more, key=lambda extra: extra.path):
+            for extra in sorted(more, key=lambda extra: (extra.path, extra.span is not None)):
                 data = await self._get(source, extra.path, extra.span)
-                first = extra.span.first if extra.span else 0
+                first = extra.span.first if extra.span else None
                 await asyncio.to_thread(_write, self._place(extra.path), first, data)
+        # After what nobody has verified, which may be of the same files.
+        size = sum([await self._save_segments(rendition) for rendition in renditions])
         saved = {*texts, *files, *(extra.path for extra in more)}
         for path, text in texts.items():
             data = localised(self._address, path, text, saved.__contains__).encode()
-            await asyncio.to_thread(_write, self._place(path), 0, data)
+            await asyncio.to_thread(_write, self._place(path), None, data)
         return size
 
     def _files(self, renditions: Iterable[str]) -> set[str]:
@@ -203,7 +209,10 @@ class Download:
     def _place(self, path: str | None) -> Path:
         """Where a path below ``/media/`` is saved."""
         assert path is not None
-        return self._saved / posixpath.relpath(f"/{path}", self._root)
+        below = posixpath.relpath(f"/{path}", self._root)
+        if not is_safe(path) or not is_safe(below):
+            raise DownloadError(f"{path!r} is no place in a folder.")
+        return self._saved / below
 
 
 def _common(paths: Iterable[str]) -> str:
@@ -211,9 +220,11 @@ def _common(paths: Iterable[str]) -> str:
     return posixpath.commonpath([posixpath.join("/", posixpath.dirname(path)) for path in paths])
 
 
-def _write(file: Path, offset: int, data: bytes) -> None:
+def _write(file: Path, offset: int | None, data: bytes) -> None:
+    """Write all of a file, or a part of it at an offset; through no symbolic link."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT, 0o644)
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if offset is None else 0)
+    descriptor = os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
     with os.fdopen(descriptor, "wb") as opened:
-        opened.seek(offset)
+        opened.seek(offset or 0)
         opened.write(data)

@@ -41,9 +41,13 @@ def path_of(address: ContentAddress, base: str, uri: str) -> str | None:
         return None
     whole = f"{url.scheme}://{url.netloc}{url.path}"
     path = unquote(whole.removeprefix(here))
+    return path if whole.startswith(here) and is_safe(path) else None
+
+
+def is_safe(path: str) -> bool:
+    """Whether a file can be saved by this path, and lies within the folder that it starts from."""
     parts = path.split("/")
-    safe = all(part not in ("", ".", "..") and not set(part) & set("\\:\0") for part in parts)
-    return path if whole.startswith(here) and safe else None
+    return all(part not in ("", ".", "..") and not set(part) & set("\\:\0") for part in parts)
 
 
 def extras(address: ContentAddress, base: str, text: str) -> list[Extra]:

@@ -10,7 +10,7 @@ import pytest
 
 from p2pcdn.model import CHUNK_SIZE
 from peer.native.disk.segment_file import SegmentFile
-from peer.native.download import Download, DownloadError
+from peer.native.download import Download, DownloadError, _write
 from peer.native.runner import NativePeer, PeerError
 from tests.peer.native.hosting import Site, playlist, write_segments
 
@@ -153,6 +153,42 @@ async def test_a_place_that_cannot_be_written(
         with pytest.raises(DownloadError, match="cannot be written: Permission denied"):
             await download.save()
     assert download.parts.exists()
+
+
+@pytest.mark.parametrize("name", ["show/../../x", "show/../x", "a/../../x", "show//x", "show/\\x"])
+async def test_a_rendition_that_leads_out_of_the_folder(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def had(*_: object) -> bytes:
+        return b"#EXTM3U\n"
+
+    target = tmp_path / "out" / "show"
+    target.parent.mkdir()
+    async with Download(site.media("show/master.m3u8"), target) as download:
+        monkeypatch.setattr(download.peer, "renditions", (name,))
+        monkeypatch.setattr(download.peer, "extent", lambda _: (0, -1, False))
+        monkeypatch.setattr(Download, "_get", had)
+        with pytest.raises(DownloadError, match="which is no place in a folder"):
+            await download.save()
+        assert not (download.parts / "x").exists()
+        assert not (download.parts / "saved").exists()
+        download._root = "/show"
+        for path in (name, "x"):
+            with pytest.raises(DownloadError, match="is no place in a folder"):
+                download._place(path)
+
+
+def test_what_is_written_is_all_of_a_file_and_behind_no_link(tmp_path: Path) -> None:
+    file, elsewhere = tmp_path / "in" / "file", tmp_path / "elsewhere"
+    _write(file, None, b"long and old")
+    _write(file, None, b"short")
+    _write(file, 5, b"er")
+    assert file.read_bytes() == b"shorter"
+    elsewhere.write_bytes(b"mine")
+    (tmp_path / "in" / "link").symlink_to(elsewhere)
+    with pytest.raises(OSError, match="link"):
+        _write(tmp_path / "in" / "link", None, b"theirs")
+    assert elsewhere.read_bytes() == b"mine"
 
 
 async def test_a_playlist_that_is_gone_by_the_time(site: Site, tmp_path: Path) -> None:
