@@ -36,15 +36,11 @@ interface Page {
 
 /** Whether the peer that was paired is there; if so, the page's players take what it brings. */
 export async function detect(page: Page): Promise<boolean> {
-  const base = localStorage.getItem(PLACE);
+  const base = remembered();
   if (base === null || !(await mayAsk())) return false;
   const answer = await ask(`${base}api/v1/`);
   if (!answer?.ok) return false;
-  page.handOver(
-    new LocalPeer(base, () => {
-      page.handOver();
-    }),
-  );
+  handOver(page, base);
   return true;
 }
 
@@ -56,24 +52,45 @@ export async function pair(page: Page, code: string): Promise<boolean> {
   if (clean === undefined || userActivation?.hasBeenActive === false) return false;
   const place = `http://127.0.0.1:${portOf(clean)}/`;
   const answer = await ask(`${place}${clean}/pair`, "POST", 60_000);
-  const { base } = ((await answer?.json()) ?? {}) as { base?: unknown };
+  const { base } = ((await json(answer)) ?? {}) as { base?: unknown };
   if (typeof base !== "string" || !base.startsWith(place)) return false;
-  localStorage.setItem(PLACE, base);
-  page.handOver(
-    new LocalPeer(base, () => {
-      page.handOver();
-    }),
-  );
+  remember(base);
+  handOver(page, base);
   return true;
 }
 
 /** Ends it; whether there was anything to end. */
 export async function forget(page: Page): Promise<boolean> {
-  const base = localStorage.getItem(PLACE);
-  localStorage.removeItem(PLACE);
+  const base = remembered();
+  remember(null);
   page.handOver();
   if (base !== null && (await mayAsk())) await ask(`${base}api/v1/pages`, "DELETE");
   return base !== null;
+}
+
+function handOver(page: Page, base: string): void {
+  const peer = new LocalPeer(base, () => {
+    page.handOver();
+  });
+  page.handOver(peer);
+}
+
+/** A frame may have no storage; there, what is paired lasts as long as the page. */
+function remember(base: string | null): void {
+  try {
+    if (base === null) localStorage.removeItem(PLACE);
+    else localStorage.setItem(PLACE, base);
+  } catch {
+    // So be it.
+  }
+}
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(PLACE);
+  } catch {
+    return null;
+  }
 }
 
 /** The code without what people put in between, and with what they take for one another. */
@@ -111,6 +128,15 @@ async function ask(
 ): Promise<Response | undefined> {
   try {
     return await fetch(url, { method, cache: "no-store", signal: AbortSignal.timeout(patience) });
+  } catch {
+    return undefined;
+  }
+}
+
+/** What an answer says; whoever listens at that port may say anything. */
+async function json(answer: Response | undefined): Promise<unknown> {
+  try {
+    return await answer?.json();
   } catch {
     return undefined;
   }

@@ -84,6 +84,8 @@ describe("pairing", () => {
     ["nobody answers", () => Promise.reject(new TypeError("failed"))],
     ["the answer leads elsewhere", () => Promise.resolve(Response.json({ base: FILM }))],
     ["there is nothing in it", () => Promise.resolve(Response.json({}))],
+    ["it is nothing at all", () => Promise.resolve(Response.json(null))],
+    ["the answer is of somebody else", () => Promise.resolve(new Response("<p>Hello"))],
   ])("comes to nothing if %s", async (_, answer) => {
     fetched.mockImplementationOnce(answer);
     expect(await pair(page, CODE)).toBe(false);
@@ -146,6 +148,32 @@ describe("forgetting", () => {
     expect(page.handOver).toHaveBeenCalledExactlyOnceWith();
     expect(kept.size).toBe(0);
     expect(await forget(page)).toBe(false);
+  });
+});
+
+describe("a frame that may keep nothing", () => {
+  const forbidden = (): never => {
+    throw new DOMException("sandboxed", "SecurityError");
+  };
+
+  it("finds nothing, and has nothing to forget", async () => {
+    vi.stubGlobal("localStorage", { getItem: forbidden, removeItem: forbidden });
+    expect(await detect(page)).toBe(false);
+    expect(await forget(page)).toBe(false);
+    expect(fetched).not.toHaveBeenCalled();
+  });
+
+  it("forgets what it was paired with while it is open", async () => {
+    vi.stubGlobal("localStorage", { getItem: forbidden, removeItem: forbidden });
+    await forget(page);
+    expect(page.handOver).toHaveBeenCalledExactlyOnceWith();
+  });
+
+  it("is paired as long as it is open", async () => {
+    vi.stubGlobal("localStorage", { setItem: forbidden });
+    fetched.mockImplementationOnce(() => Promise.resolve(Response.json({ base: BASE })));
+    expect(await pair(page, CODE)).toBe(true);
+    expect(page.handOver).toHaveBeenCalledExactlyOnceWith(expect.anything());
   });
 });
 
