@@ -93,6 +93,10 @@ class Member:
     """When it told its position."""
     nat: Nat | None = None
     """What stands between it and the net, as its newest candidates have it."""
+    gathers: bool = False
+    """Whether it has told of an address of its own; it asks the STUN server from there."""
+    asked: float = inf
+    """When that was first seen."""
     nat_told: str = ""
     """What was last said of that."""
     given: Fading = field(default_factory=lambda: Fading(LOAD_HALVES))
@@ -130,6 +134,11 @@ class Member:
         """It is elsewhere, or sends more or less than before."""
         self.upload, self.uplink = message.upload, message.uplink
         self.position, self.told = message.position, now
+
+    def see(self, sieve: Sieve) -> None:
+        """Note what its candidates have told."""
+        self.nat = sieve.nat or self.nat
+        self.gathers = self.gathers or sieve.gathers
 
     def keep(self, offer: KeptOffer) -> None:
         """Keep a prepared offer; it takes the place of the oldest if there are too many."""

@@ -35,7 +35,7 @@ class Relay:
         """Keep an offer for whomever the member is paired with next."""
         sieve = Sieve(member.vantage, self._rules.candidates, member.mode)
         clean = clean_description(sdp, sieve, self._rules.sdp_bytes)
-        member.nat = sieve.nat or member.nat
+        member.see(sieve)
         member.keep(KeptOffer(number, clean, sieve, now))
 
     def prepared_candidate(self, member: Member, message: PreparedCandidate) -> None:
@@ -89,7 +89,7 @@ class Relay:
         sieve = Sieve(member.vantage, self._rules.candidates, member.mode)
         pairing.sieves[pairing.role_of(member)] = sieve
         clean = clean_description(sdp, sieve, self._rules.sdp_bytes)
-        member.nat = sieve.nat or member.nat
+        member.see(sieve)
         return clean
 
     def _pass_on(self, pairing: Pairing, member: Member, text: str, mid: str) -> None:
@@ -101,7 +101,7 @@ class Relay:
     def _sift(self, member: Member, sieve: Sieve, text: str) -> str | None:
         try:
             candidate = sieve.sift(text)
-            member.nat = sieve.nat or member.nat
+            member.see(sieve)
             return candidate
         except RemoteError as error:  # perhaps a form of tomorrow's: no reason to part
             self._complain(member, error.code, error.detail)

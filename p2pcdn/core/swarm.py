@@ -77,7 +77,8 @@ from p2pcdn.wire.tracker import (
 )
 
 STUN_PATIENCE = 2.0
-"""Seconds in which a STUN server answers, or does not."""
+"""Seconds in which a STUN server answers, or does not, once a peer has found its own addresses: on
+a slow device that alone may take as long."""
 
 OFF = (15.0, 45.0)
 """Seconds between which peers of a site that is switched off are told to come back and look, so
@@ -187,8 +188,10 @@ class Swarms:
     def _tell_nat(self, member: Member, now: float) -> None:
         """Say what is known by now of the NAT that a member is behind."""
         nat: str = member.nat or ""
-        asked = self._rules.stun and member.mode in {"network", "any"}
-        if not nat and asked and now - member.since >= STUN_PATIENCE:
+        asks = self._rules.stun and member.mode in {"network", "any"} and member.gathers
+        if asks:
+            member.asked = min(member.asked, now)
+        if not nat and now - member.asked >= STUN_PATIENCE:
             nat = SILENT
         if nat and nat != member.nat_told and member.present:
             member.nat_told = nat

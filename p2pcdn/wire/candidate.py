@@ -217,6 +217,11 @@ class Sieve:
             return None
         return "ports kept" if self._mapped & self._ports else "ports changed"
 
+    @property
+    def gathers(self) -> bool:
+        """Whether the peer has told of an address of its own."""
+        return bool(self._ports)
+
     def sift(self, text: str) -> str | None:
         """The candidate as it is to be passed on, or None; `RemoteError` if it is none at all."""
         if text in ("", "candidate:"):  # how browsers say that there will be no more

@@ -111,7 +111,10 @@ def test_what_candidates_tell_of_a_nat_is_said_once() -> None:
 
 def test_where_no_stun_server_answers_that_is_said_before_anything_comes_of_it() -> None:
     world = World(Rules(stun=True))
-    viewer, hidden = world.join(), world.join(mode="lan")
+    viewer, hidden = world.connect(), world.connect()
+    offers = (PreparedOffer(0, sdp("actpass", mdns(port=5000))),)
+    world.say(viewer, join(offers=offers))
+    world.say(hidden, join(offers=offers, mode="lan"))
     world.wait(STUN_PATIENCE - 0.1)
     world.say(viewer, Report(1))
     assert world.happened(NatSeen) == []
@@ -123,6 +126,20 @@ def test_where_no_stun_server_answers_that_is_said_before_anything_comes_of_it()
     assert order[order.index(NatSeen) + 1] is Reported
     world.say(viewer, Prepared(0, sdp("actpass", mdns(port=5000), mapped(5000))))
     assert world.happened(NatSeen)[1:] == [NatSeen(world.ids[viewer], "ports kept")]
+
+
+def test_who_has_told_of_no_address_at_all_is_not_said_to_get_no_answer() -> None:
+    world = World(Rules(stun=True))
+    viewer = world.connect()
+    world.say(viewer, join(offers=(PreparedOffer(0, sdp("actpass")),)))
+    world.wait(STUN_PATIENCE + 1)
+    world.say(viewer, Report(1))
+    assert world.happened(NatSeen) == []
+    world.say(viewer, PreparedCandidate(0, mdns(port=5000)))
+    assert world.happened(NatSeen) == []
+    world.wait(STUN_PATIENCE)
+    world.say(viewer, Report(2))
+    assert world.happened(NatSeen) == [NatSeen(world.ids[viewer], SILENT)]
 
 
 def test_of_a_tracker_without_stun_nobody_is_said_to_get_no_answer() -> None:
