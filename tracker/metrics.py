@@ -105,7 +105,7 @@ class LedgerFigures(Collector):
             failures,
             GaugeMetricFamily(
                 "p2pcdn_ledger_claimed_bytes",
-                "Media of which only one end has spoken.",
+                "Media of which only one end has spoken, or that a player has not been given.",
                 value=total.peer_bytes_claimed,
             ),
             CounterMetricFamily(

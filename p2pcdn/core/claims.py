@@ -77,6 +77,8 @@ class Way:
     """Those of them that count as the site's own."""
     vain: int = 0
     """Bytes that came in vain, as the receiver says, and that no claim has been held against."""
+    open: int = 0
+    """Bytes that only one end has spoken of, and that wait for the other's word."""
     _said: dict[SegmentKey, _Said] = field(default_factory=dict)
     _bits: int = 0
 
@@ -117,6 +119,7 @@ class Way:
     def _give_up(self, segment: SegmentKey, heard: tuple[float, float]) -> tuple[int, int]:
         said = self._said.pop(segment)
         self._bits -= said.bits
+        self.open -= said.size
         sender_heard, receiver_heard = heard
         sent, received = said.sender.size, said.receiver.size
         unclaimed = disputed = 0
@@ -150,6 +153,7 @@ class Way:
         bits = one.mask.bit_length() + other.mask.bit_length()
         self._bits += bits - said.bits
         said.bits = bits
+        self.open += said.size - before
         if not one.mask and not other.mask:
             del self._said[segment]
         tails = [tail for tail in (said.sender.tail, said.receiver.tail) if tail is not None]

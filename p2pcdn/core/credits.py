@@ -17,7 +17,7 @@ nor does a rendition that comes after too many others.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from p2pcdn.core.runs import Tail, size_of
@@ -48,6 +48,8 @@ class _Had:
     """What of that counts as confirmed, or will, and would have to be taken back."""
     waiting: int = 0
     """What of that will, once the player is given it."""
+    pairings: dict[str, int] = field(default_factory=dict)
+    """What of that each pairing has brought."""
     spent: int = 0
     """What came from the origin for a player that has not been given it."""
     spent_tail: Tail = None
@@ -57,7 +59,7 @@ class _Had:
     def bits(self) -> int:
         """Of its masks."""
         masks = (self.origin, self.peers, self.counted, self.waiting, self.spent)
-        return sum(map(int.bit_length, masks))
+        return sum(map(int.bit_length, (*masks, *self.pairings.values())))
 
 
 class Undone(NamedTuple):
@@ -84,11 +86,24 @@ class Credits:
         self._bits = 0
         """Of the masks of all that are open."""
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of peers that will count once the player is given them."""
+        return sum(size_of(had.waiting, had.tail) for had in self._waiting.values())
+
     def credit(
-        self, segment: SegmentKey, mask: int, tail: Tail, *, counts: bool, waits: bool = False
+        self,
+        segment: SegmentKey,
+        mask: int,
+        tail: Tail,
+        *,
+        counts: bool,
+        waits: bool = False,
+        pairing: str = "",
     ) -> int:
-        """Enter chunks that a peer has brought; those that earn credit. ``counts`` if what they
-        earn may be taken back; ``waits`` if the player has not been given the segment."""
+        """Enter chunks that a peer has brought over a pairing; those that earn credit. ``counts``
+        if what they earn may be taken back; ``waits`` if the player has not been given the
+        segment."""
         had = self._touch(segment)
         if had is None:
             return 0
@@ -97,7 +112,9 @@ class Credits:
         had.peers |= new
         if counts:
             had.counted |= new
-            had.waiting |= new if waits else 0
+            if waits and new:
+                had.waiting |= new
+                had.pairings[pairing] = had.pairings.get(pairing, 0) | new
             if tail is not None and new >> tail[0] & 1:
                 had.tail = tail
         self._changed(segment, had, had.bits - before)
@@ -134,8 +151,24 @@ class Credits:
             size += size_of(had.waiting, had.tail)
             spent += size_of(had.spent, had.spent_tail)
             had.waiting = had.spent = 0
+            had.pairings.clear()
             self._changed(segment, had, had.bits - before)
         return size, spent
+
+    def forgo(self, pairing: str) -> int:
+        """What waits of what this pairing has brought will not count; its bytes."""
+        size = 0
+        for segment, had in [
+            (s, had) for s, had in self._waiting.items() if pairing in had.pairings
+        ]:
+            del self._waiting[segment]
+            before = had.bits
+            mask = had.pairings.pop(pairing) & had.waiting
+            size += size_of(mask, had.tail)
+            had.waiting &= ~mask
+            had.counted &= ~mask
+            self._changed(segment, had, had.bits - before)
+        return size
 
     def _changed(self, segment: SegmentKey, had: _Had, bits: int) -> None:
         """A segment has so many bits more; it is put where it belongs, and others go for it."""

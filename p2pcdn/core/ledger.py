@@ -152,11 +152,16 @@ class Ledger:
 
     def belongs(self, session: str, group: Group) -> None:
         """It has been found out that a viewer belongs to a group, instead of another of the kind.
-        What was counted before stays where it is."""
+        What was counted before stays where it is, but for what may still become something else."""
         known = self._sessions.get(session)
         if known is None or not known.viewer or group in known.groups:
             return
         others = tuple(other for other in known.groups if other.kind != group.kind)
+        waiting = known.credits.waiting + sum(p.to(session).open for p in known.pairs.values())
+        if waiting:  # it will be taken off where it is then
+            for left in set(known.groups) - set(others):
+                self._books.of_group(left).peer_bytes_claimed -= waiting
+            self._books.of_group(group).peer_bytes_claimed += waiting
         self._books.count(known.groups, -1)
         known.groups = (*others, group)
         self._books.count(known.groups, +1)
@@ -318,7 +323,12 @@ class Ledger:
             counts = not (pair.relayed or apart)
             waits = counts and told[0] in known.ahead
             new = known.credits.credit(
-                told[0], outcome.agreed, outcome.tail, counts=counts, waits=waits
+                told[0],
+                outcome.agreed,
+                outcome.tail,
+                counts=counts,
+                waits=waits,
+                pairing=pair.id,
             )
             earned = size_of(new, outcome.tail)
             way = pair.to(receiver)
@@ -332,7 +342,7 @@ class Ledger:
         elif apart:
             gain.apart += earned
         elif waits:
-            gain.claimed += earned
+            gain.waiting += earned
         else:
             gain.confirmed += earned
 
@@ -340,12 +350,16 @@ class Ledger:
         """Enter what one report said of one way: once, as there are many books."""
         if gain == _Gain():
             return
-        for amounts in self._books.of(pair.content, self._groups_of(pair, receiver)):
-            amounts.peer_bytes_claimed += gain.claimed
+        books, route = self._books_of(pair, receiver)
+        for amounts in books:
+            amounts.peer_bytes_claimed += gain.claimed + gain.waiting
+            amounts.peer_bytes_confirmed += gain.confirmed
+        for amounts in route:  # whatever becomes of it, it has gone there
+            amounts.peer_bytes_confirmed += gain.confirmed + gain.waiting
+        for amounts in (*books, *route):
             amounts.waste_bytes += gain.wasted
             amounts.relayed_bytes += gain.relayed
             amounts.edge_bytes += gain.apart
-            amounts.peer_bytes_confirmed += gain.confirmed
 
     def _route(self, pair: Pair, route: Route | None) -> None:
         """An end has said by what its way to the other goes."""
@@ -369,9 +383,16 @@ class Ledger:
         it also have come from the origin, that is taken back twice: a bound from below.)"""
         pair.relayed = True
         for receiver, way in pair.ways.items():
-            for amounts in self._books.of(pair.content, self._groups_of(pair, receiver)):
-                amounts.edge_bytes -= way.apart
+            known = self._known(receiver)
+            waited = known.credits.forgo(pair.id) if known is not None else 0
+            books, route = self._books_of(pair, receiver)
+            for amounts in books:
+                amounts.peer_bytes_claimed -= waited
+                amounts.peer_bytes_confirmed -= way.earned - way.apart - waited
+            for amounts in route:
                 amounts.peer_bytes_confirmed -= way.earned - way.apart
+            for amounts in (*books, *route):
+                amounts.edge_bytes -= way.apart
                 amounts.relayed_bytes += way.earned
 
     # What nobody answers
@@ -401,6 +422,7 @@ class Ledger:
                     self._close(pair)
                 else:
                     self._settle(pair, inf)  # it will say no more
+                    pair.to(session).earned -= known.credits.forgo(pair.id)  # claimed for good
             del self._gone[session]
 
     def _settle(self, pair: Pair, until: float) -> None:
@@ -412,8 +434,10 @@ class Ledger:
 
     def _settled(self, pair: Pair, receiver: str, unclaimed: int, disputed: int) -> None:
         if unclaimed:
-            for amounts in self._books.of(pair.content, self._groups_of(pair, receiver)):
+            books, route = self._books_of(pair, receiver)
+            for amounts in books:
                 amounts.peer_bytes_claimed -= unclaimed
+            for amounts in (*books, *route):
                 amounts.peer_bytes_disputed += disputed
 
     def _close(self, pair: Pair) -> None:
@@ -444,10 +468,12 @@ class Ledger:
         known = self._known(session)
         return known.groups if known is not None else ()
 
-    def _groups_of(self, pair: Pair, receiver: str) -> tuple[Group, ...]:
-        """Where it is entered what goes over a pairing to this end."""
-        route = () if pair.route is None else (Group("route", pair.route),)
-        return *self._groups(receiver), *route
+    def _books_of(self, pair: Pair, receiver: str) -> tuple[list[Amounts], list[Amounts]]:
+        """Where it is entered what goes over a pairing to this end: the receiver's books, and the
+        route's. What is claimed may turn out to be something else by what the receiver says, not
+        by what this pairing's ends do; so a route's has none of that."""
+        route = [] if pair.route is None else [self._books.of_group(Group("route", pair.route))]
+        return self._books.of(pair.content, self._groups(receiver)), route
 
     def _heard(self, pair: Pair, receiver: str) -> tuple[float, float]:
         """When the sender and the receiver of this way have reported last."""
@@ -477,6 +503,7 @@ class _Gain:
     """What went one way, in bytes."""
 
     claimed: int = 0
+    waiting: int = 0
     wasted: int = 0
     relayed: int = 0
     apart: int = 0

@@ -101,8 +101,9 @@ class Group(NamedTuple):
     """Viewers that have something in common."""
 
     kind: str
-    """What: their ``browser``, or the ``country``, ``operator`` or ``connection`` that their
-    addresses belong to."""
+    """What: their ``browser``; the ``country``, ``operator`` or ``connection`` that their addresses
+    belong to; by what ``access`` they are on the net, and behind what ``nat``; the ``rendition``
+    that they watch. Or of links the ``route``."""
     name: str
 
 

@@ -22,6 +22,7 @@ def test_what_both_say_waits_no_more() -> None:
     said = way.received(SEGMENT, run(0, 3), (3, 10), 0.0)
     assert said == Outcome(run(0, 3), (3, 10), -4 * CHUNK_SIZE)
     assert not way.waits
+    assert way.open == 0
     assert way.settle(inf, BOTH) == (0, 0)
 
 
@@ -116,8 +117,9 @@ def test_what_is_claimed_is_what_waits_whatever_is_said_of_sizes(
         outcome = tell(SegmentKey("v", sequence), mask, tail, 0.0)
         claimed += outcome.claimed
         agreed += size_of(outcome.agreed, outcome.tail)
-        assert claimed >= 0
+        assert claimed == way.open >= 0
         assert outcome.agreed & ~mask == 0
     unclaimed, disputed = way.settle(inf, BOTH)
     assert claimed == unclaimed == disputed
+    assert way.open == 0
     assert not way.waits

@@ -156,3 +156,17 @@ def test_what_the_origin_sent_for_a_player_that_was_not_given_it_is_spent_until_
     assert credits_.given({key(0)}) == (0, 0)
     assert credits_.given(()) == (0, 2 * CHUNK_SIZE + 10)
     assert credits_.given(()) == (0, 0)
+
+
+def test_what_a_pairing_has_brought_is_forgone_as_long_as_it_waits() -> None:
+    credits_ = Credits()
+    for pairing, chunk in (("a", 0), ("b", 1), ("a", 2)):
+        credits_.credit(key(0), 1 << chunk, (2, 10), counts=True, waits=True, pairing=pairing)
+    credits_.credit(key(1), 1, None, counts=True, waits=True, pairing="a")
+    assert credits_.waiting == 3 * CHUNK_SIZE + 10
+    assert credits_.given({key(0)}) == (CHUNK_SIZE, 0)
+    assert credits_.took_from_origin(key(0), 1, waits=True).waiting == CHUNK_SIZE
+    assert credits_.forgo("a") == 10
+    assert credits_.forgo("a") == 0
+    assert credits_.waiting == CHUNK_SIZE
+    assert credits_.credit(key(0), run(0, 2), None, counts=True) == 0, "it was credited"

@@ -244,6 +244,70 @@ def test_what_waits_for_the_player_saves_nothing_if_it_was_relayed(book: Book) -
     assert book.summary.relayed_bytes == size(11)
 
 
+def test_what_waited_for_the_player_is_claimed_no_more_if_it_turns_out_to_be_relayed(
+    book: Book,
+) -> None:
+    runs = chunks(0, 9), chunks(0, 9, sequence=1)
+    book.says("b", got(*runs), ahead=((0, 1, 1),))
+    book.says("a", gave(*runs))
+    assert (book.summary.peer_bytes_confirmed, book.summary.peer_bytes_claimed) == (
+        size(10),
+        size(10),
+    )
+    book.says("a", gave(chunks(10), route="relay"))
+    book.says("b", got(chunks(10)), ahead=((0, 1, 1),))
+    assert book.summary.relayed_bytes == size(21)
+    changes = book.ledger.take_reading()
+    for amounts in (*changes.changes.values(), changes.groups[Group("browser", "Safari")]):
+        assert (amounts.peer_bytes_confirmed, amounts.peer_bytes_claimed) == (0, 0)
+    book.says("b")  # its player has been given all
+    amounts = book.ledger.total
+    assert (amounts.peer_bytes_confirmed, amounts.peer_bytes_claimed) == (0, 0)
+
+
+def test_what_stays_claimed_of_one_who_was_forgotten_is_not_taken_back(book: Book) -> None:
+    book.says("b", got(chunks(0, 9)), ahead=((0, 0, 0),))
+    book.says("a", gave(chunks(0, 9)))
+    book.ledger.left("b", book.now)
+    book.wait(2 * LINGERS)
+    book.says("a", gave(chunks(10), route="relay"))
+    amounts = book.ledger.total
+    assert (amounts.peer_bytes_confirmed, amounts.peer_bytes_claimed) == (0, size(11))
+
+
+def test_what_went_by_a_route_is_so_whether_or_not_the_player_was_given_it(book: Book) -> None:
+    book.says("b", got(chunks(0, 9), route="host"), ahead=((0, 0, 0),))
+    book.says("a", gave(chunks(0, 9)))
+    book.says("a", gave(chunks(10)))  # which is claimed
+    for ahead in (((0, 0, 0),), ()):
+        book.says("b", ahead=ahead)
+    amounts = book.ledger.take_reading().groups[Group("route", "host")]
+    assert (amounts.peer_bytes_confirmed, amounts.peer_bytes_claimed) == (size(10), 0)
+    book.says("b", got(chunks(11), route="relay"))
+    amounts = book.ledger.take_reading().groups[Group("route", "host")]
+    assert (amounts.peer_bytes_confirmed, amounts.relayed_bytes) == (-size(10), size(10))
+
+
+def test_what_is_claimed_goes_along_when_its_viewer_turns_out_to_belong_elsewhere(
+    book: Book,
+) -> None:
+    was, unheard = Group("access", "wired"), Group("nat", "open")
+    book.ledger.belongs("b", was)
+    book.says("b", got(chunks(0, 9)), ahead=((0, 0, 0),))
+    book.says("a", gave(chunks(0, 12)))  # three of them wait for the other end's word
+    for group in (Group("access", "cellular"), unheard):
+        book.ledger.belongs("b", group)
+    groups = book.ledger.take_reading().groups
+    assert groups[was].peer_bytes_claimed == 0
+    assert groups[unheard].peer_bytes_claimed == size(13)
+    book.says("b", got(chunks(10, 12)))
+    now = book.ledger.take_reading().groups
+    for group in (unheard, Group("access", "cellular")):
+        assert now[group].peer_bytes_confirmed == size(13)
+        assert now[group].peer_bytes_claimed == -size(13)
+    assert was not in now
+
+
 def test_what_the_other_end_does_not_say_is_disputed_after_a_while(book: Book) -> None:
     book.says("a", gave(chunks(0, 9)))
     book.says("b", got(chunks(0, 4)), now=EVERY)
@@ -520,9 +584,7 @@ def test_links_are_told_apart_by_what_they_go_by(book: Book) -> None:
     book.says("b", got(chunks(0, 7), route="host"))  # the first to say so has
     book.says("c", got(chunks(0), pairing="other"))
     groups = book.ledger.take_reading().groups
-    assert groups[route] == Amounts(
-        links_made=1, peer_bytes_confirmed=size(8), peer_bytes_claimed=size(2)
-    )
+    assert groups[route] == Amounts(links_made=1, peer_bytes_confirmed=size(8))
     assert Group("route", "host") not in groups
     book.says("a", gave(route="relay", waste=1))
     taken = book.ledger.take_reading().groups[route]
