@@ -24,7 +24,8 @@ export class Links {
     private readonly _options: () => RtcOptions,
     private readonly _stopwatch: Stopwatch,
     private readonly _tell: (input: Input) => void,
-    /** Nobody waits for our offers: they are made once the processor has time for them. */
+    /** Our offers wait for this, until the processor has time for them; and the join for the first
+     * of them, half a second at most. */
     private readonly _calm: Promise<unknown>,
   ) {}
 
