@@ -89,7 +89,8 @@ class Connection(RequestHandler):
     ) -> web.StreamResponse:
         """What aiohttp cannot read, and what we cannot answer, ends without a word."""
         if status >= 500 and not isinstance(exc, ConnectionError):
-            log.error("request_failed", exc_info=exc)
+            # Without a traceback, whose locals hold secrets when they are written out.
+            log.error("request_failed", error=repr(exc))
         self._reset()
         raise ConnectionError("there is no way to say more")
 

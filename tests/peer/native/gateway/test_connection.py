@@ -6,9 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
 
 from peer.native.gateway import Gateway, connection
 from peer.native.gateway.admission import HEADER_BYTES
+from peer.native.gateway.api import Api
 from peer.native.gateway.codes import ATTEMPTS
 from tests.peer.native.gateway.conftest import Raw, ask, config, request
 
@@ -109,3 +112,17 @@ async def test_each_request_comes_in_by_the_door(gateway: Gateway) -> None:
 async def test_what_aiohttp_cannot_read_ends_without_a_word(gateway: Gateway) -> None:
     text = request(f"POST /{gateway.secret}/api/v1/contents", gateway, content_length="x")
     assert await ask(gateway, text) == NOTHING
+
+
+async def test_what_goes_wrong_in_here_is_told_without_the_secrets_that_are_about(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(self: Api, request: web.Request, *rest: object) -> web.Response:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Api, "answer", broken)
+    with capture_logs() as logged:
+        text = request(f"GET /{gateway.secret}/api/v1/", gateway)
+        assert await ask(gateway, text) == NOTHING
+    said = {"event": "request_failed", "error": "RuntimeError('no')", "log_level": "error"}
+    assert said in logged
