@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
+from msgspec.structs import replace
 
 from p2pcdn.config import Config
 from p2pcdn.errors import P2pcdnError
@@ -27,9 +28,24 @@ from peer.native.disk.disk import Disk
 from peer.native.gateway.guard import connector
 from peer.native.gateway.playlists import Playlists
 from peer.native.runner import NativePeer
+from peer.native.shares import Wish, share_out
 
 MOST = 16
-"""Contents at once; the one that was read longest ago goes for one more, but for those to keep."""
+"""Contents of the owner's at once; the one that was read longest ago goes for one more, but for
+those to keep."""
+MOST_OF_PAGES = 8
+"""Contents of all pages at once: they make room for one another, never at the owner's cost."""
+MOST_OF_A_PAGE = 4
+"""Contents of one page at once."""
+PAGES_PART = 4
+"""One of so many parts of the store is for what pages add, whatever the owner has."""
+LEAST_PART = 4
+"""One of so many parts of the owner's is shared out evenly, so that all have some; the rest is
+first for what he keeps."""
+KEPT_FIRST = 1e9
+"""Added to the demand for what is to be kept: more than there ever is for anything else."""
+GOVERN_EVERY = 1.0
+"""Seconds between two looks at who may take how much of the store, and give how much."""
 AGAIN = 30.0
 """Seconds until a content that could not be joined is tried again, if somebody reads it."""
 
@@ -58,14 +74,16 @@ class Entry:
     source: Source
     keep: bool
     """Fetched in full; otherwise what is read of it."""
+    used: float
+    """When it was read last, or added."""
     peer: NativePeer | None = None
     failure: str | None = None
     paused: bool = False
-    used: float = 0.0
-    """When it was read last."""
     tried: float = 0.0
     length: int | None = None
     """Of a file, in bytes, if it is known."""
+    given: int = 0
+    """Bytes that its earlier peers have sent to others."""
     plain: int = 0
     """Bytes that came from the origin without its peer."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -93,6 +111,8 @@ class Entry:
 
     async def close(self) -> None:
         """Leave its swarm."""
+        if self.peer is not None:
+            self.given += self.peer.stats.uploaded_bytes
         self.peer = None
         await self._stack.aclose()
 
@@ -107,7 +127,8 @@ class Contents:
         disk: Disk | None = None,
         make: type[NativePeer] = NativePeer,
     ) -> None:
-        """``tracker`` and ``disk`` are as for `NativePeer`; each content has an equal share."""
+        """``tracker`` and ``disk`` are as for `NativePeer`; what the settings allow in all, the
+        contents have together."""
         self._config = config
         self._tracker = tracker
         self._disk = disk
@@ -116,6 +137,9 @@ class Contents:
         self._entries: dict[str, Entry] = {}
         self.busy: set[asyncio.Task[None]] = set()
         """Attempts to join that nobody waits for."""
+        self._given = 0
+        """Bytes that contents have sent to others which are gone."""
+        self._clock: asyncio.TimerHandle | None = None
 
     @property
     def all(self) -> list[Entry]:
@@ -139,10 +163,11 @@ class Contents:
         now = asyncio.get_running_loop().time()
         entry = self._entries.get(id_)
         if entry is None:
-            entry = self._entries[id_] = Entry(id_, url, address, source, keep)
+            entry = self._entries[id_] = Entry(id_, url, address, source, keep, now)
             await self._make_room(entry)
-            self._share()
         entry.used = now
+        if keep and not entry.keep:
+            await self._keep(entry)
         await self._join(entry)
         return entry
 
@@ -165,6 +190,7 @@ class Contents:
             if entry.peer is None or entry.paused == paused:
                 entry.paused = paused
                 return
+            entry.paused = True
             await (entry.peer.pause() if paused else entry.peer.resume())
             entry.paused = paused
 
@@ -175,13 +201,22 @@ class Contents:
             self._sources.pop(entry.source.id, None)
         async with entry.lock:
             await entry.close()
-        self._share()
+        self._given += entry.given
+        self._govern()
 
     async def close(self) -> None:
         """Leave all swarms."""
         for task in self.busy:
             task.cancel()
         await asyncio.gather(*(self.remove(entry) for entry in self.all))
+        if self._clock is not None:
+            self._clock.cancel()
+
+    async def _keep(self, entry: Entry) -> None:
+        """What was only read is to be kept from now on: that takes another peer."""
+        async with entry.lock:
+            entry.keep = True
+            await entry.close()
 
     def _source(self, address: ContentAddress, page: str | None) -> Source:
         id_ = _short(f"{address.origin} {page or ''}")
@@ -208,35 +243,103 @@ class Contents:
             if entry.peer is None and not entry.paused and self._entries.get(entry.id) is entry:
                 now = asyncio.get_running_loop().time()
                 await entry.open(lambda: self._peer(entry), now)
+                if self._entries.get(entry.id) is not entry:
+                    await entry.close()  # it was removed meanwhile
+                self._govern()
 
     def _peer(self, entry: Entry) -> NativePeer:
         page = entry.source.page
+        size, memory = self._sizes(entry)[entry.id], self._memory(entry)
+        settings = replace(self._config.peer, store_bytes=size if self._disk is None else memory)
         return self._make(
             entry.url,
-            config=self._config,
+            config=replace(self._config, peer=settings),
             tracker=self._tracker,
             disk=self._disk,
-            share=self._size,
+            share=None if self._disk is None else size,
             keep=entry.keep,
             connector=None if page is None else lambda: connector(page),
         )
 
-    @property
-    def _size(self) -> int | None:
-        """What each may take of the disk."""
-        return None if self._disk is None else self._disk.share // max(len(self._entries), 1)
+    # What all have together
 
-    def _share(self) -> None:
-        """There are more contents than before, or fewer."""
-        size = self._size
-        for entry in self._entries.values():
-            if entry.peer is not None and size is not None:
-                entry.peer.resize(size)
+    def _govern(self) -> None:
+        """Share out the store and the upload; again and again, since what there is to know of a
+        content comes with time."""
+        if self._clock is not None:
+            self._clock.cancel()
+        sizes = self._sizes()
+        joined = [(entry, entry.peer) for entry in self._entries.values() if entry.peer is not None]
+        # Who has to give something up goes first.
+        for entry, peer in sorted(joined, key=lambda one: sizes[one[0].id] - (one[1].share or 0)):
+            if peer.share != sizes[entry.id]:
+                peer.resize(sizes[entry.id], self._memory(entry))
+        # Who pauses gives nothing, and is not to be told that it may.
+        self._limit([p for entry, p in joined if not entry.paused])
+        loop = asyncio.get_running_loop()
+        self._clock = loop.call_later(GOVERN_EVERY, self._govern) if self._entries else None
+
+    def _limit(self, peers: list[NativePeer]) -> None:
+        """Of the rate each has its part, if it has anybody to give to; of the budget each has."""
+        settings = self._config.peer
+        rate, budget = settings.upload_rate, settings.upload_budget
+        busy = max(sum(bool(peer.links) for peer in peers), 1)
+        if budget is not None:
+            given = self._given + sum(
+                entry.given + (entry.peer.stats.uploaded_bytes if entry.peer else 0)
+                for entry in self._entries.values()
+            )
+            budget = max(budget - given, 0) // max(len(peers), 1)
+        for peer in peers:
+            peer.limit(upload=True, rate=None if rate is None else rate / busy, budget=budget)
+
+    def _sizes(self, opening: Entry | None = None) -> dict[str, int]:
+        """The bytes of the store that each may take that has a peer, or gets one: of the disk, if
+        there is one, else of memory."""
+        room = self._config.peer.store_bytes if self._disk is None else self._disk.share
+        there = [entry for entry in self._entries.values() if entry.peer or entry is opening]
+        pages = [entry for entry in there if entry.source.page is not None]
+        owners = [entry for entry in there if entry.source.page is None]
+        for_pages = room // PAGES_PART
+        sizes = {entry.id: for_pages // len(pages) for entry in pages}
+        least = (room - for_pages) // LEAST_PART // max(len(owners), 1)
+        wishes = {}
+        for entry in owners:
+            wish = _wish(entry, room)
+            wishes[entry.id] = wish, wish.peers + (KEPT_FIRST if entry.keep else 0.0)
+        rest = room - for_pages - least * len(owners)
+        return sizes | {id_: least + size for id_, size in share_out(rest, wishes).items()}
+
+    def _memory(self, entry: Entry) -> int:
+        """The bytes of memory that one may take beside the disk."""
+        whole = self._config.peer.store_bytes
+        ours = entry.source.page is None
+        alike = sum((other.source.page is None) is ours for other in self._entries.values())
+        return (whole - whole // PAGES_PART if ours else whole // PAGES_PART) // max(alike, 1)
 
     async def _make_room(self, newest: Entry) -> None:
-        old = [e for e in self._entries.values() if not e.keep and e is not newest]
-        for entry in sorted(old, key=lambda e: e.used)[: max(len(self._entries) - MOST, 0)]:
+        """What the owner adds makes room among his, and a page's among pages', its own first."""
+        page = newest.source.page
+        alike = [e for e in self._entries.values() if (e.source.page is None) is (page is None)]
+        own = [e for e in alike if e.source.page == page]
+        if page is None:
+            await self._reduce(own, MOST, newest)
+            return
+        await self._reduce(own, MOST_OF_A_PAGE, newest)
+        left = [e for e in alike if self._entries.get(e.id) is e]
+        await self._reduce(left, MOST_OF_PAGES, newest)
+
+    async def _reduce(self, several: list[Entry], most: int, newest: Entry) -> None:
+        old = [e for e in several if not e.keep and e is not newest]
+        for entry in sorted(old, key=lambda e: e.used)[: max(len(several) - most, 0)]:
             await self.remove(entry)
+
+
+def _wish(entry: Entry, room: int) -> Wish:
+    """What a content would have; until it is known what there is to keep of it, all."""
+    wish = Wish(0, 0, 0) if entry.peer is None else entry.peer.wish()
+    size = max(wish.size, wish.held) or (room if entry.keep else 0)
+    return Wish(size, wish.held, wish.peers, wish.rare)
 
 
 def _short(text: str) -> str:

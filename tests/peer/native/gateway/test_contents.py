@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 
-from p2pcdn.config import Config
+from p2pcdn.config import Config, PeerConfig
 from p2pcdn.errors import ConfigError
-from peer.native.gateway.contents import AGAIN, MOST, Contents, Entry
+from peer.native.gateway.contents import (
+    AGAIN,
+    MOST,
+    MOST_OF_A_PAGE,
+    MOST_OF_PAGES,
+    PAGES_PART,
+    Contents,
+    Entry,
+)
 from peer.native.runner import PeerError
+from peer.native.shares import Wish
 
 FILM = "https://media.example/media/film/index.m3u8"
 NAMES = ("film/low.m3u8", "film/high.m3u8")
@@ -26,6 +37,11 @@ class FakePeer:
         self.renditions = NAMES
         self.failure: BaseException | None = None
         self.paused = self.left = False
+        self.share = options["share"]
+        self.size = 0
+        self.links: dict[int, str] = {}
+        self.stats = SimpleNamespace(uploaded_bytes=0)
+        self.limits: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
         if self.refuses is not None:
@@ -34,7 +50,17 @@ class FakePeer:
         return self
 
     async def __aexit__(self, *why: object) -> None:
+        await asyncio.sleep(0)
         self.left = True
+
+    def wish(self) -> Wish:
+        return Wish(self.size, 0, len(self.links))
+
+    def resize(self, share: int, memory: int) -> None:
+        self.share = share
+
+    def limit(self, **limits: Any) -> None:
+        self.limits = limits
 
     async def pause(self) -> None:
         self.paused = True
@@ -143,6 +169,101 @@ async def test_there_is_room_for_so_many_and_those_to_keep(contents: Contents) -
     assert kept in contents.all
     assert first in contents.all
     assert second not in contents.all
+
+
+def film(number: int, host: str = "media") -> str:
+    return f"https://{host}.example/media/{number}.mp4"
+
+
+async def test_pages_make_room_among_themselves_and_each_first_at_its_own_cost(
+    contents: Contents,
+) -> None:
+    owners = [await contents.add(film(n), keep=False) for n in range(MOST)]
+    first = await contents.add(film(0), keep=False, page="https://quiet.example")
+    for number in range(MOST_OF_A_PAGE + 2):
+        await contents.add(film(number), keep=False, page="https://greedy.example")
+    assert contents.all[: MOST + 1] == [*owners, first]
+    assert len(contents.all) == MOST + 1 + MOST_OF_A_PAGE
+    for number in range(MOST_OF_PAGES):
+        await contents.add(film(0), keep=False, page=f"https://{number}.example")
+    assert contents.all[:MOST] == owners
+    assert len(contents.all) == MOST + MOST_OF_PAGES
+
+
+async def test_two_that_are_added_at_once_are_both_there(contents: Contents) -> None:
+    for number in range(MOST):
+        await contents.add(film(number), keep=False)
+    for entry in await asyncio.gather(
+        contents.add(film(100), keep=False), contents.add(film(101), keep=False)
+    ):
+        assert contents.get(entry.id) is entry
+    assert len(contents.all) == MOST
+
+
+async def test_what_was_only_read_is_kept_when_that_is_asked_for(
+    contents: Contents, peers: Any
+) -> None:
+    entry = await contents.add(FILM, keep=False)
+    assert await contents.add(FILM, keep=True) is entry
+    before, now = peers.opened
+    assert entry.keep
+    assert before.left
+    assert (entry.peer, now.options["keep"]) == (now, True)
+    assert await contents.add(FILM, keep=False) is entry
+    assert entry.keep, "who only reads changes nothing"
+
+
+@pytest.fixture
+def stored(peers: Any) -> Contents:
+    disk: Any = SimpleNamespace(share=1_000_000)
+    return Contents(Config(), disk=disk, make=peers)
+
+
+async def test_what_pages_add_takes_nothing_of_the_owners_store(
+    stored: Contents, peers: Any
+) -> None:
+    await stored.add(FILM, keep=True)
+    (kept,) = peers.opened
+    kept.size = 10_000_000
+    share = kept.share
+    assert share == 1_000_000 - 1_000_000 // PAGES_PART
+    for number in range(MOST_OF_A_PAGE):
+        await stored.add(film(number), keep=False, page="https://page.example")
+    assert kept.share == share
+    theirs = [peer.share for peer in peers.opened[1:]]
+    assert theirs == [1_000_000 // PAGES_PART // MOST_OF_A_PAGE] * MOST_OF_A_PAGE
+    await stored.close()
+
+
+async def test_of_the_owners_store_what_is_kept_comes_first(stored: Contents, peers: Any) -> None:
+    await stored.add(FILM, keep=True)
+    await stored.add(film(1), keep=False)
+    kept, read = peers.opened
+    kept.size, read.size = 500_000, 10_000_000
+    read.links = dict.fromkeys(range(5), "somebody")
+    await stored.add(film(2), keep=False)
+    assert kept.share >= 500_000
+    assert read.share > 0
+    assert sum(peer.share for peer in peers.opened) <= 1_000_000 * (PAGES_PART - 1) // PAGES_PART
+    await stored.close()
+
+
+async def test_memory_and_upload_are_for_all_together(peers: Any) -> None:
+    settings = PeerConfig(store_bytes=4_000_000, upload_rate=100_000.0, upload_budget=1_000)
+    contents = Contents(Config(peer=settings), make=peers)
+    first = await contents.add(film(0), keep=False)
+    await contents.add(film(1), keep=False)
+    await contents.add(film(2), keep=False, page="https://page.example")
+    for peer in peers.opened:
+        peer.links = {1: "somebody"}
+    peers.opened[0].stats.uploaded_bytes = 400
+    await contents.add(film(3), keep=False)
+    assert sum(peer.share for peer in peers.opened) <= 4_000_000
+    assert [peer.limits["budget"] for peer in peers.opened] == [150] * 4
+    assert peers.opened[0].limits["rate"] == pytest.approx(100_000 / 3)
+    await contents.remove(first)
+    assert [peer.limits["budget"] for peer in peers.opened[1:]] == [200] * 3, "400 are gone"
+    await contents.close()
 
 
 async def test_what_is_no_content_is_said(contents: Contents) -> None:
