@@ -50,6 +50,9 @@ USUAL_BYTES = 1_000_000
 """Of a segment, where nothing is known of its like."""
 MOST_WAITING = 8
 """Segments loaded past us that may wait for their hashes."""
+MOST_AHEAD = 1024
+"""Segments of which it is remembered that the player was not given what has come of them: twice as
+many as the account keeps waiting, so that none counts as given because it was forgotten."""
 MOST_KNOWN = 256
 """Segments of which it is remembered when they became known."""
 
@@ -517,10 +520,17 @@ class Transfers:
         self._count(copy)
         # What the player has asked the origin for, a plain one would have asked for as well.
         if copy.link is not None or (copy.fetch is not None and transfer.demanded is None):
-            self.ahead[transfer.key] = None
+            self._lies_ahead(transfer.key)
         self._events.append(Kept(key, copy.link))
         self._spare(transfer)
         self._finish(transfer)
+
+    def _lies_ahead(self, key: SegmentKey) -> None:
+        """The player has not been given what has come of it; nor has he if the store drops it."""
+        self.ahead.pop(key, None)
+        self.ahead[key] = None
+        if len(self.ahead) > MOST_AHEAD:
+            del self.ahead[next(iter(self.ahead))]
 
     def _reject(self, transfer: Transfer, copy: Copy, proved: bool, now: float) -> None:
         self.stats.rejected_chunks += 1

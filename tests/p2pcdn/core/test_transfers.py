@@ -35,6 +35,7 @@ from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.transfer import SILENCE, Transfer
 from p2pcdn.core.transfers import (
+    MOST_AHEAD,
     MOST_FAILURES,
     MOST_WAITING,
     USUAL_BYTES,
@@ -509,6 +510,20 @@ def test_the_store_is_kept_within_its_bound_but_not_what_is_on_its_way() -> None
     demanded(transfers)
     transfers.evict(1, {SegmentKey("v", 2)})
     assert transfers.take_events() == [Dropped(SegmentKey("v", 3), [0])]
+
+
+def test_what_the_player_was_not_given_is_remembered_when_it_is_dropped_but_not_for_ever() -> None:
+    transfers = transfers_that_know(1)
+    others = [SegmentKey("w", sequence) for sequence in range(MOST_AHEAD)]
+    transfers.ahead = dict.fromkeys(others)
+    transfers.begin(ONE, NOW)
+    for chunk, data in enumerate((FIRST, LAST)):
+        transfers.from_link(7, ChunkKey(*ONE, chunk), data, NOW)
+    answer(transfers)
+    transfers.store.limit = 0
+    transfers.evict(1, [])
+    assert transfers.take_events() == [Dropped(ONE, [0, 1])]
+    assert [*transfers.ahead] == [*others[1:], ONE]
 
 
 def test_a_verifier_that_does_not_answer_has_said_no() -> None:

@@ -48,6 +48,11 @@ const MOST_FAILURES = 3;
 const USUAL_BYTES = 1_000_000;
 /** Segments loaded past us that may wait for their hashes. */
 const MOST_WAITING = 8;
+/**
+ * Segments of which it is remembered that the player was not given what has come of them: twice as
+ * many as the account keeps waiting, so that none counts as given because it was forgotten.
+ */
+const MOST_AHEAD = 1024;
 /** Segments of which it is remembered when they became known. */
 const MOST_KNOWN = 256;
 
@@ -545,7 +550,9 @@ export class Transfers {
     this._count(copy);
     // What the player has asked the origin for, a plain one would have asked for as well.
     if (link !== null || (copy.fetch && transfer.demanded === null)) {
-      this.ahead.set(segmentId(key), transfer.key);
+      // Nor has the player been given it if the store drops it.
+      this.ahead.delete(segmentId(key));
+      forgetOldest(this.ahead.set(segmentId(key), transfer.key), MOST_AHEAD);
     }
     this._events.push({ type: "Kept", key, size: data.length, link });
     this._spare(transfer);

@@ -293,6 +293,23 @@ describe("chunks from links", () => {
     expect(transfers.transfer(segment(1))).toMatchObject({ stale: false, originFailures: 0 });
   });
 
+  it("are remembered as not given to the player when they are dropped, but not for ever", () => {
+    let last = 0;
+    transfers = new Transfers(CONTENT, new Store(0), stats, () => ++last);
+    learn(1);
+    demand(1);
+    transfers.release(segment(1));
+    const others = Array.from({ length: 1024 }, (_, sequence) => ({ rendition: "w", sequence }));
+    for (const key of others) transfers.ahead.set(segmentId(key), key);
+    const data = bytes(1);
+    transfers.fromLink(7, { ...segment(1), chunk: 0 }, data.slice(0, CHUNK_SIZE), 0);
+    transfers.fromLink(7, { ...segment(1), chunk: 1 }, data.slice(CHUNK_SIZE), 0);
+    answer();
+    transfers.evict(1, new Set());
+    expect(transfers.takeEvents()).toMatchObject([{ type: "Dropped", chunks: [0, 1] }]);
+    expect([...transfers.ahead.values()]).toStrictEqual([...others.slice(1), segment(1)]);
+  });
+
   it("that nobody checks count as wrong after 5 s", () => {
     transfers.fromLink(7, { ...segment(1), chunk: 0 }, bytes(1).slice(0, CHUNK_SIZE), 0);
     transfers.takeEvents();
