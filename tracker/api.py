@@ -42,7 +42,16 @@ MOST_QUERIES = 16
 MOST_CONTENTS = 1000
 """Contents that are listed."""
 
-KINDS = (*("country", "operator", "connection", "browser", "access", "rendition", "nat", "route"),)
+KINDS = (
+    "country",
+    "operator",
+    "connection",
+    "browser",
+    "access",
+    "rendition",
+    "nat",
+    "route",
+)
 """By what viewers are told apart."""
 
 OPENAPI = Path(__file__).parent / "openapi.json"
@@ -147,10 +156,10 @@ class Api:
         kind = format_of(request)
         async with self._query() as as_of:
             points = await self._storage.points(plan.span, plan.step)
-        rows = [{"at": point.at, **_told(point.figures)} for point in points]
+        rows = [{"at": point.at, **self._told(point.figures)} for point in points]
         if kind == "csv":
             return as_csv("p2pcdn-series", ("at", *_FIGURES), rows)
-        total = _told(_added_up(point.figures for point in points))
+        total = self._told(_added_up(point.figures for point in points))
         span = {"from": plan.span.start, "to": plan.span.end, "step": plan.step, "as_of": as_of}
         return as_json({**span, "total": total, "points": rows})
 
@@ -163,7 +172,7 @@ class Api:
             {
                 "content": share.content,
                 "path": self.path_of(share.content),
-                **_told(share.figures),
+                **self._told(share.figures),
             }
             for share in shares
         ]
@@ -180,7 +189,7 @@ class Api:
         async with self._query() as as_of:
             found = [await self._storage.groups(spans, kind, MOST_CONTENTS) for kind in kinds]
         rows = [
-            {"by": share.kind, "name": share.name, **_of_group(share.figures)}
+            {"by": share.kind, "name": share.name, **_of_group(share.kind, share.figures)}
             for shares in found
             for share in shares
         ]
@@ -197,6 +206,13 @@ class Api:
             rows = [msgspec.structs.asdict(count) for count in found]
             return as_csv("p2pcdn-failures", ("kind", "reason", "count"), rows)
         return as_json({**_ends(spans), "as_of": as_of, "failures": found})
+
+    def _told(self, figures: Figures) -> Row:
+        """Figures as they are told; what an origin that is elsewhere has sent is not known."""
+        told = _told(figures)
+        if figures.amounts.peer_bytes_confirmed > 0 and not self._ledger.knows_origin:
+            return {**told, "offload": None, "best_offload": None}
+        return told
 
     @asynccontextmanager
     async def _query(self) -> AsyncIterator[float]:
@@ -287,9 +303,12 @@ def _told(figures: Figures) -> Row:
     }
 
 
-def _of_group(figures: Figures) -> Row:
+def _of_group(kind: str, figures: Figures) -> Row:
     told = _told(figures)
-    return {name: told[name] for name in _OF_GROUPS}
+    group = {name: told[name] for name in _OF_GROUPS}
+    if kind == "route":  # what has failed, or came from the origin, went by none
+        return {**group, "link_success": None, "offload": None}
+    return group
 
 
 def _added_up(several: Iterable[Figures]) -> Figures:

@@ -35,7 +35,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     links_made: int
     links_failed: int
     viewers: int
-    offload: float
+    offload: float | None
     """Of everything so far, as in the summary."""
 
 

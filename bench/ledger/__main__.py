@@ -205,8 +205,8 @@ def viewers(directory: Path, count: int, lasts: int) -> None:
         f"reports: {cost.reports:,} of {count:,} viewers in {cost.lasted} s of theirs: "
         f"{1e6 * cost.decoding / cost.reports:.0f} µs to decode one of "
         f"{cost.report_bytes // cost.reports} bytes, {1e6 * cost.adding / cost.reports:.0f} µs to "
-        f"add it up; {cost.session_bytes:,} bytes of memory a viewer; offload {cost.offload:.3f} "
-        f"of {best:.3f}"
+        f"add it up; {cost.session_bytes:,} bytes of memory a viewer; "
+        f"offload {cost.offload or 0:.3f} of {best:.3f}"
     )
     second = cost.readings / cost.lasted, cost.writing / cost.lasted
     print(

@@ -53,7 +53,7 @@ class Cost:
     """All reports, as they are sent."""
     session_bytes: int
     """Memory for each viewer."""
-    offload: float
+    offload: float | None
     best: float | None
 
 

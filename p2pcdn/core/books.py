@@ -49,6 +49,11 @@ class Books:
         return replace(self._everything)
 
     @property
+    def knows_origin(self) -> bool:
+        """Whether what an origin sends is counted, by this or another run: else it is elsewhere."""
+        return self._everything.origin_bytes + self._carried.origin_bytes > 0
+
+    @property
     def origin_mismatches(self) -> int:
         """As in the summary."""
         return self._everything.origin_mismatches + self._carried.origin_mismatches
@@ -77,11 +82,12 @@ class Books:
         """The figures as of now, of all runs together."""
         total = self.total
         total.add(self._carried)
+        is_known = self.knows_origin or total.peer_bytes_confirmed <= 0
         return Summary(
             **{name: bounded(getattr(total, name)) for name in SHOWN},
             saved_bytes=total.saved_bytes,
-            offload=total.offload,
-            best_offload=total.best_offload,
+            offload=total.offload if is_known else None,
+            best_offload=total.best_offload if is_known else None,
             viewers=viewers,
             swarms=swarms,
             refused_reports=self._refused,

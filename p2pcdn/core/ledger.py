@@ -98,6 +98,11 @@ class Ledger:
         return self._books.total
 
     @property
+    def knows_origin(self) -> bool:
+        """Whether what an origin sends is counted, by this or another run: else it is elsewhere."""
+        return self._books.knows_origin
+
+    @property
     def origin_mismatches(self) -> int:
         """As in the summary."""
         return self._books.origin_mismatches

@@ -43,11 +43,12 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Manifests, hash lists, playlists and signalling."""
     saved_bytes: int
     """Confirmed less overhead, never below 0: a lower bound of what the origin was spared."""
-    offload: float
-    """Confirmed of all media bytes, 0 to 1."""
+    offload: float | None
+    """Confirmed of all media bytes, 0 to 1. None if peers have sent some and nobody has counted any
+    that the origin sent: it is one that this ledger does not hear of."""
     best_offload: float | None
     """The most that the offload could have been: of all media bytes, those that the origin need not
-    have sent. None if there were none."""
+    have sent. None if there were none, or nobody counts what the origin sends."""
     viewers: int
     """Browsers in swarms now."""
     swarms: int

@@ -231,6 +231,40 @@ async def test_networks_and_failures_have_what_has_just_happened() -> None:
         assert {line.split(",")[1] for line in text.splitlines()} == {"name", "'=DE", "unknown"}
 
 
+async def test_what_a_route_has_says_nothing_of_what_went_by_no_route() -> None:
+    async with rig() as tracker:
+        route = tracker.ledger._books.of_group(Group("route", "host"))
+        route.links_made = route.peer_bytes_confirmed = 3
+        count = tracker.tracker._api._series.count
+        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        (row,) = (await told(tracker, "networks?by=route"))["networks"]
+        assert (row["links_made"], row["peer_bytes_confirmed"]) == (3, 3)
+        assert (row["link_success"], row["offload"]) == (None, None)
+
+
+@pytest.mark.parametrize("is_counted", [False, True])
+async def test_no_offload_is_told_where_nobody_counts_what_the_origin_sends(
+    is_counted: bool,
+) -> None:
+    async with rig() as tracker:
+        for amounts in tracker.ledger._books.of("c" * 32, [Group("browser", "Firefox")]):
+            amounts.peer_bytes_confirmed = 3
+        if is_counted:
+            tracker.ledger.origin_sent(1, 0, "d" * 32)
+        count = tracker.tracker._api._series.count
+        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        series = await told(tracker, "series")
+        contents = (await told(tracker, "contents"))["contents"]
+        (content,) = [row for row in contents if row["content"] == "c" * 32]
+        assert content["peer_bytes_confirmed"] == 3
+        told_of = [(row["offload"], row["best_offload"]) for row in (series["total"], content)]
+        # A content of which the origin has sent nothing may be one that peers had.
+        assert told_of == ([(0.75, 0.75), (1.0, 1.0)] if is_counted else [(None, None)] * 2)
+        # What viewers say themselves that they took from the origin is known.
+        (row,) = (await told(tracker, "networks?by=browser"))["networks"]
+        assert row["offload"] == 1.0
+
+
 async def test_who_is_turned_away_is_counted() -> None:
     async with rig() as tracker:
         client = await tracker.client()

@@ -122,7 +122,12 @@ async def test_what_they_moved_is_in_the_summary() -> None:
         summary = await tracker.json("/api/v1/summary")
         assert summary["peer_bytes_confirmed"] == size(60)
         assert summary["peer_bytes_claimed"] == size(15)
-        assert (summary["viewers"], summary["swarms"], summary["offload"]) == (2, 1, 1.0)
+        assert (summary["viewers"], summary["swarms"]) == (2, 1)
+        # Nobody has counted here what the origin sends.
+        assert (summary["offload"], summary["best_offload"]) == (None, None)
+        tracker.ledger.origin_sent(size(20))
+        summary = await tracker.json("/api/v1/summary")
+        assert (summary["offload"], summary["best_offload"]) == (0.75, 0.75)
         assert 0 < summary["overhead_bytes"] < 20_000
         assert summary["saved_bytes"] == size(60) - summary["overhead_bytes"]
 

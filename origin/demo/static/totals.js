@@ -12,7 +12,7 @@ import { percent, show, size } from "./format.js";
 const STREAM = "/api/v1/stream";
 
 /**
- * @typedef {{ saved_bytes: number, offload: number, viewers: number, origin_bytes: number }} Summary
+ * @typedef {{ saved_bytes: number, offload: number | null, viewers: number, origin_bytes: number }} Summary
  */
 
 export function followTotals() {
@@ -38,6 +38,6 @@ function showTotals({ saved_bytes, offload, viewers, origin_bytes }) {
   const people = viewers === 1 ? "1 viewer" : `${viewers} viewers`;
   show(
     "saved-detail",
-    `${percent(offload)} of all media came from peers; the origin sent ${size(origin_bytes)}. ${people} now.`,
+    `${percent(offload ?? 0)} of all media came from peers; the origin sent ${size(origin_bytes)}. ${people} now.`,
   );
 }

@@ -60,6 +60,8 @@ export interface Series {
 export interface Share extends Quality {
   readonly origin_bytes: number;
   readonly peer_bytes_confirmed: number;
+  /** Null where it cannot be told: what the origin sends is not counted by this ledger. */
+  readonly offload: number | null;
   readonly relayed_bytes: number;
   readonly links_made: number;
   readonly seconds: number;
@@ -104,7 +106,8 @@ export interface Summary {
   readonly origin_bytes: number;
   readonly peer_bytes_confirmed: number;
   readonly saved_bytes: number;
-  readonly offload: number;
+  /** Null where peers have sent some, and nobody counts what the origin sends. */
+  readonly offload: number | null;
   readonly viewers: number;
   readonly swarms: number;
   readonly since: number;

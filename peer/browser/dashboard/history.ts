@@ -129,6 +129,11 @@ export class History {
   }
 }
 
+/** The same of an origin that is elsewhere: what it has sent is not known. */
+export function withoutShares(points: readonly Shown[]): Shown[] {
+  return points.map((point) => ({ ...point, offload: null, best: null }));
+}
+
 function nothing(at: number): Shown {
   return { at, origin: null, peers: null, offload: null, best: null };
 }

@@ -7,6 +7,7 @@ import { Chart } from "./chart";
 import { FirstSteps } from "./first-steps";
 import { offload } from "./figures";
 import { day, NOTHING, percent, size } from "./format";
+import { withoutShares } from "./history";
 import { RANGES } from "./ranges";
 import type { Range } from "./ranges";
 import { Tables } from "./tables";
@@ -28,6 +29,7 @@ interface Props {
 export function Page({ board, choose }: Props): JSX.Element {
   const { history, range, state, summary } = board;
   const total = history.total(range.span);
+  const points = history.points(range.span);
   const idle = summary?.origin_bytes === 0 && summary.peer_bytes_confirmed === 0;
   return (
     <>
@@ -43,7 +45,7 @@ export function Page({ board, choose }: Props): JSX.Element {
         <KeyFigures board={board} total={total} />
         {idle && <FirstSteps site={board.site} />}
         <Chart
-          points={history.points(range.span)}
+          points={summary?.offload === null ? withoutShares(points) : points}
           range={range}
           now={history.now}
           empty={offload(total) === null}
@@ -55,7 +57,7 @@ export function Page({ board, choose }: Props): JSX.Element {
         <p>
           {summary && summary.since > 0 ? `Since ${day(summary.since)}: ` : "Since the start: "}
           <b>{summary ? size(summary.saved_bytes) : NOTHING}</b> saved, offload{" "}
-          <b>{summary && !idle ? percent(summary.offload) : NOTHING}</b>.
+          <b>{idle || typeof summary?.offload !== "number" ? NOTHING : percent(summary.offload)}</b>.
         </p>
         <Export board={board} />
       </footer>

@@ -149,7 +149,7 @@ function Line({ name, share, most }: Row & { readonly most: number }): JSX.Eleme
           <i class="origin" style={part(origin_bytes)} />
         </span>
       </td>
-      <td>{or(offload(share), percent)}</td>
+      <td>{or(share.offload === null ? null : offload(share), percent)}</td>
       <td>{count(share.viewers_max)}</td>
       <td>{or(share.startup_p50, duration)}</td>
       <td>{or(share.rebuffer_ratio, percent)}</td>

@@ -38,14 +38,15 @@ function Tile({ id, title, value, text, strong, children }: TileProps): JSX.Elem
 /** What a site owner looks at first. */
 export function KeyFigures({ board, total }: { board: Board; total: Figures }): JSX.Element {
   const { quality, price, summary } = board;
-  const best = bestPossible(total);
+  const isKnown = summary?.offload !== null;
+  const best = isKnown ? bestPossible(total) : null;
   const ratio = quality?.rebuffer_ratio ?? null;
   const p95 = quality?.startup_p95 ?? null;
   const linkTime = quality?.link_time ?? null;
   return (
     <section class="tiles" aria-label="Key figures">
-      <Tile strong id="offload" title="Offload" value={offload(total)} text={percent}>
-        of all media came from peers
+      <Tile strong id="offload" title="Offload" value={isKnown ? offload(total) : null} text={percent}>
+        {isKnown ? "of all media came from peers" : "unknown: the origin’s bytes are not counted here"}
         {best !== null && `; best possible ${percent(best)}`}
       </Tile>
       <Tile strong id="saved" title="Saved" value={saved(total)} text={size}>

@@ -837,7 +837,7 @@ def test_no_order_of_reports_confirms_more_than_either_end_said(
         most += len(set().union(*both))
     assert book.summary.peer_bytes_confirmed <= size(most)
     assert book.summary.peer_bytes_claimed >= 0
-    assert 0.0 <= book.summary.offload <= 1.0
+    assert 0.0 <= (book.summary.offload or 0.0) <= 1.0
 
 
 def test_honest_peers_are_credited_to_the_byte_and_claims_come_to_nothing() -> None:

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { noFigures } from "../../dashboard/figures";
 import type { Figures, Point, Sample } from "../../dashboard/figures";
-import { History } from "../../dashboard/history";
+import { History, withoutShares } from "../../dashboard/history";
 
 /** A point of the series. */
 function figures(at: number, more: Partial<Figures> = {}): Point {
@@ -111,6 +111,11 @@ describe("a range", () => {
       { at: 1005, origin: 10, peers: 0, offload: 0, best: 0.2 },
       { at: 1015, origin: 5, peers: 15, offload: 0.75, best: 0.8 }, // the mean of two
     ]);
+  });
+
+  it("tells no shares of an origin that is elsewhere", () => {
+    const shown = { at: 5, origin: 0, peers: 7, offload: 1, best: 1 };
+    expect(withoutShares([shown])).toStrictEqual([{ ...shown, offload: null, best: null }]);
   });
 
   it("forgets in the offload what is older than a minute", () => {
