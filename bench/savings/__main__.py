@@ -97,7 +97,7 @@ def line(cells: list[str] | tuple[str, ...]) -> str:
 def is_sound(name: str, found: Comparison) -> bool:
     """Whether the promise was kept."""
     unreported = found.peers.unreported if name == "churn" else 0
-    return 0.97 * found.spared - unreported <= found.saved <= found.spared
+    return 0.97 * found.spared - unreported <= found.saved <= min(found.spared, found.spared_wire)
 
 
 def main() -> int:

@@ -87,6 +87,7 @@ class Held:
         """Bytes of which nobody will hear if it is killed now."""
         now, given, uploaded = self.looks[-1]
         long_ago = [look for look in self.looks if look[0] <= now - REPORT_EVERY - LATE]
+        assert len(long_ago) > 1, "killed too early to say: nothing it had may have been reported"
         _, had_given, had_uploaded = long_ago[-1]
         return given - had_given + uploaded - had_uploaded
 

@@ -8,11 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage, Viewer
 
+pytestmark = pytest.mark.crowd
+
 WHOLE = f"window.playerConfig = {json.dumps({'maxBufferLength': 120})}"
 LOADED = "() => window.probe.given >= 15e6"
+SPARE = 1e6
+"""Bytes that may lie in sockets when an answer is cut short."""
 PANEL = "() => document.getElementById('p2pcdn-overlay')?.textContent ?? ''"
 
 
@@ -48,6 +54,16 @@ async def overlay(viewer: Viewer) -> dict[str, str]:
             await asyncio.sleep(0.2)
 
 
+async def agreed(viewer: Viewer) -> dict[str, Any]:
+    """The stats, once the overlay shows the same."""
+    async with asyncio.timeout(30):
+        while True:
+            panel, stats = await overlay(viewer), await viewer.stats()
+            if panel == shown(stats):
+                return stats
+            await asyncio.sleep(0.2)
+
+
 async def settled(server: Command) -> dict[str, Any]:
     """The account once all have gone."""
     async with asyncio.timeout(20):
@@ -72,16 +88,17 @@ async def test_the_overlay_the_stats_and_the_account_agree(
         await first.until(LOADED)
         async with own.viewer(**options) as second:  # type: ignore[arg-type]
             await second.until(LOADED)
-            stats = []
-            for viewer in (first, second):
-                panel = await overlay(viewer)
-                stats.append(await viewer.stats())
-                assert panel == shown(stats[-1])
-            assert stats[1]["peerBytes"] > 7.5e6, stats
+            stats = [await agreed(viewer) for viewer in (first, second)]
+            assert stats[1]["peerBytes"] > 0, stats
             # What was given to the player counts as saved; it has all been.
             await second.page.goto("about:blank")
             await first.page.goto("about:blank")
     summary = await settled(fresh_server)
-    assert summary["peer_bytes_confirmed"] == sum(one["peerBytes"] for one in stats)
-    assert summary["origin_bytes"] == sum(one["httpBytes"] for one in stats)
-    assert summary["peer_bytes_claimed"] == summary["peer_bytes_disputed"] == 0
+    http, peers, waste = (
+        sum(one[name] for one in stats) for name in ("httpBytes", "peerBytes", "wasteBytes")
+    )
+    # The origin may have sent what nobody read any more, or what a peer brought as well.
+    assert http <= summary["origin_bytes"] <= http + waste + SPARE, (summary, stats)
+    assert peers - waste - SPARE <= summary["peer_bytes_confirmed"] <= peers, (summary, stats)
+    unsure = summary["peer_bytes_claimed"] + summary["peer_bytes_disputed"]
+    assert unsure <= waste, (summary, stats)
