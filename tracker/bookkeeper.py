@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import TypeVar
 
 import structlog
@@ -21,7 +23,7 @@ from tracker.storage import Storage, StorageError
 
 MOST_UNWRITTEN = 50_000
 """Rows of each kind that wait in memory while the storage fails; beyond it the finest of the oldest
-go, a tenth at once."""
+go, a tenth or so at once."""
 
 MOST_PAUSE = 30.0
 """Seconds between two tries while the storage fails, at the most: each pause is twice the last."""
@@ -174,8 +176,15 @@ def _bounded(batch: Batch) -> Batch:
 
 
 def _newest(rows: Mapping[K, V]) -> Mapping[K, V]:
-    """To sort them takes long, so it is not to be done with every batch once there are too many."""
+    """All but the finest of the oldest, by whole buckets: there are few of these to sort."""
     if len(rows) <= MOST_UNWRITTEN:
         return rows
-    kept = sorted(rows, key=lambda key: (key.width, key.at))[-MOST_UNWRITTEN * 9 // 10 :]
-    return {key: rows[key] for key in kept}
+    sizes = Counter((key.width, key.at) for key in rows)
+    newest = sorted(sizes, reverse=True)
+    sums = accumulate(sizes[bucket] for bucket in newest)
+    kept = {
+        bucket
+        for bucket, sum_ in zip(newest, sums, strict=True)
+        if sum_ <= MOST_UNWRITTEN * 9 // 10
+    }
+    return {key: figures for key, figures in rows.items() if (key.width, key.at) in kept}
