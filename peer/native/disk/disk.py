@@ -36,7 +36,9 @@ RETRY = 60.0
 
 _CONTENT = re.compile("[0-9a-f]{32}")
 _ROOT = re.compile("[0-9a-f]{64}")
-_OURS = {"format", "lock", "given.json", "given.new"}
+_OURS = re.compile(r"format|lock|given\.(json|new)|\d+-of-\d+|lost\+found")
+"""What else may be there: files of the store, stores of several processes in it, and what a file
+system has at its root."""
 
 log = structlog.get_logger("p2pcdn.peer")
 
@@ -230,7 +232,8 @@ class Disk:
             found = "?"
         if found == f"{FORMAT}{VERSION}":
             return
-        there = {entry.name for entry in os.scandir(self.directory)} - _OURS
+        names = (entry.name for entry in os.scandir(self.directory))
+        there = {name for name in names if not _OURS.fullmatch(name)}
         if any(not _CONTENT.fullmatch(name) for name in there):
             raise ConfigError(
                 f"{self.directory} is no store of p2pcdn, and not empty either: a store needs a "

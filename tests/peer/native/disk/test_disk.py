@@ -99,6 +99,16 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name != "lock"] == ["holiday.jpg"]
 
 
+def test_stores_of_several_processes_may_be_in_it(tmp_path: Path) -> None:
+    ours, others = tmp_path / "format", {"1-of-4", "2-of-4", "lost+found"}
+    for name in others:
+        (tmp_path / name).mkdir()
+    Disk(tmp_path, 10_000).close()
+    ours.write_text("p2pcdn store 0\n")
+    Disk(tmp_path, 10_000).close()
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == others
+
+
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match="has to be a directory that can be written to"):
