@@ -623,7 +623,7 @@ class PeerConfig(Section, frozen=True):
         for text in self.hours:
             span_of_day(text)
         for url in self.follow:
-            if urlsplit(url).scheme not in ("http", "https"):
+            if not url.lower().startswith(("http://", "https://")):
                 raise ConfigError(
                     f"peer.follow takes URLs such as https://www.example.com, not {url!r}."
                 )

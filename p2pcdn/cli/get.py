@@ -95,7 +95,11 @@ def command(
 def name_of(url: str) -> str:
     """What a content is called where nobody says: the file's name, or of a playlist the folder's,
     since most playlists are called the same."""
-    parts = [unquote(part) for part in urlsplit(url).path.split("/") if part]
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        path = ""  # what is no URL has no name
+    parts = [unquote(part) for part in path.split("/") if part]
     name = parts[-1] if parts else ""
     if name.endswith((".m3u8", ".m3u")):
         name = parts[-2] if len(parts) > 2 else name.rpartition(".")[0]

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 from p2pcdn.config import TURN_URL
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
@@ -34,7 +34,7 @@ class ContentAddress:
     @classmethod
     def parse(cls, url: str) -> ContentAddress:
         """Read what a user typed; `ConfigError` if it can't be the URL of a content."""
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"A content has an http:// or https:// URL; {url!r} is none.")
         before, media, path = parts.path.partition(_MEDIA)
@@ -77,9 +77,19 @@ class ContentAddress:
         return url
 
 
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; of what is none, such as ``http://[x/``, there are none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
 def tracker_url(text: str) -> str:
     """The WebSocket's URL for what a user gave as ``--tracker``; `ConfigError` if it is none."""
-    parts = urlsplit(text)
+    parts = _split(text)
     scheme = _SOCKETS.get(parts.scheme)
     if scheme is None or not parts.hostname:
         raise ConfigError(f"A tracker has a URL such as wss://HOST{_TRACKER}; {text!r} is none.")

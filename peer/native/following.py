@@ -30,9 +30,13 @@ class ListError(P2pcdnError):
 
 
 def list_url(site: str) -> str:
-    """Where the list of a site is: at ``/contents`` where only a host is named."""
-    parts = urlsplit(site)
-    return urljoin(site, "/contents") if parts.path in ("", "/") else site
+    """Where the list of a site is: at ``/contents`` where only a host is named; `ConfigError` if
+    that is no URL."""
+    try:
+        path = urlsplit(site).path
+        return urljoin(site, "/contents") if path in ("", "/") else site
+    except ValueError:
+        raise ConfigError(f"A site has a URL such as https://HOST; {site!r} is none.") from None
 
 
 def contents_of(text: str, url: str) -> list[str]:
@@ -40,6 +44,8 @@ def contents_of(text: str, url: str) -> list[str]:
     try:
         found = json.loads(text)
         found = found.get("contents") if isinstance(found, dict) else found
+    except RecursionError:
+        found = None
     except ValueError:
         found = [line.strip() for line in text.splitlines()]
     if not isinstance(found, list):
@@ -50,9 +56,10 @@ def contents_of(text: str, url: str) -> list[str]:
             continue
         try:
             content = urljoin(url, item)
-            ContentAddress.parse(content)
+            address = ContentAddress.parse(content)
+            address.manifest(address.path)  # of half a character there is no URL
         except (ConfigError, ValueError):
-            log.info("not_a_content", list=url, item=item[:200])
+            log.info("not_a_content", list=url, item=ascii(item[:200]))
         else:
             contents[content] = None
     return list(contents)

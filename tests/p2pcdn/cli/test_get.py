@@ -122,6 +122,11 @@ def test_who_is_stopped_goes_on(url: str, tmp_path: Path, end: signal.Signals) -
     [
         ("/media/none.bin", 1, "There is no content at {url}/media/none.bin."),
         ("/film.bin", 2, "is not the URL of a content"),
+        (
+            "[/media/film.bin",
+            2,
+            "A content has an http:// or https:// URL; '{url}[/media/film.bin'",
+        ),
         ("/media/bad.m3u8", 1, "The origin gives no manifest for {url}/media/bad.m3u8: 422"),
     ],
 )
@@ -141,6 +146,7 @@ def test_what_cannot_be_is_said_in_a_sentence(
         ("https://o.test/media/show/master.m3u8", "show"),
         ("https://o.test/media/master.m3u8", "master"),
         ("https://o.test/", "content"),
+        ("https://[o.test/media/x.mp4", "content"),
         ("https://o.test/media/%2E%2E", "content"),
         ("https://o.test/media/..%2F..%2Fetc%2Fpasswd", ".._.._etc_passwd"),
         ("https://o.test/media/../..%5Cx/master.m3u8", ".._x"),

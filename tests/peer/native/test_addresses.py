@@ -41,6 +41,8 @@ def test_an_origin_below_a_path() -> None:
         "http://cdn.example/media/",
         "http://cdn.example/media/folder/",
         "http://cdn.example/other/movie.mp4",
+        "http://[x/media/movie.mp4",
+        "http://cdn.example:99999/media/movie.mp4",
     ],
 )
 def test_what_is_no_content_is_refused_in_a_sentence(url: str) -> None:
@@ -68,7 +70,7 @@ def test_a_tracker_by_any_of_its_urls(text: str, url: str) -> None:
     assert tracker_url(text) == url
 
 
-@pytest.mark.parametrize("text", ["", "tracker.example", "udp://tracker.example:80"])
+@pytest.mark.parametrize("text", ["", "tracker.example", "udp://tracker.example:80", "http://[x"])
 def test_what_is_no_tracker_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="wss://HOST/tracker/v1"):
         tracker_url(text)

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from p2pcdn.errors import ConfigError
 from peer.native.following import LIST_BYTES, ListError, contents_of, fetch_contents, list_url
 
 URL = "https://o.test/lists/all"
@@ -26,11 +27,17 @@ def test_where_the_list_of_a_site_is(site: str, url: str) -> None:
     assert list_url(site) == url
 
 
+def test_a_site_that_is_no_url() -> None:
+    with pytest.raises(ConfigError, match="a URL such as https://HOST; 'http://\\[x' is none"):
+        list_url("http://[x")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         '{"contents": ["/media/a.m3u8", "https://p.test/media/b.mp4", "/media/a.m3u8"]}',
         '["/media/a.m3u8", "https://p.test/media/b.mp4", 7, "/elsewhere/c.mp4", "/media/", "http://["]',
+        '["/media/a.m3u8", "media/\\ud800.mp4", "https://p.test/media/b.mp4"]',
         "# ours\n\n/media/a.m3u8\r\n  https://p.test/media/b.mp4 \nftp://p.test/media/c.mp4\n",
     ],
 )
@@ -39,7 +46,7 @@ def test_the_contents_of_a_list(text: str) -> None:
     assert found == ["https://o.test/media/a.m3u8", "https://p.test/media/b.mp4"]
 
 
-@pytest.mark.parametrize("text", ["7", '"x"', '{"videos": []}', '{"contents": 1}'])
+@pytest.mark.parametrize("text", ["7", '"x"', '{"videos": []}', '{"contents": 1}', "[" * 100_000])
 def test_what_is_no_list(text: str) -> None:
     with pytest.raises(ListError, match="is no list of contents"):
         contents_of(text, URL)
