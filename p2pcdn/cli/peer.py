@@ -69,13 +69,15 @@ Show = Callable[["NativePeer"], Awaitable[None]]
     "--processes",
     metavar="N",
     type=click.IntRange(1, 256),
-    help="Share the contents out to N processes.",
+    help="Share the contents out to N processes, and store, rate and budgets as well.",
 )
 @click.option(
     "--part",
     metavar="I/N",
-    help="Hold only this part of the contents, as several machines may share them out.",
+    help="Hold only this part of the contents, as several machines may share them out. Sizes, "
+    "rates and budgets are this machine's own.",
 )
+@click.option("--process", metavar="I/N", hidden=True, help="Be one of the --processes.")
 @click.option("--no-upload", is_flag=True, help="Only receive.")
 @click.option(
     "--advertise",
@@ -100,6 +102,7 @@ def command(
     urls: tuple[str, ...],
     tracker: str | None,
     part: str | None,
+    process: str | None,
     **given: Any,
 ) -> int:
     """Join the swarm of the content at each URL, keep all of it, and seed it.
@@ -121,10 +124,18 @@ def command(
         raise click.UsageError("A site is kept on disk: --follow needs --store DIR.")
     if config.peer.gateway and (part or config.peer.follow or config.peer.processes > 1):
         raise click.UsageError("A gateway is one process, and follows no site.")
-    if part is None and config.peer.processes > 1:
+    if part is not None and config.peer.processes > 1:
+        raise click.UsageError(
+            "Contents are shared out to machines (--part) or to processes (--processes), not to "
+            "both: give --part with --processes 1."
+        )
+    if process is None and config.peer.processes > 1:
         return run(_in_processes(config.peer.processes), "asyncio")
+    ours = _part(process or part or "1/1")
+    if process is not None:
+        config = ours.of(config)
     try:
-        return run(_hold(urls, config, tracker, _part(part or "1/1")))
+        return run(_hold(urls, config, tracker, ours, bars=process is None))
     except (PeerError, StoreError) as error:
         raise click.ClickException(str(error)) from error
 
@@ -138,14 +149,16 @@ def configured(config: Config, *, no_upload: bool = False, **given: Any) -> Conf
     return msgspec.structs.replace(config, peer=peer)
 
 
-async def _hold(urls: Sequence[str], config: Config, tracker: str | None, part: Part) -> None:
+async def _hold(
+    urls: Sequence[str], config: Config, tracker: str | None, part: Part, *, bars: bool
+) -> None:
     """Hold every content until cancelled, or until one of them can't be held."""
     from peer.native.edge import Edge
 
     if config.peer.gateway is not None:
         await _serve(urls, config, tracker)
         return
-    async with _bars() if sys.stdout.isatty() and part.count == 1 else _lines() as show:
+    async with _bars() if bars and sys.stdout.isatty() else _lines() as show:
         await Edge(urls, config=config, tracker=tracker, show=show, part=part).run()
 
 
@@ -191,22 +204,23 @@ async def _disk(config: Config) -> AsyncIterator[Disk | None]:
 
 
 async def _in_processes(count: int) -> int:
-    """This same command in so many processes, until all have ended: when one does, all do."""
+    """This same command in so many processes, until all have ended: when one does, all do, and its
+    exit code is that of all."""
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "p2pcdn", *sys.argv[1:], "--part", f"{number}/{count}"
+            sys.executable, "-m", "p2pcdn", *sys.argv[1:], "--process", f"{number}/{count}"
         )
         for number in range(1, count + 1)
     ]
     ends = {asyncio.create_task(process.wait()) for process in processes}
     try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        first, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for process in processes:
             if process.returncode is None:
                 process.terminate()
         await asyncio.wait(ends)
-    return max(abs(process.returncode or 0) for process in processes)
+    return max(abs(end.result()) for end in first)
 
 
 def _part(text: str) -> Part:

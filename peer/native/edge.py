@@ -38,6 +38,9 @@ FILLING = 8
 """Contents that are joined, and that are fetched, at once: an origin has other things to do."""
 STUCK = 30.0
 """Seconds without a byte after which it is the next one's turn."""
+MISSED = 10
+"""Looks at a list that a content may be missing at before it is let go: an origin that has just
+started finds its contents one after the other."""
 SHARE_EVERY = 60.0
 """Seconds between two times of sharing out the disk."""
 
@@ -48,20 +51,21 @@ log = structlog.get_logger("p2pcdn.peer")
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Which of the contents are ours, where several processes share them out."""
+    """Which of the contents are ours, where several machines or processes share them out."""
 
     index: int = 0
     count: int = 1
 
     def has(self, url: str) -> bool:
-        """Whether a content is ours, by its rendezvous hash: when there is a process more or less,
+        """Whether a content is ours, by its rendezvous hash: when there is one part more or less,
         no other contents move than those that it takes or leaves."""
         return (
             self.count == 1 or max(range(self.count), key=lambda n: _weight(url, n)) == self.index
         )
 
     def of(self, config: Config) -> Config:
-        """The configuration of this part: what all have together is shared out, too."""
+        """The configuration of one process of several on a machine: what all have together is
+        shared out, too."""
         if self.count == 1:
             return config
         peer, count = config.peer, self.count
@@ -102,13 +106,15 @@ class Edge:
         part: Part | None = None,
     ) -> None:
         self._part = part = part or Part()
-        self._config = part.of(config or Config())
+        self._config = config or Config()
         self._named = [url for url in dict.fromkeys(urls) if part.has(url)]
         self._tracker = tracker
         self._show = show or (lambda peer: peer.until(lambda: False))
         self.peers: dict[str, NativePeer] = {}
         """Those that are at work, by the URLs of their contents."""
         self._holding: dict[str, asyncio.Task[None]] = {}
+        self._listed: dict[str, dict[str, int]] = {}
+        """Of each site those contents that are ours, and at how many looks each was missing."""
         self._disk: Disk | None = None
         self._demands: dict[str, Demand] = {}
         self._turn = asyncio.Semaphore(FILLING)
@@ -159,6 +165,11 @@ class Edge:
                 if named:
                     raise
                 log.warning("not_held", content=url, why=str(error))
+            except Exception:
+                if named:
+                    raise
+                # Whatever is wrong with one, the others go on.
+                log.exception("not_held", content=url)
             await asyncio.sleep(LOOK_EVERY)
 
     async def _held_once(self, url: str) -> None:
@@ -186,7 +197,6 @@ class Edge:
                 self._came.pop(url, None)
 
     async def _follow(self, site: str) -> None:
-        ours: set[str] = set()
         complained = False
         async with aiohttp.ClientSession() as session:
             while True:
@@ -198,16 +208,26 @@ class Edge:
                     complained = True
                 else:
                     complained = False
-                    there = {url for url in listed if self._part.has(url)}
-                    for url in there - ours:
-                        log.info("content_came", content=url)
-                        self._hold(url)
-                    for url in ours - there:
-                        log.info("content_went", content=url)
-                        if url not in self._named and url in self._holding:
-                            self._holding[url].cancel()
-                    ours = there
+                    self._note(site, {url for url in listed if self._part.has(url)})
                 await asyncio.sleep(LOOK_EVERY)
+
+    def _note(self, site: str, there: set[str]) -> None:
+        """Hold what a site has now, and let go what no site has any more."""
+        ours = self._listed.setdefault(site, {})
+        for url in there:
+            if url not in ours:
+                log.info("content_came", content=url)
+            ours[url] = 0
+            self._hold(url)
+        for url in ours.keys() - there:
+            ours[url] += 1
+            if ours[url] < MISSED:
+                continue
+            del ours[url]
+            log.info("content_went", content=url)
+            wanted = url in self._named or any(url in others for others in self._listed.values())
+            if not wanted and url in self._holding:
+                self._holding[url].cancel()
 
     # What all have together
 

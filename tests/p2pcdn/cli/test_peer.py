@@ -131,6 +131,36 @@ def test_when_one_process_fails_all_end(url: str) -> None:
         assert "There is no content at" in process.stderr.read()
 
 
+async def test_the_exit_code_is_that_of_who_ended_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from p2pcdn.cli.peer import _in_processes
+
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\nfor last; do :; done\n[ "$last" = 1/3 ] && exit 3\nexec sleep 60\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setattr(sys, "argv", ["p2pcdn", "peer"])
+    assert await _in_processes(3) == 3
+
+
+def test_parts_have_limits_of_their_own_and_processes_share_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    held: list[tuple[Part, Path | None, int | None]] = []
+
+    async def hold(_: Any, config: Config, __: Any, part: Part, **___: Any) -> None:
+        held.append((part, config.peer.store, config.peer.daily_budget))
+
+    monkeypatch.setattr("p2pcdn.cli.peer._hold", hold)
+    words = ("peer", "http://o.test/media/a", "--store", str(tmp_path), "--daily-budget", "40")
+    assert call(capsys, *words, "--part", "2/4").code == 0
+    assert call(capsys, *words, "--processes", "4", "--process", "2/4").code == 0
+    assert held == [(Part(1, 4), tmp_path, 40), (Part(1, 4), tmp_path / "2-of-4", 10)]
+
+
 def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> None:
     words = (f"{url}/media/film.bin", "--store", str(tmp_path))
     with peering(*words) as process:
@@ -157,8 +187,18 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
         (["{url}/media/film.bin", "--max-size", "much"], 2, "A size is like 20GB"),
         (["{url}/media/film.bin", "--hours", "at night"], 2, "takes times of day such as"),
         (["{url}/media/film.bin", "--part", "3/2"], 2, "A part is like 2/4"),
+        (
+            ["{url}/media/film.bin", "--part", "1/2", "--processes", "2"],
+            2,
+            "not to both: give --part",
+        ),
         (["--follow", "{url}"], 2, "A site is kept on disk: --follow needs --store DIR"),
         (["--follow", "example.com"], 2, "peer.follow takes URLs such as"),
+        (
+            ["--follow", "http://[x", "--store", "{folder}"],
+            2,
+            "A site has a URL such as https://HOST",
+        ),
         (["{url}/media/film.bin", "--store", "/dev/null"], 2, "The store has to be a directory"),
         ([], 2, "Say what to keep: a URL, or several; or --follow"),
         (["--gateway", "0.0.0.0:0"], 2, "The gateway is for this machine alone"),
@@ -166,9 +206,14 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(
-    url: str, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    url: str,
+    words: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    called = call(capsys, "peer", *(word.format(url=url) for word in words))
+    called = call(capsys, "peer", *(word.format(url=url, folder=tmp_path) for word in words))
     complaint = called.err.strip().splitlines()[-1]
     assert complaint.startswith("p2pcdn: ")
     assert said.format(url=url) in complaint

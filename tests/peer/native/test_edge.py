@@ -94,6 +94,86 @@ async def test_what_is_listed_and_broken_keeps_nothing_else_from_being_held(
             await until(holds(edge, site.media("movie.bin"), site.media("none.bin")))
 
 
+async def test_what_fails_by_a_bug_keeps_nothing_else_from_being_held(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show, movie = site.media("show/master.m3u8"), site.media("movie.bin")
+    (site.content / "list.txt").write_text("movie.bin\nshow/master.m3u8\n")
+    config = following(Config(), site.media("list.txt"))
+    once = Edge._held_once
+
+    async def held_once(edge: Edge, url: str) -> None:
+        if url == movie:
+            raise RuntimeError("a bug")
+        await once(edge, url)
+
+    monkeypatch.setattr(Edge, "_held_once", held_once)
+    with capture_logs() as logs:
+        async with running(Edge([], config=config)) as edge:
+            await until(lambda: [entry["event"] for entry in logs].count("not_held") >= 2)
+            await until(holds(edge, show))
+    with pytest.raises(RuntimeError, match="a bug"):
+        await Edge([movie]).run()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """What any edge holds: contents that are nowhere, and need no peer."""
+    urls: set[str] = set()
+
+    async def held_once(edge: Edge, url: str) -> None:
+        urls.add(url)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            urls.remove(url)
+
+    monkeypatch.setattr(Edge, "_held_once", held_once)
+    return urls
+
+
+async def settle() -> None:
+    """Let tasks begin that were created, and end that were cancelled."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_content_of_two_sites_goes_when_neither_has_it(held: set[str]) -> None:
+    edge = Edge([])
+    async with running(edge):
+        await settle()
+        for site in ("A", "B"):
+            edge._note(site, {"both", site})
+        await settle()
+        assert held == {"both", "A", "B"}
+        for _ in range(module.MISSED):
+            edge._note("A", set())
+        await settle()
+        assert held == {"both", "B"}
+        for _ in range(module.MISSED):
+            edge._note("B", set())
+        await settle()
+        assert held == set()
+        edge._note("B", {"both"})
+        await settle()
+        assert held == {"both"}
+
+
+async def test_a_content_goes_when_it_was_missing_again_and_again(held: set[str]) -> None:
+    edge = Edge([])
+    async with running(edge):
+        await settle()
+        for _ in range(2):
+            edge._note("A", {"one", "two"})
+            for _ in range(module.MISSED - 1):
+                edge._note("A", {"one"})
+                await settle()
+                assert held == {"one", "two"}
+        edge._note("A", {"one"})
+        await settle()
+        assert held == {"one"}
+
+
 async def test_what_is_named_has_to_be_there(site: Site) -> None:
     with pytest.raises(PeerError, match="There is no content at"):
         await Edge([site.media("movie.bin"), site.media("none.bin")]).run()
