@@ -76,20 +76,20 @@ class NativePeer:
         keep: bool = True,
         disk: Disk | None = None,
         share: int | None = None,
-        connector: Callable[[], aiohttp.BaseConnector] | None = None,
+        session: Callable[[], aiohttp.ClientSession] = aiohttp.ClientSession,
     ) -> None:
         """``tracker`` is needed where the tracker is not beside the origin; ``transport`` carries
         the links, aiortc's by default; without ``keep`` nothing is fetched but what is read.
         ``disk`` is a store that several contents have together, and ``share`` how many bytes of it
         are this one's; without it, the store is the one that is configured, and all of it.
-        ``connector`` makes what connects to origin and tracker, where not everything may be."""
+        ``session`` makes what asks origin and tracker, where not everything may be asked."""
         self.url = url
         self.address = ContentAddress.parse(url)
         self.tracker = self.address.tracker if tracker is None else tracker_url(tracker)
         self._config = config or Config()
         self._transport = transport
         self._keep = keep
-        self._connector = connector
+        self._session = session
         self.renditions: tuple[str, ...] = ()
         """What can be read of it, by the origin's manifest; a file has one."""
         self._disk = disk
@@ -262,9 +262,7 @@ class NativePeer:
             if self._disk is None and self._config.peer.store is not None:
                 self._disk = Disk(self._config.peer.store, self._config.peer.max_size)
                 stack.callback(self._disk.close)
-            session = await stack.enter_async_context(
-                aiohttp.ClientSession(connector=self._connector and self._connector())
-            )
+            session = await stack.enter_async_context(self._session())
             await self._start(session, stack)
             self._end = stack.pop_all()
         return self

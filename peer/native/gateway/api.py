@@ -32,7 +32,7 @@ from peer.native.gateway.admission import Pass, Role
 from peer.native.gateway.codes import Codes, shown
 from peer.native.gateway.contents import Contents, Entry
 from peer.native.gateway.guard import may_read
-from peer.native.gateway.media import Media
+from peer.native.gateway.media import NOT_FOR_PAGES
 from peer.native.gateway.state import State
 
 Answer = Callable[[web.Request, Pass, str], Awaitable[web.Response]]
@@ -54,9 +54,8 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
 class Api:
     """Answers what is asked for below ``api/v1``."""
 
-    def __init__(self, contents: Contents, media: Media, state: State, codes: Codes) -> None:
+    def __init__(self, contents: Contents, state: State, codes: Codes) -> None:
         self._contents = contents
-        self._media = media
         self._state = state
         self._codes = codes
         self.base = ""
@@ -115,8 +114,8 @@ class Api:
     async def _assert_readable(self, page: str, url: str) -> None:
         address = ContentAddress.parse(url)
         manifest = address.manifest(address.path)
-        if not await may_read(self._media.session(page), page, manifest):
-            raise web.HTTPForbidden(text="A page gets what it could read by itself, nothing else.")
+        if not await may_read(page, manifest):
+            raise web.HTTPForbidden(text=NOT_FOR_PAGES)
 
     async def _list(self, request: web.Request, admitted: Pass, name: str) -> web.Response:
         return _json([self._described(entry, admitted) for entry in self._contents.all])

@@ -25,7 +25,7 @@ from p2pcdn.config import Config
 from p2pcdn.errors import P2pcdnError
 from peer.native.addresses import ContentAddress
 from peer.native.disk.disk import Disk
-from peer.native.gateway.guard import connector
+from peer.native.gateway.guard import session
 from peer.native.gateway.playlists import Playlists
 from peer.native.runner import NativePeer
 from peer.native.shares import Wish, share_out
@@ -146,6 +146,11 @@ class Contents:
         """The oldest first."""
         return list(self._entries.values())
 
+    @property
+    def pages(self) -> set[str]:
+        """Those that have added any."""
+        return {source.page for source in self._sources.values() if source.page is not None}
+
     def source(self, id_: str) -> Source | None:
         """An origin by its id."""
         return self._sources.get(id_)
@@ -258,7 +263,7 @@ class Contents:
             disk=self._disk,
             share=None if self._disk is None else size,
             keep=entry.keep,
-            connector=None if page is None else lambda: connector(page),
+            session=lambda: session(page, entry.source.base),
         )
 
     # What all have together

@@ -64,7 +64,7 @@ class Gateway:
         self._codes = Codes(secrets.randbits)
         self.contents = Contents(config, tracker, disk)
         self._media = Media(self.contents)
-        self._api = Api(self.contents, self._media, self._state, self._codes)
+        self._api = Api(self.contents, self._state, self._codes)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 

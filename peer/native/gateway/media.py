@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 import aiohttp
 import structlog
@@ -28,12 +28,13 @@ from yarl import URL
 from p2pcdn.errors import SourceError
 from p2pcdn.model import FILE_SLICE, SegmentKey, Span
 from peer.native.gateway.contents import Contents, Entry, Source
-from peer.native.gateway.guard import connector
+from peer.native.gateway.guard import NotForPagesError, session
 from peer.native.http_source import why
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=15.0)
 PLAYLIST_BYTES = 16 * 1024 * 1024
 """Longest playlist that is looked into."""
+NOT_FOR_PAGES = "A page gets what it could read by itself, nothing else."
 
 _PASSED_ON = (hdrs.RANGE, hdrs.IF_RANGE, hdrs.IF_NONE_MATCH, hdrs.IF_MODIFIED_SINCE)
 _PASSED_BACK = (
@@ -80,19 +81,20 @@ class Media:
         self._contents = contents
         self._sessions: dict[str | None, aiohttp.ClientSession] = {}
 
-    def session(self, page: str | None) -> aiohttp.ClientSession:
+    async def _session(self, page: str | None) -> aiohttp.ClientSession:
         """By which an origin is asked, for a page if one is given."""
+        for gone in self._sessions.keys() - self._contents.pages - {page, None}:
+            if (asking := self._sessions.pop(gone, None)) is not None:
+                await asking.close()
         if page not in self._sessions:
             # What is compressed on the way has no byte ranges.
-            self._sessions[page] = aiohttp.ClientSession(
-                connector=connector(page), auto_decompress=False, timeout=TIMEOUT
-            )
+            self._sessions[page] = session(page, auto_decompress=False, timeout=TIMEOUT)
         return self._sessions[page]
 
     async def close(self) -> None:
         """End all requests."""
-        for session in self._sessions.values():
-            await session.close()
+        for asking in self._sessions.values():
+            await asking.close()
 
     async def answer(self, request: web.Request, rest: str, page: str | None) -> web.StreamResponse:
         """``rest`` is the id of an origin and a path below its ``/media/``, as it came."""
@@ -181,7 +183,8 @@ class Media:
         """Of a long file, whose last page has not come."""
         url = URL(f"{entry.source.base}/media/{raw}", encoded=True)
         try:
-            async with self.session(entry.source.page).head(url, allow_redirects=False) as answer:
+            asking = await self._session(entry.source.page)
+            async with asking.head(url, allow_redirects=False) as answer:
                 return answer.content_length if answer.status == HTTPStatus.OK else None
         except (aiohttp.ClientError, OSError, TimeoutError):
             return None
@@ -235,13 +238,16 @@ class Media:
         if request.query_string:
             url += f"?{request.query_string}"
         try:
-            async with self.session(source.page).request(
+            asking = await self._session(source.page)
+            async with asking.request(
                 request.method,
                 URL(url, encoded=True),
                 headers={hdrs.ACCEPT_ENCODING: "identity", **headers},
                 allow_redirects=False,  # who asked may follow, by its own rights
             ) as answer:
                 yield answer
+        except NotForPagesError as error:
+            raise web.HTTPForbidden(text=NOT_FOR_PAGES) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             if request.writer.output_size:
                 raise ConnectionError("the origin broke off") from error
@@ -249,7 +255,11 @@ class Media:
 
 
 def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
+    headers = {str(name): answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
+    if hdrs.LOCATION in headers:
+        # Here, its path would be another one.
+        headers[hdrs.LOCATION] = urljoin(str(answer.url), headers[hdrs.LOCATION])
+    return headers
 
 
 def _climbs(raw: str) -> bool:

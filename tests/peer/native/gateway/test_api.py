@@ -6,6 +6,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from peer.native.gateway import Gateway
 from tests.peer.native.gateway.conftest import ask, request
@@ -158,6 +160,24 @@ async def test_a_page_gets_nothing_of_this_machine(
     status, said = await page("POST", "contents", {"url": site.media("show/master.m3u8")})
     assert (status, said) == (403, "A page gets what it could read by itself, nothing else.")
     assert gateway.contents.all == []
+
+
+async def test_each_answer_has_to_admit_the_page(
+    site: Site, gateway: Gateway, http: aiohttp.ClientSession
+) -> None:
+    async def media(request: web.Request) -> web.Response:
+        allowed = {"Access-Control-Allow-Origin": "*"} if request.path.endswith(".m3u8") else {}
+        return web.Response(text="secret", headers=allowed)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", media)
+    async with TestServer(app) as server:
+        page = await paired(gateway, http, "http://127.0.0.1:9")
+        _, added = await page("POST", "contents", {"url": str(server.make_url("/media/x.m3u8"))})
+        for name, status in (("x.m3u8", 200), ("x.ts", 403)):
+            url = beside(added["media"], name)
+            async with http.get(url, headers=page.headers) as answer:
+                assert (answer.status, "secret" in await answer.text()) == (status, status == 200)
 
 
 async def test_a_page_sees_nothing_of_the_owners_and_of_other_pages(

@@ -91,7 +91,8 @@ async def test_a_content_is_opened_once(contents: Contents, peers: Any) -> None:
     assert await contents.add(FILM + "?token=1", keep=False) is first
     (peer,) = peers.opened
     assert peer.options["keep"]
-    assert peer.options["connector"] is None
+    async with peer.options["session"]() as session:
+        assert not session._middlewares
     assert (first.state, first.path) == (
         "shared",
         f"media/{first.source.id}/film/index.m3u8",
@@ -105,7 +106,8 @@ async def test_that_of_a_page_is_apart_and_asked_for_with_care(
     theirs = await contents.add(FILM, keep=False, page="https://page.example")
     assert own.id != theirs.id
     assert own.source is not theirs.source
-    assert peers.opened[1].options["connector"] is not None
+    async with peers.opened[1].options["session"]() as session:
+        assert session._middlewares
 
 
 async def test_readers_find_it_by_its_renditions(contents: Contents, peers: Any) -> None:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from p2pcdn.config import Config, PeerConfig
 from p2pcdn.model import FILE_SLICE
 from peer.native.gateway import Gateway
-from peer.native.gateway.contents import Entry
+from peer.native.gateway.contents import Contents, Entry
+from peer.native.gateway.media import Media
 from peer.native.readers import AHEAD
 from peer.native.runner import NativePeer
 from tests.peer.native.hosting import (
@@ -243,3 +246,26 @@ async def test_no_path_leads_out_of_the_media(
     async with http.get(url) as answer:
         assert answer.status == 404
         assert "add it first" in await answer.text()
+
+
+async def test_a_redirection_leads_where_the_origin_meant(gateway: Gateway, http: Session) -> None:
+    async def away(request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "/elsewhere/x.ts"})
+
+    app = web.Application()
+    app.router.add_get("/media/x.ts", away)
+    async with TestServer(app) as server:
+        entry = await gateway.contents.add(str(server.make_url("/media/x.m3u8")), keep=False)
+        url = beside(gateway.media(entry), "x.ts")
+        async with http.get(url, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == str(server.make_url("/elsewhere/x.ts"))
+
+
+async def test_what_asks_for_a_page_goes_with_its_contents(tmp_path: Path) -> None:
+    contents = Contents(Config(data=tmp_path))
+    media = Media(contents)
+    session = await media._session("https://page.example")
+    assert await media._session("https://page.example") is session
+    await media._session(None)
+    assert session.closed
+    await media.close()
