@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from tests.e2e import cables
@@ -148,21 +148,39 @@ class Run:
     peers: bool
     begun: Sent
     watchers: list[Watcher] = field(default_factory=list)
+    playwright: Playwright | None = None
+    browsers: dict[int, Browser] = field(default_factory=dict)
+    """Those that nobody watches with yet, by place."""
     natives: list[Held] = field(default_factory=list)
     unreported: int = 0
     """Of native peers that were killed."""
     stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
-    async def watch(self, place: int, config: dict[str, Any] | None = None) -> Watcher:
-        """Somebody comes to watch."""
-        program = cables.script(
-            self.net.within(place), find_chromium(), self.directory / f"chromium-{place}"
-        )
+    async def launch(self, *places: int) -> None:
+        """Start browsers, all at once."""
+        if self.playwright is None:
+            self.playwright = await self.stack.enter_async_context(async_playwright())
         flags = [*FLAGS, *UNTHROTTLED, f"--unsafely-treat-insecure-origin-as-secure={self.site}"]
         flags.append("--disable-features=WebRtcHideLocalIpsWithMdns")
-        playwright = await self.stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=program, args=flags)
-        self.stack.push_async_callback(browser.close)
+        programs = [
+            cables.script(
+                self.net.within(place), find_chromium(), self.directory / f"chromium-{place}"
+            )
+            for place in places
+        ]
+        launch = self.playwright.chromium.launch
+        browsers = await asyncio.gather(
+            *(launch(executable_path=program, args=flags) for program in programs)
+        )
+        for place, browser in zip(places, browsers, strict=True):
+            self.browsers[place] = browser
+            self.stack.push_async_callback(browser.close)
+
+    async def watch(self, place: int, config: dict[str, Any] | None = None) -> Watcher:
+        """Somebody comes to watch."""
+        if place not in self.browsers:
+            await self.launch(place)
+        browser = self.browsers.pop(place)
         stage = Stage(browser, self.site, self.net.url, self.media)
         before = f"window.playerConfig = {json.dumps(config or {})}"
         snippet = f"{self.net.url}/p2pcdn.js" if self.peers else ""
@@ -252,6 +270,7 @@ async def play(
 
 async def watch(run: Run) -> None:
     """One loads a film, one takes all of it from that one, one leaves after some seconds of it."""
+    await run.launch(1, 2, 3)
     first = await run.watch(1, WHOLE)
     await first.viewer.until("() => window.probe.digests && window.probe.given >= 15e6")
     second, third = await asyncio.gather(run.watch(2, WHOLE), run.watch(3, LITTLE))

@@ -49,6 +49,7 @@ async def compare(
 
 async def watch_and_die(run: Run) -> None:
     """A browser and a native peer are killed in the midst of it."""
+    await run.launch(1, 2)
     first = await run.watch(1, LITTLE)
     await first.viewer.plays(1)
     async with run.native(3) as native:
@@ -56,7 +57,7 @@ async def watch_and_die(run: Run) -> None:
         second = await run.watch(2, LITTLE)
         await second.viewer.plays(5)
         await native.kill()
-    await second.viewer.plays(8)
+    await second.viewer.plays(7)
     await second.kill()
     await first.leave()
 
