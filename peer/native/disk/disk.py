@@ -12,6 +12,7 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,6 +63,8 @@ class Disk:
         self._failing = False
         self._files: dict[Path, SegmentFile] = {}
         """What somebody reads and writes."""
+        self._users: Counter[SegmentFile] = Counter()
+        """By how many stores: two peers may hold the same content."""
         self._refused: list[tuple[SegmentFile, int, bytes, Callable[[], None]]] = []
         """What there was no room for, or no disk."""
         self._strangers: dict[Path, int] = {}
@@ -86,13 +89,16 @@ class Disk:
         return self._failing
 
     def file(self, content: str, root: str) -> SegmentFile:
-        """The file of a segment, whether there is one or not."""
+        """The file of a segment, whether there is one or not, for one user more: each says once
+        that it is to be removed or released."""
         path = self.directory / content / root[:2] / root
         with self._mutex:
             if path not in self._files:
                 self._files[path] = SegmentFile(path)
                 self._strangers.pop(path, None)
-            return self._files[path]
+            file = self._files[path]
+            self._users[file] += 1
+            return file
 
     def has(self, content: str, root: str) -> bool:
         """Whether there is anything from before of a segment that nobody has asked for yet."""
@@ -103,14 +109,15 @@ class Disk:
         self._writer.submit(self._write, file, chunk, data, done)
 
     def remove(self, file: SegmentFile) -> None:
-        """Delete a segment, soon."""
+        """Delete a segment, soon; unless somebody else uses it."""
         with self._mutex:
-            self._files.pop(file.path, None)
-        self._writer.submit(self._remove, file)
+            is_last = self._leave(file)
+        if is_last:
+            self._writer.submit(self._remove, file)
 
     def release(self, files: Iterable[SegmentFile]) -> None:
-        """Nobody uses these segments any more, once what is to be written is: whoever needs room
-        may have theirs."""
+        """One user less has these segments, once what is to be written is: whoever needs room may
+        have theirs if it was the last."""
         self._writer.submit(self._release, files)
 
     def flush(self) -> None:
@@ -121,6 +128,14 @@ class Disk:
         """Write what is left, and let others have it."""
         self._writer.shutdown(wait=True)
         self._lock.close()
+
+    def _leave(self, file: SegmentFile) -> bool:
+        """One user less; whether it was the last."""
+        self._users[file] -= 1
+        if self._users[file] > 0:
+            return False
+        del self._users[file], self._files[file.path]
+        return True
 
     # The thread that writes
 
@@ -145,6 +160,9 @@ class Disk:
         if self._failing and now < self._retry_at:
             return False
         try:
+            if file.has(chunk):  # another store was faster
+                done()
+                return True
             if not self._make_room(len(data)):
                 return False
             grown = file.append(chunk, data)
@@ -162,8 +180,7 @@ class Disk:
             log.info("store_written_again", directory=str(self.directory))
         self._failing = False
         self.used += grown
-        if grown:
-            done()
+        done()
         return True
 
     def _make_room(self, size: int) -> bool:
@@ -175,7 +192,7 @@ class Disk:
                 if path is None:
                     return False
                 self.used -= self._strangers.pop(path)
-            path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
         return True
 
     def _remove(self, file: SegmentFile) -> None:
@@ -194,7 +211,7 @@ class Disk:
     def _release(self, files: Iterable[SegmentFile]) -> None:
         with self._mutex:
             for file in files:
-                if self._files.pop(file.path, None) is file and file.path.exists():
+                if self._leave(file) and file.path.exists():
                     self._strangers[file.path] = file.path.stat().st_size
 
     # What is there

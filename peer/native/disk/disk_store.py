@@ -86,7 +86,7 @@ class DiskStore(Store):
             self._unwritten[key] = data
             self._unwritten_size += len(data)
         if file is not None:
-            self._disk.write(file, key.chunk, data, partial(self._written, key))
+            self._disk.write(file, key.chunk, data, partial(self._written, key, data))
 
     def get(self, key: ChunkKey) -> bytes | None:
         if key.chunk not in self._held.get(key.segment, {}):
@@ -113,8 +113,10 @@ class DiskStore(Store):
         self.size -= self.size_of(segment)
         self._masks.pop(segment, None)
         chunks = sorted(self._held.pop(segment, {}))
-        for chunk in chunks:
-            self._written(ChunkKey(*segment, chunk))
+        with self._lock:
+            for chunk in chunks:
+                data = self._unwritten.pop(ChunkKey(*segment, chunk), b"")
+                self._unwritten_size -= len(data)
         self._found = {key for key in self._found if key.segment != segment}
         file = self._files.pop(segment, None)
         if file is not None:
@@ -165,9 +167,11 @@ class DiskStore(Store):
 
     # The disk
 
-    def _written(self, key: ChunkKey) -> None:
+    def _written(self, key: ChunkKey, data: bytes) -> None:
         with self._lock:
-            self._unwritten_size -= len(self._unwritten.pop(key, b""))
+            if self._unwritten.get(key) is data:  # else it was dropped, and may have come again
+                del self._unwritten[key]
+                self._unwritten_size -= len(data)
 
     def _read(self, key: ChunkKey) -> bytes | None:
         hashes = self.hashes_of(key.segment)

@@ -48,6 +48,12 @@ class SegmentFile:
             self._look()
             return sorted(self._places)
 
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk seems to be there."""
+        with self._lock:
+            self._look()
+            return chunk in self._places
+
     def read(self, chunk: int) -> bytes | None:
         """The bytes of a chunk, as they are on disk; None if they are not."""
         place = self._places.get(chunk)

@@ -148,14 +148,14 @@ def test_what_nobody_uses_any_more_may_go_and_is_there_until_then(tmp_path: Path
 
 def test_what_is_removed_is_room_again(tmp_path: Path) -> None:
     disk = Disk(tmp_path, SIZE)
-    assert written(disk, 1)
-    assert not written(disk, 2)
-    assert not written(disk, 3)
-    disk.remove(disk.file(CONTENT, root(2)))  # it is wanted no more
-    disk.remove(disk.file(CONTENT, root(1)))
+    files = [disk.file(CONTENT, root(number)) for number in (1, 2, 3)]
+    for file in files:
+        disk.write(file, 0, DATA, lambda: None)
+    disk.remove(files[1])  # it is wanted no more
+    disk.remove(files[0])
     disk.flush()
-    assert SegmentFile(disk.file(CONTENT, root(3)).path).chunks() == [0], "it had waited for room"
-    assert not disk.file(CONTENT, root(2)).path.exists()
+    assert SegmentFile(files[2].path).chunks() == [0], "it had waited for room"
+    assert not files[1].path.exists()
     assert not written(disk, 4)
     assert disk.used == SIZE
     disk.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,8 +29,8 @@ def digest(data: bytes) -> bytes:
 class Stage:
     """A store whose segments have two chunks each."""
 
-    def __init__(self, directory: Path, share: int = 100_000, memory: int = 100_000) -> None:
-        self.disk = Disk(directory, 10_000_000)
+    def __init__(self, at: Path | Disk, share: int = 100_000, memory: int = 100_000) -> None:
+        self.disk = at if isinstance(at, Disk) else Disk(at, 10_000_000)
         self.store = DiskStore(self.disk, CONTENT, share, memory)
         self.edition = ""
         self.evicted: list[int] = []
@@ -210,3 +210,65 @@ def test_what_is_found_on_disk_is_not_written_again(stage: Stage) -> None:
     assert stage.path(2).stat().st_size == LENGTH + HEAD.size, "of the other chunk"
     stage.store.found(ChunkKey("v", 1, 0))
     assert stage.store._found == set(), "it is held already"
+
+
+# Two peers of one content on one disk
+
+
+@pytest.fixture
+def other(stage: Stage) -> Stage:
+    """Holds the same content on the same disk."""
+    return Stage(stage.disk)
+
+
+def test_what_two_hold_is_written_once(stage: Stage, other: Stage) -> None:
+    stage.put(1)
+    other.put(1)
+    stage.settle()
+    assert other.path(1).stat().st_size == stage.disk.used == 2 * (LENGTH + HEAD.size)
+    assert stage.store._unwritten == other.store._unwritten == {}
+
+
+def test_what_one_drops_the_other_keeps_and_goes_on_writing(stage: Stage, other: Stage) -> None:
+    stage.put(1)
+    other.put(1, chunks=(0,))
+    stage.store.drop(SegmentKey("v", 1))
+    other.put(1)
+    stage.settle()
+    assert other.store._unwritten == {}
+    assert other.store.assemble(SegmentKey("v", 1)) == chunk_of(1, 0) + chunk_of(1, 1)
+    other.store.drop(SegmentKey("v", 1))
+    stage.settle()
+    assert list(stage.disk.directory.glob("*/??/*")) == []
+    assert stage.disk.used == 0
+
+
+def test_what_one_closes_is_no_strangers_until_the_other_does(stage: Stage, other: Stage) -> None:
+    stage.put(1)
+    other.put(1)
+    name = stage.path(1).name
+    stage.store.close()
+    third = Stage(stage.disk)
+    third.put(1)
+    stage.settle()
+    assert not stage.disk.has(CONTENT, name)
+    assert third.store.file(SegmentKey("v", 1)) is other.store.file(SegmentKey("v", 1))
+    other.store.close()
+    third.store.close()
+    stage.settle()
+    assert stage.disk.has(CONTENT, name)
+
+
+def test_a_write_of_what_was_dropped_is_none_of_what_came_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Callable[[], None]] = []
+    monkeypatch.setattr(stage.disk, "write", lambda *given: written.append(given[-1]))
+    for _ in range(2):
+        stage.store.drop(SegmentKey("v", 1))
+        stage.put(1, chunks=(0,))
+    written[0]()
+    assert list(stage.store._unwritten) == [ChunkKey("v", 1, 0)]
+    written[1]()
+    assert stage.store._unwritten == {}
+    assert stage.store._unwritten_size == 0
