@@ -198,7 +198,9 @@ class Readers:
         """When to look again, though nothing has happened."""
         if not self._readers:
             return None
-        idle = min(reader.at for reader in self._readers) + IDLE
+        # Who waits is not idle, however long ago it asked.
+        asked = (reader.at for reader in self._readers if reader.key not in self._waits)
+        idle = min(asked, default=inf) + IDLE
         return min(max(idle, self._told_at), self._told_at + TELL_EVERY)
 
     def duration(self, key: SegmentKey) -> float:

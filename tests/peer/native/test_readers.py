@@ -186,6 +186,13 @@ def test_who_waits_is_not_gone_however_long() -> None:
     assert not machine.active(10 * IDLE)
 
 
+def test_who_waits_for_long_costs_no_time() -> None:
+    machine = readers()
+    machine.ask(Reader(), v(0), Asker(), 0.0)
+    list(machine.wishes(everything, 10 * IDLE))
+    assert machine.timer_at() == 10 * IDLE + TELL_EVERY
+
+
 def test_requests_are_told_apart_by_what_would_come_next() -> None:
     machine = readers()
     video, sound = Reader(), Reader()
