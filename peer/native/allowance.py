@@ -82,5 +82,5 @@ class Allowance:
             self._day, self._given = str(found["day"]), max(int(found["bytes"]), 0)
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, OverflowError, KeyError, TypeError) as error:
             log.warning("budget_not_read", file=str(self._path), error=str(error))

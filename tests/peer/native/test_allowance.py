@@ -68,7 +68,16 @@ def test_a_restart_brings_no_second_budget(tmp_path: Path) -> None:
     assert again.left(TUESDAY) == 100
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"day": "2026-11-30", "bytes": null}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"day": "2026-11-30", "bytes": null}',
+        '{"day": "2026-11-30", "bytes": Infinity}',
+    ],
+)
 def test_what_cannot_be_read_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with capture_logs() as logs:
