@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -67,3 +73,54 @@ def serving(*words: str) -> Iterator[Serving]:
             yield Serving(process)
         finally:
             process.kill()
+
+
+@contextmanager
+def stalling(url: str, most: int) -> Iterator[str]:
+    """A server by another URL, from where about ``most`` bytes come and then no more."""
+    over, passed = threading.Event(), 0
+    server = urlsplit(url)
+
+    def let(count: int) -> None:
+        nonlocal passed
+        passed += count
+        if passed > most:
+            over.wait()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((server.hostname, server.port)) as there:
+                words = (self.request, there, lambda _: None)
+                threading.Thread(target=_pass, args=words, daemon=True).start()
+                _pass(there, self.request, let)
+
+    class Between(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Between(("127.0.0.1", 0), Handler) as between:
+        threading.Thread(target=between.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{between.server_address[1]}"
+        finally:
+            over.set()
+            between.shutdown()
+
+
+def _pass(source: socket.socket, target: socket.socket, let: Callable[[int], None]) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            let(len(data))
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def wait_until_some_has_come(process: subprocess.Popen[str], store: Path) -> None:
+    """Wait for three chunks of a segment in a store that a process is about to fill."""
+    while True:
+        for path in store.glob("*/??/*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_size > 200_000:
+                    return
+        assert process.poll() is None, "it ended"
+        time.sleep(0.02)

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from p2pcdn.cli.get import name_of
-from tests.p2pcdn.cli.calling import call, serving
+from tests.p2pcdn.cli.calling import call, serving, stalling, wait_until_some_has_come
 
 FILM = bytes(range(256)) * 2_000
 LONG = Random("long").randbytes(24_000_000)
@@ -50,11 +50,6 @@ def getting(*words: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def wait_until_some_has_come(process: subprocess.Popen[str], parts: Path) -> None:
-    while not any(path.stat().st_size > 200_000 for path in parts.glob("store/*/??/*")):
-        assert process.poll() is None
-
-
 def test_it_saves_a_file_and_says_where_it_came_from(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +63,17 @@ def test_it_saves_a_file_and_says_where_it_came_from(
     again = call(capsys, "get", f"{url}/media/film.bin", "-o", str(target))
     assert again.code == 1
     assert "is there already" in again.err
+
+
+def test_in_a_folder_that_is_there_it_has_the_url_s_name(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for output, place in (("..", tmp_path), (".", tmp_path / "here")):
+        called = call(capsys, "get", f"{url}/media/film.bin", "-o", output)
+        assert called.code == 0, called.err
+        assert (place / "film.bin").read_bytes() == FILM
 
 
 def test_scripts_get_json(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,9 +102,9 @@ def test_scripts_get_json(url: str, tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_who_is_stopped_goes_on(url: str, tmp_path: Path, end: signal.Signals) -> None:
     target = tmp_path / "long.bin"
     parts = tmp_path / "long.bin.p2pcdn"
-    words = (f"{url}/media/long.bin", "-o", str(target), "--json")
-    with getting(*words) as process:
-        wait_until_some_has_come(process, parts)
+    words = ("-o", str(target), "--json")
+    with stalling(url, 4_000_000) as slow, getting(f"{slow}/media/long.bin", *words) as process:
+        wait_until_some_has_come(process, parts / "store")
         process.send_signal(end)
         _, said = process.communicate(timeout=20)
         if end is signal.SIGINT:
@@ -107,7 +113,7 @@ def test_who_is_stopped_goes_on(url: str, tmp_path: Path, end: signal.Signals) -
                 f"p2pcdn: stopped. What has come is in {parts}: the same command goes on.\n"
             )
     assert not target.exists()
-    with getting(*words) as process:
+    with getting(f"{url}/media/long.bin", *words) as process:
         out, said = process.communicate(timeout=40)
         assert (process.returncode, said) == (0, "")
     last = json.loads(out.splitlines()[-1])

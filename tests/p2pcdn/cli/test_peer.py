@@ -22,7 +22,7 @@ from p2pcdn.model import SegmentKey
 from peer.native.edge import Part
 from peer.native.keeper import Progress
 from peer.native.runner import NativePeer
-from tests.p2pcdn.cli.calling import call, serving
+from tests.p2pcdn.cli.calling import call, serving, stalling, wait_until_some_has_come
 
 FILM = bytes(range(256)) * 2_000
 LONG = Random("long").randbytes(24_000_000)
@@ -95,10 +95,11 @@ def test_a_second_one_hears_of_the_first(url: str) -> None:
 def test_a_store_outlives_a_kill(url: str, tmp_path: Path) -> None:
     store = tmp_path / "store"
     words = (f"{url}/media/long.bin", "--store", str(store))
-    with peering(*words) as process:
-        while not any(path.stat().st_size > 200_000 for path in store.glob("*/??/*")):
-            assert process.poll() is None
-        process.kill()
+    with (
+        stalling(url, 4_000_000) as slow,
+        peering(f"{slow}/media/long.bin", "--store", str(store)) as process,
+    ):
+        wait_until_some_has_come(process, store)
     with peering(*words) as process:
         line = read_until(process, "complete")
         came = float(line.split(" complete: ")[1].split(" MB by the origin")[0])
