@@ -39,7 +39,8 @@ INTERRUPTED = 130
     "--output",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="Where to save it: a file, or for a playlist a folder. Unless given, the URL's name.",
+    help="Where to save it: a file, or for a playlist a folder; in a folder that is there, by the "
+    "URL's name. Unless given, by that name here.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say how it goes as lines of JSON.")
 @click.option("--tracker", metavar="URL", help="The tracker, if it is not beside the origin.")
@@ -86,6 +87,8 @@ def command(
         logs.configure("error")
     config = configured(settings.config, **given)
     target = output or Path(name_of(url))
+    if output is not None and output.is_dir():
+        target = output / name_of(url)
     try:
         return run(_get(url, target, config, tracker, as_json))
     except (PeerError, StoreError, DownloadError) as error:

@@ -25,6 +25,7 @@ import msgspec
 from p2pcdn.config import Config
 from p2pcdn.errors import P2pcdnError, SourceError
 from p2pcdn.model import SegmentKey, Span
+from p2pcdn.wire.manifest import SegmentRecord
 from peer.native.addresses import ContentAddress
 from peer.native.disk.disk import Disk
 from peer.native.http_source import HttpSource
@@ -56,9 +57,11 @@ class Download:
         self._url = url
         self._tracker = tracker
         self._address = ContentAddress.parse(url)
+        self._is_folder = self._address.path.endswith(PLAYLIST)
 
     async def __aenter__(self) -> Download:
-        if (self.target.is_dir() and any(self.target.iterdir())) or self.target.is_file():
+        folder = self._is_folder and self.target.is_dir()
+        if self.target.exists() and not (folder and not any(self.target.iterdir())):
             raise DownloadError(f"{self.target} is there already: name another place by -o.")
         self._disk = Disk(self.parts / "store", NO_BOUND)
         self.peer = NativePeer(
@@ -105,7 +108,7 @@ class Download:
         await peer.until(lambda: peer.is_complete() or peer.is_live() or self._disk.failing)
         if peer.is_live():
             raise DownloadError(f"{self._url} is live: it can be saved when it has ended.")
-        self._disk.flush()
+        await asyncio.to_thread(self._disk.flush)
         if self._disk.failing:
             raise DownloadError(
                 f"There is no room left for {self.parts}: make some, and give the same command "
@@ -117,16 +120,16 @@ class Download:
         shutil.rmtree(self._saved, ignore_errors=True)
         self._saved.unlink(missing_ok=True)
         try:
-            if self._address.path.endswith(PLAYLIST):
+            if self._is_folder:
                 size = await self._save_presentation()
             else:
                 size = await self._save_segments(self._address.path, self._saved)
+            self._saved.replace(self.target)
         except OSError as error:
             raise DownloadError(
                 f"{self.target} cannot be written: {error.strerror}. What has come is kept in "
                 f"{self.parts}."
             ) from error
-        self._saved.replace(self.target)
         self._done = True
         return size
 
@@ -135,11 +138,8 @@ class Download:
         size = 0
         first, last, _ = self.peer.extent(rendition)
         for sequence in range(first, last + 1):
-            key = SegmentKey(rendition, sequence)
-            record = self.peer.record(key)
-            if record is None:
-                continue
-            data = self.peer.segment(key)
+            record = self._record(rendition, sequence)
+            data = self.peer.segment(SegmentKey(rendition, sequence))
             if data is None:
                 raise DownloadError(
                     f"Segment {sequence} of {rendition} is not there any more: give the same "
@@ -149,6 +149,15 @@ class Download:
             await asyncio.to_thread(_write, file, record.offset, data)
             size += len(data)
         return size
+
+    def _record(self, rendition: str, sequence: int) -> SegmentRecord:
+        record = self.peer.record(SegmentKey(rendition, sequence))
+        if record is None:
+            raise DownloadError(
+                f"The manifest of {rendition} says nothing of segment {sequence}, so it cannot be "
+                "saved as a whole: give the same command again; what has come is kept."
+            )
+        return record
 
     async def _save_presentation(self) -> int:
         renditions, top = self.peer.renditions, self._address.path
@@ -164,7 +173,7 @@ class Download:
                 for path in dict.fromkeys((top, *renditions))
             }
             more = {
-                extra for path in renditions for extra in extras(self._address, path, texts[path])
+                extra for path, text in texts.items() for extra in extras(self._address, path, text)
             }
             files = self._files(renditions)
             self._root = _common({*texts, *files, *(extra.path for extra in more)})
@@ -186,9 +195,7 @@ class Download:
         for rendition in renditions:
             first, last, _ = self.peer.extent(rendition)
             for sequence in range(first, last + 1):
-                record = self.peer.record(SegmentKey(rendition, sequence))
-                if record is None:
-                    continue
+                record = self._record(rendition, sequence)
                 path = path_of(self._address, rendition, record.uri)
                 if path is None:
                     raise DownloadError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import threading
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from p2pcdn.model import CHUNK_SIZE
+from peer.native.disk.disk import Disk
 from peer.native.disk.segment_file import SegmentFile
 from peer.native.download import Download, DownloadError, _write
 from peer.native.runner import NativePeer, PeerError
@@ -189,6 +191,64 @@ def test_what_is_written_is_all_of_a_file_and_behind_no_link(tmp_path: Path) -> 
     with pytest.raises(OSError, match="link"):
         _write(tmp_path / "in" / "link", None, b"theirs")
     assert elsewhere.read_bytes() == b"mine"
+
+
+async def test_a_place_that_is_taken_meanwhile(site: Site, tmp_path: Path) -> None:
+    target = tmp_path / "movie.bin"
+    async with Download(site.media("movie.bin"), target) as download:
+        await download.fetch()
+        target.mkdir()
+        with pytest.raises(DownloadError, match=r"cannot be written: .*What has come is kept"):
+            await download.save()
+    assert download.parts.exists()
+
+
+async def test_an_empty_folder_is_a_place_for_a_presentation_and_none_for_a_file(
+    site: Site, tmp_path: Path
+) -> None:
+    target = tmp_path / "empty"
+    target.mkdir()
+    with pytest.raises(DownloadError, match="is there already"):
+        async with Download(site.media("movie.bin"), target):
+            pass
+    await saved(site, "show/low/index.m3u8", target)
+    assert tree(target) == tree(site.content / "show" / "low")
+
+
+@pytest.mark.parametrize("path", ["movie.bin", "show/master.m3u8"])
+async def test_what_the_manifest_leaves_out_is_no_hole_in_a_file(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async with Download(site.media(path), tmp_path / "it") as download:
+        await download.fetch()
+        monkeypatch.setattr(download.peer, "record", lambda _: None)
+        with pytest.raises(DownloadError, match="says nothing of segment 0"):
+            await download.save()
+    assert not (tmp_path / "it").exists()
+
+
+async def test_a_slow_disk_holds_up_nothing(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    flush = Disk.flush
+
+    def noted(disk: Disk) -> None:
+        threads.append(threading.current_thread())
+        flush(disk)
+
+    monkeypatch.setattr(Disk, "flush", noted)
+    await saved(site, "show/low/index.m3u8", tmp_path / "low")
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_a_key_that_the_multivariant_playlist_names(site: Site, tmp_path: Path) -> None:
+    master = site.content / "show" / "master.m3u8"
+    master.write_text(master.read_text() + '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="key"\n')
+    (site.content / "show" / "key").write_bytes(b"0123456789abcdef")
+    await saved(site, "show/master.m3u8", tmp_path / "show")
+    assert tree(tmp_path / "show") == tree(site.content / "show")
 
 
 async def test_a_playlist_that_is_gone_by_the_time(site: Site, tmp_path: Path) -> None:
