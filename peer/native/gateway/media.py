@@ -13,6 +13,7 @@ follows the reader.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,11 +30,12 @@ from p2pcdn.errors import SourceError
 from p2pcdn.model import FILE_SLICE, SegmentKey, Span
 from peer.native.gateway.contents import Contents, Entry, Source
 from peer.native.gateway.guard import NotForPagesError, session
+from peer.native.gateway.playlists import read
 from peer.native.http_source import why
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=15.0)
-PLAYLIST_BYTES = 16 * 1024 * 1024
-"""Longest playlist that is looked into."""
+PLAYLIST_BYTES = 4 * 1024 * 1024
+"""Longest playlist that is passed on: a day of segments of two seconds takes half of it."""
 NOT_FOR_PAGES = "A page gets what it could read by itself, nothing else."
 
 _PASSED_ON = (hdrs.RANGE, hdrs.IF_RANGE, hdrs.IF_NONE_MATCH, hdrs.IF_MODIFIED_SINCE)
@@ -201,16 +203,18 @@ class Media:
         self, request: web.Request, source: Source, raw: str, path: str
     ) -> web.StreamResponse:
         async with self._asked(request, source, raw, {}) as answer:
-            text = b""
+            text = bytearray()
             async for data in answer.content.iter_any():
                 text += data
                 if len(text) > PLAYLIST_BYTES:
                     raise web.HTTPBadGateway(text="The playlist is longer than any should be.")
             response = web.Response(status=answer.status, headers=_headers(answer))
             response.headers.popall(hdrs.CONTENT_LENGTH, None)
-            response.body = text
+            response.body = bytes(text)
             if answer.status == HTTPStatus.OK:
-                source.playlists.read(path, text.decode("utf-8-sig", "replace"))
+                # m3u8 takes its time for a long one.
+                said = await asyncio.to_thread(read, path, bytes(text))
+                source.playlists.note(path, said)
                 await self._contents.reading(source, path)
             return response
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urljoin, urlsplit
 
 import m3u8
+import structlog
 
 from p2pcdn.model import SegmentKey, Span
 
@@ -19,6 +20,8 @@ LINGER = 64
 MOST = 64
 """Playlists that are remembered of an origin; who reads one of more reads what follows from the
 origin alone, until its playlist is asked for again."""
+
+log = structlog.get_logger("p2pcdn.peer")
 
 _BASE = "http://origin/media/"
 _RANGE = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?")
@@ -46,13 +49,8 @@ class Playlists:
     def __init__(self) -> None:
         self._media: dict[str, _Media] = {}
 
-    def read(self, path: str, text: str) -> None:
-        """A playlist has come; what is none, or names no segments, says nothing."""
-        try:
-            parsed = m3u8.loads(text)
-            places = dict(_places(path, parsed)) if parsed.segments else {}
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-            return  # m3u8 checks nothing
+    def note(self, path: str, places: dict[str, list[Place]]) -> None:
+        """A playlist has come: this is what `read` found in it."""
         if not places:
             return
         before = self._media.pop(path, None)
@@ -72,6 +70,17 @@ class Playlists:
                 if place.span is None or place.span == span:
                     return place
         return None
+
+
+def read(path: str, data: bytes) -> dict[str, list[Place]]:
+    """The segments that a playlist names, by the paths of their files; what is none, or names no
+    segments, says nothing. Takes a second for a long one: for a thread."""
+    try:
+        parsed = m3u8.loads(data.decode("utf-8-sig", "replace"))
+        return dict(_places(path, parsed)) if parsed.segments else {}
+    except Exception as error:  # noqa: BLE001 - m3u8 checks nothing, and raises what follows
+        log.info("playlist_not_read", path=path, error=repr(error))
+        return {}
 
 
 def _places(path: str, parsed: m3u8.M3U8) -> list[tuple[str, list[Place]]]:

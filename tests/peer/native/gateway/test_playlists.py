@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pcdn.model import SegmentKey, Span
-from peer.native.gateway.playlists import LINGER, MOST, Place, Playlists
+from peer.native.gateway.playlists import LINGER, MOST, Place, Playlists, read
 from tests.peer.native.hosting import playlist
 
 PATH = "show/low/index.m3u8"
@@ -13,7 +13,7 @@ PATH = "show/low/index.m3u8"
 
 def playlists(text: str, path: str = PATH) -> Playlists:
     made = Playlists()
-    made.read(path, text)
+    made.note(path, read(path, text.encode()))
     return made
 
 
@@ -55,9 +55,9 @@ def test_several_in_one_file_are_told_apart_by_their_bytes() -> None:
 
 def test_what_a_live_playlist_has_dropped_is_known_for_a_while() -> None:
     made = playlists(playlist(3, ended=False, first=10))
-    made.read(PATH, playlist(3, ended=False, first=12))
+    made.note(PATH, read(PATH, playlist(3, ended=False, first=12).encode()))
     assert made.find("show/low/10.ts", None) == Place(SegmentKey(PATH, 10))
-    made.read(PATH, playlist(3, ended=False, first=13 + LINGER))
+    made.note(PATH, read(PATH, playlist(3, ended=False, first=13 + LINGER).encode()))
     assert made.find("show/low/12.ts", None) is None
     assert made.find("show/low/14.ts", None) == Place(SegmentKey(PATH, 14))
 
@@ -69,12 +69,14 @@ def test_what_a_live_playlist_has_dropped_is_known_for_a_while() -> None:
         "<html>",
         "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n",
         "#EXTM3U\n#EXTINF:x\n1.ts",
+        "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXTINF:1e13,\n1.ts\n"
+        "#EXTINF:2,\n2.ts\n",
         "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n#EXT-X-BYTERANGE:x\n1.ts\n",
     ],
 )
 def test_what_names_no_segments_changes_nothing(text: str) -> None:
     made = playlists(playlist(1))
-    made.read("other.m3u8", text)
+    made.note("other.m3u8", read("other.m3u8", text.encode()))
     assert made.find("show/low/0.ts", None) == Place(SegmentKey(PATH, 0))
     assert made.find("1.ts", None) is None
 
@@ -82,6 +84,7 @@ def test_what_names_no_segments_changes_nothing(text: str) -> None:
 def test_there_is_room_for_so_many() -> None:
     made = Playlists()
     for number in range(MOST + 1):
-        made.read(f"{number}/index.m3u8", playlist(1))
+        path = f"{number}/index.m3u8"
+        made.note(path, read(path, playlist(1).encode()))
     assert made.find("0/0.ts", None) is None
     assert made.find("1/0.ts", None) is not None
