@@ -171,15 +171,23 @@ class LocalPeer implements Handover {
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      const id = await this._content(url);
+      const content = this._content(url);
+      const id = await content;
       const path = rendition.split("/").map(encodeURIComponent).join("/");
       // The player judges by what it took, as of a server.
       asker.progress(0);
       asker.progress(1);
-      const answer = await fetch(
-        `${this._base}segment/${id}/${sequence}/${path}?within=${within.toFixed(3)}`,
-        { cache: "no-store", signal },
-      );
+      const get = async (of: string): Promise<Response> =>
+        fetch(`${this._base}segment/${of}/${sequence}/${path}?within=${within.toFixed(3)}`, {
+          cache: "no-store",
+          signal,
+        });
+      let answer = await get(id);
+      if (answer.status === 404) {
+        // It was restarted, or had to make room: it hears of the content once more.
+        if (this._contents.get(url) === content) this._contents.delete(url);
+        answer = await get(await this._content(url));
+      }
       if (!answer.ok) throw new Error(`${answer.status}`);
       const data = new Uint8Array(await answer.arrayBuffer());
       asker.progress(data.length - 1);
@@ -210,6 +218,7 @@ class LocalPeer implements Handover {
       method: "POST",
       body: JSON.stringify({ url }),
     });
+    if (!answer.ok) throw new Error(`${answer.status}`);
     const { id } = (await answer.json()) as { id: string };
     return id;
   }

@@ -230,6 +230,34 @@ describe("demands that are handed over", () => {
     expect(page.handOver).toHaveBeenCalledExactlyOnceWith();
   });
 
+  it("are asked for once more if the peer has forgotten the content", async () => {
+    let added = 0;
+    fetched.mockImplementation((url) =>
+      Promise.resolve(
+        url.endsWith("contents")
+          ? Response.json({ id: `id${added++}` })
+          : new Response(data, { status: url.includes("/id1/") ? 200 : 404 }),
+      ),
+    );
+    const both = [asker(), asker()];
+    for (const one of both) peer.demand(FILM, KEY, 1, one);
+    await vi.waitFor(() => {
+      for (const { ready } of both) expect(ready).toHaveBeenCalledExactlyOnceWith(data);
+    });
+    expect(added).toBe(2);
+    expect(page.handOver).not.toHaveBeenCalled();
+  });
+
+  it("fail if the content is refused, and ask for no segment of it", async () => {
+    fetched.mockImplementation(() => Promise.resolve(Response.json({ id: "x" }, { status: 403 })));
+    const { ready, failed, progress } = asker();
+    peer.demand(FILM, KEY, 1, { ready, failed, progress });
+    await vi.waitFor(() => {
+      expect(failed).toHaveBeenCalledExactlyOnceWith("closed");
+    });
+    expect(fetched).toHaveBeenCalledOnce();
+  });
+
   it("may be taken back", async () => {
     const one = asker();
     fetched.mockImplementation((_, init) => {
