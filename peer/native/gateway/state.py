@@ -53,6 +53,7 @@ class State:
 
     @port.setter
     def port(self, port: int) -> None:
+        self._look_again()
         self._kept.port = port
         self._write()
 
@@ -63,6 +64,7 @@ class State:
 
     def pair(self, origin: str) -> str:
         """Remember a page; its secret. What it had before is good no longer."""
+        self._look_again()
         self.part(origin)
         while len(self.pages) >= MOST_PAGES:
             del self.pages[next(iter(self.pages))]
@@ -73,12 +75,21 @@ class State:
 
     def part(self, origin: str) -> bool:
         """Forget a page; whether it was known."""
+        self._look_again()
         known = [hashed for hashed, page in self.pages.items() if page == origin]
         for hashed in known:
             del self.pages[hashed]
         if known:
             self._write()
         return bool(known)
+
+    def _look_again(self) -> None:
+        """Another gateway with this folder may have written since: its pages are not to go."""
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            kept = msgspec.json.decode(self._path.read_bytes(), type=_File)
+            if kept.secret == self._kept.secret:
+                self.pages.clear()
+                self.pages.update(kept.pages)
 
     def _read(self) -> _File:
         try:

@@ -73,3 +73,14 @@ def test_without_a_place_to_write_it_works_and_forgets(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     state = State(tmp_path / "file" / "folder")
     assert state.pages == {hash_of(state.pair(PAGE)): PAGE}
+
+
+def test_two_with_one_folder_lose_no_page_of_each_other(tmp_path: Path) -> None:
+    State(tmp_path).port = 1
+    one, other = State(tmp_path), State(tmp_path)
+    ones, others = one.pair(PAGE), other.pair("https://other.example")
+    both = {hash_of(ones): PAGE, hash_of(others): "https://other.example"}
+    one.port = 2
+    assert one.pages == other.pages == State(tmp_path).pages == both
+    assert other.part(PAGE)
+    assert State(tmp_path).pages == {hash_of(others): "https://other.example"}
