@@ -15,6 +15,7 @@ import msgspec
 
 from p2pcdn.cli.options import size, with_settings
 from p2pcdn.config import Config
+from p2pcdn.errors import ConfigError
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
@@ -169,9 +170,11 @@ async def _serve(urls: Sequence[str], config: Config, tracker: str | None) -> No
     async with _disk(config) as disk, Gateway(config, tracker, disk) as gateway:
         # Plain lines: these are to be copied.
         click.echo(f"Gateway  {gateway.url}")
-        click.echo(
-            f"Code     {gateway.new_code()}, for a page to be paired in the next five minutes"
-        )
+        try:
+            code = f"{gateway.new_code()}, for a page to be paired in the next five minutes"
+        except ConfigError as error:
+            code = str(error)
+        click.echo(f"Code     {code}")
         for url in dict.fromkeys(urls):
             entry = await gateway.contents.add(url, keep=True)
             if entry.failure is not None:

@@ -100,6 +100,15 @@ class Api:
         secret = self._state.pair(admitted.origin)
         return _json({"base": f"{self.base}{secret}/"})
 
+    def new_code(self) -> str:
+        """A code, without hyphens; `ConfigError` if no page could use one."""
+        if not self.base.startswith("http://127.0.0.1:"):
+            raise ConfigError(
+                "There is no code: pages look for a gateway at 127.0.0.1 alone, and this one is at "
+                f"{self.base}."
+            )
+        return self._codes.new(self._state.port, asyncio.get_running_loop().time())
+
     async def _version(self, request: web.Request, admitted: Pass, name: str) -> web.Response:
         return _json({"p2pcdn": __version__})
 
@@ -138,7 +147,7 @@ class Api:
         return _json({"code": good and shown(good[0]), "seconds": good and round(good[1], 1)})
 
     async def _new_code(self, request: web.Request, admitted: Pass, name: str) -> web.Response:
-        self._codes.new(self._state.port, asyncio.get_running_loop().time())
+        self.new_code()
         return await self._code(request, admitted, name)
 
     async def _pages(self, request: web.Request, admitted: Pass, name: str) -> web.Response:

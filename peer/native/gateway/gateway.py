@@ -88,8 +88,8 @@ class Gateway:
         return self.url + entry.path
 
     def new_code(self) -> str:
-        """A code for the viewer to give to a page."""
-        return shown(self._codes.new(self._state.port, asyncio.get_running_loop().time()))
+        """A code for the viewer to give to a page; `ConfigError` if no page finds this gateway."""
+        return shown(self._api.new_code())
 
     async def __aenter__(self) -> Self:
         # Now, so that the first content's first segment need not wait for it.

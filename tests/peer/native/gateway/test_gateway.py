@@ -59,3 +59,14 @@ async def test_on_ipv6_it_is_named_with_brackets(tmp_path: Path) -> None:
         assert gateway.url.startswith("http://[::1]:")
         async with http.get(gateway.url) as answer:
             assert answer.status == 200
+
+
+async def test_there_is_no_code_where_no_page_would_find_it(tmp_path: Path) -> None:
+    async with Gateway(config(tmp_path, "127.0.0.2:0")) as gateway, aiohttp.ClientSession() as http:
+        with pytest.raises(ConfigError, match="pages look for a gateway at 127"):
+            gateway.new_code()
+        async with http.post(f"{gateway.url}api/v1/code") as answer:
+            assert answer.status == 400
+            assert "There is no code" in await answer.text()
+    async with Gateway(config(tmp_path, "127.0.0.1:0")) as gateway:
+        assert gateway.new_code()
