@@ -28,6 +28,9 @@ REDRAWN_EVERY = 0.5
 TOLD_EVERY = 2.0
 """The same where lines are printed, and only if something has changed."""
 
+ENDS_WITHIN = 5.0
+"""Seconds that a process has to say goodbye to its peers."""
+
 Show = Callable[["NativePeer"], Awaitable[None]]
 """Shows how far a peer has got, until it is cancelled or the peer fails."""
 
@@ -219,11 +222,21 @@ async def _in_processes(count: int) -> int:
     try:
         first, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for process in processes:
-            if process.returncode is None:
-                process.terminate()
-        await asyncio.wait(ends)
+        await asyncio.gather(*map(_end, processes))
     return max(abs(end.result()) for end in first)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask a process to end, and end it if it does not."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(ENDS_WITHIN):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def _part(text: str) -> Part:

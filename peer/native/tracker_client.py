@@ -119,7 +119,8 @@ class TrackerClient:
             return
         if self._reading is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._queue.join(), LAST_WORDS)
+                async with asyncio.timeout(LAST_WORDS):
+                    await self._queue.join()
         self._running.cancel()
         await asyncio.wait([self._running])
 
@@ -149,7 +150,9 @@ class TrackerClient:
             max_msg_size=MESSAGE_BYTES,
             timeout=aiohttp.ClientWSTimeout(ws_close=LAST_WORDS),
         )
-        socket = await asyncio.wait_for(connecting, CONNECT)
+        # Not wait_for: before Python 3.12 that loses a cancellation that comes with the answer.
+        async with asyncio.timeout(CONNECT):
+            socket = await connecting
         async with socket:
             self.local = _host(socket.get_extra_info("sockname"))
             self.remote = _host(socket.get_extra_info("peername"))

@@ -132,6 +132,22 @@ def test_when_one_process_fails_all_end(url: str) -> None:
         assert "There is no content at" in process.stderr.read()
 
 
+async def test_whoever_does_not_heed_that_is_ended_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from p2pcdn.cli import peer
+
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\nfor last; do :; done\n[ "$last" = 1/2 ] && exec sleep 1\n'
+        "trap '' TERM\nwhile :; do sleep 1; done\n"
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setattr(peer, "ENDS_WITHIN", 0.2)
+    assert await peer._in_processes(2) == 0
+
+
 async def test_the_exit_code_is_that_of_who_ended_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
