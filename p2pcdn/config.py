@@ -533,15 +533,15 @@ class PeerConfig(Section, frozen=True):
         int | None,
         Meta(
             ge=0,
-            description="Most bytes that the peer sends a day, by this machine's clock. With "
-            "peer.store it holds over restarts, too.",
+            description="Most bytes that `p2pcdn peer` sends a day, by this machine's clock; not "
+            "with a gateway. With peer.store it holds over restarts, too.",
         ),
     ] = None
     hours: Annotated[
         tuple[str, ...],
         Meta(
-            description="When the peer sends, by this machine's clock, such as `22:00-6:30`; at "
-            "other times it only fetches. Empty: always."
+            description="When `p2pcdn peer` sends, by this machine's clock, such as `22:00-6:30`; "
+            "at other times it only fetches. Not with a gateway. Empty: always."
         ),
     ] = ()
     follow: Annotated[

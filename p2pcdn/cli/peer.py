@@ -128,6 +128,11 @@ def command(
         raise click.UsageError("A site is kept on disk: --follow needs --store DIR.")
     if config.peer.gateway and (part or config.peer.follow or config.peer.processes > 1):
         raise click.UsageError("A gateway is one process, and follows no site.")
+    if config.peer.gateway and (config.peer.hours or config.peer.daily_budget is not None):
+        raise click.UsageError(
+            "With a gateway, hours and a daily budget do not count; peer.upload_rate and "
+            "peer.upload_budget do."
+        )
     if part is not None and config.peer.processes > 1:
         raise click.UsageError(
             "Contents are shared out to machines (--part) or to processes (--processes), not to "

@@ -219,6 +219,8 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
         (["{url}/media/film.bin", "--store", "/dev/null"], 2, "The store has to be a directory"),
         ([], 2, "Say what to keep: a URL, or several; or --follow"),
         (["--gateway", "0.0.0.0:0"], 2, "The gateway is for this machine alone"),
+        (["--gateway", "127.0.0.1:0", "--hours", "22-6"], 2, "With a gateway, hours and a daily"),
+        (["--gateway", "127.0.0.1:0", "--daily-budget", "1GB"], 2, "With a gateway, hours and a"),
         (["--gateway", "here"], 2, "peer.gateway is HOST:PORT"),
     ],
 )

@@ -128,8 +128,8 @@ async def test_the_core_can_measure_what_goes_at_once() -> None:
         for want in range(4):
             uplink.sent(1, FRAME_PAYLOAD, loop.time())
             caller.link.send(frame._replace(want=want))
-        (drained,) = await caller.until(LinkDrained)
-        uplink.drained(1, drained.buffered, loop.time())
+        for drained in await caller.until(LinkDrained):
+            uplink.drained(1, drained.buffered, loop.time())
         assert uplink.measured
 
 
@@ -139,12 +139,13 @@ async def test_the_core_can_measure_what_goes_at_once() -> None:
 async def test_a_peer_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     library = libdatachannel.load()
     with monkeypatch.context() as sooner:
-        sooner.setattr(libdatachannel, "HEARTBEAT_MS", 100)
-        sooner.setattr(libdatachannel, "MOST_RETRANSMIT_MS", 100)
-        sooner.setattr(libdatachannel, "MOST_RETRANSMITS", 1)
+        sooner.setattr(libdatachannel, "HEARTBEAT_MS", 500)
+        sooner.setattr(libdatachannel, "MOST_RETRANSMIT_MS", 500)
+        sooner.setattr(libdatachannel, "MOST_RETRANSMITS", 2)
         library.set_up()
         try:
             async with linked("fast", "aiortc") as (caller, called):
+                assert not caller.all(LinkClosed)
                 for protocol in called.link._ice._protocols:
                     protocol.transport.abort()
                 assert await caller.until(LinkClosed) == [LinkClosed(1, "closed")]
