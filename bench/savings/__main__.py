@@ -44,8 +44,9 @@ async def churn(run: Run) -> None:
     """Of those who watch a film a native peer and a browser are killed."""
     first = await run.watch(1, LITTLE)
     await first.viewer.plays(2)
-    second = await run.watch(2, LITTLE)
     async with run.native(4) as native:
+        await native.printed("True")
+        second = await run.watch(2, LITTLE)
         await second.viewer.plays(6)
         await native.kill()
     third = await run.watch(3, LITTLE)
