@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from p2pcdn import logs
-from p2pcdn.cli.options import with_settings
+from p2pcdn.cli.options import joins_swarms, with_settings
 from p2pcdn.cli.peer import configured, size_text
 from p2pcdn.config import Config
 from p2pcdn.settings import Settings
@@ -44,18 +44,7 @@ INTERRUPTED = 130
 )
 @click.option("--json", "as_json", is_flag=True, help="Say how it goes as lines of JSON.")
 @click.option("--tracker", metavar="URL", help="The tracker, if it is not beside the origin.")
-@click.option("--no-upload", is_flag=True, help="Only receive.")
-@click.option("--token", metavar="TOKEN", help="A join token, where the site wants one.")
-@click.option(
-    "--token-url", metavar="URL", help="A back end that answers a join token, asked by POST."
-)
-@click.option(
-    "--key",
-    "keys",
-    metavar="THUMBPRINT",
-    multiple=True,
-    help="A key that has to sign the manifests, as `p2pcdn keys` prints it; any of several.",
-)
+@joins_swarms
 @with_settings()
 def command(
     settings: Settings,

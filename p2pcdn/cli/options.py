@@ -57,6 +57,31 @@ def with_settings(*flags: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return decorate
 
 
+def joins_swarms(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags of what joins swarms: ``no_upload``, ``token``, ``token_url`` and
+    ``keys``, for `cli.peer.configured`."""
+    options = [
+        click.option("--no-upload", is_flag=True, help="Only receive."),
+        click.option("--token", metavar="TOKEN", help="A join token, where the site wants one."),
+        click.option(
+            "--token-url",
+            metavar="URL",
+            help="A back end that answers a join token, asked by POST.",
+        ),
+        click.option(
+            "--key",
+            "keys",
+            metavar="THUMBPRINT",
+            multiple=True,
+            help="A key that has to sign the manifests, as `p2pcdn keys` prints it; any of "
+            "several.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def _flag(key: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     setting = settings.SETTINGS[key]
     return click.option(f"--{key}", metavar=FLAGS[key], help=setting.description)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from p2pcdn.cli.options import size, with_settings
+from p2pcdn.cli.options import joins_swarms, size, with_settings
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 from p2pcdn.settings import Settings
@@ -82,24 +82,13 @@ Show = Callable[["NativePeer"], Awaitable[None]]
     "rates and budgets are this machine's own.",
 )
 @click.option("--process", metavar="I/N", hidden=True, help="Be one of the --processes.")
-@click.option("--no-upload", is_flag=True, help="Only receive.")
 @click.option(
     "--advertise",
     metavar="ADDRESS",
     multiple=True,
     help="An address by which other peers reach this one, where the tracker sees another.",
 )
-@click.option("--token", metavar="TOKEN", help="A join token, where the site wants one.")
-@click.option(
-    "--token-url", metavar="URL", help="A back end that answers a join token, asked by POST."
-)
-@click.option(
-    "--key",
-    "keys",
-    metavar="THUMBPRINT",
-    multiple=True,
-    help="A key that has to sign the manifests, as `p2pcdn keys` prints it; any of several.",
-)
+@joins_swarms
 @with_settings()
 def command(
     settings: Settings,

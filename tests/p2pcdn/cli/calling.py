@@ -58,11 +58,10 @@ class Serving:
 
 
 @contextmanager
-def serving(*words: str) -> Iterator[Serving]:
-    """A command that serves on a free port of this machine."""
-    command = [sys.executable, "-m", "p2pcdn", *words, "--listen", "127.0.0.1:0"]
+def running(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own."""
     with subprocess.Popen(
-        command,
+        [sys.executable, "-m", "p2pcdn", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -70,9 +69,16 @@ def serving(*words: str) -> Iterator[Serving]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
-            yield Serving(process)
+            yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def serving(*words: str) -> Iterator[Serving]:
+    """A command that serves on a free port of this machine."""
+    with running(*words, "--listen", "127.0.0.1:0") as process:
+        yield Serving(process)
 
 
 @contextmanager

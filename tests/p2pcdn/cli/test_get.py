@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from p2pcdn.cli.get import name_of
-from tests.p2pcdn.cli.calling import call, serving, stalling, wait_until_some_has_come
+from tests.p2pcdn.cli.calling import call, running, serving, stalling, wait_until_some_has_come
 
 FILM = bytes(range(256)) * 2_000
 LONG = Random("long").randbytes(24_000_000)
@@ -31,23 +28,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ) as command:
         command.read("Snippet")
         yield command.lines[next(iter(command.lines))]
-
-
-@contextmanager
-def getting(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """`p2pcdn get` in a process of its own."""
-    command = [sys.executable, "-m", "p2pcdn", "get", *words]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def test_it_saves_a_file_and_says_where_it_came_from(
@@ -103,7 +83,10 @@ def test_who_is_stopped_goes_on(url: str, tmp_path: Path, end: signal.Signals) -
     target = tmp_path / "long.bin"
     parts = tmp_path / "long.bin.p2pcdn"
     words = ("-o", str(target), "--json")
-    with stalling(url, 4_000_000) as slow, getting(f"{slow}/media/long.bin", *words) as process:
+    with (
+        stalling(url, 4_000_000) as slow,
+        running("get", f"{slow}/media/long.bin", *words) as process,
+    ):
         wait_until_some_has_come(process, parts / "store")
         process.send_signal(end)
         _, said = process.communicate(timeout=20)
@@ -113,7 +96,7 @@ def test_who_is_stopped_goes_on(url: str, tmp_path: Path, end: signal.Signals) -
                 f"p2pcdn: stopped. What has come is in {parts}: the same command goes on.\n"
             )
     assert not target.exists()
-    with getting(f"{url}/media/long.bin", *words) as process:
+    with running("get", f"{url}/media/long.bin", *words) as process:
         out, said = process.communicate(timeout=40)
         assert (process.returncode, said) == (0, "")
     last = json.loads(out.splitlines()[-1])

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -22,7 +21,7 @@ from p2pcdn.model import SegmentKey
 from peer.native.edge import Part
 from peer.native.keeper import Progress
 from peer.native.runner import NativePeer
-from tests.p2pcdn.cli.calling import call, serving, stalling, wait_until_some_has_come
+from tests.p2pcdn.cli.calling import call, running, serving, stalling, wait_until_some_has_come
 
 FILM = bytes(range(256)) * 2_000
 LONG = Random("long").randbytes(24_000_000)
@@ -41,19 +40,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield command.lines[next(iter(command.lines))]
 
 
-@contextmanager
-def peering(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """`p2pcdn peer` in a process of its own."""
-    command = [sys.executable, "-m", "p2pcdn", "peer", *words]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 def read_until(process: subprocess.Popen[str], text: str) -> str:
     assert process.stdout is not None
     while text not in (line := process.stdout.readline()):
@@ -62,7 +48,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def test_it_fetches_says_so_and_leaves_when_asked_to(url: str) -> None:
-    with peering(f"{url}/media/film.bin") as process:
+    with running("peer", f"{url}/media/film.bin") as process:
         line = read_until(process, "complete")
         assert line.startswith("film.bin: complete: 512.0 kB by the origin, 0 B by peers; ")
         process.send_signal(signal.SIGINT)
@@ -73,7 +59,7 @@ def test_it_fetches_says_so_and_leaves_when_asked_to(url: str) -> None:
 
 def test_with_a_gateway_it_says_where_to_play(url: str, tmp_path: Path) -> None:
     words = ("--gateway", "127.0.0.1:0", "--set", f"data={tmp_path}", f"{url}/media/film.bin")
-    with peering(*words) as process:
+    with running("peer", *words) as process:
         assert re.search(r"http://127\.0\.0\.1:\d+/\S{32}/$", read_until(process, "Gateway"))
         assert re.search(r" \w{4}-\w{4}-\w{4}, for a page", read_until(process, "Code"))
         place = read_until(process, "Play").split()[1]
@@ -85,9 +71,9 @@ def test_with_a_gateway_it_says_where_to_play(url: str, tmp_path: Path) -> None:
 
 
 def test_a_second_one_hears_of_the_first(url: str) -> None:
-    with peering(f"{url}/media/film.bin") as seeder:
+    with running("peer", f"{url}/media/film.bin") as seeder:
         read_until(seeder, "complete")
-        with peering(f"{url}/media/film.bin", "--no-upload") as other:
+        with running("peer", f"{url}/media/film.bin", "--no-upload") as other:
             assert "0 B shared" in read_until(other, "complete")
             read_until(seeder, "1 link")
 
@@ -97,22 +83,22 @@ def test_a_store_outlives_a_kill(url: str, tmp_path: Path) -> None:
     words = (f"{url}/media/long.bin", "--store", str(store))
     with (
         stalling(url, 4_000_000) as slow,
-        peering(f"{slow}/media/long.bin", "--store", str(store)) as process,
+        running("peer", f"{slow}/media/long.bin", "--store", str(store)) as process,
     ):
         wait_until_some_has_come(process, store)
-    with peering(*words) as process:
+    with running("peer", *words) as process:
         line = read_until(process, "complete")
         came = float(line.split(" complete: ")[1].split(" MB by the origin")[0])
         assert 0 < came <= (len(LONG) - 131_072) / 1e6 + 0.05, "what was whole did not come again"
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
-    with peering(*words) as process:
+    with running("peer", *words) as process:
         assert "complete: 0 B by the origin" in read_until(process, "complete")
 
 
 def test_several_processes_share_the_contents_out(url: str, tmp_path: Path) -> None:
     words = [f"{url}/media/{name}.bin" for name in ("a", "b", "c", "d")]
-    with peering(*words, "--processes", "2", "--store", str(tmp_path)) as process:
+    with running("peer", *words, "--processes", "2", "--store", str(tmp_path)) as process:
         seen: set[str] = set()
         while len(seen) < 4:
             seen.add(read_until(process, ": complete: ").split(":")[0])
@@ -126,7 +112,7 @@ def test_several_processes_share_the_contents_out(url: str, tmp_path: Path) -> N
 
 def test_when_one_process_fails_all_end(url: str) -> None:
     words = [f"{url}/media/{name}.bin" for name in ("a", "b", "c", "none")]
-    with peering(*words, "--processes", "2") as process:
+    with running("peer", *words, "--processes", "2") as process:
         assert process.wait(timeout=30) == 1
         assert process.stderr is not None
         assert "There is no content at" in process.stderr.read()
@@ -180,9 +166,9 @@ def test_parts_have_limits_of_their_own_and_processes_share_them(
 
 def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> None:
     words = (f"{url}/media/film.bin", "--store", str(tmp_path))
-    with peering(*words) as process:
+    with running("peer", *words) as process:
         read_until(process, "complete")
-        with peering(*words) as other:
+        with running("peer", *words) as other:
             assert other.wait(timeout=20) == 1
             assert other.stderr is not None
             assert f"The store at {tmp_path} is in use by another process" in other.stderr.read()
