@@ -246,9 +246,9 @@ def test_each_file_opens_with_its_story() -> None:
 
 SERVERS_ONLY = {
     "access", "acquaintances", "amounts", "audience", "audit", "blame", "books", "claims",
-    "credits", "desk", "fading", "firsts", "introducer", "ladder", "ledger", "ledger_ports",
-    "lessor", "lots", "matching", "member", "modes", "pairing", "passes", "relay", "rollup", "runs",
-    "swarm", "swarm_ports",
+    "credits", "desk", "fading", "firsts", "homes", "introducer", "ladder", "ledger",
+    "ledger_ports", "lessor", "lots", "matching", "member", "modes", "pairing", "passes", "relay",
+    "rollup", "runs", "swarm", "swarm_ports",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 
