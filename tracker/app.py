@@ -61,8 +61,9 @@ from p2pcdn.service import error_response
 from p2pcdn.service.admin import Admin
 from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress, Vantage
+from p2pcdn.wire.codec import decode_to_tracker, encode_utf8
 from p2pcdn.wire.manifest import Records
-from p2pcdn.wire.tracker import FromTracker, Join, Joined, Limits, Renew, ToTracker, Welcome
+from p2pcdn.wire.tracker import FromTracker, Join, Joined, Limits, Refused, Renew, Welcome
 from tracker import beacons, dashboard_files, metrics
 from tracker.admission import Admission
 from tracker.api import Api
@@ -96,6 +97,13 @@ class _Guest:
     connection: Connection
     address: IPAddress
     browser: str
+
+    def tell(self, message: FromTracker) -> None:
+        self.connection.tell(encode_utf8(message))
+
+    def refuse(self, error: RemoteError, retry_after: float | None = None) -> None:
+        """Tell the peer what was wrong, and close."""
+        self.connection.refuse(_complaint(error, retry_after), error.code)
 
 
 class Tracker:
@@ -168,7 +176,7 @@ class Tracker:
         self._draining = True
         self._api.drain()
         for guest in list(self._guests.values()):
-            guest.connection.refuse(
+            guest.refuse(
                 RemoteError(ErrorCode.DRAINING, "this tracker is going away"), _retry_after()
             )
         if self._runs:
@@ -251,7 +259,8 @@ class Tracker:
                 response,
                 request,
                 self._limits,
-                hear=lambda message: self._hear(number, message),
+                hear=lambda data: self._hear(number, data),
+                complain=_complaint,
                 count=self._ledger.signalled,
                 dropped=self._ledger.turned_away,
             ),
@@ -267,7 +276,7 @@ class Tracker:
         visitor = Visitor(secrets.token_hex(16), _origin(request))
         try:
             self._think(Opened(number, vantage, visitor))
-            guest.connection.tell(self._welcome(visitor.nonce))
+            guest.tell(self._welcome(visitor.nonce))
             await guest.connection.run()
         finally:
             del self._guests[number]
@@ -286,13 +295,15 @@ class Tracker:
             stun=self._stun_url,
         )
 
-    def _hear(self, number: int, message: ToTracker) -> None:
+    def _hear(self, number: int, data: bytes) -> None:
+        message = decode_to_tracker(data)
+        metrics.MESSAGES.labels(message.__struct_config__.tag).inc()
         guest = self._guests[number]
         if isinstance(message, Join | Renew):  # both cost a signature or two
             try:
                 self._admission.join(guest.address, self._now())
             except RemoteError as error:
-                guest.connection.refuse(error, _retry_after())
+                guest.refuse(error, _retry_after())
                 return
         self._think(Said(number, message, time.time()))
 
@@ -325,7 +336,7 @@ class Tracker:
     def _tell(self, tell: Tell) -> None:
         guest = self._guests.get(tell.socket)
         if guest is not None:
-            guest.connection.tell(self._completed(tell.message))
+            guest.tell(self._completed(tell.message))
 
     def _completed(self, message: FromTracker) -> FromTracker:
         """Add what only we know: the time, and a secret."""
@@ -442,6 +453,10 @@ def _rules(config: Config, sites: dict[str, Site]) -> Rules:
         lease_ahead=limits.lease_ahead,
         position_lasts=max(30.0, 3 * limits.report_every),  # peers tell theirs with their reports
     )
+
+
+def _complaint(error: RemoteError, retry_after: float | None = None) -> bytes:
+    return encode_utf8(Refused(error.code, error.detail[:512], retry_after=retry_after))
 
 
 def _retry_after() -> float:

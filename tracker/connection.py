@@ -9,6 +9,9 @@ faster than it may; who keeps that up is a flooder. A ping counts as a message, 
 counts by its bytes: a message in a thousand pieces, or one that never ends, is heard of by nobody
 else. What is sent to a peer that does not read piles up to a bound; then its socket is cut. So one
 peer can take neither time nor memory from others.
+
+What messages mean is not known here, only their bytes: whoever speaks a protocol decodes what it
+hears, and says in its own terms what was wrong.
 """
 
 from __future__ import annotations
@@ -23,8 +26,6 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from p2pcdn.config import TrackerConfig
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.service.deadline import DeadlineHandler
-from p2pcdn.wire.codec import decode_to_tracker, encode
-from p2pcdn.wire.tracker import FromTracker, Refused, ToTracker
 from tracker import metrics
 from tracker.bucket import Bucket
 
@@ -45,8 +46,10 @@ log = structlog.get_logger("p2pcdn.tracker")
 
 
 class Connection:
-    """A socket that is open. ``hear`` gets its messages, ``count`` the bytes in both directions,
-    ``dropped`` the code if it is sent away."""
+    """A socket that is open. ``hear`` gets its messages, and may raise `RemoteError` to have it
+    refused; ``complain`` says in the protocol's terms what was wrong, or nothing if there are no
+    such terms; ``count`` gets the bytes in both directions, ``dropped`` the code if it is sent
+    away."""
 
     def __init__(
         self,
@@ -54,7 +57,8 @@ class Connection:
         request: web.Request,
         limits: TrackerConfig,
         *,
-        hear: Callable[[ToTracker], None],
+        hear: Callable[[bytes], None],
+        complain: Callable[[RemoteError], bytes | None],
         count: Callable[[int], None],
         dropped: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -62,6 +66,7 @@ class Connection:
         self._transport = request.transport
         self._limits = limits
         self._hear = hear
+        self._complain = complain
         self._count = count
         self._dropped = dropped
         self._loop = asyncio.get_running_loop()
@@ -74,7 +79,7 @@ class Connection:
         """What messages could weigh, pieces of messages included."""
         self._late = 0
         """Messages in a row that came faster than they may."""
-        self._queue: deque[str] = deque()
+        self._queue: deque[bytes] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._farewell: tuple[int, str] | None = None
         """The close code and its reason, once it is decided that the socket is to close."""
@@ -108,32 +113,33 @@ class Connection:
         except TimeoutError:
             if self._farewell is None:
                 seconds = f"{self._limits.hello_timeout:g} s"
-                self.refuse(RemoteError(ErrorCode.TIMEOUT, f"no join within {seconds}"))
+                self._fail(RemoteError(ErrorCode.TIMEOUT, f"no join within {seconds}"))
         except RemoteError as error:
-            self.refuse(error)
+            self._fail(error)
         except ConnectionError:
             pass  # it has gone before its ping was answered
         except Exception:
             log.exception("message_failed")
-            self.refuse(RemoteError(ErrorCode.INTERNAL))
+            self._fail(RemoteError(ErrorCode.INTERNAL))
         finally:
             await self._close()
 
-    def tell(self, message: FromTracker) -> None:
-        """Send a message as soon as the socket takes it."""
+    def tell(self, text: bytes) -> None:
+        """Send a message, text in UTF-8, as soon as the socket takes it."""
         if self._farewell is not None:
             return
         if len(self._queue) >= self._limits.send_queue:
             self._cut()
             return
-        self._queue.append(encode(message))
+        self._queue.append(text)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
 
-    def refuse(self, error: RemoteError, retry_after: float | None = None) -> None:
-        """Tell the peer what was wrong, and close."""
-        self.tell(Refused(error.code, error.detail[:512], retry_after=retry_after))
-        self.dismiss(error.code)
+    def refuse(self, text: bytes | None, code: ErrorCode) -> None:
+        """Tell the peer what was wrong, if there is a way to, and close."""
+        if text is not None:
+            self.tell(text)
+        self.dismiss(code)
 
     def dismiss(self, code: ErrorCode | None) -> None:
         """Close once it has been told what it was told; without a code it is leaving."""
@@ -153,6 +159,9 @@ class Connection:
         if self._transport is not None:
             self._transport.abort()
 
+    def _fail(self, error: RemoteError) -> None:
+        self.refuse(self._complain(error), error.code)
+
     # Reading
 
     async def _listen(self) -> None:
@@ -160,10 +169,8 @@ class Connection:
             data = await self._receive()
             if data is None:
                 return
-            message = decode_to_tracker(data)
-            metrics.MESSAGES.labels(message.__struct_config__.tag).inc()
             self._patience.reschedule(None)
-            self._hear(message)
+            self._hear(data)
 
     async def _receive(self) -> bytes | None:
         """The next message, when its time has come; None if there will be no more."""
@@ -199,7 +206,7 @@ class Connection:
     def _weigh(self, size: int) -> None:
         if self._bytes.take(self._loop.time(), size) and not self._socket.closed:
             rate = self._limits.messages_per_second * self._limits.message_bytes
-            self.refuse(RemoteError(ErrorCode.TOO_FAST, f"more than {rate:.0f} bytes/s"))
+            self._fail(RemoteError(ErrorCode.TOO_FAST, f"more than {rate:.0f} bytes/s"))
 
     # Writing
 
@@ -208,7 +215,7 @@ class Connection:
             while self._queue:
                 text = self._queue.popleft()
                 self._count(len(text))
-                await self._socket.send_str(text)
+                await self._socket.send_frame(text, WSMsgType.TEXT)
         except ConnectionError:
             self._queue.clear()  # it has gone; the reader sees it, too
         finally:

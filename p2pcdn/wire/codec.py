@@ -26,7 +26,12 @@ _manifest: msgspec.json.Decoder[PresentationManifest | RenditionManifest] = msgs
 
 def encode(message: Message | Manifest) -> str:
     """The JSON text of a message."""
-    return _encoder.encode(message).decode()
+    return encode_utf8(message).decode()
+
+
+def encode_utf8(message: Message | Manifest) -> bytes:
+    """The JSON text of a message, in UTF-8 as it goes over the wire."""
+    return _encoder.encode(message)
 
 
 def decode_to_tracker(text: str | bytes) -> ToTracker:

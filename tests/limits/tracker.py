@@ -159,7 +159,7 @@ async def waiting_to_be_sent(number: int) -> str:
         await tracker.joined()
         (guest,) = tracker.tracker._guests.values()
         for _ in range(number):
-            guest.connection.tell(Refused(ErrorCode.SLOW, fatal=False))
+            guest.tell(Refused(ErrorCode.SLOW, fatal=False))
         farewell = guest.connection._farewell
         return farewell[1] if farewell else ""
 

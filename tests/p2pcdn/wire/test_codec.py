@@ -58,6 +58,7 @@ def test_valid_messages_decode_to_their_value(decode: Decoder, case: Case) -> No
 def test_what_is_encoded_decodes_to_the_same(decode: Decoder, case: Case) -> None:
     message = decode(text_of(case))
     assert decode(codec.encode(message)) == message  # type: ignore[arg-type]
+    assert codec.encode_utf8(message).decode() == codec.encode(message)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("decode", "case"), vectors("invalid"))
