@@ -247,8 +247,8 @@ def test_each_file_opens_with_its_story() -> None:
 SERVERS_ONLY = {
     "access", "acquaintances", "amounts", "audience", "audit", "blame", "books", "claims",
     "credits", "desk", "fading", "firsts", "homes", "introducer", "ladder", "ledger",
-    "ledger_ports", "lessor", "lots", "matching", "member", "modes", "pairing", "passes", "relay",
-    "rollup", "runs", "swarm", "swarm_ports",
+    "ledger_ports", "lessor", "locality", "lots", "matching", "member", "modes", "nearby",
+    "pairing", "passes", "relay", "rollup", "runs", "swarm", "swarm_ports",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 

@@ -15,10 +15,8 @@ nobody who is out of reach.
 
 from __future__ import annotations
 
-import ipaddress
-
 from p2pcdn.model import Mode
-from p2pcdn.wire.candidate import IPAddress, Vantage, is_private
+from p2pcdn.wire.candidate import Vantage, lan_of, network_of
 
 _RANK: tuple[Mode, ...] = ("off", "lan", "network", "any")
 """The strictest first."""
@@ -39,24 +37,8 @@ def neighbourhood(mode: Mode, vantage: Vantage) -> str:
     """The network to which a peer is kept; empty if it is not."""
     match mode:
         case "lan":
-            return f"lan {_local_network(vantage.source)}"
+            return f"lan {lan_of(vantage.source).hex()}"
         case "network":
-            return f"network {vantage.operator or _block(vantage.source)}"
+            # Where nobody knows the operators: a block that operators do not share.
+            return f"network {vantage.operator or network_of(vantage.source).hex()}"
     return ""
-
-
-def _local_network(source: IPAddress) -> str:
-    """Behind a NAT all have one IPv4 address, and with IPv6 one /64. A tracker inside the network
-    sees private addresses: of these the /24 is taken, as of loopback."""
-    if source.version == 6:
-        return _prefix(source, 64)
-    return _prefix(source, 24 if is_private(source) or source.is_loopback else 32)
-
-
-def _block(source: IPAddress) -> str:
-    """Where nobody knows the operators: a block that operators do not share."""
-    return _prefix(source, 24 if source.version == 4 else 48)
-
-
-def _prefix(source: IPAddress, length: int) -> str:
-    return str(ipaddress.ip_network((source, length), strict=False))

@@ -138,6 +138,14 @@ def network_of(address: IPAddress) -> bytes:
     return address.packed[: 3 if address.version == 4 else 6]
 
 
+def lan_of(address: IPAddress) -> bytes:
+    """A local network: behind a NAT all have one IPv4 address, and with IPv6 one /64. A tracker
+    inside the network sees private addresses: of these the /24 is taken, as of loopback."""
+    if address.version == 6:
+        return address.packed[:8]
+    return address.packed[: 3 if is_private(address) or address.is_loopback else 4]
+
+
 def is_private(address: IPAddress) -> bool:
     """Whether it means something in one local network only."""
     return any(address in network for network in _PRIVATE)

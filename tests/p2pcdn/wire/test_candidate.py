@@ -17,6 +17,7 @@ from p2pcdn.wire.candidate import (
     IPAddress,
     Sieve,
     Vantage,
+    lan_of,
     network_of,
     parse_address,
     parse_candidate,
@@ -267,6 +268,16 @@ def test_of_the_sockets_own_family_only_its_own_address_passes(
 def test_reading_and_writing_agree() -> None:
     written = text(MDNS, rest=" generation 0 ufrag S40Q")
     assert str(parse_candidate(written)) == written
+
+
+def test_a_local_network_is_what_is_behind_one_nat() -> None:
+    def lan(address: str) -> bytes:
+        return lan_of(ipaddress.ip_address(address))
+
+    assert lan("203.0.113.1") != lan("203.0.113.2")
+    assert lan("192.168.1.1") == lan("192.168.1.2") != lan("192.168.2.1")
+    assert lan("127.0.0.1") == lan("127.0.0.2")
+    assert lan("2001:db8:1:2::3") == lan("2001:db8:1:2:3::4") != lan("2001:db8:1:3::3")
 
 
 @pytest.mark.parametrize(
