@@ -14,7 +14,7 @@ from p2pcdn.config import TrackerConfig
 from p2pcdn.core.swarm_ports import Rules
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Sieve, Vantage
-from p2pcdn.wire.codec import encode
+from p2pcdn.wire.codec import encode, encode_utf8
 from p2pcdn.wire.sdp import MOST_LINES, clean_description
 from p2pcdn.wire.tracker import Offered, Refused, Report
 from tests.limits.case import Case, code_of, counted, seconds, timed
@@ -157,9 +157,9 @@ def joins_of(number: int) -> str:
 async def waiting_to_be_sent(number: int) -> str:
     async with rig(send_queue=8) as tracker:
         await tracker.joined()
-        (guest,) = tracker.tracker._guests.values()
+        (guest,) = tracker.tracker._guests
         for _ in range(number):
-            guest.tell(Refused(ErrorCode.SLOW, fatal=False))
+            guest.tell(encode_utf8(Refused(ErrorCode.SLOW, fatal=False)))
         farewell = guest.connection._farewell
         return farewell[1] if farewell else ""
 

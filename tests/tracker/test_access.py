@@ -34,7 +34,7 @@ from p2pcdn.wire.tracker import (
 from tests.p2pcdn.core.minting import Signer, claims_for
 from tests.p2pcdn.core.swarming import CONTENT, sdp
 from tests.tracker.rig import Client, Rig, join
-from tracker import app, reload
+from tracker import mind, reload
 
 SITE, OTHER = "pk_demo", "pk_other"
 BACK_END, VIEWER = Signer.of("back end"), Signer.of("viewer")
@@ -153,7 +153,7 @@ async def test_a_token_is_renewed_or_its_peer_goes(
     async with tracker(tmp_path) as made:
         exp = int(time.time()) + 120
         short, now = token(exp=exp), exp + SKEW - 1.0
-        monkeypatch.setattr(app, "time", SimpleNamespace(time=lambda: now))  # a second is left
+        monkeypatch.setattr(mind, "time", SimpleNamespace(time=lambda: now))  # a second is left
         renewing, lazy = await made.client(), await made.client()
         nonce = (await renewing.expect(Welcome)).nonce
         await renewing.send(

@@ -13,7 +13,6 @@ from p2pcdn.config import Config, PeerConfig, TrackerConfig
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.core.rollup import Batch
 from p2pcdn.model import PROTOCOL
-from p2pcdn.wire.candidate import parse_address
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (
     Answered,
@@ -39,7 +38,7 @@ from tests.p2pcdn.core.swarming import CONTENT, live, mdns, published, sdp
 from tests.p2pcdn.core.telling import gave, got, report, several, size
 from tests.tracker.rig import PATIENCE, join, link, rig
 from tracker import metrics
-from tracker.app import Tracker, _rules, is_ours
+from tracker.app import Tracker
 from tracker.storage import sqlite
 from tracker.storage.sqlite import Sqlite
 
@@ -103,13 +102,6 @@ async def test_two_who_watch_live_are_told_what_to_fetch_and_hear_of_it_when_it_
         assert await early.expect(Records) == await late.expect(Records) == news
         await early.send(Fetching("v", 101, 0))
         assert await late.expect(BeingFetched) == BeingFetched("v", 101, 0)
-
-
-def test_the_rules_are_those_of_the_configuration() -> None:
-    assert _rules(Config(), {}).lease_ahead == 30.0
-    assert _rules(Config(tracker=TrackerConfig(lease_ahead=0)), {}).lease_ahead == 0
-    assert _rules(Config(), {}).position_lasts == 30.0
-    assert _rules(Config(tracker=TrackerConfig(report_every=60.0)), {}).position_lasts == 180.0
 
 
 async def test_what_they_moved_is_in_the_summary() -> None:
@@ -248,13 +240,6 @@ async def test_a_peer_on_this_machine_is_found_at_its_interfaces() -> None:
 async def test_an_advertised_address_passes() -> None:
     host = "candidate:1 1 udp 2130706431 203.0.113.77 50000 typ host"
     assert host in await offered_candidates(host, peer=PeerConfig(advertise=("203.0.113.77",)))
-
-
-@pytest.mark.parametrize(("address", "ours"), [("127.0.0.1", True), ("203.0.113.77", False)])
-def test_an_interface_of_this_machine_is_told_from_others(address: str, ours: bool) -> None:
-    parsed = parse_address(address)
-    assert parsed is not None
-    assert is_ours(parsed) is ours
 
 
 async def test_a_request_that_is_no_websocket_is_told_so() -> None:

@@ -205,7 +205,7 @@ async def test_a_peer_with_a_back_end_is_let_in_and_stays(
             first = peer.peer
 
             def came_by() -> str:
-                [admitted] = tracker._swarms._passes._passes.values()
+                [admitted] = tracker._mind._swarms._passes._passes.values()
                 assert admitted.claims is not None
                 assert admitted.claims.thumbprint == back_end.asked[0]["thumbprint"]
                 return admitted.claims.id
