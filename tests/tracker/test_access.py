@@ -304,7 +304,7 @@ async def test_a_failure_loses_nothing_that_comes_after_it(
     """What the mind has decided is done for everybody, even if some of it fails."""
     async with tracker(tmp_path, "[sites.pk_demo]\n") as made:
         first, second = await made.joined(), await made.joined()
-        ours = made.tracker
+        ours = made.tracker._mind
         note = ours._note
         noted: list[str] = []
 
