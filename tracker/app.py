@@ -36,7 +36,7 @@ from tracker.api import Api
 from tracker.beacons import Beacons
 from tracker.connection import Connection
 from tracker.guests import Facts, Guests, Here
-from tracker.mind import Mind, refusal, retry_after
+from tracker.mind import Mind
 from tracker.networks import Networks
 from tracker.relays import Relays
 from tracker.reload import Reloader
@@ -126,7 +126,7 @@ class Tracker:
         self._api.drain()
         going = RemoteError(ErrorCode.DRAINING, "this tracker is going away")
         for guest in self._guests:
-            guest.connection.refuse(refusal(going, retry_after()), going.code)
+            guest.send_back(going)
         await self._guests.gone(DRAIN_TIME)
 
     async def close(self) -> None:
@@ -203,12 +203,12 @@ class Tracker:
             request,
             self._limits,
             hear=lambda data: self._mind.said(number, data),
-            complain=refusal,
+            complain=self._mind.complain,
             count=self._ledger.signalled,
             dropped=self._ledger.turned_away,
         )
         facts = Facts.of(request, address, nonce=secrets.token_hex(16))
-        guest = Here(connection, facts)
+        guest = Here(connection, facts, self._mind.complain)
         with self._guests.stays(guest):
             number = self._mind.opened(guest)
             try:

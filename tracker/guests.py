@@ -7,7 +7,8 @@ of its own, and cannot tell.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Protocol
@@ -15,11 +16,18 @@ from typing import Protocol
 from aiohttp import web
 from msgspec import Struct
 
-from p2pcdn.errors import ErrorCode
+from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.wire.candidate import IPAddress
 from tracker import metrics
 from tracker.browsers import family_of
 from tracker.connection import Connection
+
+RETRY = (1.0, 5.0)
+"""Seconds between which a peer that is turned away for now is told to come back, so that not all
+of them do at the same time."""
+
+Complain = Callable[[RemoteError, float | None], bytes | None]
+"""What a guest is told whose socket is closed; as in `Realm`."""
 
 
 class Facts(Struct, frozen=True):
@@ -63,21 +71,46 @@ class Guest(Protocol):
     def dismiss(self, code: ErrorCode | None) -> None:
         """Close once it has been told what it was told; without a code it is leaving."""
 
+    def send_back(self, error: RemoteError) -> None:
+        """Close, and have it come again in a moment."""
+
+
+class Realm(Protocol):
+    """Who thinks for guests and speaks their protocol, here or at another place."""
+
+    def opened(self, guest: Guest) -> int:
+        """Somebody has come; the number by which the rest is told. `RemoteError` if there is no way
+        to take it in."""
+
+    def said(self, number: int, data: bytes) -> None:
+        """Somebody's message; `RemoteError` if it is none, or one too many."""
+
+    def closed(self, number: int) -> None:
+        """Somebody has gone."""
+
+    def complain(self, error: RemoteError, retry: float | None = None, /) -> bytes | None:
+        """What a guest is told whose socket is closed: why, and in how many seconds to come back;
+        None if the protocol knows no such words."""
+
 
 class Here:
     """A guest whose socket is this process's."""
 
-    __slots__ = ("connection", "facts")
+    __slots__ = ("_complain", "connection", "facts")
 
-    def __init__(self, connection: Connection, facts: Facts) -> None:
+    def __init__(self, connection: Connection, facts: Facts, complain: Complain) -> None:
         self.connection = connection
         self.facts = facts
+        self._complain = complain
 
     def tell(self, text: bytes) -> None:
         self.connection.tell(text)
 
     def dismiss(self, code: ErrorCode | None) -> None:
         self.connection.dismiss(code)
+
+    def send_back(self, error: RemoteError) -> None:
+        self.connection.refuse(self._complain(error, retry_after()), error.code)
 
 
 class Guests:
@@ -114,3 +147,8 @@ class Guests:
         """Cut whoever is left."""
         for guest in self:
             guest.connection.abort()
+
+
+def retry_after() -> float:
+    """Seconds after which somebody is to come back who is turned away for now."""
+    return round(random.uniform(*RETRY), 1)

@@ -59,14 +59,10 @@ from tracker import metrics
 from tracker.admission import Admission
 from tracker.beacons import Beacons
 from tracker.browsers import access_of
-from tracker.guests import Guest
+from tracker.guests import Guest, retry_after
 from tracker.networks import Networks
 from tracker.relays import Relays
 from tracker.sites import verifies
-
-RETRY = (1.0, 5.0)
-"""Seconds between which a peer that is turned away for now is told to come back, so that not all
-of them do at the same time."""
 
 log = structlog.get_logger("p2pcdn.tracker")
 
@@ -127,6 +123,10 @@ class Mind:
         """Somebody has gone."""
         del self._guests[number]
         self._think(Closed(number))
+
+    def complain(self, error: RemoteError, retry: float | None = None, /) -> bytes:
+        """What a peer is told whose socket is closed."""
+        return refusal(error, retry)
 
     def publish(self, records: Records) -> None:
         """The origin has something new: whoever is to fetch it hears of it at once."""
@@ -255,11 +255,6 @@ class Mind:
 def refusal(error: RemoteError, retry: float | None = None) -> bytes:
     """The last message to a peer whose socket is closed: why, and when to come back."""
     return encode_utf8(Refused(error.code, error.detail[:512], retry_after=retry))
-
-
-def retry_after() -> float:
-    """Seconds after which somebody is to come back who is turned away for now."""
-    return round(random.uniform(*RETRY), 1)
 
 
 def is_ours(address: IPAddress) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from p2pcdn.errors import ErrorCode
+from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.wire.candidate import parse_address
 from tracker.guests import Facts, Guests, Here
 
@@ -27,13 +27,16 @@ class Line:
     def dismiss(self, code: ErrorCode | None) -> None:
         self.heard.append(code)
 
+    def refuse(self, text: bytes | None, code: ErrorCode) -> None:
+        self.heard += [text, code]
+
     def abort(self) -> None:
         self.heard.append("abort")
 
 
 def here() -> tuple[Here, Line]:
     line = Line()
-    return Here(cast(Any, line), FACTS), line
+    return Here(cast(Any, line), FACTS, lambda error, retry: b"%d" % (retry or 0)), line
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,17 @@ def test_a_guest_that_is_here_is_told_by_its_connection() -> None:
     guest.tell(b"{}")
     guest.dismiss(ErrorCode.SLOW)
     assert line.heard == [b"{}", ErrorCode.SLOW]
+
+
+def test_who_is_sent_back_is_told_when_to_come() -> None:
+    heard = []
+    for _ in range(50):
+        guest, line = here()
+        guest.send_back(RemoteError(ErrorCode.DRAINING))
+        seconds, code = line.heard
+        assert code is ErrorCode.DRAINING
+        heard.append(seconds)
+    assert set(heard) > {b"1", b"4"}  # not all at the same time
 
 
 async def test_guests_are_counted_while_they_stay() -> None:

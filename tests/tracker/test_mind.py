@@ -39,6 +39,9 @@ class Nobody:
     def dismiss(self, code: ErrorCode | None) -> None:
         self.dismissed.append(code)
 
+    def send_back(self, error: RemoteError) -> None:
+        raise AssertionError
+
 
 @pytest.fixture
 async def ledger() -> Ledger:

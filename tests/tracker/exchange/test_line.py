@@ -1,0 +1,142 @@
+"""A stream to another place, over socket pairs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass, field
+
+import pytest
+import structlog
+
+from tests.tracker.exchange.meeting import until
+from tracker.exchange import line as line_module
+from tracker.exchange.frames import Frame, Kind, encode
+from tracker.exchange.line import Line
+
+SECRET = b"s" * 32
+
+
+@dataclass
+class Owner:
+    """Remembers what a line says."""
+
+    names: list[str] = field(default_factory=list)
+    heard: list[Frame] = field(default_factory=list)
+    losses: int = 0
+
+    def up(self, line: Line, name: str) -> None:
+        self.names.append(name)
+
+    def hear(self, frame: Frame) -> None:
+        self.heard.append(frame)
+
+    def lost(self) -> None:
+        self.losses += 1
+
+
+async def lines(theirs: bytes = SECRET) -> tuple[Line, Owner, Line, Owner]:
+    """Both ends of one; the other may know another secret."""
+    loop = asyncio.get_running_loop()
+    a, b = Owner(), Owner()
+    near, far = socket.socketpair()
+    one, other = Line(a, "a", SECRET, dials=True), Line(b, "b", theirs, dials=False)
+    await loop.create_connection(lambda: one, sock=near)
+    await loop.create_connection(lambda: other, sock=far)
+    return one, a, other, b
+
+
+async def test_both_know_who_is_there_and_hear_each_other() -> None:
+    one, a, other, b = await lines()
+    await until(lambda: a.names and b.names)
+    assert (a.names, b.names) == (["b"], ["a"])
+    one.send(Kind.SAID, 3, b"hello")
+    other.send(Kind.TELL, 4, b"you")
+    await until(lambda: a.heard and b.heard)
+    assert b.heard == [Frame(Kind.SAID, 3, b"hello")]
+    assert a.heard == [Frame(Kind.TELL, 4, b"you")]
+    one.close()
+    await other.gone
+    assert (a.losses, b.losses) == (1, 1)
+
+
+async def test_who_does_not_know_the_secret_is_not_heard() -> None:
+    with structlog.testing.capture_logs() as logs:
+        one, a, other, b = await lines(b"t" * 32)
+        await asyncio.gather(one.gone, other.gone)
+    assert a == b == Owner()
+    assert {entry["event"] for entry in logs} == {"place_not_understood"}
+
+
+async def test_a_proof_is_no_proof_for_the_other_end() -> None:
+    """Whoever sends back what it is sent has proved nothing."""
+    loop = asyncio.get_running_loop()
+    owner = Owner()
+    near, far = socket.socketpair()
+    line = Line(owner, "a", SECRET, dials=True)
+    await loop.create_connection(lambda: line, sock=near)
+    far.setblocking(False)
+    with structlog.testing.capture_logs():
+        while data := await loop.sock_recv(far, 4096):
+            await loop.sock_sendall(far, data)
+    far.close()
+    await line.gone
+    assert not owner.names
+
+
+@pytest.mark.parametrize("said", [encode(Kind.SAID, 1, b"x"), encode(Kind.HELLO, 0, b"short")])
+async def test_who_does_not_say_who_it_is_is_not_heard(said: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    owner = Owner()
+    near, far = socket.socketpair()
+    line = Line(owner, "a", SECRET, dials=False)
+    await loop.create_connection(lambda: line, sock=near)
+    far.setblocking(False)
+    with structlog.testing.capture_logs():
+        await loop.sock_sendall(far, said)
+        await line.gone
+    far.close()
+    assert owner == Owner()
+
+
+async def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "HELLO_TIMEOUT", 0.01)
+    near, far = socket.socketpair()
+    line = Line(Owner(), "a", SECRET, dials=False)
+    await asyncio.get_running_loop().create_connection(lambda: line, sock=near)
+    async with asyncio.timeout(5):
+        await line.gone
+    far.close()
+
+
+async def test_what_is_said_in_one_turn_goes_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, a, _, b = await lines()
+    await until(lambda: a.names and b.names)
+    writes: list[bytes] = []
+    monkeypatch.setattr(one._transport, "write", writes.append)
+    for number in range(100):
+        one.send(Kind.SAID, number, b"{}")
+    assert not writes
+    await asyncio.sleep(0)
+    assert len(writes) == 1
+    one.abort()
+
+
+async def test_a_place_that_takes_nothing_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "MOST_WAITING", 1_000_000)
+    one, a, other, b = await lines()
+    await until(lambda: a.names and b.names)
+    assert other._transport is not None
+    other._transport.pause_reading()
+    sent = 0
+    with structlog.testing.capture_logs() as logs:
+        while not one.gone.done():
+            one.send(Kind.SAID, 1, b"x" * 10_000)
+            sent += 10_000
+            await asyncio.sleep(0)
+            assert sent < 10_000_000
+    assert a.losses == 1
+    assert [entry["event"] for entry in logs] == ["place_too_slow"]
+    one.send(Kind.SAID, 1, b"x")  # nobody hears it
+    assert not one._waiting
+    other.abort()

@@ -1,0 +1,80 @@
+"""A place elsewhere, as our guests see it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from p2pcdn.errors import ErrorCode, RemoteError
+from tests.tracker.exchange.meeting import Echo, Visitor, until
+from tracker.exchange.exchange import Exchange, unix
+from tracker.exchange.frames import Frame, FrameError, Kind
+from tracker.exchange.outward import Outward
+
+SECRET = b"s" * 32
+
+
+async def test_a_place_that_is_not_there_takes_nobody_until_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "b"
+    here, there = Exchange("a", SECRET, [Echo()]), Exchange("b", SECRET, [Echo()])
+    here.meet("b", unix(path))
+    with pytest.raises(RemoteError) as caught:
+        here.at("b", 0).opened(Visitor())
+    assert caught.value.code is ErrorCode.DRAINING
+    assert not here.tell("b", b"note")
+    await there.listen(path)
+    await until(lambda: here.places)
+    assert here.at("b", 0).opened(Visitor()) == 0
+    await here.close()
+    await there.close()
+
+
+async def test_guests_of_a_place_that_goes_are_sent_back_and_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "b"
+    realm, guests = Echo(), [Visitor() for _ in range(3)]
+    here, there = Exchange("a", SECRET, [Echo()]), Exchange("b", SECRET, [realm])
+    here.meet("b", unix(path))
+    await there.listen(path)
+    await until(lambda: here.places)
+    away = here.at("b", 0)
+    numbers = [away.opened(guest) for guest in guests]
+    await until(lambda: len(realm.guests) == 3)
+    await there.close()
+    await until(lambda: not here.places)
+    assert [guest.sent_back for guest in guests] == [[ErrorCode.DRAINING]] * 3
+    for number in numbers:  # their sockets have not heard of it yet
+        away.said(number, b"x")
+        away.closed(number)
+    assert len(here._outward["b"]) == 0
+    assert not realm.guests
+    await here.close()
+
+
+async def test_another_place_than_was_meant_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "b"
+    here, there = Exchange("a", SECRET, [Echo()]), Exchange("c", SECRET, [Echo()])
+    await there.listen(path)
+    here.meet("b", unix(path))
+    await asyncio.sleep(0.05)
+    assert not here.places
+    await here.close()
+    await there.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [(Kind.DISMISSED, b"nonsense"), (Kind.DISMISSED, b"\xff"), (Kind.SENT_BACK, b"")],
+)
+async def test_what_is_nonsense_is_no_frame(kind: Kind, body: bytes) -> None:
+    async def nowhere(_: object) -> object:
+        raise OSError
+
+    place = Outward("b", nowhere, lambda _: pytest.fail("nobody answers"))
+    place._guests[1] = Visitor()
+    with pytest.raises(FrameError):
+        place.hear(Frame(kind, 1, body))
+    with pytest.raises(FrameError):
+        place.hear(Frame(Kind.OPENED, 1, b""))
+    await place.close()

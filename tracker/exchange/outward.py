@@ -1,0 +1,163 @@
+"""A place elsewhere, as our guests see it whose swarms are at home there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+import msgspec
+import structlog
+
+from p2pcdn.errors import ErrorCode, RemoteError
+from tracker.exchange.frames import Frame, FrameError, Kind
+from tracker.exchange.line import Line
+from tracker.guests import Guest
+
+AGAIN = (0.1, 0.3)
+"""Seconds between which a place is dialled again that does not answer."""
+
+Dial = Callable[[Callable[[], Line]], Awaitable[object]]
+"""Connects what the function makes to the place; `OSError` if that cannot be."""
+
+log = structlog.get_logger("p2pcdn.tracker")
+
+
+class Outward:
+    """Dials a place for as long as we know of it, and has our guests there."""
+
+    def __init__(
+        self,
+        name: str,
+        dial: Dial,
+        make: Callable[[Outward], Line],
+        came: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``came`` is called each time that the place has been reached."""
+        self.name = name
+        self._dial = dial
+        self._make = make
+        self._came = came
+        self._line: Line | None = None
+        self._guests: dict[int, Guest] = {}
+        self._numbers = count()
+        self._task = asyncio.create_task(self._run(), name=f"line to {name}")
+
+    def __len__(self) -> int:
+        """How many guests of ours are there."""
+        return len(self._guests)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it hears us."""
+        return self._line is not None
+
+    def opened(self, realm: int, guest: Guest) -> int:
+        """A guest is for one of the realms there; `RemoteError` if that cannot be for now."""
+        if self._line is None:
+            raise gone()
+        number = next(self._numbers) & 0xFFFFFFFF
+        self._guests[number] = guest
+        self._line.send(Kind.OPENED, number, msgspec.msgpack.encode((realm, guest.facts)))
+        return number
+
+    def said(self, number: int, data: bytes) -> None:
+        """A guest's message."""
+        if number in self._guests and self._line is not None:
+            self._line.send(Kind.SAID, number, data)
+
+    def closed(self, number: int) -> None:
+        """A guest has gone."""
+        if self._guests.pop(number, None) is not None and self._line is not None:
+            self._line.send(Kind.CLOSED, number)
+
+    def note(self, body: bytes) -> bool:
+        """Have it note something; whether it could be told."""
+        if self._line is None:
+            return False
+        self._line.send(Kind.NOTE, 0, body)
+        return True
+
+    async def close(self) -> None:
+        """Hang up, once it has taken what it was told."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if self._line is not None:
+            line = self._line
+            line.close()
+            await asyncio.shield(line.gone)
+
+    # The line's owner
+
+    def up(self, line: Line, name: str) -> None:
+        if name != self.name:
+            log.warning("wrong_place", wanted=self.name, found=name)
+            line.abort()
+            return
+        self._line = line
+        self._came(name)
+
+    def hear(self, frame: Frame) -> None:
+        guest = self._guests.get(frame.guest)
+        if guest is None:
+            return  # it has gone meanwhile
+        if frame.kind is Kind.TELL:
+            guest.tell(frame.body)
+        elif frame.kind is Kind.DISMISSED:
+            guest.dismiss(_code(frame.body) if frame.body else None)
+        elif frame.kind is Kind.SENT_BACK:
+            guest.send_back(_error(frame.body))
+        else:
+            raise FrameError(f"{frame.kind.name} goes the other way")
+
+    def lost(self) -> None:
+        self._line = None
+        guests, self._guests = self._guests, {}
+        for guest in guests.values():
+            guest.send_back(gone())
+
+    async def _run(self) -> None:
+        while True:
+            line: Line | None = None
+
+            def make() -> Line:
+                nonlocal line
+                line = self._make(self)
+                return line
+
+            try:
+                await self._dial(make)
+            except OSError:
+                pass  # it is not there yet, or not any more
+            else:
+                assert line is not None  # who dials makes one
+                await asyncio.shield(line.gone)
+            await asyncio.sleep(random.uniform(*AGAIN))
+
+
+class SentBack(msgspec.Struct, frozen=True):
+    """Why a guest is to come again."""
+
+    code: ErrorCode
+    detail: str
+
+
+def _code(body: bytes) -> ErrorCode:
+    try:
+        return ErrorCode(body.decode())
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise FrameError(f"nobody is dismissed like that: {error}") from error
+
+
+def _error(body: bytes) -> RemoteError:
+    try:
+        sent = msgspec.msgpack.decode(body, type=SentBack)
+    except msgspec.DecodeError as error:
+        raise FrameError(f"nobody is sent back like that: {error}") from error
+    return RemoteError(sent.code, sent.detail)
+
+
+def gone() -> RemoteError:
+    """What guests are told whose place is not there."""
+    return RemoteError(ErrorCode.DRAINING, "this part of the tracker is away for a moment")
