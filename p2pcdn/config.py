@@ -240,14 +240,25 @@ class TrackerConfig(Section, frozen=True):
             "of √n times as many other addresses.",
         ),
     ] = 60
+    local_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Of a viewer's neighbours, how many are to be near it, if there are such: "
+            "in its local network, of its operator or country (tracker.mmdb), or cheap to go to; "
+            "all but one at the most. The others come by chance, so that what is new gets into "
+            "every network; with 0 all do.",
+        ),
+    ] = 0.75
     prefix_share: Annotated[
         float,
         Meta(
             ge=0,
             le=1,
             description="Of a viewer's neighbours, how many may be of one network (IPv4 /24, IPv6 "
-            "/48), two at least, while there are others: nobody is to be surrounded by one "
-            "person's many sockets.",
+            "/48) beyond its local one, two at least, while there are others: nobody is to be "
+            "surrounded by one person's many sockets.",
         ),
     ] = 0.25
     jury: Annotated[
@@ -289,9 +300,9 @@ class TrackerConfig(Section, frozen=True):
             description="Databases in MaxMind's format that say which autonomous system an address "
             "is in (such as GeoLite2-ASN.mmdb), in which country (GeoLite2-Country.mmdb), or how "
             "it is connected (`connection_type`): of each, the first that knows is believed. They "
-            "are for the mode `network`, in which without one viewers in the same IPv4 /24 or IPv6 "
-            "/48 count as of one network; and for the dashboard, which tells viewers apart by them "
-            "in sums alone. Of no viewer is it kept."
+            "are for finding viewers others who are near; for the mode `network`, in which without "
+            "one viewers in the same IPv4 /24 or IPv6 /48 count as of one network; and for the "
+            "dashboard, which tells viewers apart by them in sums alone. Of no viewer is it kept."
         ),
     ] = ()
     edges: Annotated[

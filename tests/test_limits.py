@@ -86,6 +86,7 @@ ROWS = {row.limit: row for row in rows()}
 NO_LIMITS = {
     "origin.live_window": "how much is remembered of a stream",
     "tracker.neighbours": "an aim",
+    "tracker.local_share": "whom to prefer",
     "tracker.prefix_share": "whom to prefer",
     "tracker.jury": "how many have to agree",
     "tracker.ban_time": "a verdict, not a limit",

@@ -100,8 +100,16 @@ class Mind:
         number = next(self._numbers)
         self._guests[number] = guest
         facts, address = guest.facts, guest.facts.address
-        operator = self._networks.operator(address)
-        vantage = Vantage(address, is_ours, self._advertised, self._relays.send_from, operator)
+        where = self._networks.where(address)
+        vantage = Vantage(
+            address,
+            is_ours,
+            self._advertised,
+            self._relays.send_from,
+            where.operator,
+            where.region,
+            where.country,
+        )
         self._think(Opened(number, vantage, Visitor(facts.nonce, facts.origin)))
         return number
 
@@ -281,6 +289,7 @@ def rules(config: Config, sites: dict[str, Site]) -> Rules:
         peers_per_hour=limits.peers_per_hour,
         candidates=limits.candidates,
         sdp_bytes=limits.sdp_bytes,
+        local_share=limits.local_share,
         prefix_share=limits.prefix_share,
         jury=limits.jury,
         ban_time=limits.ban_time,

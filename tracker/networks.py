@@ -18,6 +18,7 @@ import maxminddb
 import structlog
 from maxminddb import InvalidDatabaseError
 
+from p2pcdn.core.locality import Where, where_of
 from p2pcdn.errors import ConfigError
 from p2pcdn.wire.candidate import IPAddress
 
@@ -77,9 +78,11 @@ class Networks:
     def __init__(self, paths: Iterable[Path] = ()) -> None:
         self._databases = [Database(path) for path in paths]
 
-    def operator(self, address: IPAddress) -> str:
-        """The autonomous system of an address, such as ``AS64500``; empty if that is unknown."""
-        return _first(_operator, self._entries(address))
+    def where(self, address: IPAddress) -> Where:
+        """All that is known of where an address is."""
+        entries = self._entries(address)
+        operator, country = _first(_operator, entries), _first(_country, entries)
+        return where_of(address, operator, country=country)
 
     def groups(self, address: IPAddress) -> dict[str, str]:
         """What an address has in common with others: ``country``, ``operator``, ``connection``."""

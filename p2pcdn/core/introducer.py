@@ -7,6 +7,9 @@ Who offers is decided by what lies ready::
     else an invitation             -> the seeker (or the other) is asked to make an offer
 
 and by how many offers the answerer has to answer already: nobody can be flooded with offers.
+
+Of a peer's neighbours `Rules.local_share` are to be near it (`nearby`), so that bytes stay within
+networks, and the others come by chance, so that what is new gets into every network.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from math import inf
 from random import Random
 
 from p2pcdn.core.acquaintances import Acquaintances
-from p2pcdn.core.matching import SAMPLE, ranked
+from p2pcdn.core.locality import NO_COSTS, Distance, distance, is_near
+from p2pcdn.core.matching import ANYWHERE, SAMPLE, ranked, use_of
 from p2pcdn.core.member import SHUN, KeptOffer, Member, Swarm
+from p2pcdn.core.nearby import Nearby
 from p2pcdn.core.pairing import LINK_TIMEOUT, Pairing, Phase, Role
 from p2pcdn.core.swarm_ports import Outbox, Paired, PairingFailed, Rules
 from p2pcdn.wire.tracker import Candidated, Invite, Offered, Taken, Unpaired
@@ -29,6 +34,8 @@ USUAL_LASTS = 5.0
 SEARCH_EVERY = 1.0
 """A peer that moves about, or finds all others busy, is looked after no more often than this: a
 search has its price."""
+MOST_NEAR = 32
+"""Peers looked at that are near a seeker."""
 
 
 def new_id(rng: Random) -> str:
@@ -36,10 +43,16 @@ def new_id(rng: Random) -> str:
     return f"{rng.getrandbits(64):016x}"
 
 
+def _anywhere(_: Member) -> Distance:
+    return ANYWHERE
+
+
 class Introducer:
     """Introduces members of a swarm to each other, and separates them again."""
 
     def __init__(self, rules: Rules, rng: Random, outbox: Outbox) -> None:
+        self.costs = NO_COSTS
+        """What it costs to go between regions."""
         self._rules = rules
         self._rng = rng
         self._outbox = outbox
@@ -52,6 +65,7 @@ class Introducer:
     def take_in(self, member: Member, now: float) -> None:
         """The member has joined: it gets neighbours."""
         self._acquaintances.came(member.home, now)
+        self._note_room(member)
         self.seek(member, now)
 
     def take_out(self, member: Member, now: float) -> None:
@@ -77,12 +91,11 @@ class Introducer:
         if len(member.pairings) >= aim:
             return
         member.sought = now
+        until, busy = self._seek_near(member, aim, now) if rules.local_share else (aim, False)
         sample = swarm.open.sample(SAMPLE, self._rng)
-        busy = self._pair_with_best(member, sample, aim, self._many, now)
-        if len(member.pairings) < rules.few and len(swarm.members) > len(swarm.open):
-            sample = swarm.members.sample(SAMPLE, self._rng)
-            links = rules.links
-            busy |= self._pair_with_best(member, sample, rules.few, lambda _: links, now)
+        busy |= self._pair_with_best(member, sample, until, self._most, now)
+        if len(swarm.members) > len(swarm.open):
+            busy |= self._seek_at_large(member, now)
         if len(member.pairings) < aim:
             self._seek_at(member, now + SEARCH_EVERY if busy else member.pardons_at(now))
 
@@ -104,6 +117,15 @@ class Introducer:
         """So many neighbours are looked for: the more, the more it can send."""
         return self._scaled(self._rules.aim, member)
 
+    def _local(self, neighbours: int) -> int:
+        """Of so many neighbours, so many are to be near: all but one at the most, since those who
+        are near may hold nothing of what is played now."""
+        return min(round(neighbours * self._rules.local_share), neighbours - 1)
+
+    def _far(self, neighbours: int) -> int:
+        """And so many need not be."""
+        return neighbours - self._local(neighbours)
+
     def _many(self, member: Member) -> int:
         """With so many it is left alone while there are others."""
         return max(self._scaled(self._rules.many, member), self._aim(member))
@@ -113,6 +135,76 @@ class Introducer:
         scaled = round(usually * member.sends / (member.swarm.usual or member.sends))
         return min(max(scaled, rules.few), rules.links)
 
+    def _seek_at_large(self, member: Member, now: float) -> bool:
+        """Who still has only a few is introduced to those who have many, too. Whether some of them
+        had too many offers to answer just now."""
+        few, links = self._rules.few, self._rules.links
+        lacking_far = self._far(few) - (len(member.pairings) - member.near)
+        if len(member.pairings) >= few and lacking_far <= 0:
+            return False
+        sample = member.swarm.members.sample(SAMPLE, self._rng)
+        busy = self._pair_with_best(member, sample, few, lambda _: links, now)
+        far = [other for other in sample if not self._is_near(member, other)]
+        lacking_far = self._far(few) - (len(member.pairings) - member.near)
+        few = len(member.pairings) + lacking_far
+        return busy | self._pair_with_best(member, far, few, self._many, now)
+
+    def _seek_near(self, member: Member, aim: int, now: float) -> tuple[int, bool]:
+        """Find as many of those who are near as are lacking. How many neighbours are to be had in
+        all then, and whether somebody had too many offers to answer just now."""
+        rules, swarm, local = self._rules, member.swarm, self._local(aim)
+        open_, members = swarm.near_open, swarm.members.nearby
+        waits, busy = self._pair_with_near(member, open_, local, self._most_near, now)
+        few = self._local(rules.few)
+        if not busy and member.near < few:
+            waits, busy = self._pair_with_near(member, members, few, lambda _: rules.links, now)
+        lacking = local - member.near
+        if waits and lacking > 0:
+            # They will have time in a moment, or whoever comes in next will be near.
+            return max(aim - lacking, rules.few), busy
+        return aim, busy
+
+    def _pair_with_near(
+        self,
+        member: Member,
+        nearby: Nearby[Member],
+        local: int,
+        most: Callable[[Member], int],
+        now: float,
+    ) -> tuple[bool, bool]:
+        """Until so many are near. Whether there are others who would be fit, and whether some of
+        them had too many offers to answer."""
+        here, costs = member.where, self.costs
+        around = nearby.around(here, MOST_NEAR, self._rng, costs)
+        # Whoever brings us nothing will look for us when he needs us.
+        helpful = [other for other in around if use_of(other, member)]
+
+        def away(other: Member) -> Distance:
+            return distance(here, other.where, costs)
+
+        aim = len(member.pairings) + local - member.near
+        busy = self._pair_with_best(member, helpful, aim, most, now, away)
+        return busy or any(self._is_fit(member, other, now) for other in helpful), busy
+
+    def _is_near(self, a: Member, b: Member) -> bool:
+        return self._rules.local_share > 0 and is_near(a.where, b.where, self.costs)
+
+    def _most(self, member: Member) -> int:
+        """With so many neighbours it gets no more by chance: with less than otherwise if enough of
+        them are near, since what comes over others comes from elsewhere."""
+        many, near = self._many(member), member.near
+        if near < self._local(self._rules.few):
+            return many
+        return min(many, near + 2 * self._far(self._aim(member)))
+
+    def _is_fit(self, member: Member, other: Member, now: float) -> bool:
+        return self._may_meet(member, other, now) and not self._is_crowd(member, other)
+
+    def _most_near(self, member: Member) -> int:
+        """With so many neighbours it gets no more who are near while there are others."""
+        many = self._many(member)
+        return self._rules.links if member.near < self._local(self._aim(member)) else many
+
     def _pair_with_best(
         self,
         member: Member,
@@ -120,9 +212,13 @@ class Introducer:
         aim: int,
         most: Callable[[Member], int],
         now: float,
+        away: Callable[[Member], Distance] | None = None,
     ) -> bool:
         """Whether somebody fit had too many offers to answer just now. ``most`` is with how many
-        neighbours another gets no more."""
+        neighbours another gets no more, ``away`` how far away another is, if those who are near
+        are looked for."""
+        if len(member.pairings) >= aim:
+            return False
         busy = False
         free = [
             other
@@ -130,15 +226,15 @@ class Introducer:
             if len(other.pairings) < most(other) and self._may_meet(member, other, now)
         ]
         crowd: list[Member] = []
-        for other in ranked(member, free, self._rng):
+        for other in ranked(member, free, self._rng, away or _anywhere):
             if len(member.pairings) >= aim:
                 break
             if self._is_crowd(member, other):
                 crowd.append(other)
             elif self._may_meet(member, other, now):  # the hour's last acquaintance may be made
                 busy |= not self._pair(member, other, now)
-        if busy:
-            return True  # somebody else will have time in a moment
+        if busy or away:
+            return busy  # somebody else will have time in a moment, or is further away
         for other in crowd:
             if len(member.pairings) >= aim:
                 break
@@ -189,6 +285,7 @@ class Introducer:
             phase=Phase.INVITED if offer is None else Phase.OFFERED,
             deadline=now + LINK_TIMEOUT,
             offer=None if offer is None else offer.number,
+            near=self._is_near(offerer, answerer),
         )
         self._acquaintances.meet(offerer.home, answerer.home, now)
         for end in pairing.ends:
@@ -239,10 +336,15 @@ class Introducer:
             self._note_room(end)
 
     def _note_room(self, member: Member) -> None:
-        if member.present and len(member.pairings) < self._many(member):
-            member.swarm.open.add(member)
+        swarm, neighbours = member.swarm, len(member.pairings)
+        if member.present and neighbours < self._most(member):
+            swarm.open.add(member)
         else:
-            member.swarm.open.discard(member)
+            swarm.open.discard(member)
+        if member.present and self._rules.local_share and neighbours < self._most_near(member):
+            swarm.near_open.add(member)
+        else:
+            swarm.near_open.discard(member)
 
     # Timers
 

@@ -19,10 +19,13 @@ from functools import cache
 from math import inf
 from typing import NamedTuple
 
-from p2pcdn.wire.candidate import IPAddress, lan_of, network_of
+from p2pcdn.wire.candidate import IPAddress, Vantage, lan_of, network_of
 
 MOST_NEAR = 16
 """Regions that count as near another one, beside itself."""
+
+LEAST_ALIKE = 2
+"""Neighbours of one /24 or /48 that nobody minds: a household."""
 
 
 class Near(IntEnum):
@@ -94,6 +97,11 @@ Distance = tuple[int, float, Near]
 def where_of(address: IPAddress, operator: str = "", region: str = "", country: str = "") -> Where:
     """Where an address is, with what maps and databases say of it."""
     return Where(lan_of(address), network_of(address), operator, region, country)
+
+
+def where_is(vantage: Vantage) -> Where:
+    """Where a socket comes from."""
+    return where_of(vantage.source, vantage.operator, vantage.region, vantage.country)
 
 
 def near(a: Where, b: Where) -> Near:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from p2pcdn.core.acquaintances import ACQUAINTANCE_LASTS
 from p2pcdn.core.blame import Place
 from p2pcdn.core.fading import Fading
+from p2pcdn.core.locality import Where, where_is
 from p2pcdn.core.matching import Crowd
+from p2pcdn.core.nearby import LocalCrowd, Nearby
 from p2pcdn.core.pairing import Pairing, Phase
 from p2pcdn.model import home_of
-from p2pcdn.wire.candidate import network_of
 
 if TYPE_CHECKING:
     from p2pcdn.model import Mode
@@ -59,13 +60,21 @@ class Swarm:
 
     key: tuple[str, str, str]
     """Site, content, and the network that its members are kept to, if they are."""
-    members: Crowd[Member] = field(default_factory=Crowd)
+    members: LocalCrowd[Member] = field(default_factory=LocalCrowd)
     open: Crowd[Member] = field(default_factory=Crowd)
     """Those that may well be given one more neighbour."""
+    near_open: Nearby[Member] = field(default_factory=Nearby)
+    """Those that may well be given one more neighbour who is near."""
     usual: int = 0
     """Bytes a second that half of them send at least, when it was last looked; 0 before that."""
     usual_until: float = -inf
     """When to look again."""
+
+    def take_out(self, member: Member) -> None:
+        """The member is to meet nobody any more."""
+        self.members.discard(member)
+        self.open.discard(member)
+        self.near_open.discard(member)
 
 
 @dataclass(slots=True, eq=False)
@@ -109,8 +118,8 @@ class Member:
     """When the next search for neighbours is due, if nothing happens before."""
     home: bytes = field(init=False)
     """Where it is, as far as others count it."""
-    network: bytes = field(init=False)
-    """Where it is, as far as it may be the same person as others."""
+    where: Where = field(init=False)
+    """Where it is, as far as the tracker can tell how near others are."""
     parted: dict[str, tuple[str, Place]] = field(default_factory=dict)
     """Who was at the other end of links that are over, by pairing: a wrong chunk is found out a
     moment after it came, and its sender may have closed the link by then."""
@@ -118,12 +127,17 @@ class Member:
     """Other homes, and peers of its own home, with when it met them."""
     _shunned: dict[str, float] = field(default_factory=dict)
     _avoided: dict[bytes, None] = field(default_factory=dict)
-    _near: Counter[bytes] = field(default_factory=Counter)
-    """Its partners' networks."""
+    _alike: Counter[bytes] = field(default_factory=Counter)
+    """The networks of partners beyond its local network."""
 
     def __post_init__(self) -> None:
         self.home = home_of(self.vantage.source)
-        self.network = network_of(self.vantage.source)
+        self.where = where_is(self.vantage)
+
+    @property
+    def network(self) -> bytes:
+        """Where it is, as far as it may be the same person as others."""
+        return self.where.prefix
 
     @property
     def place(self) -> Place:
@@ -171,6 +185,11 @@ class Member:
         return sum(pairing.phase is Phase.LINKED for pairing in self.pairings.values())
 
     @property
+    def near(self) -> int:
+        """How many of its neighbours are near it."""
+        return sum(pairing.near for pairing in self.pairings.values())
+
+    @property
     def inbound(self) -> int:
         """How many offers wait for this peer's answer, or will in a moment."""
         return sum(
@@ -195,7 +214,8 @@ class Member:
         self._met.setdefault(self._known_as(other), now)
         self.pairings[pairing.id] = pairing
         self.partners[other.id] = pairing
-        self._near[other.network] += 1
+        if not self._is_at_home(other):
+            self._alike[other.network] += 1
 
     def _known_as(self, other: Member) -> str | bytes:
         """By their homes: or whoever comes back again and again, each time with another id, would
@@ -207,17 +227,22 @@ class Member:
         other = pairing.other(self)
         del self.pairings[pairing.id]
         del self.partners[other.id]
-        self._near[other.network] -= 1
-        if not self._near[other.network]:
-            del self._near[other.network]
+        if not self._is_at_home(other):
+            self._alike[other.network] -= 1
+            if not self._alike[other.network]:
+                del self._alike[other.network]
         if pairing.phase is Phase.LINKED:
             self.parted[pairing.id] = (other.id, other.place)
             if len(self.parted) > MOST_PARTED:
                 del self.parted[next(iter(self.parted))]
 
     def crowded(self, other: Member, most: int) -> bool:
-        """Whether so many of its partners are of the other's network already."""
-        return self._near[other.network] >= most
+        """Whether so many of its partners are of the other's network already. Those of its own
+        local network may be more: they are the nearest that there are."""
+        return not self._is_at_home(other) and self._alike[other.network] >= most
+
+    def _is_at_home(self, other: Member) -> bool:
+        return other.where.lan == self.where.lan
 
     def avoid(self, home: bytes) -> None:
         """Not to be paired with anybody of that home, whatever he calls himself. Of our own we

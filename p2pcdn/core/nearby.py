@@ -16,11 +16,8 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
-from p2pcdn.core.locality import NO_COSTS, Costs, Near, Where, distance
+from p2pcdn.core.locality import LEAST_ALIKE, NO_COSTS, Costs, Near, Where, distance
 from p2pcdn.core.matching import SAMPLE, Crowd
-
-LEAST_ALIKE = 2
-"""Neighbours of one network that nobody minds: a household."""
 
 
 class Located(Protocol):

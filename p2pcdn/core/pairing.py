@@ -78,6 +78,8 @@ class Pairing:
     """When it is over unless linked."""
     offer: int | None = None
     """The number of the prepared offer that it was made from."""
+    near: bool = False
+    """Whether one end is near the other."""
     sieves: dict[Role, Sieve] = field(default_factory=dict)
 
     @property

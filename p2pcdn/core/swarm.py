@@ -38,6 +38,7 @@ from p2pcdn.core.swarm_ports import (
     Arrived,
     Banned,
     Closed,
+    CostsChanged,
     Dismissed,
     Input,
     Left,
@@ -118,6 +119,8 @@ class Swarms:
             case SitesChanged(sites=sites):
                 self._rules.sites.put(sites)
                 self._turn_out(dict([*self._too_free(), *self._passes.unwelcome()]), now)
+            case CostsChanged(costs=costs):
+                self._introducer.costs = costs
             case Said(socket=socket, message=said, unix=unix):
                 if socket not in self._vantages:
                     return  # dismissed, and it has not heard of it yet
@@ -266,7 +269,6 @@ class Swarms:
         self._swarms.setdefault((join.site, join.content), swarms)[network] = swarm
         self._members[socket] = member
         swarm.members.add(member)
-        swarm.open.add(member)
         self._lessor.place(member, now)
         self._introducer.take_in(member, now)
         self._tell_nat(member, now)
@@ -320,8 +322,7 @@ class Swarms:
         for socket in unwelcome:
             member = self._members[socket]
             member.present = False
-            member.swarm.open.discard(member)
-            member.swarm.members.discard(member)
+            member.swarm.take_out(member)
         for socket, error in unwelcome.items():
             self._refuse(socket, error, now)
 
@@ -333,8 +334,7 @@ class Swarms:
             return
         member.present = False
         swarm = member.swarm
-        swarm.members.discard(member)
-        swarm.open.discard(member)
+        swarm.take_out(member)
         if not swarm.members:
             site, content, network = swarm.key
             swarms = self._swarms.get((site, content), {})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from p2pcdn.core.access import Site, Sites, Visitor
 from p2pcdn.core.blame import ENOUGH
+from p2pcdn.core.locality import LEAST_ALIKE, Costs
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import Mode
 from p2pcdn.wire.candidate import Vantage
@@ -20,9 +21,6 @@ from p2pcdn.wire.tracker import FromTracker, Report, ToTracker
 
 SILENT = "no STUN answer"
 """What is said of peers who were told of a STUN server, and tell of no address that it saw."""
-
-LEAST_ALIKE = 2
-"""Neighbours of one network that nobody minds: a household."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,12 @@ class Rules:
     position_lasts: float = 30.0
     """A position that was told longer ago says nothing about now: its tab may be asleep."""
 
+    local_share: float = 0.75
+    """Of a peer's neighbours, how many are to be near it, if there are such; the rest come by
+    chance, so that a swarm hangs together."""
     prefix_share: float = 0.25
-    """Of a peer's neighbours, how many may be of one network, if there are others."""
+    """Of a peer's neighbours, how many may be of one network beyond its local one, if there are
+    others."""
     jury: int = ENOUGH
     """So many networks have to say that somebody sends wrong bytes; 0: nobody is ever banned."""
     ban_time: float = 3600.0
@@ -121,7 +123,14 @@ class SitesChanged:
     sites: Mapping[str, Site]
 
 
-Input = Opened | Said | Closed | Published | SitesChanged
+@dataclass(frozen=True, slots=True)
+class CostsChanged:
+    """The operator's map says something else of what it costs to go between regions."""
+
+    costs: Costs
+
+
+Input = Opened | Said | Closed | Published | SitesChanged | CostsChanged
 
 
 # Messages

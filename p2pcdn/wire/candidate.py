@@ -170,6 +170,10 @@ class Vantage:
     operator: str = ""
     """The network that the socket comes from; peers of one network have the same. Empty if that is
     not known."""
+    region: str = ""
+    """The group of addresses that it is in, its PID in the operator's ALTO map."""
+    country: str = ""
+    """Two letters (ISO 3166)."""
 
     def vouches(self, candidate: Candidate, address: IPAddress) -> bool:
         """Whether the peer is surely to be found at this address of its candidate."""

@@ -11,6 +11,7 @@ import structlog.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from p2pcdn.core.locality import where_of
 from p2pcdn.errors import ConfigError
 from p2pcdn.wire.tracker import Joined, Welcome
 from tests.tracker.mmdb import database
@@ -49,20 +50,20 @@ def path(tmp_path: Path) -> Path:
 )
 def test_the_number_of_the_autonomous_system(path: Path, address: str, operator: str) -> None:
     with structlog.testing.capture_logs() as said:
-        assert Networks([path]).operator(ip_address(address)) == operator
+        assert Networks([path]).where(ip_address(address)).operator == operator
     assert said == []
 
 
 def test_ipv6(tmp_path: Path) -> None:
     entries = {**OPERATORS, "2600::/32": {"autonomous_system_number": 64_502}}
     networks = Networks([written(tmp_path / "both.mmdb", database(entries, 6))])
-    assert networks.operator(ip_address("2600::7")) == "AS64502"
-    assert networks.operator(ip_address("203.0.113.7")) == "AS64500"
+    assert networks.where(ip_address("2600::7")).operator == "AS64502"
+    assert networks.where(ip_address("203.0.113.7")).operator == "AS64500"
 
 
 def test_without_a_database_nothing_is_known() -> None:
     networks = Networks()
-    assert networks.operator(ip_address("203.0.113.7")) == ""
+    assert networks.where(ip_address("203.0.113.7")).operator == ""
     networks.close()
 
 
@@ -92,7 +93,7 @@ def test_no_damage_stops_the_tracker(tmp_path: Path, place: int, byte: int, leng
     except ConfigError:
         return
     for address in ("203.0.113.7", "203.0.113.200", "10.0.0.1", "2600::7"):
-        assert networks.operator(ip_address(address)) is not None
+        assert networks.where(ip_address(address)).operator is not None
     networks.close()
 
 
@@ -101,7 +102,7 @@ def test_damage_that_shows_later_is_said_once(tmp_path: Path) -> None:
     networks = Networks([written(tmp_path / "damaged.mmdb", data)])
     with structlog.testing.capture_logs() as said:
         for _ in range(3):
-            assert networks.operator(ip_address("203.0.113.7")) == ""
+            assert networks.where(ip_address("203.0.113.7")).operator == ""
     assert [entry["event"] for entry in said] == ["networks_damaged"]
     assert said[0]["file"].endswith("damaged.mmdb")
 
@@ -153,6 +154,14 @@ def test_what_viewers_are_told_apart_by(
     networks.close()
 
 
+def test_where_an_address_is(path: Path, tmp_path: Path) -> None:
+    networks = Networks([path, written(tmp_path / "places.mmdb", database(PLACES))])
+    address = ip_address("203.0.113.7")
+    assert networks.where(address) == where_of(address, "AS64500", country="DE")
+    address = ip_address("192.168.1.5")
+    assert networks.where(address) == where_of(address)
+
+
 def test_the_first_database_that_knows_is_believed(path: Path, tmp_path: Path) -> None:
     places = written(tmp_path / "places.mmdb", database(PLACES))
     told = [
@@ -160,7 +169,7 @@ def test_the_first_database_that_knows_is_believed(path: Path, tmp_path: Path) -
         for paths in ([path], [places], [path, places], [places, path])
     ]
     assert told == ["AS64501", "AS64502", "AS64501", "AS64502"]
-    assert Networks([places, path]).operator(ip_address("203.0.113.7")) == "AS64500"
+    assert Networks([places, path]).where(ip_address("203.0.113.7")).operator == "AS64500"
 
 
 def test_without_a_database_all_is_unknown() -> None:

@@ -121,14 +121,24 @@ class World:
         self._done: dict[int, int] = {}
         """How much of what it was told each socket has acted upon."""
 
-    def connect(self, source: str = "198.51.100.7", operator: str = "") -> int:
+    def connect(
+        self,
+        source: str = "198.51.100.7",
+        operator: str = "",
+        region: str = "",
+        country: str = "",
+    ) -> int:
         """A new socket."""
         self._sockets += 1
         socket = self._sockets
         self.heard[socket] = []
         self.open.add(socket)
         vantage = Vantage(
-            ipaddress.ip_address(source), is_relay=self.relays.__contains__, operator=operator
+            ipaddress.ip_address(source),
+            is_relay=self.relays.__contains__,
+            operator=operator,
+            region=region,
+            country=country,
         )
         self.swarms.receive(Opened(socket, vantage), self.now)
         self._drain()
@@ -145,9 +155,11 @@ class World:
         uplink: int = 0,
         mode: Mode = "any",
         operator: str = "",
+        region: str = "",
+        country: str = "",
     ) -> int:
         """A new peer, with prepared offers of these numbers."""
-        socket = self.connect(source, operator)
+        socket = self.connect(source, operator, region, country)
         prepared = tuple(PreparedOffer(number, sdp(ufrag=f"of{number:04}")) for number in offers)
         self.say(
             socket,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_address
 from statistics import fmean
 
 import pytest
 
 from p2pcdn.core.introducer import SEARCH_EVERY
+from p2pcdn.core.locality import Costs, where_of
 from p2pcdn.core.member import OFFER_LASTS, SHUN
 from p2pcdn.core.pairing import LINK_TIMEOUT
-from p2pcdn.core.swarm_ports import Paired, PairingFailed, PairingLinked, Rules
+from p2pcdn.core.swarm_ports import CostsChanged, Paired, PairingFailed, PairingLinked, Rules
+from p2pcdn.wire.codec import encode
 from p2pcdn.wire.tracker import (
+    Answered,
     Candidated,
     Invite,
     Joined,
@@ -467,3 +471,200 @@ def test_one_network_alone_links_all_the_same() -> None:
         world.join()
     world.settle()
     assert {len(found) for found in neighbours(world).values()} == {8}
+
+
+# Locality
+
+
+def networks_of(world: World, *sockets: int) -> Counter[str]:
+    """The operators of these sockets' neighbours."""
+    members, found = world.swarms._members, neighbours(world)
+    return Counter(members[n].where.operator for socket in sockets for n in found[socket])
+
+
+def source(number: int) -> str:
+    """An address in a /24 of its own."""
+    return f"46.{number >> 8}.{number & 255}.7"
+
+
+def settled(world: World) -> None:
+    world.settle()
+    world.wait(3 * SEARCH_EVERY)
+    world.settle()
+
+
+def among(world: World, many: int, operator: str = "AS1", first: int = 0) -> list[int]:
+    """So many viewers of one operator join."""
+    sockets = []
+    for number in range(first, first + many):
+        sockets.append(world.join(1, source=source(number), operator=operator))
+        world.settle()
+    return sockets
+
+
+def test_a_newcomer_finds_the_few_of_its_operator_in_a_large_swarm() -> None:
+    world = World()
+    few = among(world, 4, "AS1")
+    among(world, 300, "AS2", 100)
+    newcomer = world.join(source=source(500), operator="AS1")
+    settled(world)
+    assert neighbours(world)[newcomer] > set(few)
+    assert networks_of(world, newcomer).total() >= 8
+
+
+def test_most_neighbours_are_near_and_some_are_not() -> None:
+    world = World()
+    for number in range(240):
+        world.join(1, source=source(number), operator=f"AS{number % 4}")
+        world.settle()
+    settled(world)
+    shares = []
+    for network in range(4):
+        sockets = [socket for socket in world.ids if socket % 4 == (network + 1) % 4]
+        found = networks_of(world, *sockets)
+        assert 8 <= found.total() / len(sockets) <= 13
+        shares.append(found[f"AS{network}"] / found.total())
+    assert all(0.6 < share < 0.85 for share in shares)
+
+
+def test_blind_matching_is_a_setting() -> None:
+    world = World(Rules(local_share=0.0))
+    for number in range(200):
+        world.join(1, source=source(number), operator=f"AS{number % 4}")
+        world.settle()
+    found = networks_of(world, *(socket for socket in world.ids if socket % 4 == 1))
+    assert 0.1 < found["AS0"] / found.total() < 0.4
+
+
+def test_use_comes_before_nearness() -> None:
+    world = World(Rules(neighbours=4))
+    near = [world.join(position=at(140), source=source(n), operator="AS1") for n in range(9)]
+    world.settle()
+    covers = world.join(position=at(105), source=source(20), operator="AS2")
+    seeker = world.join(position=at(100), source=source(30), operator="AS1")
+    assert covers in neighbours(world)[seeker]
+    assert len(neighbours(world)[seeker] & set(near)) == 3
+
+
+def test_nearness_comes_before_what_a_seeker_can_do_for_others() -> None:
+    world = World(Rules(neighbours=2))
+    near = world.join(position=at(50, 0, 200), source=source(1), operator="AS1")
+    for number in range(9):
+        world.join(position=at(100), source=source(10 + number), operator="AS2")
+    seeker = world.join(position=at(100), source=source(3), operator="AS1")
+    assert near in neighbours(world)[seeker]
+
+
+def test_who_is_near_but_brings_nothing_is_left_to_chance() -> None:
+    world = World(Rules(neighbours=4))
+    near = [world.join(position=at(50, 0, 60), source=source(n), operator="AS1") for n in range(9)]
+    useful = [world.join(position=at(505), source=source(20 + n), operator="AS2") for n in range(4)]
+    seeker = world.join(position=at(500, 0, 510), source=source(30), operator="AS1")
+    assert neighbours(world)[seeker] == set(useful)
+    newcomer = world.join(position=at(50, 50, 50), source=source(31), operator="AS1")
+    assert seeker in neighbours(world)[newcomer] or neighbours(world)[newcomer] < set(near)
+
+
+def test_who_has_many_neighbours_still_gets_some_who_are_near() -> None:
+    world = World(Rules(neighbours=4, links=8))  # left alone from 6 on
+    first = world.join(1, source=source(0), operator="AS1")
+    among(world, 60, "AS2", 100)
+    settled(world)
+    assert networks_of(world, first)["AS2"] == 6
+    near = among(world, 3, "AS1", 1)
+    assert near[0] in neighbours(world)[first]
+    assert networks_of(world, first).total() <= 8
+
+
+def test_a_lost_neighbour_who_was_near_is_replaced_by_one_who_is() -> None:
+    world = World()
+    among(world, 20, "AS2", 100)
+    near = among(world, 20, "AS1")
+    newcomer = world.join(source=source(50), operator="AS1")
+    settled(world)
+    before = networks_of(world, newcomer)["AS1"]
+    assert before >= 6
+    for lost in [socket for socket in near if socket in neighbours(world)[newcomer]][:3]:
+        world.close(lost)
+    settled(world)
+    members = world.swarms._members
+    assert members[newcomer].near >= 6
+
+
+def test_a_local_network_may_be_more_than_a_share_but_not_all() -> None:
+    world = World()
+    for _ in range(30):
+        world.join(1, source="203.0.113.7")
+        world.settle()
+    among(world, 60, "", 100)
+    viewer = world.join(source="203.0.113.7")
+    settled(world)
+    members = world.swarms._members
+    sources = Counter(
+        members[socket].vantage.source == members[viewer].vantage.source
+        for socket in neighbours(world)[viewer]
+    )
+    assert sources[True] >= 4
+    assert sources[False] >= 1
+
+
+def test_of_a_prefix_beyond_the_local_network_no_more_than_a_share_while_there_are_others() -> None:
+    world = World()
+    for number in range(10, 50):
+        world.join(1, source=f"203.0.113.{number}", operator="AS1")
+        world.settle()
+    among(world, 60, "AS2", 100)
+    viewer = world.join(source="203.0.113.7", operator="AS1")
+    settled(world)
+    members = world.swarms._members
+    found = Counter(members[socket].where.prefix for socket in neighbours(world)[viewer])
+    assert found[bytes([203, 0, 113])] <= 2
+    assert found.total() >= 6
+
+
+def test_costs_between_regions_order_who_is_met() -> None:
+    world = World(Rules(neighbours=2))
+    costs = Costs({"here": {"here": 0, "near": 1, "far": 2, "further": 3}})
+    world.swarms.receive(CostsChanged(costs), world.now)
+    near = world.join(source=source(1), region="near")
+    for number in range(20):
+        world.join(source=source(10 + number), region=("far", "further")[number % 2])
+    seeker = world.join(source=source(3), region="here")
+    assert near in neighbours(world)[seeker]
+
+
+def test_no_peer_is_told_where_it_is_or_anybody_else() -> None:
+    world = World()
+    costs = Costs({"region-a": {"region-a": 17_171.0, "region-b": 18_181.0}})
+    world.swarms.receive(CostsChanged(costs), world.now)
+    words = ["17171", "18181", "region-a", "region-b", "AS64500", "AS64501", "Q-country"]
+    for number in range(40):
+        where = source(number)
+        words += [where, where_of(ip_address(where)).lan.hex(), where.rpartition(".")[0]]
+        world.join(
+            *(1, 2)[: number % 3],
+            source=where,
+            operator=("AS64500", "AS64501")[number % 2],
+            region=("region-a", "region-b")[number // 2 % 2],
+            country="Q-country",
+        )
+        world.settle()
+    for socket in list(world.ids)[:10]:
+        world.close(socket)
+    settled(world)
+    told = "".join(encode(message) for heard in world.heard.values() for message in heard)
+    assert {type(message) for heard in world.heard.values() for message in heard} >= {
+        Joined, Invite, Offered, Taken, Answered, Unpaired
+    }  # fmt: skip
+    assert [word for word in words if word in told] == []
+
+
+def test_who_has_left_is_found_by_nobody() -> None:
+    world = World()
+    sockets = among(world, 10)
+    swarm = world.swarms._members[sockets[0]].swarm
+    assert any(swarm.near_open._crowds)
+    for socket in sockets:
+        world.close(socket)
+    assert all(not crowds for crowds in swarm.near_open._crowds)
+    assert all(not crowds for crowds in swarm.members.nearby._crowds)

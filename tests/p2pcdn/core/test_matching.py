@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pcdn.core.locality import Distance, Near
 from p2pcdn.core.matching import AHEAD, Crowd, Use, ranked, use_of
 from p2pcdn.wire.tracker import Position
 from tests.p2pcdn.core.swarming import at, live
@@ -62,6 +63,20 @@ def test_the_most_useful_come_first_and_the_useless_not_at_all() -> None:
     needy, far = Someone(at(90)), Someone(at(900))
     mixed = [far, needy, unknown, ahead, seeder]
     assert ranked(seeker, mixed, Random(1)) == [seeder, ahead, unknown, needy]
+
+
+def test_whoever_is_near_comes_before_whom_it_helps_but_not_before_whoever_helps_more() -> None:
+    seeker = Someone(at(100))
+    covers, mutual = Someone(at(0, 0, 999)), Someone(at(100))
+    ahead = Someone(at(140))
+    nearness = {id(ahead): 0, id(covers): 1, id(mutual): 2}
+
+    def away(other: Someone) -> Distance:
+        return nearness[id(other)], 0.0, Near.FAR
+
+    others = [ahead, mutual, covers]
+    assert ranked(seeker, others, Random(1)) == [mutual, covers, ahead]
+    assert ranked(seeker, others, Random(1), away) == [covers, mutual, ahead]
 
 
 def test_two_that_do_not_upload_make_no_pair() -> None:

@@ -137,6 +137,16 @@ def test_partners_of_one_network_are_a_crowd() -> None:
     assert not peer.crowded(another, 2)
 
 
+def test_a_local_network_is_no_crowd() -> None:
+    peer = member(0, source="203.0.113.7")
+    pairings = [introduce(peer, member(n, source="203.0.113.7")) for n in (1, 2)]
+    assert not peer.crowded(member(3, source="203.0.113.7"), 2)
+    assert not peer.crowded(member(3, source="203.0.113.8"), 2)
+    for pairing in pairings:
+        peer.part(pairing)
+    assert not peer._alike
+
+
 def test_an_hour_has_so_many_acquaintances() -> None:
     peer, others = member(0), [member(number) for number in range(1, 62)]
     for number, other in enumerate(others[:60]):
