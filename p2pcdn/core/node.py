@@ -67,7 +67,7 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.core.reporter import Reporter
 from p2pcdn.core.scheduler import AskOrigin, AskPeer, plan
-from p2pcdn.core.signaling import Identity, Signaling
+from p2pcdn.core.signaling import Identity, Signaling, State
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
 from p2pcdn.core.survey import Survey
@@ -77,7 +77,7 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey, chunk_length
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
 from p2pcdn.wire.manifest import Records, SegmentRecord
-from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Refused
+from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Moved, Refused
 from p2pcdn.wire.tracker import Leases as Granted
 
 DECIDE_EVERY = 0.05
@@ -336,6 +336,8 @@ class Node:
                 self._transfers.offered(message, None, now)
             case Refused(code=code, fatal=True) if code in UNWELCOME:
                 self._part(now)
+            case Moved() if self._signaling.state is State.IN:
+                self._reporter.farewell()  # the next node knows nothing of our pairings
 
     def _part(self, now: float) -> None:
         """End all links."""

@@ -559,6 +559,15 @@ class TrackerRefused:
     retry_after: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class TrackerMoved:
+    """The socket is to be closed, and opened at another node of the tracker, for as long as that is
+    there: then again where the page says."""
+
+    url: str
+    retry_after: float | None
+
+
 Event = (
     SegmentReady
     | SegmentFailed
@@ -580,4 +589,5 @@ Event = (
     | LinkDown
     | ChunkRejected
     | TrackerRefused
+    | TrackerMoved
 )

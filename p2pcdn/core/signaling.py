@@ -4,6 +4,7 @@
 
     OUT --welcome--> WELCOMED --join--> JOINING --joined--> IN (renews its token)
      ^------------------- socket closed -----------------------'
+     '-------- moved: to another node, MOST_HOPS times in a row at the most
 
     a link:  OFFERING --described--> SPARE --taken--> CONNECTING --opened--> OPEN
              (invited: OFFERING goes straight to CONNECTING; offered: ANSWERING --described-->
@@ -41,6 +42,7 @@ from p2pcdn.core.ports import (
     TakeAnswer,
     TellTracker,
     TrackerDown,
+    TrackerMoved,
     TrackerRefused,
     TrackerSays,
 )
@@ -55,6 +57,7 @@ from p2pcdn.wire.tracker import (
     Joined,
     Leave,
     Linked,
+    Moved,
     Offered,
     Position,
     Prepared,
@@ -80,6 +83,8 @@ OFFER_PATIENCE = 0.5
 SPARE_LASTS = 55.0
 """A spare offer's addresses may go stale when a NAT forgets them; the tracker keeps it for 60 s."""
 
+MOST_HOPS = 3
+"""How often it goes to another node before one lets it in; then it stays where it is."""
 
 MOST_OVER = 16
 """Links that are over, of which a chunk may still prove wrong."""
@@ -160,6 +165,8 @@ class Signaling:
         self._over: dict[int, _Pending] = {}
         self._liars: dict[str, None] = {}
         """Who has sent us wrong bytes."""
+        self._hops = 0
+        """How often we were sent to another node since one let us in."""
         self._join_at: float | None = None
         self._renew_at: float | None = None
         self._credentials: Credentials | None = None
@@ -309,6 +316,10 @@ class Signaling:
             case Refused(code=code, fatal=fatal, retry_after=retry_after):
                 if fatal:
                     self._events.append(TrackerRefused(code, retry_after))
+            case Moved(url=url, retry_after=retry_after):
+                if self._hops < MOST_HOPS:
+                    self._hops += 1
+                    self._events.append(TrackerMoved(url, retry_after))
             case Taken(pairing=pairing, peer=peer, offer=number):
                 self._taken(number, pairing, peer, now)
             case Invite(pairing=pairing, peer=peer) | Offered(pairing=pairing, peer=peer) if (
@@ -354,6 +365,7 @@ class Signaling:
 
     def _entered(self, joined: Joined, now: float) -> None:
         self.state = State.IN
+        self._hops = 0
         self.peer = joined.peer
         self.alone = joined.peers == 0
         self._expires(joined.expires, now)
@@ -441,6 +453,7 @@ class Signaling:
                 self._credentials,
                 self.mode,
                 who.access,
+                follows=self._hops < MOST_HOPS,
             )
         )
         self._credentials = None

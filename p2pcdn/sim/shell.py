@@ -94,6 +94,7 @@ class Shell:
             ports.LinkDown: self._down,
             ports.ChunkRejected: self._rejected,
             ports.TrackerRefused: self._refused,
+            ports.TrackerMoved: _nothing,
         }
 
     # Coming and going

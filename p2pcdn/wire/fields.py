@@ -83,6 +83,9 @@ Detail = Annotated[str, Meta(max_length=512)]
 StripeNumber = Annotated[int, Meta(ge=0, le=7)]
 """Which part of a segment; there are at most eight."""
 
+SocketUrl = Annotated[str, Meta(max_length=256, pattern=whole("wss?://[!-~]+"))]
+"""Where a WebSocket is opened (RFC 6455, 3)."""
+
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 
 Milliseconds = Annotated[float, Meta(ge=0, le=86_400_000)]

@@ -45,6 +45,7 @@ from p2pcdn.wire.fields import (
     Sdp,
     Seconds,
     SiteId,
+    SocketUrl,
     Stretches,
     StripeNumber,
     whole,
@@ -128,6 +129,8 @@ class Join(Message, frozen=True, tag="join"):
     access: Annotated[str, Meta(max_length=64)] | None = None
     """What its machine is connected by, such as ``wifi``, ``ethernet`` or ``cellular``, as far as
     its browser tells (Network Information API). For figures alone."""
+    follows: bool = False
+    """Whether it goes where `moved` sends it; who does not is never told."""
 
 
 class Renew(Message, frozen=True, tag="renew"):
@@ -436,6 +439,15 @@ class BeingFetched(Message, frozen=True, tag="fetching"):
     stripe: StripeNumber
 
 
+class Moved(Message, frozen=True, tag="moved"):
+    """The content is at home at another node: close this socket, and join there. Links stay."""
+
+    url: SocketUrl
+    """Where that is; a peer goes only where it is as well protected as here."""
+    retry_after: Seconds | None = None
+    """Not before so many seconds have passed."""
+
+
 class Refused(Message, frozen=True, tag="error"):
     """What was wrong with the last message. Unless ``fatal``, the socket stays open."""
 
@@ -458,5 +470,6 @@ FromTracker = (
     | Leases
     | BeingFetched
     | Records
+    | Moved
     | Refused
 )

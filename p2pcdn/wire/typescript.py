@@ -183,7 +183,7 @@ def _call(schema: Schema) -> str:
             return f"{name}({_arguments(bounds.get('minimum'), bounds.get('maximum'))})"
         case {"type": "string", **bounds}:
             _only({"maxLength", "pattern"}, bounds)
-            pattern = f"/{bounds['pattern']}/u" if "pattern" in bounds else None
+            pattern = _regular(bounds["pattern"]) if "pattern" in bounds else None
             return f"text({_arguments(bounds.get('maxLength'), pattern)})"
         case {"type": "boolean"}:
             return "boolean"
@@ -211,3 +211,8 @@ def _object(members: Mapping[str, str]) -> str:
 
 def _name(ref: str) -> str:
     return ref.removeprefix(_REF)
+
+
+def _regular(pattern: str) -> str:
+    """A regular expression, in which a slash would be the end."""
+    return f"/{pattern.replace('/', chr(92) + '/')}/u"

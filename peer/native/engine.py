@@ -46,6 +46,7 @@ from p2pcdn.core.ports import (
     SegmentReady,
     TakeAnswer,
     TellTracker,
+    TrackerMoved,
     TrackerRefused,
     Verify,
 )
@@ -256,6 +257,8 @@ class Engine:
                 self.readers.failed(key, reason)
             case TrackerRefused():
                 self._refused(event)
+            case TrackerMoved(url, retry_after):
+                around.tracker.move(url, retry_after)
             case _:
                 self._note(event)
 

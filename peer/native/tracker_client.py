@@ -5,6 +5,9 @@
     connect --> read until it closes --> wait, longer each time --> connect ...
           '--> write what was sent, no faster than the tracker takes it
 
+A tracker of several nodes may send it to another one (`move`). It stays with that for as long as it
+can be reached, and goes back to its own address once it cannot.
+
 What the tracker says is for the node; this file reads only its limits.
 """
 
@@ -77,7 +80,10 @@ class TrackerClient:
         lost: Callable[[], None],
         rng: random.Random | None = None,
     ) -> None:
+        self.home = url
+        """Where the tracker is, as we were told."""
         self.url = url
+        """Where the socket is opened now: at home, or at a node that we were sent to."""
         self.local: str | None = None
         """Our address at the socket that is open, or was last."""
         self.remote: str | None = None
@@ -91,10 +97,12 @@ class TrackerClient:
         self._running: asyncio.Task[None] | None = None
         self._wait = FIRST_WAIT
         self._pause = 0.0
+        self._moving = False
 
     async def open(self) -> None:
         """Connect, and stay connected from then on; `TrackerError` if the first attempt fails."""
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.url = self.home
         self._running = asyncio.create_task(self._run(first))
         await first
 
@@ -110,8 +118,17 @@ class TrackerClient:
     def drop(self, retry_after: float | None = None) -> None:
         """Give this socket up; the next one comes no sooner than ``retry_after`` seconds."""
         self._pause = retry_after or 0.0
+        self.url = self.home
         if self._reading is not None:
             self._reading.cancel()
+
+    def move(self, url: str, retry_after: float | None) -> None:
+        """Go to another node, once what was sent before has left; what TLS protects here it has to
+        protect there."""
+        self.drop(retry_after)
+        if _is_secure(url) or not _is_secure(self.home):
+            self.url = url
+            self._moving = True
 
     async def close(self) -> None:
         """Send what is waiting, and close for good."""
@@ -128,24 +145,31 @@ class TrackerClient:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
+            url = self.url
             try:
-                await self._connect(first)
-                log.info("tracker_lost", url=self.url)
+                await self._connect(url, first)
+                log.info("tracker_moved" if self._moving else "tracker_lost", url=url)
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
                 if not first.done():
                     first.set_exception(TrackerError(why(error)))
                     return
-                log.info("tracker_unreachable", url=self.url, error=why(error))
+                log.info("tracker_unreachable", url=url, error=why(error))
+                self.url = self.home
             if loop.time() - began >= LASTED:
                 self._wait = FIRST_WAIT
+            if self._moving:
+                self._moving = False
+                await asyncio.sleep(self._pause * self._random.uniform(1.0, 1.5))
+                self._pause = 0.0
+                continue
             await asyncio.sleep(max(self._pause, self._wait * self._random.uniform(0.5, 1.5)))
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             self._pause = 0.0
 
-    async def _connect(self, first: asyncio.Future[None]) -> None:
+    async def _connect(self, url: str, first: asyncio.Future[None]) -> None:
         """One socket, from its opening to its end."""
         connecting = self._session.ws_connect(
-            self.url,
+            url,
             heartbeat=HEARTBEAT,
             max_msg_size=MESSAGE_BYTES,
             timeout=aiohttp.ClientWSTimeout(ws_close=LAST_WORDS),
@@ -171,6 +195,10 @@ class TrackerClient:
         tasks = {self._reading, writing}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if self._moving and not writing.done():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_WORDS):
+                        await self._queue.join()
         finally:
             for task in tasks:
                 task.cancel()
@@ -205,6 +233,10 @@ class TrackerClient:
     def _empty(self) -> None:
         """Forget what was not sent: the next socket knows nothing of it."""
         self._queue = asyncio.Queue(MOST_QUEUED)
+
+
+def _is_secure(url: str) -> bool:
+    return url.startswith(("wss:", "https:"))
 
 
 def _host(address: object) -> str | None:

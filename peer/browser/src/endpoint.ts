@@ -4,7 +4,7 @@
  *     <base>media/<rendition id>      a playlist, and its segments beside it
  *     <base>manifest/<rendition id>   what the segments must hash to
  *     <base>tracker/v1                the tracker's socket, unless it lives elsewhere
- *     <base>tracker/v1/report         where a page that goes reports
+ *     <base>tracker/v1/report         where a page that goes reports, at the same node
  */
 
 import { PROTOCOL } from "./model";
@@ -26,13 +26,6 @@ export class Endpoint {
   static ofMedia(media: string, tracker?: string): Endpoint | undefined {
     const at = media.indexOf("/media/");
     return at < 0 ? undefined : Endpoint.of(media.slice(0, at + 1), tracker);
-  }
-
-  /** Where a page's last report goes, without the socket. */
-  get report(): URL {
-    const url = new URL(`${this.tracker.href}/report`);
-    url.protocol = url.protocol === "ws:" ? "http:" : "https:";
-    return url;
   }
 
   /** The rendition whose playlist is at `url`, if it is media of this end point. */
@@ -70,6 +63,12 @@ export class Endpoint {
     url.searchParams.set(name, value);
     return url;
   }
+}
+
+/** Where a page's last report goes without the tracker's socket, whose address may end with the
+ * content's id. */
+export function reportOf(socket: string): string {
+  return socket.replace(/^ws/, "http").replace(/(\/[0-9a-f]{32})?$/, "/report");
 }
 
 /** Takes a socket's address as it is, and finds the socket of a server's address. */

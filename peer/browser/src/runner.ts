@@ -28,7 +28,7 @@ import type {
 } from "./core/ports";
 import { accessOf, watchDevice } from "./device";
 import { isSound, matches } from "./digest";
-import type { Endpoint } from "./endpoint";
+import { reportOf, type Endpoint } from "./endpoint";
 import type { ErrorCode, SourceReason } from "./errors";
 import { Links } from "./links";
 import { fetchHashes, fetchPage } from "./manifests";
@@ -434,9 +434,9 @@ export class Runner {
     this._socket.say(message);
     const { peer, mac } = this._entered ?? {};
     if (!this._goes || message.type !== "report" || !peer || !mac) return;
-    const { report } = this._options.endpoint;
     try {
-      navigator.sendBeacon(report, encode({ type: "beacon", peer, mac, report: message }));
+      const said = encode({ type: "beacon", peer, mac, report: message });
+      navigator.sendBeacon(reportOf(this._socket.url), said);
     } catch {
       // Where there are none, the socket has to be quick enough.
     }
@@ -485,6 +485,9 @@ export class Runner {
           this._receive({ type: "TrackerDown" }); // what is coming about is off, too
         } else this._socket.drop(event.retryAfter);
         this._options.notice(event);
+        break;
+      case "TrackerMoved":
+        this._socket.move(event.url, event.retryAfter);
         break;
       case "Entered":
         this._entered = event;
@@ -573,7 +576,7 @@ export class Runner {
     }
     const stun = mode === "lan" ? undefined : this._welcome?.stun;
     // An empty host is the one by which we reached the tracker.
-    const url = stun?.replace(/^stun::/, `stun:${this._options.endpoint.tracker.hostname}:`);
+    const url = stun?.replace(/^stun::/, `stun:${new URL(this._socket.url).hostname}:`);
     return { iceServers: url ? [{ urls: url }] : [], mode };
   }
 }

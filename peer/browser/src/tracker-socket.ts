@@ -4,6 +4,9 @@
  *     CLOSED --open()--> OPENING --> OPEN
  *       ^                   |          |        lost: TrackerDown, then OPENING after a pause that
  *       '----- close() -----'----------'        doubles, with jitter so that no herd comes back
+ *
+ * A tracker of several nodes may send it to another one. It stays with that for as long as it can be
+ * reached, and goes back to the page's own address once it cannot.
  */
 
 import type { Input } from "./core/ports";
@@ -20,16 +23,23 @@ const LONGEST = 65_536;
 /** Milliseconds of peace after which a lost socket counts as a new misfortune. */
 const STABLE = 30_000;
 
+/** Milliseconds until a tracker has to have said something, or is not there. */
+const SILENT = 10_000;
+
 export class TrackerSocket {
+  /** Where it is opened now. */
+  url: string;
   private _socket: WebSocket | undefined;
   private _wanted = false;
   private _pause = FIRST_PAUSE;
   private _timer = 0;
 
   constructor(
-    private readonly _url: string,
+    private readonly _home: string,
     private readonly _tell: (input: Input) => void,
-  ) {}
+  ) {
+    this.url = _home;
+  }
 
   open(): void {
     this._wanted = true;
@@ -48,30 +58,48 @@ export class TrackerSocket {
   }
 
   /** Closes it and comes back: not before `retryAfter` seconds, if the tracker named some. */
-  drop(retryAfter: number | null = null): void {
+  drop(retryAfter: number | null = null, url = this._home): void {
+    this._leave(url, Math.max(this._pause, (retryAfter ?? 0) * 1_000));
+    this._pause = Math.min(this._pause * 2, LAST_PAUSE);
+  }
+
+  /** Goes to another node, as the tracker said; what TLS protects here it has to protect there. */
+  move(url: string, retryAfter: number | null): void {
+    if (isSecure(this._home) && !isSecure(url)) this.drop(retryAfter);
+    else this._leave(url, (retryAfter ?? 0) * 1_000);
+  }
+
+  private _leave(url: string, pause: number): void {
+    this.url = url;
     this._part();
     this._tell({ type: "TrackerDown" });
-    if (this._wanted) this._later(Math.max(this._pause, (retryAfter ?? 0) * 1_000));
-    this._pause = Math.min(this._pause * 2, LAST_PAUSE);
+    if (this._wanted) this._later(pause);
   }
 
   private _connect(): void {
     let socket: WebSocket;
     try {
-      socket = new WebSocket(this._url);
+      socket = new WebSocket(this.url);
     } catch {
-      this._wanted = false; // the page's policy forbids it, and will go on to
+      // The page's policy forbids it, and will go on to.
+      if (this.url === this._home) this._wanted = false;
+      else this.drop();
       return;
     }
     this._socket = socket;
     const since = performance.now();
+    let there = false;
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+      there = true;
+      clearTimeout(this._timer);
       this._hear(data);
     };
-    socket.onclose = () => {
+    const lost = (): void => {
       if (performance.now() - since > STABLE) this._pause = FIRST_PAUSE;
-      this.drop();
+      this.drop(null, there ? this.url : this._home);
     };
+    socket.onclose = lost;
+    this._timer = self.setTimeout(lost, SILENT);
   }
 
   private _hear(text: unknown): void {
@@ -103,4 +131,8 @@ export class TrackerSocket {
     socket.onmessage = socket.onclose = null;
     socket.close();
   }
+}
+
+function isSecure(url: string): boolean {
+  return url.startsWith("wss:");
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 
-import { Endpoint } from "../src/endpoint";
+import { Endpoint, reportOf } from "../src/endpoint";
 
 const endpoint = Endpoint.of("https://cdn.example/p2pcdn.js?v=1");
 
@@ -45,7 +45,6 @@ describe("addresses", () => {
     expect(under.manifest("x.m3u8", 0).pathname).toBe("/p2p/manifest/x.m3u8");
     expect(under.rendition("https://a.example/p2p/media/x.m3u8")).toBe("x.m3u8");
     expect(under.tracker.href).toBe("wss://a.example/p2p/tracker/v1");
-    expect(under.report.href).toBe("https://a.example/p2p/tracker/v1/report");
   });
 
   it.each([
@@ -54,9 +53,16 @@ describe("addresses", () => {
     ["http://127.0.0.1:9000/", "ws://127.0.0.1:9000/tracker/v1"],
     ["wss://tracker.example/other/path", "wss://tracker.example/other/path"],
   ])("of the tracker: %s", (given, socket) => {
-    const { tracker, report } = Endpoint.of("https://cdn.example/p2pcdn.js", given);
-    expect(tracker.href).toBe(socket);
-    expect(report.href).toBe(`${socket.replace(/^ws/, "http")}/report`);
+    expect(Endpoint.of("https://cdn.example/p2pcdn.js", given).tracker.href).toBe(socket);
+  });
+
+  it.each([
+    ["ws://127.0.0.1:9000/tracker/v1", "http://127.0.0.1:9000/tracker/v1/report"],
+    ["wss://a.example/p2p/tracker/v1", "https://a.example/p2p/tracker/v1/report"],
+    [`wss://a.example/tracker/v1/${"0f".repeat(16)}`, "https://a.example/tracker/v1/report"],
+    [`wss://a.example/x${"0f".repeat(16)}`, `https://a.example/x${"0f".repeat(16)}/report`],
+  ])("of the last report to %s", (socket, report) => {
+    expect(reportOf(socket)).toBe(report);
   });
 
   it("guessed from media", () => {

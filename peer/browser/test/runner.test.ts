@@ -109,7 +109,7 @@ class FakeSocket {
   closed = false;
   readonly sent: { type: string }[] = [];
 
-  constructor() {
+  constructor(readonly url: string) {
     FakeSocket.last = this;
   }
 
@@ -822,6 +822,23 @@ describe("the end", () => {
     expect(report).toMatchObject({ type: "report", number: 1, origin_bytes: LENGTH });
     return report;
   }
+
+  it("of the page goes to the node that it was sent to", async () => {
+    await introduced();
+    FakeSocket.last?.says(WELCOME);
+    FakeSocket.last?.says({ type: "moved", url: "wss://b.example/tracker/v1" });
+    await until(() => {
+      expect(FakeSocket.last?.url).toBe("wss://b.example/tracker/v1");
+    });
+    FakeSocket.last?.says(WELCOME);
+    await until(() => {
+      expect(FakeSocket.last?.sent).toHaveLength(1);
+    });
+    FakeSocket.last?.says({ type: "joined", peer, peers: 0, expires: null, mac });
+    runner.loaded(key(2), media(2), OUTCOME);
+    runner.part(true);
+    expect(sendBeacon.mock.calls[0]?.[0]).toBe("https://b.example/tracker/v1/report");
+  });
 
   it("of the page goes past the socket, too", async () => {
     const report = await parted();

@@ -37,6 +37,12 @@ function socket(number: number): FakeSocket {
   return found;
 }
 
+/** The tracker says something, so it is there. */
+function welcome(number: number): void {
+  const joined = { type: "joined", peer: "00112233aabbccdd", peers: 3 };
+  socket(number).onmessage?.({ data: JSON.stringify(joined) });
+}
+
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal("self", globalThis);
@@ -98,10 +104,19 @@ describe("a socket that is lost", () => {
       socket(at).onclose?.();
       vi.advanceTimersToNextTimer();
     }
+    welcome(4);
     vi.advanceTimersByTime(31_000);
     socket(4).onclose?.();
     vi.advanceTimersByTime(1_250);
     expect(FakeSocket.made).toHaveLength(6);
+  });
+
+  it("is given up when nobody says anything in it", () => {
+    vi.advanceTimersByTime(9_999);
+    expect(socket(0).closed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(socket(0).closed).toBe(true);
+    expect(told).toStrictEqual([{ type: "TrackerDown" }]);
   });
 
   it("stays closed once nobody wants it", () => {
@@ -142,5 +157,96 @@ describe("a socket that is lost", () => {
       new TrackerSocket(URL, (input) => told.push(input)).open();
     }).not.toThrow();
     expect(told).toStrictEqual([]);
+  });
+});
+
+describe("a socket that is sent to another node", () => {
+  const NODE = "wss://b.example/tracker/v1";
+  const urls = (): string[] => FakeSocket.made.map(({ url }) => url);
+
+  beforeEach(() => {
+    welcome(0);
+    told.length = 0;
+  });
+
+  it("closes, and opens there at once", () => {
+    tracker.move(NODE, null);
+    expect(socket(0).closed).toBe(true);
+    expect(told).toStrictEqual([{ type: "TrackerDown" }]);
+    vi.advanceTimersByTime(0);
+    expect(urls()).toStrictEqual([URL, NODE]);
+    expect(tracker.url).toBe(NODE);
+  });
+
+  it("opens there when it was told to", () => {
+    tracker.move(NODE, 2);
+    vi.advanceTimersByTime(1_999);
+    expect(FakeSocket.made).toHaveLength(1);
+    vi.advanceTimersByTime(501);
+    expect(urls()).toStrictEqual([URL, NODE]);
+  });
+
+  it("stays with that node, and goes home once it is gone", () => {
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(0);
+    welcome(1);
+    socket(1).onclose?.();
+    vi.advanceTimersByTime(1_250);
+    socket(2).onclose?.();
+    vi.advanceTimersByTime(2_500);
+    expect(urls()).toStrictEqual([URL, NODE, NODE, URL]);
+  });
+
+  it("goes home when it is refused there", () => {
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(0);
+    welcome(1);
+    tracker.drop(3);
+    vi.advanceTimersByTime(3_750);
+    expect(urls()).toStrictEqual([URL, NODE, URL]);
+  });
+
+  it("goes home when nobody answers there", () => {
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(10_000);
+    expect(socket(1).closed).toBe(true);
+    vi.advanceTimersByTime(1_250);
+    expect(urls()).toStrictEqual([URL, NODE, URL]);
+  });
+
+  it("goes home when the page may not go there", () => {
+    vi.stubGlobal("WebSocket", function (url: string) {
+      if (url === NODE) throw new Error("SecurityError");
+      return new FakeSocket(url);
+    });
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(1_250);
+    expect(urls()).toStrictEqual([URL, URL]);
+  });
+
+  it("does not go where it would be less protected", () => {
+    tracker.move(NODE.replace("wss:", "ws:"), null);
+    vi.advanceTimersByTime(1_250);
+    expect(urls()).toStrictEqual([URL, URL]);
+  });
+
+  it("stays closed once nobody wants it", () => {
+    tracker.move(NODE, 1);
+    tracker.close();
+    vi.advanceTimersByTime(100_000);
+    expect(urls()).toStrictEqual([URL]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a socket in the clear", () => {
+  it("may be sent where it is protected, and back", () => {
+    tracker = new TrackerSocket("ws://a.example/tracker/v1", (input) => told.push(input));
+    tracker.open();
+    for (const url of ["wss://b.example/tracker/v1", "ws://c.example/tracker/v1"]) {
+      tracker.move(url, null);
+      vi.advanceTimersByTime(0);
+      expect(FakeSocket.made.at(-1)?.url).toBe(url);
+    }
   });
 });

@@ -36,7 +36,7 @@ class Ask(Message, frozen=True, tag="ask"):
     share: Annotated[float, Meta(ge=0)]
     kind: Literal["a", "b"] = "a"
     name: Annotated[str, Meta(max_length=5)] | None = None
-    code: Annotated[str, Meta(pattern="^x$")] = "x"
+    code: Annotated[str, Meta(pattern="^x/y$")] = "x/y"
     both: Annotated[str, Meta(pattern="^y", max_length=3)] = "y"
     on: bool = True
 
@@ -102,7 +102,7 @@ const Pair = tuple(integer(), integer());
 const Inner = record({ pairs: list(Pair, 3) });
 const Ask = record({ count: Count, inner: Inner, share: number(0), \
 kind: optional(literal("a", "b"), "a"), name: optional(orNull(text(5)), null), \
-code: optional(text(undefined, /^x$/u), "x"), both: optional(text(3, /^y/u), "y"), \
+code: optional(text(undefined, /^x\\/y$/u), "x/y"), both: optional(text(3, /^y/u), "y"), \
 on: optional(boolean, true) });
 const Stop = record({});
 export const Said: Check<Said> = union({ ask: Ask, stop: Stop });

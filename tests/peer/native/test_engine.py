@@ -28,6 +28,7 @@ from p2pcdn.core.ports import (
     TellLink,
     TellTracker,
     TrackerDown,
+    TrackerMoved,
     TrackerRefused,
     Verify,
 )
@@ -94,6 +95,9 @@ class Recorder:
 
     def do(self, event: Event) -> None:
         self.done.append(event)
+
+    def move(self, url: str, retry_after: float | None) -> None:
+        self.done.append((url, retry_after))
 
 
 class Stage:
@@ -178,6 +182,12 @@ async def test_a_refusal_goes_to_the_owner(stage: Stage) -> None:
     stage.node.answers[TrackerDown()] = [refusal]
     stage.engine.feed(TrackerDown())
     assert stage.refused == [refusal]
+
+
+async def test_the_trackers_socket_is_sent_to_another_node(stage: Stage) -> None:
+    stage.node.answers[TrackerDown()] = [TrackerMoved("wss://b.example/tracker/v1", 1.5)]
+    stage.engine.feed(TrackerDown())
+    assert stage.around.done == [("wss://b.example/tracker/v1", 1.5)]
 
 
 async def test_what_somebody_else_did_wrong_ends_nothing(stage: Stage) -> None:

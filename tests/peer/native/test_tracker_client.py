@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -62,8 +63,30 @@ async def server(tracker: Tracker) -> AsyncIterator[BaseTestServer]:
         yield server
 
 
+class Node(NamedTuple):
+    """Another node of the tracker."""
+
+    tracker: Tracker
+    server: BaseTestServer
+
+    @property
+    def url(self) -> str:
+        return str(self.server.make_url("/tracker/v1"))
+
+
 @pytest.fixture
-async def peer(server: BaseTestServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peer]:
+async def node() -> AsyncIterator[Node]:
+    other = Tracker()
+    app = web.Application()
+    app.router.add_get("/tracker/v1", other.handle)
+    async with TestServer(app) as server:
+        yield Node(other, server)
+
+
+@pytest.fixture
+async def peer(
+    server: BaseTestServer, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Peer]:
     monkeypatch.setattr(tracker_client, "FIRST_WAIT", 0.01)
     async with aiohttp.ClientSession() as session:
         peer = Peer(session, str(server.make_url("/tracker/v1")))
@@ -106,6 +129,89 @@ async def test_what_was_not_sent_is_not_sent_to_the_next_socket(
     await peer.heard.get()
     peer.client.send(Unlinked("2" * 16, "closed"))
     assert await tracker.heard.get() == Unlinked("2" * 16, "closed")
+
+
+async def test_it_goes_to_another_node_and_stays_there(
+    peer: Peer, tracker: Tracker, node: Node
+) -> None:
+    await peer.client.open()
+    await peer.heard.get()
+    peer.client.move(node.url, None)
+    await peer.lost.get()
+    for _ in range(2):
+        assert await peer.heard.get() == WELCOME
+        await (await node.tracker.sockets.get()).close()
+        await peer.lost.get()
+    assert tracker.sockets.qsize() == 1
+
+
+async def test_what_was_sent_before_it_moves_arrives(
+    peer: Peer, tracker: Tracker, node: Node
+) -> None:
+    await peer.client.open()
+    await peer.heard.get()
+    peer.client.send(Leave())
+    peer.client.move(node.url, None)
+    assert await tracker.heard.get() == Leave()
+
+
+async def test_it_moves_when_it_was_told_to(
+    peer: Peer, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await peer.client.open()
+    await peer.heard.get()
+    paused: asyncio.Queue[float] = asyncio.Queue()
+    sleep = asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        paused.put_nowait(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", slept)
+    peer.client.move(node.url, 40.0)
+    while (pause := await paused.get()) < 1:  # the writer's pace
+        pass
+    assert 40.0 <= pause <= 60.0
+    await node.tracker.sockets.get()
+
+
+async def test_it_goes_home_when_the_node_is_gone(peer: Peer, tracker: Tracker, node: Node) -> None:
+    await peer.client.open()
+    await peer.heard.get()
+    await tracker.sockets.get()
+    peer.client.move(node.url, None)
+    socket = await node.tracker.sockets.get()
+    gone = asyncio.create_task(node.server.close())
+    await asyncio.sleep(0)  # nobody else is let in
+    await socket.close()
+    await gone
+    await tracker.sockets.get()
+    assert peer.client.url == peer.client.home
+
+
+async def test_it_goes_home_when_it_is_refused_there(
+    peer: Peer, tracker: Tracker, node: Node
+) -> None:
+    await peer.client.open()
+    await peer.heard.get()
+    await tracker.sockets.get()
+    peer.client.move(node.url, None)
+    await peer.heard.get()
+    peer.client.drop(0.0)
+    await tracker.sockets.get()
+
+
+async def test_it_does_not_go_where_it_would_be_less_protected(
+    peer: Peer, tracker: Tracker, node: Node
+) -> None:
+    await peer.client.open()
+    await peer.heard.get()
+    await tracker.sockets.get()
+    home, peer.client.home = peer.client.home, "wss://tracker.example"
+    peer.client.move(node.url, None)
+    peer.client.url = peer.client.home = home
+    await tracker.sockets.get()
+    assert node.tracker.sockets.empty()
 
 
 async def test_a_message_that_cannot_be_read_ends_the_socket(peer: Peer, tracker: Tracker) -> None:

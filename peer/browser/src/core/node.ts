@@ -278,6 +278,8 @@ export class Node {
     else if (message.type === "records") this._transfers.offered(message, null, now);
     else if (message.type === "error" && message.fatal && UNWELCOME.has(message.code)) {
       this._part(now);
+    } else if (message.type === "moved" && this._signaling.state === "in") {
+      this._reporter.farewell(); // the next node knows nothing of our pairings
     }
   }
 

@@ -524,6 +524,14 @@ export interface TrackerRefused {
   readonly retryAfter: number | null;
 }
 
+/** The socket is to be closed, and opened at another node of the tracker, for as long as that is
+ * there: then again where the page says. */
+export interface TrackerMoved {
+  readonly type: "TrackerMoved";
+  readonly url: string;
+  readonly retryAfter: number | null;
+}
+
 export type Event =
   | SegmentReady
   | SegmentFailed
@@ -544,4 +552,5 @@ export type Event =
   | LinkUp
   | LinkDown
   | ChunkRejected
-  | TrackerRefused;
+  | TrackerRefused
+  | TrackerMoved;

@@ -3,6 +3,7 @@
  *
  *     out --welcome--> welcomed --join--> joining --joined--> in (renews its token)
  *      ^------------------- socket closed -----------------------'
+ *      '-------- moved: to another node, MOST_HOPS times in a row at the most
  *
  *     a link:  offering --described--> spare --taken--> connecting --opened--> open
  *              (invited: offering goes straight to connecting; offered: answering --described-->
@@ -46,6 +47,9 @@ export const CONNECT_TIMEOUT = 4;
 const OFFER_PATIENCE = 0.5;
 /** A spare offer's addresses may go stale when a NAT forgets them; the tracker keeps it for 60 s. */
 const SPARE_LASTS = 55;
+
+/** How often it goes to another node before one lets it in; then it stays where it is. */
+const MOST_HOPS = 3;
 
 /** Links that are over, of which a chunk may still prove wrong. */
 const MOST_OVER = 16;
@@ -102,6 +106,8 @@ export class Signaling {
   private readonly _over = new Map<number, Pending>();
   /** Who has sent us wrong bytes. */
   private readonly _liars = new Set<string>();
+  /** How often we were sent to another node since one let us in. */
+  private _hops = 0;
   private _joinAt: number | null = null;
   private _renewAt: number | null = null;
   private _credentials: Credentials | null = null;
@@ -233,6 +239,7 @@ export class Signaling {
       case "joined": {
         const { peer, peers, expires, mode, relays, mac } = message;
         this.state = "in";
+        this._hops = 0;
         this.peer = peer;
         this.alone = peers === 0;
         this._expires(expires, now);
@@ -247,6 +254,13 @@ export class Signaling {
         if (message.fatal) {
           const { code, retry_after: retryAfter } = message;
           this._events.push({ type: "TrackerRefused", code, retryAfter });
+        }
+        break;
+      case "moved":
+        if (this._hops < MOST_HOPS) {
+          this._hops++;
+          const { url, retry_after: retryAfter } = message;
+          this._events.push({ type: "TrackerMoved", url, retryAfter });
         }
         break;
       case "invite":
@@ -393,7 +407,9 @@ export class Signaling {
     const { upload, position, uplink, mode } = this;
     this.joinedAt = position;
     this._credentials = null;
-    const ours = { upload, offers, position, uplink, mode, ...(credentials && { credentials }) };
+    const follows = this._hops < MOST_HOPS && { follows: true };
+    const known = { upload, offers, position, uplink, mode };
+    const ours = { ...known, ...follows, ...(credentials && { credentials }) };
     this._send({ type: "join", protocol: PROTOCOL, ...identity, ...ours });
   }
 

@@ -52,6 +52,7 @@ export interface Join {
   readonly credentials?: Credentials | null;
   readonly mode?: "any" | "lan" | "network" | "off" | "relay";
   readonly access?: string | null;
+  readonly follows?: boolean;
 }
 
 /** An offer made in advance, for whomever the tracker pairs with next. */
@@ -226,6 +227,7 @@ export type FromTracker =
   | Leases
   | BeingFetched
   | Records
+  | Moved
   | Refused;
 
 export type LinkMessage =
@@ -411,6 +413,13 @@ export interface Key {
   readonly public: string;
 }
 
+/** The content is at home at another node: close this socket, and join there. Links stay. */
+export interface Moved {
+  readonly type: "moved";
+  readonly url: string;
+  readonly retry_after: number | null;
+}
+
 /** What was wrong with the last message. Unless `fatal`, the socket stays open. */
 export interface Refused {
   readonly type: "error";
@@ -552,6 +561,7 @@ const Mac = text(undefined, /^[A-Za-z0-9_-]{22}$(?!\n)/u);
 const WantNumber = integer(0, 4294967295);
 const Base64 = text(32768, /^[A-Za-z0-9_-]*$(?!\n)/u);
 const StripeNumber = integer(0, 7);
+const SocketUrl = text(256, /^wss?:\/\/[!-~]+$(?!\n)/u);
 const Seconds = number(0, 86400);
 const Limits = record({ message_bytes: Count, messages_per_second: Count, links: Count });
 const Welcome = record({ protocol: Count, nonce: ContentId, limits: Limits, report_every: Seconds, stun: optional(orNull(text(256)), null) });
@@ -572,9 +582,10 @@ const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25
 const Key = record({ id: text(64), algorithm: literal("ecdsa-p256", "ed25519"), public: text(128, /^[A-Za-z0-9_-]*$(?!\n)/u) });
 const RenditionManifest = record({ type: literal("rendition"), version: literal(1), site: SiteId, content: ContentId, rendition: text(512), chunk_size: literal(65536), live: boolean, time: Count, first: Count, last: Count, segments: list(SegmentRecord, 64), era: optional(Count, 0), signatures: optional(list(Signature, 4), []), keys: optional(list(Key, 4), []) });
 const Records = record({ page: RenditionManifest, hashes: Base64 });
+const Moved = record({ url: SocketUrl, retry_after: optional(orNull(Seconds), null) });
 const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "bad_token", "banned", "draining", "expired", "internal", "malformed", "no_peers", "revoked", "site_off", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content", "wrong_origin");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
-export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, error: Refused });
+export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, moved: Moved, error: Refused });
 const Hello = record({ protocol: Count, content: ContentId, peer: Id, upload: boolean });
 const Span = tuple(integer(), integer());
 const Holding = record({ rendition: text(512), sequence: Count, chunks: list(Span, 128) });
