@@ -215,6 +215,7 @@ UNTESTED = {
     "p2pcdn/core/ports.py": "declarations only",
     "p2pcdn/core/swarm_ports.py": "declarations only",
     "p2pcdn/core/ledger_ports.py": "declarations only",
+    "p2pcdn/core/torrent_ports.py": "declarations only",
     "p2pcdn/core/stats.py": "declarations only",
     "p2pcdn/errors.py": "declarations only",
     "p2pcdn/wire/fields.py": "declarations, tested by the vectors of all messages",
@@ -248,7 +249,8 @@ SERVERS_ONLY = {
     "access", "acquaintances", "amounts", "audience", "audit", "blame", "books", "claims",
     "credits", "desk", "fading", "firsts", "homes", "introducer", "ladder", "ledger",
     "ledger_ports", "lessor", "locality", "lots", "matching", "member", "modes", "nearby",
-    "pairing", "passes", "relay", "rollup", "runs", "swarm", "swarm_ports",
+    "pairing", "partners", "passes", "relay", "rollup", "runs", "swarm", "swarm_ports",
+    "torrent", "torrent_ports", "torrents", "wheel",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 

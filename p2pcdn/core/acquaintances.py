@@ -87,8 +87,10 @@ class Acquaintances:
 
     def _has_room(self, home: bytes, other: bytes, now: float) -> bool:
         there = self._present[home]
+        if other in there.met:
+            return True
         most = isqrt(self._most * self._most * there.peers)
-        if other in there.met or len(there.met) < most:
+        if len(there.met) < most:
             return True
         there.forget(now)
         return len(there.met) < most

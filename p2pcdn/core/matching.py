@@ -136,3 +136,23 @@ class Crowd(Generic[T]):
         if len(self._members) <= most:
             return list(self._members)
         return rng.sample(self._members, most)
+
+    def draw(self, most: int, rng: Random) -> Iterator[T]:
+        """The same one after the other: it costs no more than are taken. Nobody may come or go
+        meanwhile."""
+        members, random = self._members, rng.random
+        if len(members) > 4 * most:
+            drawn: set[int] = set()
+            while len(drawn) < most:
+                place = int(random() * len(members))
+                if place not in drawn:
+                    drawn.add(place)
+                    yield members[place]
+            return
+        left = members.copy()
+        for _ in range(min(most, len(left))):
+            place = int(random() * len(left))
+            yield left[place]
+            last = left.pop()
+            if place < len(left):
+                left[place] = last

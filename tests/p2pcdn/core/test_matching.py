@@ -120,3 +120,27 @@ def test_a_sample_of_a_large_crowd_is_small_and_without_repeats() -> None:
         crowd.add(number)
     sample = crowd.sample(64, Random(1))
     assert len(sample) == len(set(sample)) == 64
+
+
+@given(st.integers(0, 40), st.integers(1, 30))
+def test_a_draw_is_a_sample_without_repeats(members: int, most: int) -> None:
+    crowd: Crowd[int] = Crowd()
+    for member in range(members):
+        crowd.add(member)
+    drawn = list(crowd.draw(most, Random(1)))
+    assert len(drawn) == len(set(drawn)) == min(members, most)
+    assert set(drawn) <= set(crowd)
+    assert list(crowd) == list(range(members))
+
+
+@pytest.mark.parametrize("members", [20, 500])
+def test_a_draw_is_fair(members: int) -> None:
+    """Whoever is taken first, and however few are."""
+    crowd: Crowd[int] = Crowd()
+    for member in range(members):
+        crowd.add(member)
+    rng = Random(1)
+    firsts = [next(crowd.draw(10, rng)) for _ in range(100 * members)]
+    lasts = [list(crowd.draw(10, rng))[-1] for _ in range(10 * members)]
+    assert all(50 < firsts.count(member) < 160 for member in range(20))
+    assert set(lasts) >= set(range(20))
