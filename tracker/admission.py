@@ -7,8 +7,6 @@ generous: an office behind one NAT is the best swarm there is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -66,11 +64,9 @@ class Admission:
             address = before
         return address
 
-    @contextmanager
-    def socket(self, address: IPAddress, now: float) -> Iterator[None]:
-        """Hold a place for a socket from there; `RemoteError` if there is none."""
-        key = home_of(address)
-        visitor = self._visitor(key, now)
+    def enter(self, address: IPAddress, now: float) -> None:
+        """Take a place for a socket from there; `RemoteError` if there is none."""
+        visitor = self._visitor(home_of(address), now)
         if visitor.sockets >= self._config.sockets_per_address:
             raise RemoteError(
                 ErrorCode.TOO_MANY,
@@ -79,12 +75,13 @@ class Admission:
         if not visitor.sockets:
             self._idle -= 1
         visitor.sockets += 1
-        try:
-            yield
-        finally:
-            visitor.sockets -= 1
-            if not visitor.sockets:
-                self._idle += 1
+
+    def leave(self, address: IPAddress) -> None:
+        """Give a place back that was taken."""
+        visitor = self._visitors[home_of(address)]
+        visitor.sockets -= 1
+        if not visitor.sockets:
+            self._idle += 1
 
     def join(self, address: IPAddress, now: float) -> None:
         """A socket from there joins; `RemoteError` if too many did in too short a time."""

@@ -25,6 +25,8 @@ from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import error_response
 from p2pcdn.service.admin import Admin
+from p2pcdn.service.deadline import Line
+from p2pcdn.service.handover import HandedOver, hand_over
 from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress
 from p2pcdn.wire.codec import encode_utf8
@@ -34,6 +36,7 @@ from tracker import beacons, dashboard_files
 from tracker.admission import Admission
 from tracker.api import Api
 from tracker.beacons import Beacons
+from tracker.clock import Clock
 from tracker.connection import Connection
 from tracker.guests import Facts, Guests, Here
 from tracker.mind import Mind
@@ -44,6 +47,7 @@ from tracker.sites import key_files, sites_of, tell_who_may_come
 from tracker.storage import Storage
 from tracker.storage.sqlite import Sqlite
 from tracker.stun import StunServer
+from tracker.websocket import key_of
 
 PATH = "/tracker/v1"
 
@@ -94,6 +98,7 @@ class Tracker:
         self._stun_url: str | None = None
         self._address = ("127.0.0.1", 0)
         self._guests = Guests()
+        self._clock: Clock
         self._draining = False
 
     # The service
@@ -110,6 +115,7 @@ class Tracker:
         self._address = (host, port)
 
     async def start(self) -> None:
+        self._clock = Clock()
         if self._admin.needs_token:
             assert self._admin.token  # or its file cannot be used: better said now
         await self._api.start()
@@ -131,6 +137,7 @@ class Tracker:
 
     async def close(self) -> None:
         self._guests.abort()
+        self._clock.close()
         self._stun.close()
         self._networks.close()
         self._mind.close()
@@ -175,8 +182,8 @@ class Tracker:
     # Sockets
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
-        response = Connection.response(self._limits)
-        if not response.can_prepare(request).ok:
+        key = key_of(request)
+        if key is None:
             return error_response(
                 HTTPStatus.UPGRADE_REQUIRED,
                 "upgrade_required",
@@ -190,32 +197,37 @@ class Tracker:
         if self._draining:
             raise RemoteError(ErrorCode.DRAINING, "This tracker is going away.")
         address = self._admission.address_of(request)
-        with self._admission.socket(address, self._now()):
-            await response.prepare(request)
-            await self._serve(response, request, address)
-        return response
+        self._admission.enter(address, self._now())
+        try:
+            line = hand_over(request)
+        except ConnectionError:
+            self._admission.leave(address)
+            raise
+        self._open(line, key, address, Facts.of(request, address, nonce=secrets.token_hex(16)))
+        return HandedOver()
 
-    async def _serve(
-        self, response: web.WebSocketResponse, request: web.Request, address: IPAddress
-    ) -> None:
+    def _open(self, line: Line, key: bytes, address: IPAddress, facts: Facts) -> None:
+        def gone() -> None:
+            self._admission.leave(address)
+            self._guests.leave(guest)
+            self._mind.closed(number)
+
         connection = Connection(
-            response,
-            request,
+            line,
+            key,
             self._limits,
+            self._clock,
             hear=lambda data: self._mind.said(number, data),
             complain=self._mind.complain,
             count=self._ledger.signalled,
             dropped=self._ledger.turned_away,
+            gone=gone,
         )
-        facts = Facts.of(request, address, nonce=secrets.token_hex(16))
         guest = Here(connection, facts, self._mind.complain)
-        with self._guests.stays(guest):
-            number = self._mind.opened(guest)
-            try:
-                connection.tell(encode_utf8(self._welcome(facts.nonce)))
-                await connection.run()
-            finally:
-                self._mind.closed(number)
+        self._guests.enter(guest)
+        number = self._mind.opened(guest)
+        connection.tell(encode_utf8(self._welcome(facts.nonce)))
+        connection.listen()
 
     def _welcome(self, nonce: str) -> Welcome:
         limits = self._limits

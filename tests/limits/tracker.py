@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from contextlib import ExitStack
 
 import aiohttp
 from aioice import stun
@@ -137,10 +136,7 @@ async def sockets_of(number: int) -> str:
 def sockets_counted(number: int) -> str:
     admission = Admission(TrackerConfig(sockets_per_address=3))
     address = ipaddress.ip_address("198.51.100.7")
-    with ExitStack() as stack:
-        return code_of(
-            lambda: [stack.enter_context(admission.socket(address, 0.0)) for _ in range(number)]
-        )
+    return code_of(lambda: [admission.enter(address, 0.0) for _ in range(number)])
 
 
 def joins_of(number: int) -> str:
@@ -158,6 +154,7 @@ async def waiting_to_be_sent(number: int) -> str:
     async with rig(send_queue=8) as tracker:
         await tracker.joined()
         (guest,) = tracker.tracker._guests
+        guest.connection.pause_writing()  # as its transport does when nobody reads
         for _ in range(number):
             guest.tell(encode_utf8(Refused(ErrorCode.SLOW, fatal=False)))
         farewell = guest.connection._farewell

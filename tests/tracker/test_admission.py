@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import ExitStack
 
 import pytest
 
@@ -54,29 +53,27 @@ def test_without_trusted_proxies_nobody_is() -> None:
 def test_so_many_sockets_of_an_address(tried: int) -> None:
     admission = Admission(TrackerConfig(sockets_per_address=5))
     opened = 0
-    with ExitStack() as sockets:
-        for _ in range(tried):
-            try:
-                sockets.enter_context(admission.socket(ip(VIEWER), 0.0))
-            except RemoteError as error:
-                code = error.code
-            else:
-                opened += 1
-        assert opened == 5
-        if tried > 5:
-            assert code is ErrorCode.TOO_MANY
-        sockets.enter_context(admission.socket(ip("198.51.100.8"), 0.0))
-    with admission.socket(ip(VIEWER), 0.0):
-        pass
+    for _ in range(tried):
+        try:
+            admission.enter(ip(VIEWER), 0.0)
+        except RemoteError as error:
+            code = error.code
+        else:
+            opened += 1
+    assert opened == 5
+    if tried > 5:
+        assert code is ErrorCode.TOO_MANY
+    admission.enter(ip("198.51.100.8"), 0.0)
+    admission.leave(ip(VIEWER))
+    admission.enter(ip(VIEWER), 0.0)
 
 
 def test_an_ipv6_network_counts_as_one_address() -> None:
     admission = Admission(TrackerConfig(sockets_per_address=1))
-    with admission.socket(ip("2001:db8:0:1::1"), 0.0):
-        with pytest.raises(RemoteError), admission.socket(ip("2001:db8:0:1:ffff::2"), 0.0):
-            pass
-        with admission.socket(ip("2001:db8:0:2::1"), 0.0):
-            pass
+    admission.enter(ip("2001:db8:0:1::1"), 0.0)
+    with pytest.raises(RemoteError):
+        admission.enter(ip("2001:db8:0:1:ffff::2"), 0.0)
+    admission.enter(ip("2001:db8:0:2::1"), 0.0)
 
 
 @pytest.mark.parametrize("tried", [100, 101, 10_000])
@@ -99,8 +96,9 @@ def test_addresses_that_went_are_forgotten() -> None:
     admission = Admission(TrackerConfig())
     for number in range(5 * TIDY_AT):
         address = ipaddress.IPv4Address(number + 2**24)
-        with admission.socket(address, float(number)):
-            admission.join(address, float(number))
+        admission.enter(address, float(number))
+        admission.join(address, float(number))
+        admission.leave(address)
     assert len(admission._visitors) <= TIDY_AT + 1
 
 
