@@ -21,6 +21,9 @@ class Timed(Protocol):
     def on_timer(self, now: float) -> None:
         """Its time has come."""
 
+    def __hash__(self) -> int:
+        """It is itself and nobody else."""
+
 
 class Clock:
     """Turns a `Wheel` as time goes by."""

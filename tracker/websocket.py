@@ -27,7 +27,7 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs lack it
 
-import p2pcdn
+from p2pcdn import __version__
 from p2pcdn.service.deadline import Line
 
 READ_BUFFER = 2048
@@ -40,7 +40,7 @@ _REQUEST = (
 )
 
 _ANSWER = WSUpgradeResponse.create_101_response(
-    {hdrs.SERVER: f"p2pcdn/{p2pcdn.__version__}", hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff"}
+    {"Server": f"p2pcdn/{__version__}", "X-Content-Type-Options": "nosniff"}
 )
 """One for all: picows puts into it what the key makes, and writes it at once."""
 

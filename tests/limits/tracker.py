@@ -40,7 +40,10 @@ async def message_of(size: int) -> str:
         tail = '"}'
         data = (head + "x" * (min(size, 2048) - len(head) - len(tail)) + tail).encode()
         # Far above the limit its head alone is enough: nothing of it is waited for.
-        client.write(b"\x81\xff" + size.to_bytes(8, "big") + bytes(4) + data)
+        length = (
+            b"\xfe" + size.to_bytes(2, "big") if size < 65536 else b"\xff" + size.to_bytes(8, "big")
+        )
+        client.write(b"\x81" + length + bytes(4) + data)
         if size <= 1024:
             return await outcome(client)
         code, close_code = await client.last_words()
@@ -136,7 +139,12 @@ async def sockets_of(number: int) -> str:
 def sockets_counted(number: int) -> str:
     admission = Admission(TrackerConfig(sockets_per_address=3))
     address = ipaddress.ip_address("198.51.100.7")
-    return code_of(lambda: [admission.enter(address, 0.0) for _ in range(number)])
+
+    def enter() -> None:
+        for _ in range(number):
+            admission.enter(address, 0.0)
+
+    return code_of(enter)
 
 
 def joins_of(number: int) -> str:
