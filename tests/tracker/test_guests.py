@@ -84,10 +84,9 @@ def test_who_is_sent_back_is_told_when_to_come() -> None:
 
 async def test_guests_are_counted_while_they_stay() -> None:
     guests, (guest, line) = Guests(), here()
-    guests.enter(guest)
-    assert list(guests) == [guest]
-    guests.abort()
-    guests.leave(guest)
+    with guests.stays(guest):
+        assert list(guests) == [guest]
+        guests.abort()
     assert not guests
     assert line.heard == ["abort"]
 
@@ -95,11 +94,12 @@ async def test_guests_are_counted_while_they_stay() -> None:
 async def test_it_is_waited_for_those_who_go_and_not_for_those_who_do_not() -> None:
     guests, (guest, _) = Guests(), here()
     await guests.gone(10.0)  # nobody is here
-    guests.enter(guest)
+    staying = guests.stays(guest)
+    staying.__enter__()
     await guests.gone(0.0)
     assert len(guests) == 1
     waiting = asyncio.create_task(guests.gone(60.0))
     await asyncio.sleep(0)
-    guests.leave(guest)
+    staying.__exit__(None, None, None)
     await waiting
     assert not guests
