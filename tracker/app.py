@@ -6,9 +6,6 @@
                                           '--events--> Ledger <-- Api (/api/v1/...)
     POST --> Beacons ------------------------^
     UDP --> StunServer
-
-Where several processes share the work (`crew`), who thinks for a socket may be another of them, and
-one keeps the account of all.
 """
 
 from __future__ import annotations
@@ -17,34 +14,31 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Protocol
 
 import structlog
 from aiohttp import web
 
 from p2pcdn.config import Config
-from p2pcdn.core.audit import Ceilings, Extent
-from p2pcdn.core.firsts import Place
+from p2pcdn.core.audit import Ceilings
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import error_response
 from p2pcdn.service.admin import Admin
-from p2pcdn.service.forward import Forward
-from p2pcdn.service.worker import ALONE, Worker
+from p2pcdn.service.deadline import Line
+from p2pcdn.service.handover import HandedOver, hand_over
 from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress
-from p2pcdn.wire.codec import content_of, encode_utf8
+from p2pcdn.wire.codec import encode_utf8
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import Limits, Welcome
 from tracker import beacons, dashboard_files
 from tracker.admission import Admission
 from tracker.api import Api
 from tracker.beacons import Beacons
+from tracker.clock import Clock
 from tracker.connection import Connection
-from tracker.crew import Crew
-from tracker.guests import Facts, Guests, Here, Realm
-from tracker.homes import Homes
+from tracker.guests import Facts, Guests, Here
 from tracker.mind import Mind
 from tracker.networks import Networks
 from tracker.relays import Relays
@@ -53,61 +47,14 @@ from tracker.sites import key_files, sites_of, tell_who_may_come
 from tracker.storage import Storage
 from tracker.storage.sqlite import Sqlite
 from tracker.stun import StunServer
+from tracker.websocket import key_of
 
 PATH = "/tracker/v1"
-
-OURS = 0
-"""The index of the realm that speaks our own protocol."""
 
 DRAIN_TIME = 0.3
 """Seconds for sockets to close once the process is told to stop; those left are cut."""
 
 log = structlog.get_logger("p2pcdn.tracker")
-
-
-class Account(Protocol):
-    """What an origin counts in; as `Ledger` has it."""
-
-    def origin_sent(
-        self, media: int, overhead: int = 0, content: str = "", place: Place | None = None
-    ) -> None: ...
-
-    def measured(self, content: str, rendition: str, extent: Extent) -> None: ...
-
-
-class Visit:
-    """A socket of ours, from the message that says what it comes for."""
-
-    __slots__ = ("_homes", "_number", "_realm", "guest")
-
-    def __init__(self, homes: Homes) -> None:
-        self.guest: Here
-        self._homes = homes
-        self._realm: Realm | None = None
-        self._number = -1
-
-    def hear(self, data: bytes) -> None:
-        """Its message; `RemoteError` if it is none."""
-        if self._realm is None:
-            try:
-                realm = self._realm_for(data)
-                self._number = realm.opened(self.guest)
-            except RemoteError as error:
-                self.guest.send_back(error)  # its home is away for now
-                return
-            self._realm = realm
-        self._realm.said(self._number, data)
-
-    def closed(self) -> None:
-        """It has gone."""
-        if self._realm is not None:
-            self._realm.closed(self._number)
-
-    def _realm_for(self, data: bytes) -> Realm:
-        content = content_of(data)
-        if content is None:  # somebody here will say what is wrong
-            return self._homes.here(OURS)
-        return self._homes.realm(OURS, content.encode())
 
 
 class Tracker:
@@ -119,10 +66,9 @@ class Tracker:
         ledger: Ledger,
         settings: Settings | None = None,
         storage: Storage | None = None,
-        worker: Worker = ALONE,
     ) -> None:
         """``settings`` is what ``config`` came from, if it may be read again; ``storage`` is where
-        the ledger outlives a restart, if it is to; ``worker`` is which of several we are."""
+        the ledger outlives a restart, if it is to."""
         self._config = config
         self._limits = config.tracker
         self._ledger = ledger
@@ -133,15 +79,12 @@ class Tracker:
             settings.again, settings.file, self._apply, key_files, config
         )
         self._sites = sites_of(config)
-        self._worker = worker
-        self._admission = Admission(config.tracker, worker.count)
+        self._admission = Admission(config.tracker)
+        self._beacons = Beacons(config.tracker, ledger, self._admission, self._now)
         self._admin = Admin(config)
-        self._api = Api(ledger, storage or Sqlite(None), config) if worker.is_first else None
-        self._forward = None if worker.is_first else Forward(worker.inside)
+        self._api = Api(ledger, storage or Sqlite(None), config)
         self._networks = Networks(config.tracker.mmdb)
         self._relays = Relays(config.tracker)
-        self._crew = None if worker.is_alone else Crew(worker, ledger, self._admission)
-        self._beacons = Beacons(config.tracker, ledger, self._admission, self._now, self._crew)
         self._mind = Mind(
             config,
             self._sites,
@@ -151,32 +94,20 @@ class Tracker:
             self._networks,
             self._relays,
         )
-        if self._crew is None:
-            self._homes = Homes.alone([self._mind])
-        else:
-            self._homes = self._crew.join(self._mind, self._beacons, self._limits.largest_swarm)
-        if self._crew is not None and self._api is not None:
-            self._api.path_of = self._crew.where
-        self.account: Account = self._crew or ledger
-        """Told by an origin in this process of what it has sent, and of what there is."""
         self._stun = StunServer()
         self._stun_url: str | None = None
         self._address = ("127.0.0.1", 0)
         self._guests = Guests()
+        self._clock: Clock
         self._draining = False
 
     # The service
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         yield web.get(PATH, self._socket)
-        # What it is about is in the path for whoever shares sockets out: a load balancer.
-        yield web.get(f"{PATH}/{{content:[0-9a-f]{{32}}}}", self._socket)
         yield web.post(beacons.PATH, self._beacons.take)
-        if self._forward is not None:
-            yield web.get("/api/{rest:.*}", self._forward.answer)
-        if self._api is not None:
-            for path, handler in self._api.routes():
-                yield web.get(path, self._admin.guarded(handler))
+        for path, handler in self._api.routes():
+            yield web.get(path, self._admin.guarded(handler))
         yield from dashboard_files.routes(self._admin)
 
     def bound(self, host: str, port: int) -> None:
@@ -184,12 +115,10 @@ class Tracker:
         self._address = (host, port)
 
     async def start(self) -> None:
+        self._clock = Clock()
         if self._admin.needs_token:
             assert self._admin.token  # or its file cannot be used: better said now
-        if self._api is not None:
-            await self._api.start()
-        if self._crew is not None:
-            await self._crew.start()
+        await self._api.start()
         await self._relays.start()
         tell_who_may_come(self._sites)
         if self._reloader is not None:
@@ -200,8 +129,7 @@ class Tracker:
     async def drain(self) -> None:
         """Tell every peer to come back in a moment."""
         self._draining = True
-        if self._api is not None:
-            self._api.drain()
+        self._api.drain()
         going = RemoteError(ErrorCode.DRAINING, "this tracker is going away")
         for guest in self._guests:
             guest.send_back(going)
@@ -209,15 +137,11 @@ class Tracker:
 
     async def close(self) -> None:
         self._guests.abort()
+        self._clock.close()
         self._stun.close()
         self._networks.close()
         self._mind.close()
-        if self._crew is not None:
-            await self._crew.close()  # it may have more for the ledger
-        if self._api is not None:
-            await self._api.close()  # before all else that is waited for: it has the ledger
-        if self._forward is not None:
-            await self._forward.close()
+        await self._api.close()  # before all else that has to be waited for: it has the ledger
         await self._relays.close()
         if self._reloader is not None:
             await self._reloader.close()
@@ -226,24 +150,20 @@ class Tracker:
         return []
 
     def notes(self) -> list[str]:
-        noting = (self._crew, self._api)
-        return [note for each in noting if each is not None for note in each.notes()]
+        return self._api.notes()
 
     def publish(self, records: Records) -> None:
         """The origin has something new: whoever is to fetch it hears of it at once."""
-        (self._crew or self._mind).publish(records)
+        self._mind.publish(records)
 
     def find_paths_by(self, path_of: Callable[[str], str | None]) -> None:
         """Where contents are is what ``path_of`` says, for people who know no ids."""
-        if self._crew is not None:
-            self._crew.path_of = path_of
-        elif self._api is not None:
-            self._api.path_of = path_of
+        self._api.path_of = path_of
 
     def _start_stun(self) -> None:
         host, port = self._address
         try:
-            self._stun.open(host, port, shared=not self._worker.is_alone)
+            self._stun.open(host, port)
         except OSError as error:
             # Peers on one network link all the same, so this is no reason not to start.
             log.warning("no_stun", udp_port=port, error=error.strerror or str(error))
@@ -262,8 +182,8 @@ class Tracker:
     # Sockets
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
-        response = Connection.response(self._limits)
-        if not response.can_prepare(request).ok:
+        key = key_of(request)
+        if key is None:
             return error_response(
                 HTTPStatus.UPGRADE_REQUIRED,
                 "upgrade_required",
@@ -277,32 +197,37 @@ class Tracker:
         if self._draining:
             raise RemoteError(ErrorCode.DRAINING, "This tracker is going away.")
         address = self._admission.address_of(request)
-        with self._admission.socket(address, self._now()):
-            await response.prepare(request)
-            await self._serve(response, request, address)
-        return response
+        self._admission.enter(address, self._now())
+        try:
+            line = hand_over(request)
+        except ConnectionError:
+            self._admission.leave(address)
+            raise
+        self._open(line, key, address, Facts.of(request, address, nonce=secrets.token_hex(16)))
+        return HandedOver()
 
-    async def _serve(
-        self, response: web.WebSocketResponse, request: web.Request, address: IPAddress
-    ) -> None:
-        facts = Facts.of(request, address, nonce=secrets.token_hex(16))
-        visit = Visit(self._homes)
+    def _open(self, line: Line, key: bytes, address: IPAddress, facts: Facts) -> None:
+        def gone() -> None:
+            self._admission.leave(address)
+            self._guests.leave(guest)
+            self._mind.closed(number)
+
         connection = Connection(
-            response,
-            request,
+            line,
+            key,
             self._limits,
-            hear=visit.hear,
+            self._clock,
+            hear=lambda data: self._mind.said(number, data),
             complain=self._mind.complain,
             count=self._ledger.signalled,
             dropped=self._ledger.turned_away,
+            gone=gone,
         )
-        visit.guest = Here(connection, facts, self._mind.complain)
-        with self._guests.stays(visit.guest):
-            try:
-                connection.tell(encode_utf8(self._welcome(facts.nonce)))
-                await connection.run()
-            finally:
-                visit.closed()
+        guest = Here(connection, facts, self._mind.complain)
+        self._guests.enter(guest)
+        number = self._mind.opened(guest)
+        connection.tell(encode_utf8(self._welcome(facts.nonce)))
+        connection.listen()
 
     def _welcome(self, nonce: str) -> Welcome:
         limits = self._limits

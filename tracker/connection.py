@@ -5,10 +5,10 @@
     welcome --> first message within `hello_timeout` --> messages ... --> last words, close
 
 Reading and writing never wait for each other. What a peer sends faster than it may is read no
-faster than it may; who keeps that up is a flooder. A ping counts as a message, and whatever arrives
-counts by its bytes: a message in a thousand pieces, or one that never ends, is heard of by nobody
-else. What is sent to a peer that does not read piles up to a bound; then its socket is cut. So one
-peer can take neither time nor memory from others.
+faster than it may; who keeps that up is a flooder. A ping counts as a message, and pieces of
+messages count by their bytes: a message in a thousand pieces, or one that never ends, is heard of
+by nobody else. What is sent to a peer that does not read piles up to a bound; then its socket is
+cut. So one peer can take neither time nor memory from others.
 
 What messages mean is not known here, only their bytes: whoever speaks a protocol decodes what it
 hears, and says in its own terms what was wrong.
@@ -21,19 +21,28 @@ from collections import deque
 from collections.abc import Callable
 
 import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from p2pcdn.config import TrackerConfig
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.service.deadline import DeadlineHandler
+from p2pcdn.service.deadline import Line
 from tracker import metrics
 from tracker.bucket import Bucket
+from tracker.clock import Clock
+from tracker.websocket import READ_BUFFER, Frames
 
 LAST_WORDS = 2.0
 """Seconds for what was sent last, and for the closing handshake, to arrive."""
 
 _WRITE_AHEAD = 16_384
-"""Bytes handed to the transport before the writer waits for it; the queue is to fill, not it."""
+"""Bytes handed to the transport before the queue begins to fill."""
+
+_LEAST_PIECE = 64
+"""Bytes that a piece of a message counts as, at the least: one costs time even if it is empty."""
+
+_LARGE = 8 * READ_BUFFER
+"""Bytes at once from which on the buffer that they have made grow is not kept."""
 
 _CLOSE_CODES = {
     ErrorCode.TOO_LARGE: WSCloseCode.MESSAGE_TOO_BIG,
@@ -42,98 +51,104 @@ _CLOSE_CODES = {
 }
 """RFC 6455, 7.4.1; for all other codes it is a violation of our policy."""
 
+_TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+_PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
+
 log = structlog.get_logger("p2pcdn.tracker")
 
 
-class Connection:
-    """A socket that is open. ``hear`` gets its messages, and may raise `RemoteError` to have it
-    refused; ``complain`` says in the protocol's terms what was wrong, or nothing if there are no
-    such terms; ``count`` gets the bytes in both directions, ``dropped`` the code if it is sent
-    away."""
+class Connection(WSListener):
+    """A socket that is open. ``hear`` gets its messages, in valid UTF-8, and may raise
+    `RemoteError` to have it refused; ``complain`` says in the protocol's terms what was wrong, or
+    nothing if there are no such terms; ``count`` gets the bytes in both directions, ``dropped`` the
+    code if it is sent away; ``gone`` is called once it is closed."""
+
+    __slots__ = (
+        "_bytes",
+        "_clock",
+        "_complain",
+        "_count",
+        "_dropped",
+        "_due",
+        "_farewell",
+        "_frames",
+        "_gone",
+        "_greets_until",
+        "_grown",
+        "_hear",
+        "_heard_at",
+        "_late",
+        "_leave",
+        "_limits",
+        "_pieces",
+        "_queue",
+        "_slot",
+        "_socket",
+        "_stuck_at",
+        "_waiting",
+    )
 
     def __init__(
         self,
-        socket: web.WebSocketResponse,
-        request: web.Request,
+        line: Line,
+        key: bytes,
         limits: TrackerConfig,
+        clock: Clock,
         *,
         hear: Callable[[bytes], None],
         complain: Callable[[RemoteError], bytes | None],
         count: Callable[[int], None],
-        dropped: Callable[[str], None] = lambda _: None,
+        dropped: Callable[[str], None],
+        gone: Callable[[], None],
     ) -> None:
-        self._socket = socket
-        self._transport = request.transport
         self._limits = limits
+        self._clock = clock
         self._hear = hear
         self._complain = complain
         self._count = count
         self._dropped = dropped
-        self._loop = asyncio.get_running_loop()
-        self._patience = asyncio.timeout(limits.hello_timeout)
-        self._listening = False
-        now = self._loop.time()
-        self._bucket = Bucket(limits.messages_per_second, limits.burst, now)
-        largest = limits.message_bytes
-        self._bytes = Bucket(limits.messages_per_second * largest, limits.burst * largest, now)
-        """What messages could weigh, pieces of messages included."""
+        self._gone = gone
+        self._leave = line.leave
+        self._heard_at = now = clock.now()
+        self._greets_until: float | None = now + limits.hello_timeout
+        """Until when it has to say something; None once it has."""
+        self._due = now - limits.burst / limits.messages_per_second
+        """When the next message would come if all were sent as slowly as on average they have to
+        be; how far that may lie in the future is `burst` (a leaky bucket, or GCRA)."""
         self._late = 0
         """Messages in a row that came faster than they may."""
-        self._queue: deque[bytes] = deque()
-        self._writer: asyncio.Task[None] | None = None
+        self._waiting: deque[tuple[float, WSMsgType, bytes]] | None = None
+        """Those that have come too early, and when each is due."""
+        self._grown = False
+        """Whether the buffer has, for a lot that came at once."""
+        self._pieces: bytearray | None = None
+        """Of a message that has begun."""
+        self._bytes: Bucket | None = None
+        """What messages could weigh; for those in pieces."""
+        self._queue: deque[bytes] | None = None
+        """What the transport does not take yet."""
+        self._stuck_at: float | None = None
+        """Since when."""
         self._farewell: tuple[int, str] | None = None
         """The close code and its reason, once it is decided that the socket is to close."""
-        if isinstance(request.protocol, DeadlineHandler):
-            request.protocol.weigh = self._weigh
+        line.transport.set_write_buffer_limits(_WRITE_AHEAD)
+        # Up to twice the limit the sender is told what is wrong; beyond it picows closes with
+        # 1009 (too big) before it has read the message.
+        self._frames = Frames(line, key, self, 2 * limits.message_bytes - 1, self._give_up)
+        self._look_at(now + limits.heartbeat)
 
-    @staticmethod
-    def response(limits: TrackerConfig) -> web.WebSocketResponse:
-        """The answer to an upgrade: its limits are those that aiohttp can see to."""
-        return web.WebSocketResponse(
-            timeout=LAST_WORDS,
-            heartbeat=limits.heartbeat,
-            autoping=False,  # pings are to be counted
-            compress=False,  # a small message could become a large one
-            # Up to twice the limit the sender is told what is wrong; beyond it aiohttp closes with
-            # 1009 (too big) before it has read the message.
-            max_msg_size=2 * limits.message_bytes,
-            writer_limit=_WRITE_AHEAD,
-            decode_text=False,
-        )
-
-    async def run(self) -> None:
-        """Listen until either side has had enough; then close."""
-        try:
-            async with self._patience:
-                self._listening = True
-                try:
-                    await self._listen()
-                finally:
-                    self._listening = False
-        except TimeoutError:
-            if self._farewell is None:
-                seconds = f"{self._limits.hello_timeout:g} s"
-                self._fail(RemoteError(ErrorCode.TIMEOUT, f"no join within {seconds}"))
-        except RemoteError as error:
-            self._fail(error)
-        except ConnectionError:
-            pass  # it has gone before its ping was answered
-        except Exception:
-            log.exception("message_failed")
-            self._fail(RemoteError(ErrorCode.INTERNAL))
-        finally:
-            await self._close()
+    def listen(self) -> None:
+        """Hear what it says from now on."""
+        self._frames.start()
 
     def tell(self, text: bytes) -> None:
         """Send a message, text in UTF-8, as soon as the socket takes it."""
         if self._farewell is not None:
             return
-        if len(self._queue) >= self._limits.send_queue:
-            self._cut()
-            return
-        self._queue.append(text)
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
+        if self._stuck_at is None:
+            self._send(text)
+        else:
+            self._put_off(text)
 
     def refuse(self, text: bytes | None, code: ErrorCode) -> None:
         """Tell the peer what was wrong, if there is a way to, and close."""
@@ -146,98 +161,238 @@ class Connection:
         if self._farewell is not None:
             return
         if code is None:
-            self._farewell = (WSCloseCode.OK, "")
+            self._part(WSCloseCode.OK)
         else:
             metrics.REFUSED.labels(code.value).inc()
             self._dropped(code.value)
-            self._farewell = (_CLOSE_CODES.get(code, WSCloseCode.POLICY_VIOLATION), code.value)
-        if self._listening:
-            self._patience.reschedule(self._loop.time())  # stop
+            self._part(_CLOSE_CODES.get(code, WSCloseCode.POLICY_VIOLATION), code.value)
 
     def abort(self) -> None:
         """Close at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        self._farewell = self._farewell or (WSCloseCode.ABNORMAL_CLOSURE, "")
+        self._frames.transport.abort()
+
+    def on_timer(self, now: float) -> None:
+        """Its time has come to be looked at."""
+        heartbeat = self._limits.heartbeat
+        if self._waiting is not None:
+            self._heard_at = now  # it speaks, faster than it is heard
+        silent = now - self._heard_at
+        if self._farewell is not None:
+            self.abort()
+        elif self._greets_until is not None and now >= self._greets_until:
+            seconds = f"{self._limits.hello_timeout:g} s"
+            self._fail(RemoteError(ErrorCode.TIMEOUT, f"no join within {seconds}"))
+        elif self._stuck_at is not None and now - self._stuck_at >= heartbeat / 2:
+            self._cut()
+        elif silent >= 1.5 * heartbeat:
+            self.abort()
+        elif silent >= heartbeat:
+            self._socket.send_ping()
+            self._look_at(self._heard_at + 1.5 * heartbeat)
+        else:
+            self._look_at(self._heard_at + heartbeat)
+
+    def _look_at(self, at: float) -> None:
+        if self._greets_until is not None:
+            at = min(at, self._greets_until)
+        self._slot = self._clock.put(self, at)
+
+    # What picows calls
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._socket = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        self._heard_at = self._clock.now()
+        kind = frame.msg_type
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._part(WSCloseCode.PROTOCOL_ERROR)
+        elif kind is _TEXT and frame.fin and self._pieces is None:
+            self._receive(kind, frame.get_payload_as_bytes())
+        elif kind is _CLOSE:
+            self._close()
+        elif kind is _PING or kind is _PONG:
+            self._receive(kind, frame.get_payload_as_bytes())
+        else:
+            self._piece(kind, frame)
+        if frame.payload_size + frame.tail_size > _LARGE:
+            self._grown = True
+        if self._grown and frame.last_in_buffer and not frame.tail_size:
+            self._renew()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._farewell = self._farewell or (WSCloseCode.ABNORMAL_CLOSURE, "")
+        self._clock.take(self, self._slot)
+        self._waiting = None
+        self._queue = None
+        self._leave()
+        self._gone()
+
+    def pause_writing(self) -> None:
+        self._stuck_at = self._clock.now()
+
+    def resume_writing(self) -> None:
+        self._stuck_at = None
+        while self._queue and self._stuck_at is None:
+            self._send(self._queue.popleft())
+        if not self._queue:
+            self._queue = None
+            if self._farewell is not None:
+                self._say_goodbye()
+
+    # Reading
+
+    def _receive(self, kind: WSMsgType, data: bytes) -> None:
+        """A message has come, or what counts as one: take it when it is due."""
+        if self._farewell is not None:
+            return
+        limits, now = self._limits, self._heard_at
+        if len(data) > limits.message_bytes:
+            self._count(len(data))
+            self._fail(
+                RemoteError(
+                    ErrorCode.TOO_LARGE,
+                    f"a message of {len(data)} bytes; {limits.message_bytes} is the limit",
+                )
+            )
+            return
+        rate = limits.messages_per_second
+        self._due = max(self._due, now - limits.burst / rate) + 1 / rate
+        if self._due <= now:
+            self._late = 0
+            self._take(kind, data)
+            return
+        self._late += 1
+        if self._late > limits.burst:
+            self._fail(RemoteError(ErrorCode.TOO_FAST, f"more than {rate:g} messages/s"))
+        else:
+            self._wait(kind, data)
+
+    def _wait(self, kind: WSMsgType, data: bytes) -> None:
+        if self._waiting is None:
+            self._waiting = deque()
+            self._frames.transport.pause_reading()
+            asyncio.get_running_loop().call_at(self._due, self._catch_up)
+        self._waiting.append((self._due, kind, data))
+
+    def _catch_up(self) -> None:
+        now = self._clock.now()
+        while self._waiting and self._waiting[0][0] <= now:
+            self._take(*self._waiting.popleft()[1:])
+        if self._waiting:
+            asyncio.get_running_loop().call_at(self._waiting[0][0], self._catch_up)
+        elif self._waiting is not None:
+            self._waiting = None
+            self._frames.transport.resume_reading()
+
+    def _take(self, kind: WSMsgType, data: bytes) -> None:
+        if kind is _PING:
+            self._socket.send_pong(data)
+        elif kind is _TEXT:
+            self._count(len(data))
+            self._greets_until = None
+            try:
+                if not data.isascii():
+                    _check(data)
+                self._hear(data)
+            except RemoteError as error:
+                self._fail(error)
+            except Exception:
+                log.exception("message_failed")
+                self._fail(RemoteError(ErrorCode.INTERNAL))
+
+    def _piece(self, kind: WSMsgType, frame: WSFrame) -> None:
+        """A message that is binary, or comes in more frames than one."""
+        if self._farewell is not None:
+            return
+        if kind is _BINARY:
+            self._fail(RemoteError(ErrorCode.MALFORMED, "messages are text, not binary"))
+            return
+        if (kind is _CONTINUATION) is (self._pieces is None):  # goes on, but has not begun; or else
+            self._part(WSCloseCode.PROTOCOL_ERROR)
+            return
+        limits = self._limits
+        rate = limits.messages_per_second * limits.message_bytes
+        if self._bytes is None:
+            self._bytes = Bucket(rate, limits.burst * limits.message_bytes, self._heard_at)
+        if self._bytes.take(self._heard_at, max(_LEAST_PIECE, frame.payload_size)):
+            self._fail(RemoteError(ErrorCode.TOO_FAST, f"more than {rate:.0f} bytes/s"))
+            return
+        if self._pieces is None:
+            self._pieces = bytearray()
+        self._pieces += frame.get_payload_as_memoryview()
+        if len(self._pieces) > 2 * limits.message_bytes:
+            self._part(WSCloseCode.MESSAGE_TOO_BIG)
+        elif frame.fin:
+            data, self._pieces = bytes(self._pieces), None
+            self._receive(_TEXT, data)
+
+    def _renew(self) -> None:
+        self._grown = False
+        if self._farewell is None:
+            self._frames.renew()
+
+    def _give_up(self) -> None:
+        """These are no frames, or one is far too large: picows says so, and it is over."""
+        self._farewell = self._farewell or (WSCloseCode.PROTOCOL_ERROR, "")
+        self._hurry()
+        self._frames.sink()
+
+    # Writing and closing
+
+    def _send(self, text: bytes) -> None:
+        self._count(len(text))
+        self._socket.send(_TEXT, text)
 
     def _fail(self, error: RemoteError) -> None:
         self.refuse(self._complain(error), error.code)
 
-    # Reading
-
-    async def _listen(self) -> None:
-        while self._farewell is None:
-            data = await self._receive()
-            if data is None:
-                return
-            self._patience.reschedule(None)
-            self._hear(data)
-
-    async def _receive(self) -> bytes | None:
-        """The next message, when its time has come; None if there will be no more."""
-        received = await self._socket.receive()
-        while received.type in (WSMsgType.PING, WSMsgType.PONG):
-            await self._slow_down()
-            if received.type is WSMsgType.PING:
-                await self._socket.pong(received.data)
-            received = await self._socket.receive()
-        if received.type is WSMsgType.BINARY:
-            raise RemoteError(ErrorCode.MALFORMED, "messages are text, not binary")
-        if received.type is not WSMsgType.TEXT:
-            return None
-        data: bytes = received.data
-        self._count(len(data))
-        if len(data) > self._limits.message_bytes:
-            raise RemoteError(
-                ErrorCode.TOO_LARGE,
-                f"a message of {len(data)} bytes; {self._limits.message_bytes} is the limit",
-            )
-        await self._slow_down()
-        return data
-
-    async def _slow_down(self) -> None:
-        wait = self._bucket.take(self._loop.time())
-        self._late = self._late + 1 if wait else 0
-        if self._late > self._limits.burst:
-            raise RemoteError(
-                ErrorCode.TOO_FAST, f"more than {self._limits.messages_per_second:g} messages/s"
-            )
-        await asyncio.sleep(wait)
-
-    def _weigh(self, size: int) -> None:
-        if self._bytes.take(self._loop.time(), size) and not self._socket.closed:
-            rate = self._limits.messages_per_second * self._limits.message_bytes
-            self._fail(RemoteError(ErrorCode.TOO_FAST, f"more than {rate:.0f} bytes/s"))
-
-    # Writing
-
-    async def _write(self) -> None:
-        try:
-            while self._queue:
-                text = self._queue.popleft()
-                self._count(len(text))
-                await self._socket.send_frame(text, WSMsgType.TEXT)
-        except ConnectionError:
-            self._queue.clear()  # it has gone; the reader sees it, too
-        finally:
-            self._writer = None
+    def _put_off(self, text: bytes) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        if len(self._queue) < self._limits.send_queue:
+            self._queue.append(text)
+        else:
+            self._cut()
 
     def _cut(self) -> None:
         """It does not read; no last words can reach it."""
-        self._queue.clear()
+        self._queue = None
         self.dismiss(ErrorCode.SLOW)
         self.abort()
 
-    async def _close(self) -> None:
-        code, reason = self._farewell or (WSCloseCode.OK, "")
+    def _part(self, code: int, reason: str = "") -> None:
+        if self._farewell is not None:
+            return
         self._farewell = (code, reason)
-        try:
-            async with asyncio.timeout(LAST_WORDS):
-                if self._writer is not None:
-                    await asyncio.wait([self._writer])
-                # This reads on until the peer has closed, too: with unread data in its buffer the
-                # kernel would reset the connection, and the last words might never arrive.
-                await self._socket.close(code=code, message=reason.encode())
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            self.abort()
+        self._hurry()
+        # The peer is to close, too. Until then it is read on: with unread data in its buffer the
+        # kernel would reset the connection, and the last words might never arrive.
+        if self._waiting is not None:
+            self._waiting = None
+            self._frames.transport.resume_reading()
+        if not self._queue:
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        code, reason = self._farewell or (WSCloseCode.OK, "")
+        self._socket.send_close(code, reason)  # type: ignore[arg-type]  # a number will do
+
+    def _close(self) -> None:
+        """The peer closes, or has heard that we do."""
+        self._part(WSCloseCode.OK)
+        self._frames.transport.close()
+
+    def _hurry(self) -> None:
+        """What is still to come has to come soon."""
+        self._clock.take(self, self._slot)
+        self._slot = self._clock.put(self, self._clock.now() + LAST_WORDS)
+
+
+def _check(text: bytes) -> None:
+    """That it is text; whoever is told of it would close his own socket if it were not."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        raise RemoteError(ErrorCode.MALFORMED, f"messages are text in UTF-8: {error}") from error

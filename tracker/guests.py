@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -117,7 +116,9 @@ class Guests:
     """The sockets of this process."""
 
     def __init__(self) -> None:
-        self._guests: dict[Here, asyncio.Future[None]] = {}
+        self._guests: set[Here] = set()
+        self._last: asyncio.Future[None] | None = None
+        """Done when the last of them has gone, if somebody waits for that."""
 
     def __iter__(self) -> Iterator[Here]:
         return iter(list(self._guests))
@@ -125,23 +126,23 @@ class Guests:
     def __len__(self) -> int:
         return len(self._guests)
 
-    @contextmanager
-    def stays(self, guest: Here) -> Iterator[None]:
-        """Count a guest among them meanwhile."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._guests[guest] = done
+    def enter(self, guest: Here) -> None:
+        """One more is here."""
+        self._guests.add(guest)
         metrics.SOCKETS.inc()
-        try:
-            yield
-        finally:
-            del self._guests[guest]
-            metrics.SOCKETS.dec()
-            done.set_result(None)
+
+    def leave(self, guest: Here) -> None:
+        """It has gone."""
+        self._guests.remove(guest)
+        metrics.SOCKETS.dec()
+        if not self._guests and self._last is not None and not self._last.done():
+            self._last.set_result(None)
 
     async def gone(self, most: float) -> None:
         """Wait until all who are here have gone, but no longer than so many seconds."""
         if self._guests:
-            await asyncio.wait(self._guests.values(), timeout=most)
+            self._last = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._last], timeout=most)
 
     def abort(self) -> None:
         """Cut whoever is left."""

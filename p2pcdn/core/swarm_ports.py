@@ -130,14 +130,7 @@ class CostsChanged:
     costs: Costs
 
 
-@dataclass(frozen=True, slots=True)
-class Convicted:
-    """Another tracker that shares our contents has found that wrong bytes come from there."""
-
-    home: bytes
-
-
-Input = Opened | Said | Closed | Published | SitesChanged | CostsChanged | Convicted
+Input = Opened | Said | Closed | Published | SitesChanged | CostsChanged
 
 
 # Messages
@@ -247,8 +240,6 @@ class Banned:
     while."""
 
     peers: tuple[str, ...]
-    home: bytes = b""
-    """Where that is, as in `p2pcdn.model.home_of`."""
 
 
 SwarmEvent = (

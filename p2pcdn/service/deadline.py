@@ -18,14 +18,18 @@ clock runs from the connection's opening or the header's first byte and is not r
 Bodies are small here (nobody uploads media over HTTP), so they are read before the handler runs,
 against the same clock. What is written to a client that does not read waits in memory, and would
 keep the connection even after it was closed; a second clock runs while it does.
+
+Who speaks something else than HTTP on a connection takes it over (`handover`), and has to see to
+all this himself.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -49,6 +53,17 @@ def _last_words(status: HTTPStatus, message: str) -> bytes:
     return head.encode() + body
 
 
+class Line(NamedTuple):
+    """A connection that HTTP has let go of."""
+
+    transport: asyncio.Transport
+    """Nothing is read from it until its new protocol resumes that."""
+    tail: bytes
+    """What has been read already, after the request."""
+    leave: Callable[[], None]
+    """To be called once it is closed: it gives its place back."""
+
+
 class DeadlineHandler(RequestHandler):
     """aiohttp's protocol of one connection, with bounds on the time and size of a header, on the
     time that an answer waits, and on the number of connections."""
@@ -64,7 +79,6 @@ class DeadlineHandler(RequestHandler):
         "_stall_timeout",
         "_unsent",
         "_wire",
-        "weigh",
     )
 
     def __init__(
@@ -78,9 +92,6 @@ class DeadlineHandler(RequestHandler):
         **options: Any,
     ) -> None:
         super().__init__(manager, **options)
-        self.weigh: Callable[[int], None] | None = None
-        """Told how many bytes have come, once somebody wants to know: for what aiohttp swallows,
-        such as pieces of a message that never ends."""
         self._gate = gate
         self._home: bytes | None = None
         """Its place, while it has one."""
@@ -114,8 +125,6 @@ class DeadlineHandler(RequestHandler):
         requests = self._request_count
         waiting = self._awaits_header()
         super().data_received(data)
-        if self.weigh is not None:
-            self.weigh(len(data))
         if self._request_count != requests:
             self._stop_clock()
         elif waiting and data:
@@ -131,11 +140,22 @@ class DeadlineHandler(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_clock()
         self._stop_stall_clock()
-        self._wire = self.weigh = None
+        self._wire = None
         if self._home is not None:
             self._gate.leave(self._home)
             self._home = None
         super().connection_lost(exc)
+
+    def hand_over(self) -> Line:
+        """Let go of the connection: for aiohttp it is as if it were lost. It keeps its place among
+        those that are open. `ConnectionResetError` if it really is lost."""
+        transport, home = self.transport, self._home
+        if transport is None or home is None or transport.is_closing():
+            raise ConnectionResetError
+        transport.pause_reading()  # nothing more is for us
+        self.transport = self._home = None
+        self.connection_lost(None)
+        return Line(transport, self._message_tail, partial(self._gate.leave, home))
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from contextlib import ExitStack
 
 import aiohttp
 from aioice import stun
@@ -41,7 +40,10 @@ async def message_of(size: int) -> str:
         tail = '"}'
         data = (head + "x" * (min(size, 2048) - len(head) - len(tail)) + tail).encode()
         # Far above the limit its head alone is enough: nothing of it is waited for.
-        client.write(b"\x81\xff" + size.to_bytes(8, "big") + bytes(4) + data)
+        length = (
+            b"\xfe" + size.to_bytes(2, "big") if size < 65536 else b"\xff" + size.to_bytes(8, "big")
+        )
+        client.write(b"\x81" + length + bytes(4) + data)
         if size <= 1024:
             return await outcome(client)
         code, close_code = await client.last_words()
@@ -137,10 +139,12 @@ async def sockets_of(number: int) -> str:
 def sockets_counted(number: int) -> str:
     admission = Admission(TrackerConfig(sockets_per_address=3))
     address = ipaddress.ip_address("198.51.100.7")
-    with ExitStack() as stack:
-        return code_of(
-            lambda: [stack.enter_context(admission.socket(address, 0.0)) for _ in range(number)]
-        )
+
+    def enter() -> None:
+        for _ in range(number):
+            admission.enter(address, 0.0)
+
+    return code_of(enter)
 
 
 def joins_of(number: int) -> str:
@@ -158,6 +162,7 @@ async def waiting_to_be_sent(number: int) -> str:
     async with rig(send_queue=8) as tracker:
         await tracker.joined()
         (guest,) = tracker.tracker._guests
+        guest.connection.pause_writing()  # as its transport does when nobody reads
         for _ in range(number):
             guest.tell(encode_utf8(Refused(ErrorCode.SLOW, fatal=False)))
         farewell = guest.connection._farewell

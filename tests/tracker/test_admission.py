@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import ExitStack
 
 import pytest
 
@@ -54,29 +53,27 @@ def test_without_trusted_proxies_nobody_is() -> None:
 def test_so_many_sockets_of_an_address(tried: int) -> None:
     admission = Admission(TrackerConfig(sockets_per_address=5))
     opened = 0
-    with ExitStack() as sockets:
-        for _ in range(tried):
-            try:
-                sockets.enter_context(admission.socket(ip(VIEWER), 0.0))
-            except RemoteError as error:
-                code = error.code
-            else:
-                opened += 1
-        assert opened == 5
-        if tried > 5:
-            assert code is ErrorCode.TOO_MANY
-        sockets.enter_context(admission.socket(ip("198.51.100.8"), 0.0))
-    with admission.socket(ip(VIEWER), 0.0):
-        pass
+    for _ in range(tried):
+        try:
+            admission.enter(ip(VIEWER), 0.0)
+        except RemoteError as error:
+            code = error.code
+        else:
+            opened += 1
+    assert opened == 5
+    if tried > 5:
+        assert code is ErrorCode.TOO_MANY
+    admission.enter(ip("198.51.100.8"), 0.0)
+    admission.leave(ip(VIEWER))
+    admission.enter(ip(VIEWER), 0.0)
 
 
 def test_an_ipv6_network_counts_as_one_address() -> None:
     admission = Admission(TrackerConfig(sockets_per_address=1))
-    with admission.socket(ip("2001:db8:0:1::1"), 0.0):
-        with pytest.raises(RemoteError), admission.socket(ip("2001:db8:0:1:ffff::2"), 0.0):
-            pass
-        with admission.socket(ip("2001:db8:0:2::1"), 0.0):
-            pass
+    admission.enter(ip("2001:db8:0:1::1"), 0.0)
+    with pytest.raises(RemoteError):
+        admission.enter(ip("2001:db8:0:1:ffff::2"), 0.0)
+    admission.enter(ip("2001:db8:0:2::1"), 0.0)
 
 
 @pytest.mark.parametrize("tried", [100, 101, 10_000])
@@ -99,8 +96,9 @@ def test_addresses_that_went_are_forgotten() -> None:
     admission = Admission(TrackerConfig())
     for number in range(5 * TIDY_AT):
         address = ipaddress.IPv4Address(number + 2**24)
-        with admission.socket(address, float(number)):
-            admission.join(address, float(number))
+        admission.enter(address, float(number))
+        admission.join(address, float(number))
+        admission.leave(address)
     assert len(admission._visitors) <= TIDY_AT + 1
 
 
@@ -112,43 +110,3 @@ def test_a_joiner_is_remembered_until_it_may_join_at_full_rate_again() -> None:
         admission.join(ip(VIEWER), 0.5)
     admission._tidy(1.5)
     assert not admission._visitors
-
-
-def test_several_processes_tell_each_other_of_whom_they_have_much() -> None:
-    config = TrackerConfig(sockets_per_address=16, joins_per_second=16.0)
-    one, other = Admission(config, 2), Admission(config, 2)
-    here = ip(VIEWER)
-    with ExitStack() as sockets:
-        sockets.enter_context(one.socket(here, 0.0))
-        assert one.shares().sockets == {}  # that is not much
-        for _ in range(9):
-            sockets.enter_context(one.socket(here, 0.0))
-        shares = one.shares()
-        assert list(shares.sockets.values()) == [10]
-        other.hear("1", shares, 0.0)
-        for _ in range(6):
-            sockets.enter_context(other.socket(here, 0.0))
-        with pytest.raises(RemoteError, match="16 sockets"):
-            sockets.enter_context(other.socket(here, 0.0))
-        other.forget("1")
-        sockets.enter_context(other.socket(here, 0.0))
-    assert one.shares().sockets == {}
-
-
-def test_joins_elsewhere_count_here() -> None:
-    config = TrackerConfig(joins_per_second=16.0)
-    one, other = Admission(config, 2), Admission(config, 2)
-    here = ip(VIEWER)
-    one.join(here, 0.0)
-    assert one.shares().joins == {}
-    for _ in range(15):
-        one.join(here, 0.0)
-    shares = one.shares()
-    assert list(shares.joins.values()) == [15]
-    assert one.shares().joins == {}  # they have been told
-    for _ in range(16):
-        other.join(here, 0.0)
-    other.hear("1", shares, 0.0)
-    with pytest.raises(RemoteError):
-        other.join(here, 0.9)  # what both gave out has to be waited for
-    other.join(here, 1.1)

@@ -84,9 +84,10 @@ def test_who_is_sent_back_is_told_when_to_come() -> None:
 
 async def test_guests_are_counted_while_they_stay() -> None:
     guests, (guest, line) = Guests(), here()
-    with guests.stays(guest):
-        assert list(guests) == [guest]
-        guests.abort()
+    guests.enter(guest)
+    assert list(guests) == [guest]
+    guests.abort()
+    guests.leave(guest)
     assert not guests
     assert line.heard == ["abort"]
 
@@ -94,12 +95,11 @@ async def test_guests_are_counted_while_they_stay() -> None:
 async def test_it_is_waited_for_those_who_go_and_not_for_those_who_do_not() -> None:
     guests, (guest, _) = Guests(), here()
     await guests.gone(10.0)  # nobody is here
-    staying = guests.stays(guest)
-    staying.__enter__()
+    guests.enter(guest)
     await guests.gone(0.0)
     assert len(guests) == 1
     waiting = asyncio.create_task(guests.gone(60.0))
     await asyncio.sleep(0)
-    staying.__exit__(None, None, None)
+    guests.leave(guest)
     await waiting
     assert not guests
