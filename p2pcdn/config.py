@@ -23,6 +23,12 @@ _THUMBPRINT = re.compile("[0-9a-f]{64}")
 _DATABASE = re.compile(r"/([A-Za-z_][A-Za-z0-9_-]{0,63})/?")
 _HOURS = re.compile(r"(\d{1,2})(?::([0-5]\d))?-(\d{1,2})(?::([0-5]\d))?")
 
+ANYBODY = "*"
+"""In a list of origins: whoever comes."""
+
+INFO_HASH = 20
+"""Bytes of one."""
+
 LEAST_TOKEN = 16
 """Characters of an admin token, which may be tried as often as anybody likes."""
 
@@ -142,6 +148,82 @@ class OriginConfig(Section, frozen=True):
             "system allows fewer in all, these are fewer in proportion.",
         ),
     ] = 8192
+
+
+class WebTorrentConfig(Section, frozen=True):
+    """WebTorrent's protocol at /announce, for clients that know nothing of p2pcdn: whom it serves,
+    and what one of them may take."""
+
+    enabled: Annotated[
+        bool, Meta(description="Whether the tracker speaks it: to whom is said below.")
+    ] = True
+    origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Origins of pages that may use it, as `https://www.example.com`, beside "
+            "the tracker's own and those that sites without tokens name in `origins`; `*` lets in "
+            "anybody, pages or not."
+        ),
+    ] = ()
+    info_hashes: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Info hashes of the swarms that there may be: 40 hexadecimal digits, or 20 "
+            "characters as p2p-media-loader makes them; empty: any."
+        ),
+    ] = ()
+    interval: Annotated[
+        int,
+        Meta(
+            ge=10,
+            le=3600,
+            description="How often clients announce. One that says nothing for twice as long is "
+            "gone.",
+        ),
+    ] = 120
+    message_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=1_048_576,
+            description="Largest message: an announce carries several offers, of 1 to 3 KB each.",
+        ),
+    ] = 262_144
+    offers: Annotated[
+        int, Meta(ge=1, le=64, description="Most offers of one announce that are passed on.")
+    ] = 10
+    pending_offers: Annotated[
+        int, Meta(ge=1, le=1000, description="Most offers that wait for one peer's answer.")
+    ] = 16
+    swarms_per_socket: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="Most swarms of one socket. A page has one for video and one for audio, "
+            "and those that it has left within two intervals.",
+        ),
+    ] = 128
+    peers_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Most peers of one IPv4 address or IPv6 /64, in all swarms together.",
+        ),
+    ] = 10_000
+
+    def __post_init__(self) -> None:
+        for origin in self.origins:
+            if origin != ANYBODY and page_origin(origin) != origin:
+                raise ConfigError(_no_origin(origin, "tracker.webtorrent.origins"))
+        for text in self.info_hashes:
+            info_hash_of(text)
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """The info hashes, as clients write them."""
+        return frozenset(map(info_hash_of, self.info_hashes))
 
 
 class TrackerConfig(Section, frozen=True):
@@ -403,6 +485,8 @@ class TrackerConfig(Section, frozen=True):
             "tell how much goes on."
         ),
     ] = False
+
+    webtorrent: WebTorrentConfig = WebTorrentConfig()
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:
@@ -841,10 +925,22 @@ def span_of_day(text: str) -> tuple[int, int]:
     raise ConfigError(f"peer.hours takes times of day such as 22:00-6:30, not {text!r}.")
 
 
-def _no_origin(text: str) -> str:
+def info_hash_of(text: str) -> str:
+    """An info hash as its 20 characters, one a byte; `ConfigError` if it is none."""
+    if re.fullmatch("[0-9a-fA-F]{40}", text):
+        return bytes.fromhex(text).decode("latin-1")
+    if len(text) == INFO_HASH and max(text) <= "\xff":
+        return text
+    raise ConfigError(
+        "tracker.webtorrent.info_hashes takes 40 hexadecimal digits, or 20 characters, not "
+        f"{text!r}."
+    )
+
+
+def _no_origin(text: str, where: str = "A site's origins") -> str:
     near = page_origin(text.lower().rstrip("/"))
     example = near or "https://www.example.com"
-    return f"A site's origins are like {example} (scheme, host, and port if unusual), not {text!r}."
+    return f"{where} are like {example} (scheme, host, and port if unusual), not {text!r}."
 
 
 def turn_host(url: str) -> str:

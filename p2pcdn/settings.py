@@ -18,7 +18,17 @@ import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeGuard,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 
@@ -81,9 +91,8 @@ def _describe(section: type[Section], prefix: str = "") -> Iterator[Setting]:
     hints = get_type_hints(section, include_extras=True)
     for field in msgspec.structs.fields(section):
         hint = hints[field.name]
-        if isinstance(hint, type) and issubclass(hint, Section):
-            yield from _describe(hint, f"{prefix}{field.name}.")
-            continue
+        if _is_section(hint):
+            continue  # below: in a file, tables come after what belongs to none of them
         if get_origin(hint) is dict:
             continue  # a table for each of many: see SITE_SETTINGS
         meta = next(part for part in get_args(hint) if isinstance(part, msgspec.Meta))
@@ -91,6 +100,13 @@ def _describe(section: type[Section], prefix: str = "") -> Iterator[Setting]:
         yield Setting(
             prefix + field.name, _given(hint), field.default, meta.description or "", secret
         )
+    for name, hint in hints.items():
+        if _is_section(hint):
+            yield from _describe(hint, f"{prefix}{name}.")
+
+
+def _is_section(hint: Any) -> TypeGuard[type[Section]]:
+    return isinstance(hint, type) and issubclass(hint, Section)
 
 
 def _given(hint: Any) -> Any:
@@ -371,10 +387,27 @@ def _assemble(values: Mapping[str, Any]) -> Config:
         site, name = _of_site(key)
         table = sites.setdefault(site, {}) if site else sections.setdefault(_table(key), {})
         table[name] = value
-    top = sections.pop("", {})
-    hints = get_type_hints(Config)
-    tables = {table: hints[table](**fields) for table, fields in sections.items()}
-    return Config(**top, **tables, sites={site: _site(site, sites[site]) for site in sites})
+    made = {site: _site(site, sites[site]) for site in sites}
+    return Config(**_fields(Config, "", sections), sites=made)
+
+
+def _fields(kind: type[Section], table: str, given: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """What a section is made of: what was given of its own, and the sections inside of it."""
+    fields = dict(given.get(table, {}))
+    for name, hint in get_type_hints(kind).items():
+        if _is_section(hint):
+            inner = _fields(hint, f"{table}.{name}" if table else name, given)
+            if inner:
+                fields[name] = hint(**inner)
+    return fields
+
+
+def section_of(table: str) -> type[Section]:
+    """The section that a table of the file is."""
+    section: type[Section] = Config
+    for name in table.split("."):
+        section = get_type_hints(section)[name]
+    return section
 
 
 def _table(key: str) -> str:

@@ -21,11 +21,11 @@ from p2pcdn.settings import SETTINGS
 from p2pcdn.wire import allowance, chunk, sdp
 from p2pcdn.wire import link as wire_link
 from peer.native.transport import guard
-from tests.limits import http, links, native, tracker
+from tests.limits import http, links, native, tracker, webtorrent
 from tests.limits.case import Case
 
 ROOT = Path(__file__).parents[1]
-CASES = [*http.CASES, *tracker.CASES, *links.CASES, *native.CASES]
+CASES = [*http.CASES, *tracker.CASES, *links.CASES, *native.CASES, *webtorrent.CASES]
 IDS = [f"{case.row} {getattr(case.attempt, '__name__', '')}" for case in CASES]
 
 
@@ -93,6 +93,7 @@ NO_LIMITS = {
     "tracker.lease_ahead": "how far is planned",
     "tracker.turn_lasts": "how long a credential is good for",
     "tracker.report_every": "a rhythm",
+    "tracker.webtorrent.interval": "a rhythm",
     "ledger.write_every": "a rhythm",
     "ledger.keep_10s": "how long figures are kept",
     "ledger.keep_1min": "how long figures are kept",

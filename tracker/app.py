@@ -18,7 +18,7 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 
-from p2pcdn.config import Config
+from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.core.audit import Ceilings
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.errors import ErrorCode, RemoteError
@@ -32,13 +32,13 @@ from p2pcdn.wire.candidate import IPAddress
 from p2pcdn.wire.codec import encode_utf8
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import Limits, Welcome
-from tracker import beacons, dashboard_files
+from tracker import beacons, dashboard_files, webtorrent
 from tracker.admission import Admission
 from tracker.api import Api
 from tracker.beacons import Beacons
 from tracker.clock import Clock
 from tracker.connection import Connection
-from tracker.guests import Facts, Guests, Here
+from tracker.guests import Facts, Guests, Here, Realm, origin_of
 from tracker.mind import Mind
 from tracker.networks import Networks
 from tracker.relays import Relays
@@ -48,6 +48,7 @@ from tracker.storage import Storage
 from tracker.storage.sqlite import Sqlite
 from tracker.stun import StunServer
 from tracker.websocket import key_of
+from tracker.webtorrent import Doors, WebTorrent
 
 PATH = "/tracker/v1"
 
@@ -94,10 +95,14 @@ class Tracker:
             self._networks,
             self._relays,
         )
+        self._webtorrent = WebTorrent(config.tracker, self._networks)
+        self._doors = Doors(config.tracker.webtorrent, self._sites)
         self._stun = StunServer()
         self._stun_url: str | None = None
         self._address = ("127.0.0.1", 0)
         self._guests = Guests()
+        self._announcers: set[Here] = set()
+        """Those that speak WebTorrent's protocol."""
         self._clock: Clock
         self._draining = False
 
@@ -105,6 +110,8 @@ class Tracker:
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         yield web.get(PATH, self._socket)
+        if self._limits.webtorrent.enabled:
+            yield web.get(webtorrent.PATH, self._announce)
         yield web.post(beacons.PATH, self._beacons.take)
         for path, handler in self._api.routes():
             yield web.get(path, self._admin.guarded(handler))
@@ -141,6 +148,7 @@ class Tracker:
         self._stun.close()
         self._networks.close()
         self._mind.close()
+        self._webtorrent.close()
         await self._api.close()  # before all else that has to be waited for: it has the ledger
         await self._relays.close()
         if self._reloader is not None:
@@ -178,10 +186,23 @@ class Tracker:
         self._sites = sites
         tell_who_may_come(sites)
         self._mind.change(sites)
+        closed = self._doors.change(sites)
+        for guest in list(self._announcers):
+            if guest.facts.origin in closed:
+                guest.dismiss(ErrorCode.WRONG_ORIGIN)
 
     # Sockets
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
+        return self._upgrade(request, self._mind, self._limits)
+
+    async def _announce(self, request: web.Request) -> web.StreamResponse:
+        self._doors.check(origin_of(request), request.host)
+        return self._upgrade(request, self._webtorrent, webtorrent.limits(self._limits))
+
+    def _upgrade(
+        self, request: web.Request, realm: Realm, limits: TrackerConfig
+    ) -> web.StreamResponse:
         key = key_of(request)
         if key is None:
             return error_response(
@@ -203,30 +224,43 @@ class Tracker:
         except ConnectionError:
             self._admission.leave(address)
             raise
-        self._open(line, key, address, Facts.of(request, address, nonce=secrets.token_hex(16)))
+        facts = Facts.of(request, address, nonce=secrets.token_hex(16))
+        self._open(line, key, address, facts, realm, limits)
         return HandedOver()
 
-    def _open(self, line: Line, key: bytes, address: IPAddress, facts: Facts) -> None:
+    def _open(
+        self,
+        line: Line,
+        key: bytes,
+        address: IPAddress,
+        facts: Facts,
+        realm: Realm,
+        limits: TrackerConfig,
+    ) -> None:
         def gone() -> None:
             self._admission.leave(address)
             self._guests.leave(guest)
-            self._mind.closed(number)
+            self._announcers.discard(guest)
+            realm.closed(number)
 
         connection = Connection(
             line,
             key,
-            self._limits,
+            limits,
             self._clock,
-            hear=lambda data: self._mind.said(number, data),
-            complain=self._mind.complain,
+            hear=lambda data: realm.said(number, data),
+            complain=realm.complain,
             count=self._ledger.signalled,
             dropped=self._ledger.turned_away,
             gone=gone,
         )
-        guest = Here(connection, facts, self._mind.complain)
+        guest = Here(connection, facts, realm.complain)
         self._guests.enter(guest)
-        number = self._mind.opened(guest)
-        connection.tell(encode_utf8(self._welcome(facts.nonce)))
+        number = realm.opened(guest)
+        if realm is self._mind:
+            connection.tell(encode_utf8(self._welcome(facts.nonce)))
+        else:  # these clients are told nothing but what their protocol knows
+            self._announcers.add(guest)
         connection.listen()
 
     def _welcome(self, nonce: str) -> Welcome:

@@ -44,11 +44,10 @@ class Facts(Struct, frozen=True):
     @classmethod
     def of(cls, request: web.Request, address: IPAddress, nonce: str) -> Facts:
         """What a request says of the socket that it asks for."""
-        given = request.headers.getall("Origin", [])
         return cls(
             str(address),
             family_of(request.headers.get("User-Agent")),
-            ", ".join(given) if given else None,
+            origin_of(request),
             nonce,
         )
 
@@ -148,6 +147,12 @@ class Guests:
         """Cut whoever is left."""
         for guest in self:
             guest.connection.abort()
+
+
+def origin_of(request: web.Request) -> str | None:
+    """The page that a request comes from; None if it is none."""
+    given = request.headers.getall("Origin", [])
+    return ", ".join(given) if given else None
 
 
 def retry_after() -> float:

@@ -17,6 +17,8 @@ from prometheus_client.registry import Collector
 
 from p2pcdn.core.amounts import HISTOGRAM, STARTUPS, Amounts
 from p2pcdn.core.ledger_ports import Failure, Reading
+from p2pcdn.core.torrent_ports import Tally
+from p2pcdn.core.torrents import Torrents
 
 SOCKETS = Gauge("p2pcdn_tracker_sockets", "WebSockets open now.")
 PEERS = Gauge("p2pcdn_tracker_peers", "Peers in swarms now.")
@@ -140,3 +142,57 @@ def _startups(total: Amounts) -> HistogramMetricFamily:
 
 LEDGER = LedgerFigures()
 REGISTRY.register(LEDGER)
+
+
+class WebTorrentFigures(Collector):
+    """What WebTorrent's clients have said and been told, and how many there are."""
+
+    def __init__(self) -> None:
+        self._minds: list[Torrents] = []
+        self._gone = Tally()
+        """Of minds that are no more: a counter never goes down."""
+
+    def add(self, mind: Torrents) -> None:
+        """One more mind that counts."""
+        self._minds.append(mind)
+
+    def remove(self, mind: Torrents) -> None:
+        """It is no more."""
+        if mind in self._minds:
+            self._minds.remove(mind)
+            self._gone.add(mind.tally)
+
+    def collect(self) -> Iterable[Metric]:
+        total = Tally()
+        for tally in (self._gone, *(mind.tally for mind in self._minds)):
+            total.add(tally)
+        messages = CounterMetricFamily(
+            "p2pcdn_webtorrent_messages",
+            "Messages of WebTorrent's clients: announces, scrapes, what was refused; offers and "
+            "answers that were passed on; answers to nothing (strays).",
+            labels=["kind"],
+        )
+        for kind in ("announces", "scrapes", "refused", "offers", "answers", "strays"):
+            messages.add_metric([kind], getattr(total, kind))
+        return (
+            messages,
+            CounterMetricFamily(
+                "p2pcdn_webtorrent_expired",
+                "Peers of WebTorrent's that left without a word.",
+                value=total.expired,
+            ),
+            GaugeMetricFamily(
+                "p2pcdn_webtorrent_swarms",
+                "Swarms of WebTorrent's clients now.",
+                value=sum(mind.swarms for mind in self._minds),
+            ),
+            GaugeMetricFamily(
+                "p2pcdn_webtorrent_peers",
+                "Peers in them now.",
+                value=sum(mind.peers for mind in self._minds),
+            ),
+        )
+
+
+WEBTORRENT = WebTorrentFigures()
+REGISTRY.register(WEBTORRENT)

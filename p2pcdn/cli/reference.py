@@ -12,10 +12,10 @@ import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import NamedTuple
 
 from p2pcdn import errors, settings
-from p2pcdn.config import Config, SiteConfig
+from p2pcdn.config import SiteConfig
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.settings import Setting
 
@@ -78,12 +78,11 @@ def settings_page() -> str:
     sections: dict[str, list[Setting]] = {}
     for setting in settings.SETTINGS.values():
         sections.setdefault(setting.key.rpartition(".")[0], []).append(setting)
-    hints = get_type_hints(Config)
     parts = [SETTINGS_HEAD]
     for table, members in sections.items():
         parts.append(f"## {table or 'The process'}\n")
         if table:
-            parts.append(f"{inspect.getdoc(hints[table])}\n")
+            parts.append(f"{inspect.getdoc(settings.section_of(table))}\n")
         parts += ["| setting | default | |", "|---|---|---|", *map(_row, members), ""]
     parts += ["## sites.NAME\n", f"{inspect.getdoc(SiteConfig)} NAME is the site's id.\n"]
     site = settings.SITE_SETTINGS.values()

@@ -7,7 +7,7 @@ out, once each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from p2pcdn.core.locality import Costs, Where
@@ -109,3 +109,8 @@ class Tally:
     """Answers to no offer that was passed on, or to somebody who has gone: they are dropped."""
     expired: int = 0
     """Peers that left without a word."""
+
+    def add(self, other: Tally) -> None:
+        """Add those that another has counted."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))

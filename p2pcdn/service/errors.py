@@ -21,6 +21,7 @@ _STATUS_OF: dict[ErrorCode, HTTPStatus] = {
     ErrorCode.TOO_FAST: HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.DRAINING: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.WRONG_ORIGIN: HTTPStatus.FORBIDDEN,
 }
 
 SORRY = "Something went wrong on this server; its log says what."

@@ -16,7 +16,9 @@ from p2pcdn.config import (
     PeerConfig,
     Tls,
     TrackerConfig,
+    WebTorrentConfig,
     clickhouse_place,
+    info_hash_of,
     span_of_day,
     split_address,
     turn_host,
@@ -169,3 +171,22 @@ def test_sites_are_followed_by_url() -> None:
     assert PeerConfig(follow=("https://example.com",)).follow == ("https://example.com",)
     with pytest.raises(ConfigError, match="takes URLs such as"):
         PeerConfig(follow=("example.com",))
+
+
+def test_an_info_hash_is_written_in_hexadecimal_or_as_clients_do() -> None:
+    assert info_hash_of("00ff" * 10) == "\0\xff" * 10
+    assert info_hash_of("aGVsbG8gd29ybGQgaGVs") == "aGVsbG8gd29ybGQgaGVs"
+    given = WebTorrentConfig(info_hashes=("AB" * 20, "\xe9" * 20))
+    assert given.hashes == {"\xab" * 20, "\xe9" * 20}
+
+
+@pytest.mark.parametrize("text", ["", "ab" * 19, "x" * 21, "\u0100" * 20, "zz" * 20])
+def test_what_is_no_info_hash_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="40 hexadecimal digits, or 20 characters"):
+        WebTorrentConfig(info_hashes=(text,))
+
+
+def test_webtorrents_origins_are_as_browsers_write_them() -> None:
+    assert WebTorrentConfig(origins=("*", "https://a.example")).origins
+    with pytest.raises(ConfigError, match=r"tracker\.webtorrent\.origins are like https://a\.ex"):
+        WebTorrentConfig(origins=("https://A.example/",))

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from p2pcdn import settings
-from p2pcdn.config import Config, SiteConfig, TrackerConfig
+from p2pcdn.config import Config, SiteConfig, TrackerConfig, WebTorrentConfig
 from p2pcdn.errors import ConfigError
 from p2pcdn.settings import SETTINGS, Given
 
@@ -251,7 +251,14 @@ def test_assignments() -> None:
 def test_the_default_file_says_nothing_and_uncommented_says_the_defaults(tmp_path: Path) -> None:
     text = settings.default_file()
     tables = [line for line in text.splitlines() if line and not line.startswith("#")]
-    assert tables == ["[tls]", "[origin]", "[tracker]", "[ledger]", "[peer]"]
+    assert tables == [
+        "[tls]",
+        "[origin]",
+        "[tracker]",
+        "[tracker.webtorrent]",
+        "[ledger]",
+        "[peer]",
+    ]
     settable = [
         line.removeprefix("# ") if " = " in line and not line.endswith("...") else line
         for line in text.splitlines()
@@ -273,3 +280,20 @@ def test_every_setting_has_a_description_and_four_ways_to_be_set() -> None:
 def test_values_are_written_as_toml(value: object) -> None:
     read = tomllib.loads(f"v = {settings.toml_value(value)}")["v"]
     assert read == (list(value) if isinstance(value, tuple) else value)
+
+
+def test_a_table_may_be_inside_of_another(tmp_path: Path) -> None:
+    file = tmp_path / "p2pcdn.toml"
+    file.write_text("[tracker.webtorrent]\noffers = 5\n[tracker]\nlinks = 8\n")
+    given = settings.load(
+        file=file,
+        environ={"P2PCDN_TRACKER_WEBTORRENT_INTERVAL": "60"},
+        flags={"tracker.webtorrent.origins": "https://a.example, *"},
+    )
+    tracker = given.config.tracker
+    assert tracker.links == 8
+    assert tracker.webtorrent == WebTorrentConfig(
+        offers=5, interval=60, origins=("https://a.example", "*")
+    )
+    assert settings.value_of(given.config, "tracker.webtorrent.offers") == 5
+    assert settings.load(environ={}).config.tracker == TrackerConfig()

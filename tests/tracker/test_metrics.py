@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.ledger_ports import Failure, Reading
-from tracker.metrics import LEDGER, LedgerFigures
+from p2pcdn.core.locality import Where
+from p2pcdn.core.torrent_ports import Opened, Said, TorrentRules
+from p2pcdn.core.torrents import Torrents
+from tracker.metrics import LEDGER, LedgerFigures, WebTorrentFigures
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
-def told(figures: LedgerFigures) -> Samples:
+def told(figures: Collector) -> Samples:
     registry = CollectorRegistry()
     registry.register(figures)
     families = text_string_to_metric_families(generate_latest(registry).decode())
@@ -66,3 +72,23 @@ def test_a_counter_waits_for_what_was_taken_back() -> None:
 
 def test_the_tracker_tells_them() -> None:
     assert ("p2pcdn_ledger_bytes_total", ("confirmed",)) in told(LEDGER)
+
+
+def test_webtorrents_counters_outlive_their_mind() -> None:
+    figures = WebTorrentFigures()
+    for _ in range(2):
+        mind = Torrents(TorrentRules(), Random(1))
+        figures.add(mind)
+        mind.receive(Opened(1, b"home", Where()), 0.0)
+        said = b'{"action":"announce","info_hash":"%b","peer_id":"%b"}' % (b"x" * 20, b"y" * 20)
+        mind.receive(Said(1, said), 0.0)
+        mind.receive(Said(1, b"nonsense"), 0.0)
+        samples = told(figures)
+        assert samples["p2pcdn_webtorrent_swarms", ()] == 1
+        assert samples["p2pcdn_webtorrent_peers", ()] == 1
+        figures.remove(mind)
+    samples = told(figures)
+    assert samples["p2pcdn_webtorrent_messages_total", ("announces",)] == 2
+    assert samples["p2pcdn_webtorrent_messages_total", ("refused",)] == 2
+    assert samples["p2pcdn_webtorrent_expired_total", ()] == 0
+    assert samples["p2pcdn_webtorrent_peers", ()] == 0

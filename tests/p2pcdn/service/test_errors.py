@@ -33,6 +33,7 @@ async def ask(error: Exception, method: str = "GET") -> Answer:
         (RemoteError(ErrorCode.TOO_LARGE), 413, "too_large", "Request Entity Too Large."),
         (RemoteError(ErrorCode.TOO_FAST), 429, "too_fast", "Too Many Requests."),
         (RemoteError(ErrorCode.DRAINING), 503, "draining", "Service Unavailable."),
+        (RemoteError(ErrorCode.WRONG_ORIGIN, "Not you."), 403, "wrong_origin", "Not you."),
         (
             ValueError("secret"),
             500,
