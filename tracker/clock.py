@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from tracker.wheel import Wheel
+from p2pcdn.core.wheel import Wheel
 
 STEP = 0.05
 """Seconds that somebody may be looked at later than he asked for."""
@@ -16,13 +16,10 @@ log = structlog.get_logger("p2pcdn.tracker")
 
 
 class Timed(Protocol):
-    """Who wants to be looked at, once for each time that it is put in."""
+    """Who wants to be looked at."""
 
     def on_timer(self, now: float) -> None:
         """Its time has come."""
-
-    def __hash__(self) -> int:
-        """It is itself and nobody else."""
 
 
 class Clock:
@@ -36,15 +33,14 @@ class Clock:
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at: float | None = None
 
-    def put(self, timed: Timed, at: float) -> int:
-        """Have somebody looked at; what `take` wants to know."""
-        slot = self._wheel.put(timed, at)
+    def put(self, timed: Timed, at: float) -> None:
+        """Have somebody looked at then, and not when it was to be before: never early."""
+        self._wheel.put(timed, at + STEP)
         self._arm()
-        return slot
 
-    def take(self, timed: Timed, slot: int) -> None:
+    def drop(self, timed: Timed) -> None:
         """Have it looked at no longer."""
-        self._wheel.take(timed, slot)
+        self._wheel.drop(timed)
 
     def close(self) -> None:
         """Look at nobody any more."""
@@ -52,7 +48,7 @@ class Clock:
             self._timer.cancel()
 
     def _arm(self) -> None:
-        at = self._wheel.timer_at()
+        at = self._wheel.next_at()
         if at == self._wakes_at:
             return
         if self._timer is not None:
@@ -63,7 +59,7 @@ class Clock:
     def _turn(self) -> None:
         self._timer = self._wakes_at = None
         now = self.now()
-        for timed in self._wheel.due(now):
+        for timed in list(self._wheel.due(now)):
             try:
                 timed.on_timer(now)
             except Exception:

@@ -82,7 +82,6 @@ class Connection(WSListener):
         "_limits",
         "_pieces",
         "_queue",
-        "_slot",
         "_socket",
         "_stuck_at",
         "_waiting",
@@ -196,7 +195,7 @@ class Connection(WSListener):
     def _look_at(self, at: float) -> None:
         if self._greets_until is not None:
             at = min(at, self._greets_until)
-        self._slot = self._clock.put(self, at)
+        self._clock.put(self, at)
 
     # What picows calls
 
@@ -223,7 +222,7 @@ class Connection(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._farewell = self._farewell or (WSCloseCode.ABNORMAL_CLOSURE, "")
-        self._clock.take(self, self._slot)
+        self._clock.drop(self)
         self._waiting = None
         self._queue = None
         self._leave()
@@ -386,8 +385,7 @@ class Connection(WSListener):
 
     def _hurry(self) -> None:
         """What is still to come has to come soon."""
-        self._clock.take(self, self._slot)
-        self._slot = self._clock.put(self, self._clock.now() + LAST_WORDS)
+        self._clock.put(self, self._clock.now() + LAST_WORDS)
 
 
 def _check(text: bytes) -> None:

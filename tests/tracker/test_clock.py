@@ -28,7 +28,8 @@ async def test_who_is_put_in_is_looked_at_in_its_turn() -> None:
     now = clock.now()
     clock.put(late, now + 2 * STEP)
     clock.put(early, now)
-    clock.take(never, clock.put(never, now))
+    clock.put(never, now)
+    clock.drop(never)
     assert await early.woken < await late.woken
     assert late.woken.result() >= now + 2 * STEP
     assert not never.woken.done()
