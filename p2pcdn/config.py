@@ -291,15 +291,6 @@ class TrackerConfig(Section, frozen=True):
             "dropped, so that it takes no memory.",
         ),
     ] = 256
-    largest_swarm: Annotated[
-        int,
-        Meta(
-            ge=2,
-            le=1_000_000,
-            description="Most members of a swarm in one of several workers; who joins beyond that "
-            "is in a swarm of its own at another, which fetches a copy of its own.",
-        ),
-    ] = 20_000
     links: Annotated[
         int,
         Meta(
@@ -394,6 +385,18 @@ class TrackerConfig(Section, frozen=True):
             "are for finding viewers others who are near; for the mode `network`, in which without "
             "one viewers in the same IPv4 /24 or IPv6 /48 count as of one network; and for the "
             "dashboard, which tells viewers apart by them in sums alone. Of no viewer is it kept."
+        ),
+    ] = ()
+    alto: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=2,
+            description="Files or URLs of ALTO maps (RFC 7285, JSON), in which a network's "
+            "operator says which addresses belong together (a network map) and what it costs to go "
+            "from some to others (the cost map that belongs to it, of `routingcost`): viewers find "
+            "others where it is cheap first. Files are read when they change, URLs when what they "
+            "said is stale; what is wrong with one stands in `/readyz?verbose`, and the last that "
+            "was right stays in force. No viewer is told of them.",
         ),
     ] = ()
     edges: Annotated[
@@ -506,6 +509,8 @@ class TrackerConfig(Section, frozen=True):
             _network("edges", network)
         for url in self.turn:
             turn_host(url)
+        for name in self.alto:
+            _alto(name)
         if bool(self.turn) != (self.turn_secret is not None):
             missing = "tracker.turn_secret" if self.turn else "tracker.turn"
             raise ConfigError(
@@ -838,15 +843,6 @@ class Config(Section, frozen=True):
             "sites that share a tracker apart.",
         ),
     ] = "pk_demo"
-    workers: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=64,
-            description="Processes that share the work of `p2pcdn serve` and `p2pcdn tracker` on "
-            "one port, one for each core that is to work.",
-        ),
-    ] = 1
     tls: Tls = Tls()
     origin: OriginConfig = OriginConfig()
     tracker: TrackerConfig = TrackerConfig()
@@ -959,6 +955,20 @@ def _no_origin(text: str, where: str = "A site's origins") -> str:
     near = page_origin(text.lower().rstrip("/"))
     example = near or "https://www.example.com"
     return f"{where} are like {example} (scheme, host, and port if unusual), not {text!r}."
+
+
+def _alto(name: str) -> None:
+    """A path, or a URL that can be fetched."""
+    scheme, separator, _ = name.partition("://")
+    try:
+        fits = not separator or (scheme in ("http", "https") and urlsplit(name).hostname)
+    except ValueError:
+        fits = False
+    if not name or not fits:
+        raise ConfigError(
+            f"tracker.alto: {name!r} is neither a file nor a URL such as "
+            "https://alto.example.net/networkmap."
+        )
 
 
 def turn_host(url: str) -> str:

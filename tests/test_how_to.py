@@ -8,21 +8,26 @@ import subprocess
 import sys
 import time
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
+from p2pcdn import settings
 from p2pcdn.config import Config, SiteConfig
 from p2pcdn.core.access import Sites, Visitor
+from p2pcdn.core.atlas import Atlas
 from p2pcdn.errors import RemoteError
 from p2pcdn.model import PROTOCOL, content_id
 from p2pcdn.settings import SITE_SETTINGS
+from p2pcdn.wire.alto import CostMap, NetworkMap, parse
 from p2pcdn.wire.tracker import Join
 from tests.p2pcdn.cli.calling import call
 from tests.p2pcdn.core.minting import Signer
 from tracker.sites import sites_of, verifies
 
 TOKENS = (Path(__file__).parents[1] / "docs/how-to/tokens.md").read_text(encoding="utf-8")
+ISPS = (Path(__file__).parents[1] / "docs/how-to/isps.md").read_text(encoding="utf-8")
 SITE, URL, NONCE = "pk_shop", "/media/show/master.m3u8", "0" * 32
 VIEWER = Signer.of("viewer")
 
@@ -33,8 +38,25 @@ CALLS = {
 }
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", TOKENS, re.DOTALL | re.MULTILINE)
+def blocks(language: str, text: str = TOKENS) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_maps_as_they_are_written_there_are_read() -> None:
+    networks, costs = (parse(text.encode()) for text in blocks("json", ISPS))
+    assert isinstance(networks, NetworkMap)
+    assert isinstance(costs, CostMap)
+    atlas = Atlas(networks, costs)
+    south, elsewhere = (atlas.region_of(ip_address(text)) for text in ("198.51.100.200", "8.8.8.8"))
+    assert atlas.costs.between("north", south) < atlas.costs.between("north", elsewhere)
+
+
+def test_settings_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "p2pcdn.toml"
+    for text in blocks("toml", ISPS):
+        file.write_text(text)
+        found = settings.load(file=file, environ={}).config.tracker
+        assert found.mmdb or found.alto
 
 
 @pytest.mark.parametrize("language", CALLS)

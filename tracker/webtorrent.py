@@ -23,7 +23,8 @@ from msgspec import structs
 
 from p2pcdn.config import ANYBODY, TrackerConfig, WebTorrentConfig
 from p2pcdn.core.access import Site
-from p2pcdn.core.torrent_ports import Closed, Opened, Said, TorrentRules
+from p2pcdn.core.locality import Costs
+from p2pcdn.core.torrent_ports import Closed, Mapped, Opened, Said, TorrentRules
 from p2pcdn.core.torrents import Torrents
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import home_of
@@ -73,6 +74,10 @@ class WebTorrent:
         del self._guests[number]
         self._torrents.receive(Closed(number), _now())
         self._act()
+
+    def draw(self, costs: Costs) -> None:
+        """It costs something else to go from one region to another."""
+        self._torrents.receive(Mapped(costs), _now())
 
     def complain(self, error: RemoteError, _: float | None = None, /) -> bytes | None:
         """The last words to a client whose socket is closed: in terms of its own, since it gives a

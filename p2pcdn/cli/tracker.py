@@ -9,7 +9,7 @@ from p2pcdn.settings import Settings
 
 
 @click.command()
-@with_settings("listen", "data", "site", "workers")
+@with_settings("listen", "data", "site")
 def command(settings: Settings) -> int:
     """Match peers, relay their signalling, show the dashboard.
 
@@ -21,9 +21,9 @@ def command(settings: Settings) -> int:
     from tracker.storage import storage_of
 
     config = settings.config
-    return serving.share(
+    return serving.serve(
         config,
-        lambda worker: [Tracker(config, Ledger(), settings, storage_of(config), worker)],
+        [Tracker(config, Ledger(), settings, storage_of(config))],
         lambda server: [
             ("Tracker", f"{server.url.replace('http', 'ws', 1)}/tracker/v1"),
             ("Dashboard", serving.dashboard(server, config)),

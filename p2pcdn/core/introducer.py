@@ -22,7 +22,7 @@ from random import Random
 
 from p2pcdn.core.acquaintances import Acquaintances
 from p2pcdn.core.locality import NO_COSTS, Distance, distance, is_near
-from p2pcdn.core.matching import ANYWHERE, SAMPLE, ranked, use_of
+from p2pcdn.core.matching import SAMPLE, ranked, ranked_near
 from p2pcdn.core.member import SHUN, KeptOffer, Member, Swarm
 from p2pcdn.core.nearby import Nearby
 from p2pcdn.core.pairing import LINK_TIMEOUT, Pairing, Phase, Role
@@ -34,17 +34,13 @@ USUAL_LASTS = 5.0
 SEARCH_EVERY = 1.0
 """A peer that moves about, or finds all others busy, is looked after no more often than this: a
 search has its price."""
-MOST_NEAR = 32
-"""Peers looked at that are near a seeker."""
+FEW = 32
+"""Peers looked at that are near a seeker, and of others where there are such."""
 
 
 def new_id(rng: Random) -> str:
     """An id of a peer or a pairing, as `p2pcdn.wire.fields.Id` has it."""
     return f"{rng.getrandbits(64):016x}"
-
-
-def _anywhere(_: Member) -> Distance:
-    return ANYWHERE
 
 
 class Introducer:
@@ -92,8 +88,9 @@ class Introducer:
             return
         member.sought = now
         until, busy = self._seek_near(member, aim, now) if rules.local_share else (aim, False)
-        sample = swarm.open.sample(SAMPLE, self._rng)
-        busy |= self._pair_with_best(member, sample, until, self._most, now)
+        if len(member.pairings) < until:
+            sample = swarm.open.sample(SAMPLE if until == aim else FEW, self._rng)
+            busy |= self._pair_with_best(member, sample, until, self._most, now)
         if len(swarm.members) > len(swarm.open):
             busy |= self._seek_at_large(member, now)
         if len(member.pairings) < aim:
@@ -143,21 +140,26 @@ class Introducer:
         if len(member.pairings) >= few and lacking_far <= 0:
             return False
         sample = member.swarm.members.sample(SAMPLE, self._rng)
-        busy = self._pair_with_best(member, sample, few, lambda _: links, now)
-        far = [other for other in sample if not self._is_near(member, other)]
+        busy = False
+        if len(member.pairings) < few:
+            busy = self._pair_with_best(member, sample, few, lambda _: links, now)
         lacking_far = self._far(few) - (len(member.pairings) - member.near)
-        few = len(member.pairings) + lacking_far
-        return busy | self._pair_with_best(member, far, few, self._many, now)
+        if lacking_far > 0:
+            far = [other for other in sample if not self._is_near(member, other)]
+            few = len(member.pairings) + lacking_far
+            busy |= self._pair_with_best(member, far, few, self._many, now)
+        return busy
 
     def _seek_near(self, member: Member, aim: int, now: float) -> tuple[int, bool]:
         """Find as many of those who are near as are lacking. How many neighbours are to be had in
         all then, and whether somebody had too many offers to answer just now."""
         rules, swarm, local = self._rules, member.swarm, self._local(aim)
-        open_, members = swarm.near_open, swarm.members.nearby
-        waits, busy = self._pair_with_near(member, open_, local, self._most_near, now)
+        if member.near >= local:
+            return aim, False
+        waits, busy = self._pair_with_near(member, swarm.near_open, local, now)
         few = self._local(rules.few)
         if not busy and member.near < few:
-            waits, busy = self._pair_with_near(member, members, few, lambda _: rules.links, now)
+            waits, busy = self._pair_with_near(member, swarm.members.nearby, few, now)
         lacking = local - member.near
         if waits and lacking > 0:
             # They will have time in a moment, or whoever comes in next will be near.
@@ -165,26 +167,26 @@ class Introducer:
         return aim, busy
 
     def _pair_with_near(
-        self,
-        member: Member,
-        nearby: Nearby[Member],
-        local: int,
-        most: Callable[[Member], int],
-        now: float,
+        self, member: Member, nearby: Nearby[Member], local: int, now: float
     ) -> tuple[bool, bool]:
         """Until so many are near. Whether there are others who would be fit, and whether some of
         them had too many offers to answer."""
-        here, costs = member.where, self.costs
-        around = nearby.around(here, MOST_NEAR, self._rng, costs)
-        # Whoever brings us nothing will look for us when he needs us.
-        helpful = [other for other in around if use_of(other, member)]
+        here, costs, links = member.where, self.costs, self._rules.links
+        aim = len(member.pairings) + local - member.near
+        waits = busy = False
+        around = nearby.around(here, FEW, self._rng, costs)
 
         def away(other: Member) -> Distance:
             return distance(here, other.where, costs)
 
-        aim = len(member.pairings) + local - member.near
-        busy = self._pair_with_best(member, helpful, aim, most, now, away)
-        return busy or any(self._is_fit(member, other, now) for other in helpful), busy
+        for other in ranked_near(member, around, away, self._rng):
+            if not self._may_meet(member, other, now) or self._is_crowd(member, other):
+                continue
+            if len(member.pairings) >= aim:
+                return True, busy
+            if len(other.pairings) < links and not self._pair(member, other, now):
+                waits = busy = True
+        return waits, busy
 
     def _is_near(self, a: Member, b: Member) -> bool:
         return self._rules.local_share > 0 and is_near(a.where, b.where, self.costs)
@@ -197,13 +199,10 @@ class Introducer:
             return many
         return min(many, near + 2 * self._far(self._aim(member)))
 
-    def _is_fit(self, member: Member, other: Member, now: float) -> bool:
-        return self._may_meet(member, other, now) and not self._is_crowd(member, other)
-
     def _most_near(self, member: Member) -> int:
         """With so many neighbours it gets no more who are near while there are others."""
-        many = self._many(member)
-        return self._rules.links if member.near < self._local(self._aim(member)) else many
+        aim = self._aim(member)
+        return self._rules.links if member.near < self._local(aim) else self._many(member)
 
     def _pair_with_best(
         self,
@@ -212,13 +211,9 @@ class Introducer:
         aim: int,
         most: Callable[[Member], int],
         now: float,
-        away: Callable[[Member], Distance] | None = None,
     ) -> bool:
         """Whether somebody fit had too many offers to answer just now. ``most`` is with how many
-        neighbours another gets no more, ``away`` how far away another is, if those who are near
-        are looked for."""
-        if len(member.pairings) >= aim:
-            return False
+        neighbours another gets no more."""
         busy = False
         free = [
             other
@@ -226,15 +221,15 @@ class Introducer:
             if len(other.pairings) < most(other) and self._may_meet(member, other, now)
         ]
         crowd: list[Member] = []
-        for other in ranked(member, free, self._rng, away or _anywhere):
+        for other in ranked(member, free, self._rng):
             if len(member.pairings) >= aim:
                 break
             if self._is_crowd(member, other):
                 crowd.append(other)
             elif self._may_meet(member, other, now):  # the hour's last acquaintance may be made
                 busy |= not self._pair(member, other, now)
-        if busy or away:
-            return busy  # somebody else will have time in a moment, or is further away
+        if busy:
+            return True  # somebody else will have time in a moment
         for other in crowd:
             if len(member.pairings) >= aim:
                 break
@@ -341,7 +336,9 @@ class Introducer:
             swarm.open.add(member)
         else:
             swarm.open.discard(member)
-        if member.present and self._rules.local_share and neighbours < self._most_near(member):
+        if not self._rules.local_share:
+            return
+        if member.present and neighbours < self._most_near(member):
             swarm.near_open.add(member)
         else:
             swarm.near_open.discard(member)

@@ -24,9 +24,6 @@ from p2pcdn.wire.candidate import IPAddress, Vantage, lan_of, network_of
 MOST_NEAR = 16
 """Regions that count as near another one, beside itself."""
 
-LEAST_ALIKE = 2
-"""Neighbours of one /24 or /48 that nobody minds: a household."""
-
 
 class Near(IntEnum):
     """What two have in common, the narrowest first."""

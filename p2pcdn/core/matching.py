@@ -12,7 +12,7 @@ from enum import IntEnum
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
-from p2pcdn.core.locality import Distance, Near
+from p2pcdn.core.locality import Distance
 from p2pcdn.wire.tracker import Position
 
 T = TypeVar("T")
@@ -23,10 +23,6 @@ AHEAD = 64
 
 SAMPLE = 64
 """Peers looked at for one search. In a swarm of no more everybody is."""
-
-
-ANYWHERE: Distance = (0, 0.0, Near.FAR)
-"""The distance where it does not matter."""
 
 
 class Use(IntEnum):
@@ -73,28 +69,37 @@ def use_of(supplier: Standing, taker: Standing) -> Use:
     return Use.COVERS if has.first <= needs.head else Use.AHEAD
 
 
-def ranked(
-    seeker: Standing,
-    others: Iterable[S],
-    rng: Random,
-    distance: Callable[[S], Distance] = lambda _: ANYWHERE,
-) -> list[S]:
+def ranked(seeker: Standing, others: Iterable[S], rng: Random) -> list[S]:
     """The others that make sense for ``seeker``, the best first.
-
-    Whoever holds what is played next comes before whoever is near, or playback would suffer; but
-    whoever is near comes before those further away for whom ``seeker`` can do more.
 
     Of equals whoever has twice as much to spare comes first twice as often (Efraimidis and
     Spirakis, "Weighted random sampling with a reservoir", 2006).
 
     Those who can only take come last: a seeker is somebody's supplier, too.
     """
-    scored: list[tuple[int, Distance, int, float, S]] = []
+    scored: list[tuple[int, int, float, S]] = []
     for other in others:
         gives, takes = use_of(other, seeker), use_of(seeker, other)
         if gives or takes:
-            chance = rng.expovariate(max(other.spare, 1.0))
-            scored.append((-gives, distance(other), -takes, chance, other))
+            scored.append((gives, takes, -rng.expovariate(max(other.spare, 1.0)), other))
+    scored.sort(key=lambda entry: entry[:3], reverse=True)
+    return [entry[3] for entry in scored]
+
+
+def ranked_near(
+    seeker: Standing, others: Iterable[S], away: Callable[[S], Distance], rng: Random
+) -> list[S]:
+    """The others that have something for ``seeker``, the best first.
+
+    Whoever holds what is played next comes before whoever is nearer, or playback would suffer; but
+    whoever is nearer comes before those for whom ``seeker`` can do more.
+    """
+    scored: list[tuple[int, Distance, int, float, S]] = []
+    for other in others:
+        gives = use_of(other, seeker)
+        if gives:
+            takes, chance = use_of(seeker, other), rng.expovariate(max(other.spare, 1.0))
+            scored.append((-gives, away(other), -takes, chance, other))
     scored.sort(key=lambda entry: entry[:4])
     return [entry[4] for entry in scored]
 

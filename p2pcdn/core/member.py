@@ -112,6 +112,8 @@ class Member:
     """How many stripes it has been named first for lately."""
     missed: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_MISSED))
     """When it did not fetch what it had been named first for."""
+    near: int = 0
+    """How many of its neighbours are near it."""
     sought: float = -inf
     """When neighbours were last looked for."""
     seeks_at: float = inf
@@ -185,11 +187,6 @@ class Member:
         return sum(pairing.phase is Phase.LINKED for pairing in self.pairings.values())
 
     @property
-    def near(self) -> int:
-        """How many of its neighbours are near it."""
-        return sum(pairing.near for pairing in self.pairings.values())
-
-    @property
     def inbound(self) -> int:
         """How many offers wait for this peer's answer, or will in a moment."""
         return sum(
@@ -214,6 +211,7 @@ class Member:
         self._met.setdefault(self._known_as(other), now)
         self.pairings[pairing.id] = pairing
         self.partners[other.id] = pairing
+        self.near += pairing.near
         if not self._is_at_home(other):
             self._alike[other.network] += 1
 
@@ -227,6 +225,7 @@ class Member:
         other = pairing.other(self)
         del self.pairings[pairing.id]
         del self.partners[other.id]
+        self.near -= pairing.near
         if not self._is_at_home(other):
             self._alike[other.network] -= 1
             if not self._alike[other.network]:

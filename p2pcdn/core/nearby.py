@@ -11,13 +11,12 @@ crowd of its own.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
-from p2pcdn.core.locality import LEAST_ALIKE, NO_COSTS, Costs, Near, Where, distance
-from p2pcdn.core.matching import SAMPLE, Crowd
+from p2pcdn.core.locality import NO_COSTS, Costs, Near, Where
+from p2pcdn.core.matching import Crowd
 
 
 class Located(Protocol):
@@ -40,8 +39,16 @@ class Nearby(Generic[L]):
         self._crowds: tuple[_Crowds[L], ...] = tuple({} for _ in Where._fields)
         """By kind, in the order of `Near`, and then by name."""
 
+    def __contains__(self, member: L) -> bool:
+        for crowds, name in self._named(member.where):
+            if name:
+                return name in crowds and member in crowds[name]
+        return False
+
     def add(self, member: L) -> None:
         """Add it, if it is not in."""
+        if member in self:
+            return
         for crowds, name in self._named(member.where):
             crowd = crowds.get(name)
             if crowd is None and name:
@@ -51,6 +58,8 @@ class Nearby(Generic[L]):
 
     def discard(self, member: L) -> None:
         """Take it out, if it is in."""
+        if member not in self:
+            return
         for crowds, name in self._named(member.where):
             crowd = crowds.get(name)
             if crowd is not None:
@@ -65,7 +74,7 @@ class Nearby(Generic[L]):
             left = most - len(found)
             if left <= 0:
                 break
-            found.update(dict.fromkeys(crowd.sample((left + 1) // 2, rng)))
+            found.update(dict.fromkeys(crowd.draw((left + 1) // 2, rng)))
         return list(found)
 
     def _crowds_around(self, where: Where, costs: Costs) -> Iterator[Crowd[L]]:
@@ -98,48 +107,3 @@ class LocalCrowd(Crowd[L]):
     def discard(self, member: L) -> None:
         super().discard(member)
         self.nearby.discard(member)
-
-
-def pick(
-    seeker: L,
-    crowd: LocalCrowd[L],
-    many: int,
-    rng: Random,
-    costs: Costs = NO_COSTS,
-    local_share: float = 0.75,
-    prefix_share: float = 0.25,
-) -> list[L]:
-    """So many others for ``seeker``, or all if there are no more; whether it is in the crowd or
-    not.
-
-    ``local_share`` of them are the nearest that a look around finds, the rest come by chance.
-    Beyond the seeker's local network no more than ``prefix_share`` of them are of one /24 or /48,
-    two at least, while there are others.
-    """
-    here = seeker.where
-    around = crowd.nearby.around(here, SAMPLE, rng, costs)
-    rng.shuffle(around)
-    around.sort(key=lambda other: distance(here, other.where, costs))
-    picked: dict[L, None] = {}  # a set, but in order
-    alike: Counter[bytes] = Counter()
-    limit = max(LEAST_ALIKE, int(many * prefix_share))
-    left_out: list[L] = []
-
-    def take(others: Iterable[L], most: int) -> None:
-        for other in others:
-            if len(picked) >= most:
-                return
-            if other is seeker or other in picked:
-                continue
-            if other.where.lan != here.lan:
-                if alike[other.where.prefix] >= limit:
-                    left_out.append(other)
-                    continue
-                alike[other.where.prefix] += 1
-            picked[other] = None
-
-    take(around, round(many * local_share))
-    take(crowd.sample(max(SAMPLE, 2 * many), rng), many)
-    for other in left_out[: many - len(picked)]:
-        picked.setdefault(other)
-    return list(picked)

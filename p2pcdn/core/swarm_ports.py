@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from p2pcdn.core.access import Site, Sites, Visitor
 from p2pcdn.core.blame import ENOUGH
-from p2pcdn.core.locality import LEAST_ALIKE, Costs
+from p2pcdn.core.locality import Costs
 from p2pcdn.errors import ErrorCode
 from p2pcdn.model import Mode
 from p2pcdn.wire.candidate import Vantage
@@ -21,6 +21,9 @@ from p2pcdn.wire.tracker import FromTracker, Report, ToTracker
 
 SILENT = "no STUN answer"
 """What is said of peers who were told of a STUN server, and tell of no address that it saw."""
+
+LEAST_ALIKE = 2
+"""Neighbours of one network that nobody minds: a household."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +133,7 @@ class CostsChanged:
     costs: Costs
 
 
-@dataclass(frozen=True, slots=True)
-class Convicted:
-    """Another tracker that shares our contents has found that wrong bytes come from there."""
-
-    home: bytes
-
-
-Input = Opened | Said | Closed | Published | SitesChanged | CostsChanged | Convicted
+Input = Opened | Said | Closed | Published | SitesChanged | CostsChanged
 
 
 # Messages
@@ -247,8 +243,6 @@ class Banned:
     while."""
 
     peers: tuple[str, ...]
-    home: bytes = b""
-    """Where that is, as in `p2pcdn.model.home_of`."""
 
 
 SwarmEvent = (

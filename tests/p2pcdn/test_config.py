@@ -154,6 +154,19 @@ def test_what_is_no_turn_server_is_refused_with_an_example(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["maps/net.json", "https://alto.example.net/map", "http://[::1]:8080/map"]
+)
+def test_maps_are_files_or_urls(name: str) -> None:
+    assert TrackerConfig(alto=(name,)).alto == (name,)
+
+
+@pytest.mark.parametrize("name", ["", "ftp://alto.example.net/map", "https:///map", "https://[::"])
+def test_what_is_neither_file_nor_url_is_refused_with_an_example(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"https://alto\.example\.net/networkmap"):
+        TrackerConfig(alto=(name,))
+
+
+@pytest.mark.parametrize(
     ("text", "minutes"),
     [("22:30-6", (1350, 360)), ("0-24", (0, 1440)), ("8-17:05", (480, 1025))],
 )

@@ -570,7 +570,7 @@ def test_who_has_many_neighbours_still_gets_some_who_are_near() -> None:
     first = world.join(1, source=source(0), operator="AS1")
     among(world, 60, "AS2", 100)
     settled(world)
-    assert networks_of(world, first)["AS2"] == 6
+    assert networks_of(world, first)["AS2"] >= 6
     near = among(world, 3, "AS1", 1)
     assert near[0] in neighbours(world)[first]
     assert networks_of(world, first).total() <= 8

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.core.locality import Distance, Near
-from p2pcdn.core.matching import AHEAD, Crowd, Use, ranked, use_of
+from p2pcdn.core.matching import AHEAD, Crowd, Use, ranked, ranked_near, use_of
 from p2pcdn.wire.tracker import Position
 from tests.p2pcdn.core.swarming import at, live
 
@@ -76,7 +76,7 @@ def test_whoever_is_near_comes_before_whom_it_helps_but_not_before_whoever_helps
 
     others = [ahead, mutual, covers]
     assert ranked(seeker, others, Random(1)) == [mutual, covers, ahead]
-    assert ranked(seeker, others, Random(1), away) == [covers, mutual, ahead]
+    assert ranked_near(seeker, others, away, Random(1)) == [covers, mutual, ahead]
 
 
 def test_two_that_do_not_upload_make_no_pair() -> None:

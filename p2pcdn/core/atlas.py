@@ -1,0 +1,79 @@
+"""An operator's maps as the tracker uses them: the region of an address, and what regions cost.
+
+Blocks of addresses may be nested. They are laid out as ranges once, so that to find the narrowest
+block of an address is one bisection::
+
+    10.0.0.0/8  --------------- A ---------------          0         10.0.0.0   10.1.0.0   10.2.0.0
+    10.1.0.0/16            ---- B ----              ==>     unknown   A          B          A  ...
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from p2pcdn.core.locality import NO_COSTS, Costs
+from p2pcdn.wire.alto import AltoError, CostMap, NetworkMap, Prefix
+from p2pcdn.wire.candidate import IPAddress
+
+
+class Ranges:
+    """To which region each address of a family belongs."""
+
+    def __init__(self, blocks: Iterable[tuple[Prefix, str]]) -> None:
+        self._starts = [0]
+        self._regions = [""]
+        around: list[tuple[int, str]] = [(-1, "")]
+        """The last address and the region of each block that we are in, the widest first."""
+        for block, region in sorted(blocks, key=lambda entry: (entry[0].first, entry[0].length)):
+            while 0 <= around[-1][0] < block.first:
+                self._leave(around)
+            self._begin(block.first, region)
+            around.append((block.last, region))
+        while len(around) > 1:
+            self._leave(around)
+
+    def region_of(self, address: int) -> str:
+        """That of the narrowest block; empty if there is none."""
+        return self._regions[bisect_right(self._starts, address) - 1]
+
+    def _leave(self, around: list[tuple[int, str]]) -> None:
+        last, _ = around.pop()
+        self._begin(last + 1, around[-1][1])
+
+    def _begin(self, start: int, region: str) -> None:
+        if self._starts[-1] == start:
+            self._regions[-1] = region
+        elif self._regions[-1] != region:
+            self._starts.append(start)
+            self._regions.append(region)
+
+
+class Atlas:
+    """A network map, and the cost map that belongs to it."""
+
+    def __init__(self, networks: NetworkMap | None = None, costs: CostMap | None = None) -> None:
+        """`AltoError` if they do not belong together."""
+        if networks and costs:
+            _check(networks, costs)
+        pids = networks.pids if networks else {}
+        self._families = {
+            bits: Ranges((block, pid) for block, pid in pids.items() if block.bits == bits)
+            for bits in (32, 128)
+        }
+        self.costs = Costs(costs.costs) if costs else NO_COSTS
+
+    def region_of(self, address: IPAddress) -> str:
+        """The PID of an address; empty if it has none."""
+        return self._families[address.max_prefixlen].region_of(int(address))
+
+
+def _check(networks: NetworkMap, costs: CostMap) -> None:
+    has = networks.vtag
+    if has is None or not costs.depends or has in costs.depends:
+        return
+    needs = costs.depends[0]
+    raise AltoError(
+        f"The cost map is for the network map {needs.resource} of version {needs.tag}, and not for "
+        f"{has.resource} of version {has.tag}."
+    )
