@@ -40,7 +40,7 @@ demo: $(BUNDLE) $(VENV)/.installed
 # Crowds of real browsers need both cores of a small machine to themselves: one test after the other.
 # All else goes in two processes. 5 is pytest's word for that there was nothing to run (`ARGS="-k ..."`).
 .PHONY: test
-test: $(BUNDLE) $(VENV)/.installed-dev
+test: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m tests.prepare
 	@cd $(BROWSER) && npm test --silent
 	@run() { $(BIN)/pytest "$$@" $(ARGS); case $$? in 0) ran=yes ;; 5) ;; *) failed=yes ;; esac; }; \
@@ -130,13 +130,13 @@ $(BROWSER)/node_modules/.installed: $(BROWSER)/package.json $(BROWSER)/package-l
 	@cd $(BROWSER) && npm ci --silent
 	@touch $@
 
-# Whom we are measured against. Scripts of packages are not run: none is needed.
+# Whom we are measured against, and whom the tracker has to serve. Scripts of packages are not run: none is needed.
 $(BENCH)/node_modules/.installed: $(BENCH)/package.json $(BENCH)/package-lock.json
-	@echo "Installing p2p-media-loader, to be measured beside it."
+	@echo "Installing p2p-media-loader, to be measured beside it, and to try the tracker with."
 	@cd $(BENCH) && npm ci --ignore-scripts --silent
 	@touch $@
 
-$(BENCH)/dist/p2pml.js: $(BENCH)/p2pml.mjs $(BENCH)/node_modules/.installed
+$(BENCH)/dist/p2pml.js: $(BENCH)/p2pml.mjs $(BENCH)/client.mjs $(BENCH)/node_modules/.installed
 	@cd $(BENCH) && npm run --silent build
 	@touch $@
 

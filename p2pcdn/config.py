@@ -291,6 +291,15 @@ class TrackerConfig(Section, frozen=True):
             "dropped, so that it takes no memory.",
         ),
     ] = 256
+    largest_swarm: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=1_000_000,
+            description="Most members of a swarm in one of several workers; who joins beyond that "
+            "is in a swarm of its own at another, which fetches a copy of its own.",
+        ),
+    ] = 20_000
     links: Annotated[
         int,
         Meta(
@@ -843,6 +852,15 @@ class Config(Section, frozen=True):
             "sites that share a tracker apart.",
         ),
     ] = "pk_demo"
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Processes that share the work of `p2pcdn serve` and `p2pcdn tracker` on "
+            "one port, one for each core that is to work.",
+        ),
+    ] = 1
     tls: Tls = Tls()
     origin: OriginConfig = OriginConfig()
     tracker: TrackerConfig = TrackerConfig()

@@ -7,9 +7,12 @@ generous: an office behind one NAT is the best swarm there is.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
+from msgspec import Struct
 
 from p2pcdn.config import TrackerConfig
 from p2pcdn.errors import ErrorCode, RemoteError
@@ -19,6 +22,9 @@ from tracker.bucket import Bucket
 
 TIDY_AT = 1024
 """Addresses without sockets that are remembered before they are looked through."""
+
+TELLING = 4
+"""The part of a process's share of a limit beyond which the others hear of it."""
 
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[\d.]+):\d+")
 
@@ -32,11 +38,31 @@ class _Visitor:
     sockets: int = 0
 
 
-class Admission:
-    """Counts sockets, joins and reports past sockets by address."""
+class Shares(Struct, frozen=True, array_like=True):
+    """Of which addresses one of several processes has much."""
 
-    def __init__(self, config: TrackerConfig) -> None:
+    sockets: dict[bytes, int]
+    joins: dict[bytes, int]
+    """Since it last said so."""
+
+
+class Admission:
+    """Counts sockets, joins and reports past sockets by address.
+
+    Several processes tell each other once a second of which addresses they have more than a
+    `TELLING`th of their share; so one address gets a quarter more than it may have in all, at
+    the most, and what it gets within that second."""
+
+    def __init__(self, config: TrackerConfig, processes: int = 1) -> None:
         self._config = config
+        self._processes = processes
+        self._told_from = max(1, config.sockets_per_address // (TELLING * processes))
+        self._elsewhere: dict[str, Mapping[bytes, int]] = {}
+        """Sockets by address, at each other process."""
+        self._many: set[bytes] = set()
+        """Addresses that have enough sockets for the others to hear of it."""
+        self._joined: Counter[bytes] = Counter()
+        """Joins since the others were told."""
         self._proxies = config.proxy_networks
         self._visitors: dict[bytes, _Visitor] = {}
         self._idle = 0
@@ -66,33 +92,64 @@ class Admission:
 
     def enter(self, address: IPAddress, now: float) -> None:
         """Take a place for a socket from there; `RemoteError` if there is none."""
-        visitor = self._visitor(home_of(address), now)
-        if visitor.sockets >= self._config.sockets_per_address:
+        key = home_of(address)
+        visitor = self._visitor(key, now)
+        open_ = visitor.sockets + sum(other.get(key, 0) for other in self._elsewhere.values())
+        if open_ >= self._config.sockets_per_address:
             raise RemoteError(
                 ErrorCode.TOO_MANY,
-                f"{visitor.sockets} sockets are open from your address: close some first.",
+                f"{open_} sockets are open from your address: close some first.",
             )
         if not visitor.sockets:
             self._idle -= 1
         visitor.sockets += 1
+        if visitor.sockets == self._told_from:
+            self._many.add(key)
 
     def leave(self, address: IPAddress) -> None:
         """Give a place back that was taken."""
-        visitor = self._visitors[home_of(address)]
+        key = home_of(address)
+        visitor = self._visitors[key]
+        if visitor.sockets == self._told_from:
+            self._many.discard(key)
         visitor.sockets -= 1
         if not visitor.sockets:
             self._idle += 1
 
     def join(self, address: IPAddress, now: float) -> None:
         """A socket from there joins; `RemoteError` if too many did in too short a time."""
-        if not self._visitor(home_of(address), now).joins.try_take(now):
+        key = home_of(address)
+        if not self._visitor(key, now).joins.try_take(now):
             raise RemoteError(ErrorCode.TOO_FAST, "too many joins from your address")
+        if self._processes > 1:
+            self._joined[key] += 1
 
     def beacon(self, address: IPAddress, now: float) -> None:
         """A page from there reports as it goes; `RemoteError` if too many did in too short a
         time: as many may as may join."""
         if not self._visitor(home_of(address), now).beacons.try_take(now):
             raise RemoteError(ErrorCode.TOO_FAST, "too many reports from your address")
+
+    # Several processes
+
+    def shares(self) -> Shares:
+        """What the others should know."""
+        least = max(1, int(self._config.joins_per_second / (TELLING * self._processes)))
+        joined, self._joined = self._joined, Counter()
+        return Shares(
+            {key: self._visitors[key].sockets for key in self._many},
+            {key: joins for key, joins in joined.items() if joins >= least},
+        )
+
+    def hear(self, name: str, shares: Shares, now: float) -> None:
+        """What another process says of its own."""
+        self._elsewhere[name] = shares.sockets
+        for key, joins in shares.joins.items():
+            self._visitor(key, now).joins.take(now, joins)
+
+    def forget(self, name: str) -> None:
+        """That process is no more, and neither are its sockets."""
+        self._elsewhere.pop(name, None)
 
     def _visitor(self, key: bytes, now: float) -> _Visitor:
         visitor = self._visitors.get(key)

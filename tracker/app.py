@@ -6,6 +6,9 @@
                                           '--events--> Ledger <-- Api (/api/v1/...)
     POST --> Beacons ------------------------^
     UDP --> StunServer
+
+Where several processes share the work (`crew`), who thinks for a socket may be another of them, and
+one keeps the account of all.
 """
 
 from __future__ import annotations
@@ -14,20 +17,24 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from typing import Protocol
 
 import structlog
 from aiohttp import web
 
 from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.core.atlas import Atlas
-from p2pcdn.core.audit import Ceilings
+from p2pcdn.core.audit import Ceilings, Extent
+from p2pcdn.core.firsts import Place
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import error_response
 from p2pcdn.service.admin import Admin
 from p2pcdn.service.deadline import Line
+from p2pcdn.service.forward import Forward
 from p2pcdn.service.handover import HandedOver, hand_over
+from p2pcdn.service.worker import ALONE, Worker
 from p2pcdn.settings import Settings
 from p2pcdn.wire.candidate import IPAddress
 from p2pcdn.wire.codec import encode_utf8
@@ -40,7 +47,9 @@ from tracker.api import Api
 from tracker.beacons import Beacons
 from tracker.clock import Clock
 from tracker.connection import Connection
+from tracker.crew import Crew
 from tracker.guests import Facts, Guests, Here, Realm, origin_of
+from tracker.homes import Homes
 from tracker.mind import Mind
 from tracker.networks import Networks
 from tracker.relays import Relays
@@ -49,6 +58,7 @@ from tracker.sites import key_files, sites_of, tell_who_may_come
 from tracker.storage import Storage
 from tracker.storage.sqlite import Sqlite
 from tracker.stun import StunServer
+from tracker.visits import Tour, Visit
 from tracker.websocket import key_of
 from tracker.webtorrent import Doors, WebTorrent
 
@@ -60,6 +70,16 @@ DRAIN_TIME = 0.3
 log = structlog.get_logger("p2pcdn.tracker")
 
 
+class Account(Protocol):
+    """What an origin counts in; as `Ledger` has it."""
+
+    def origin_sent(
+        self, media: int, overhead: int = 0, content: str = "", place: Place | None = None
+    ) -> None: ...
+
+    def measured(self, content: str, rendition: str, extent: Extent) -> None: ...
+
+
 class Tracker:
     """Matches peers and keeps the ledger (a `p2pcdn.service.Service`)."""
 
@@ -69,9 +89,10 @@ class Tracker:
         ledger: Ledger,
         settings: Settings | None = None,
         storage: Storage | None = None,
+        worker: Worker = ALONE,
     ) -> None:
         """``settings`` is what ``config`` came from, if it may be read again; ``storage`` is where
-        the ledger outlives a restart, if it is to."""
+        the ledger outlives a restart, if it is to; ``worker`` is which of several we are."""
         self._config = config
         self._limits = config.tracker
         self._ledger = ledger
@@ -82,12 +103,15 @@ class Tracker:
             settings.again, settings.file, self._apply, key_files, config
         )
         self._sites = sites_of(config)
-        self._admission = Admission(config.tracker)
-        self._beacons = Beacons(config.tracker, ledger, self._admission, self._now)
+        self._worker = worker
+        self._admission = Admission(config.tracker, worker.count)
         self._admin = Admin(config)
-        self._api = Api(ledger, storage or Sqlite(None), config)
+        self._api = Api(ledger, storage or Sqlite(None), config) if worker.is_first else None
+        self._forward = None if worker.is_first else Forward(worker.inside)
         self._networks = Networks(config.tracker.mmdb)
         self._relays = Relays(config.tracker)
+        self._crew = None if worker.is_alone else Crew(worker, ledger, self._admission)
+        self._beacons = Beacons(config.tracker, ledger, self._admission, self._now, self._crew)
         self._mind = Mind(
             config,
             self._sites,
@@ -99,6 +123,15 @@ class Tracker:
         )
         self._webtorrent = WebTorrent(config.tracker, self._networks)
         self._doors = Doors(config.tracker.webtorrent, self._sites)
+        realms = (self._mind, self._webtorrent)
+        if self._crew is None:
+            self._homes = Homes.alone(realms)
+        else:
+            self._homes = self._crew.join(realms, self._beacons, self._limits.largest_swarm)
+        if self._crew is not None and self._api is not None:
+            self._api.path_of = self._crew.where
+        self.account: Account = self._crew or ledger
+        """Told by an origin in this process of what it has sent, and of what there is."""
         self._alto = Alto(config.tracker.alto, self._draw)
         self._stun = StunServer()
         self._stun_url: str | None = None
@@ -113,11 +146,16 @@ class Tracker:
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         yield web.get(PATH, self._socket)
+        # What it is about is in the path for whoever shares sockets out: a load balancer.
+        yield web.get(f"{PATH}/{{content:[0-9a-f]{{32}}}}", self._socket)
         if self._limits.webtorrent.enabled:
             yield web.get(webtorrent.PATH, self._announce)
         yield web.post(beacons.PATH, self._beacons.take)
-        for path, handler in self._api.routes():
-            yield web.get(path, self._admin.guarded(handler))
+        if self._forward is not None:
+            yield web.get("/api/{rest:.*}", self._forward.answer)
+        if self._api is not None:
+            for path, handler in self._api.routes():
+                yield web.get(path, self._admin.guarded(handler))
         yield from dashboard_files.routes(self._admin)
 
     def bound(self, host: str, port: int) -> None:
@@ -128,7 +166,10 @@ class Tracker:
         self._clock = Clock()
         if self._admin.needs_token:
             assert self._admin.token  # or its file cannot be used: better said now
-        await self._api.start()
+        if self._api is not None:
+            await self._api.start()
+        if self._crew is not None:
+            await self._crew.start()
         await self._relays.start()
         self._alto.start()
         tell_who_may_come(self._sites)
@@ -140,7 +181,8 @@ class Tracker:
     async def drain(self) -> None:
         """Tell every peer to come back in a moment."""
         self._draining = True
-        self._api.drain()
+        if self._api is not None:
+            self._api.drain()
         going = RemoteError(ErrorCode.DRAINING, "this tracker is going away")
         for guest in self._guests:
             guest.send_back(going)
@@ -153,7 +195,12 @@ class Tracker:
         self._networks.close()
         self._mind.close()
         self._webtorrent.close()
-        await self._api.close()  # before all else that has to be waited for: it has the ledger
+        if self._crew is not None:
+            await self._crew.close()  # it may have more for the ledger
+        if self._api is not None:
+            await self._api.close()  # before all else that is waited for: it has the ledger
+        if self._forward is not None:
+            await self._forward.close()
         await self._relays.close()
         await self._alto.close()
         if self._reloader is not None:
@@ -163,20 +210,24 @@ class Tracker:
         return []
 
     def notes(self) -> list[str]:
-        return [*self._api.notes(), *self._alto.notes()]
+        noting = (self._crew, self._api, self._alto)
+        return [note for each in noting if each is not None for note in each.notes()]
 
     def publish(self, records: Records) -> None:
         """The origin has something new: whoever is to fetch it hears of it at once."""
-        self._mind.publish(records)
+        (self._crew or self._mind).publish(records)
 
     def find_paths_by(self, path_of: Callable[[str], str | None]) -> None:
         """Where contents are is what ``path_of`` says, for people who know no ids."""
-        self._api.path_of = path_of
+        if self._crew is not None:
+            self._crew.path_of = path_of
+        elif self._api is not None:
+            self._api.path_of = path_of
 
     def _start_stun(self) -> None:
         host, port = self._address
         try:
-            self._stun.open(host, port)
+            self._stun.open(host, port, shared=not self._worker.is_alone)
         except OSError as error:
             # Peers on one network link all the same, so this is no reason not to start.
             log.warning("no_stun", udp_port=port, error=error.strerror or str(error))
@@ -248,30 +299,32 @@ class Tracker:
         realm: Realm,
         limits: TrackerConfig,
     ) -> None:
+        ours = realm is self._mind
+        visit = Visit(self._homes) if ours else Tour(self._homes)
+
         def gone() -> None:
             self._admission.leave(address)
-            self._guests.leave(guest)
-            self._announcers.discard(guest)
-            realm.closed(number)
+            self._guests.leave(visit.guest)
+            self._announcers.discard(visit.guest)
+            visit.closed()
 
         connection = Connection(
             line,
             key,
             limits,
             self._clock,
-            hear=lambda data: realm.said(number, data),
+            hear=visit.hear,
             complain=realm.complain,
             count=self._ledger.signalled,
             dropped=self._ledger.turned_away,
             gone=gone,
         )
-        guest = Here(connection, facts, realm.complain)
-        self._guests.enter(guest)
-        number = realm.opened(guest)
-        if realm is self._mind:
+        visit.guest = Here(connection, facts, realm.complain)
+        self._guests.enter(visit.guest)
+        if ours:
             connection.tell(encode_utf8(self._welcome(facts.nonce)))
         else:  # these clients are told nothing but what their protocol knows
-            self._announcers.add(guest)
+            self._announcers.add(visit.guest)
         connection.listen()
 
     def _welcome(self, nonce: str) -> Welcome:

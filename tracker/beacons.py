@@ -14,8 +14,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import Protocol
 
 from aiohttp import hdrs, web
 
@@ -25,6 +26,7 @@ from p2pcdn.errors import RemoteError
 from p2pcdn.service import error_response
 from p2pcdn.wire.codec import decode_beacon
 from p2pcdn.wire.manifest import to_base64
+from p2pcdn.wire.tracker import Beacon
 from tracker.admission import Admission
 
 PATH = "/tracker/v1/report"
@@ -36,6 +38,25 @@ send, and not get it."""
 _MAC_BYTES = 16
 
 
+class Others(Protocol):
+    """The processes that share the work."""
+
+    @property
+    def secret(self) -> bytes:
+        """What all of them know, and nobody else."""
+
+    @property
+    def name(self) -> str:
+        """Our own."""
+
+    @property
+    def others(self) -> Sequence[str]:
+        """Those of the others."""
+
+    def beacon(self, name: str, text: bytes) -> None:
+        """A report has come here that is for another."""
+
+
 class Beacons:
     """Takes them, and gives out the codes."""
 
@@ -45,17 +66,20 @@ class Beacons:
         ledger: Ledger,
         admission: Admission,
         now: Callable[[], float],
+        others: Others | None = None,
     ) -> None:
+        """``others`` are the processes that share the work, if there are any."""
         self._most = config.message_bytes
         self._ledger = ledger
         self._admission = admission
         self._now = now
-        self._secret = os.urandom(32)
+        self._others = others
+        self._secret = os.urandom(32) if others is None else others.secret
+        self._name = "" if others is None else others.name
 
     def mac(self, peer: str) -> str:
         """What this peer has to show."""
-        digest = hmac.digest(self._secret, peer.encode(), hashlib.sha256)
-        return to_base64(digest[:_MAC_BYTES])
+        return self._mac(self._name, peer)
 
     async def take(self, request: web.Request) -> web.Response:
         """Answer a beacon: nothing, whether it was believed or not."""
@@ -82,6 +106,26 @@ class Beacons:
             raise
         if hmac.compare_digest(beacon.mac, self.mac(beacon.peer)):
             self._ledger.report(beacon.peer, beacon.report, self._now(), "beacon")
-        else:
+        elif not self._passed_on(beacon, text):
             self._ledger.refused("forged")
         return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    def hear(self, text: bytes) -> None:
+        """A report that has come to another process, and is for us."""
+        beacon = decode_beacon(text)
+        if hmac.compare_digest(beacon.mac, self.mac(beacon.peer)):
+            self._ledger.report(beacon.peer, beacon.report, self._now(), "beacon")
+
+    def _passed_on(self, beacon: Beacon, text: bytes) -> bool:
+        """Whether it was for another, who has let this peer in: its code tells."""
+        if self._others is None:
+            return False
+        for name in self._others.others:
+            if hmac.compare_digest(beacon.mac, self._mac(name, beacon.peer)):
+                self._others.beacon(name, text)
+                return True
+        return False
+
+    def _mac(self, name: str, peer: str) -> str:
+        said = f"{name} {peer}".encode()
+        return to_base64(hmac.digest(self._secret, said, hashlib.sha256)[:_MAC_BYTES])

@@ -16,6 +16,7 @@ import os
 import random
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_network
 from itertools import count, starmap
@@ -33,6 +34,7 @@ from p2pcdn.core.swarm_ports import (
     Arrived,
     Banned,
     Closed,
+    Convicted,
     CostsChanged,
     Dismissed,
     Input,
@@ -90,6 +92,8 @@ class Mind:
         self._edges = config.tracker.edge_networks
         self._advertised = tuple(ip_network(address) for address in config.peer.advertise)
         self._swarms = Swarms(rules(config, sites), random.Random(os.urandom(32)))
+        self.convicted: Callable[[bytes], object] = lambda _: None
+        """Told of each address that is banned, as in `p2pcdn.model.home_of`."""
         self._guests: dict[int, Guest] = {}
         self._numbers = count()
         self._timer: asyncio.Handle | None = None
@@ -145,6 +149,10 @@ class Mind:
     def change(self, sites: dict[str, Site]) -> None:
         """The operator has said something else."""
         self._think(SitesChanged(sites))
+
+    def convict(self, home: bytes) -> None:
+        """Another process has banned an address."""
+        self._think(Convicted(home))
 
     def draw(self, costs: Costs) -> None:
         """It costs something else to go from one region to another."""
@@ -231,9 +239,10 @@ class Mind:
                 metrics.LEASES.labels("given").inc(leases)
             case LeaseMissed():
                 metrics.LEASES.labels("missed").inc()
-            case Banned(peers=peers):
+            case Banned(peers=peers, home=home):
                 metrics.BANS.inc()
                 log.warning("banned", peers=peers)
+                self.convicted(home)
             case Reported(peer=peer, report=report):
                 before = self._ledger.origin_mismatches
                 self._ledger.report(peer, report, now)

@@ -76,15 +76,16 @@ class StunServer:
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
 
-    def open(self, host: str, port: int) -> None:
-        """Bind and answer; `OSError` if no socket can be had. To be called on the running loop."""
+    def open(self, host: str, port: int, *, shared: bool = False) -> None:
+        """Bind and answer, maybe ``shared`` with other processes of ours, of which the kernel picks
+        one for each asker; `OSError` if no socket can be had. To be called on the running loop."""
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
         )
         error: OSError | None = None
         for family, _, _, _, address in found:
             try:
-                self._sockets.append(_bind(family, address))
+                self._sockets.append(_bind(family, address, shared=shared))
             except OSError as problem:  # a machine without IPv6, or the port is taken
                 error = problem
         if not self._sockets:
@@ -100,7 +101,7 @@ class StunServer:
         self._sockets.clear()
 
 
-def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
+def _bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
@@ -110,6 +111,8 @@ def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
                 bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         elif _HAS_PKTINFO:
             bound.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(address)
     except BaseException:
         bound.close()

@@ -1,5 +1,6 @@
 // Unmodified clients of WebTorrent's trackers in one process, for the tests of ours: does what each line of
-// its input says, in JSON, and prints what the clients say, a line each.
+// its input says, in JSON, and prints what the clients say, a line each. It is built into one file, with an
+// implementation of WebRTC that needs no install script in place of the one that the clients would take.
 //
 //   {"do": "open", "client": "a", "url": ..., "infoHash": ..., "peerId": ...}
 //   {"do": "start" | "update" | "complete" | "stop" | "destroy", "client": "a", "opts": {...}}

@@ -76,6 +76,8 @@ class Address:
     tracker: int
     playlist: str
     """Of the media, below ``/media/``."""
+    announce: str = ""
+    """The path at which the tracker takes what p2p-media-loader announces."""
 
     def page(self, viewer: str, contestant: Contestant) -> str:
         """The URL of the page. Each viewer's site has a name of its own, which requests carry."""
@@ -83,7 +85,9 @@ class Address:
         fill = {
             "tags": contestant.tags.replace("{snippet}", f"{origin}/p2pcdn.js"),
             "media": f"{origin}/media/{self.playlist}",
-            "config": json.dumps(contestant.config(f"ws://127.0.0.1:{self.tracker}")),
+            "config": json.dumps(
+                contestant.config(f"ws://127.0.0.1:{self.tracker}{self.announce}")
+            ),
         }
         query = urlencode({"fill": json.dumps(fill)})
         return f"http://{viewer}.localhost:{self.site}/viewer.html?{query}"

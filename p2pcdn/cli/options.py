@@ -17,6 +17,7 @@ FLAGS = {
     "content": "DIR",
     "data": "DIR",
     "site": "ID",
+    "workers": "N",
 }
 """Settings that have a flag of their own; `--set` reaches all others."""
 

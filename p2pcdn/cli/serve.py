@@ -1,6 +1,8 @@
-"""`p2pcdn serve`: origin, tracker and dashboard in one process on one port."""
+"""`p2pcdn serve`: origin, tracker and dashboard on one port, in one process or several."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,9 +10,13 @@ from p2pcdn.cli.options import with_settings
 from p2pcdn.errors import ConfigError
 from p2pcdn.settings import Settings
 
+if TYPE_CHECKING:
+    from p2pcdn.service import Service
+    from p2pcdn.service.worker import Worker
+
 
 @click.command()
-@with_settings("listen", "content", "data", "site")
+@with_settings("listen", "content", "data", "site", "workers")
 def command(settings: Settings) -> int:
     """Serve the media of a directory, and match its viewers.
 
@@ -29,13 +35,17 @@ def command(settings: Settings) -> int:
             f"The tracker would not serve the site of the media, {config.site}: name it by --site, "
             f"or give it a table, [sites.{config.site}]."
         )
-    ledger = Ledger()
-    tracker = Tracker(config, ledger, settings, storage_of(config))
-    origin = Origin(config, ledger, pass_on=tracker.publish)
-    tracker.find_paths_by(origin.path_of)
-    return serving.serve(
+
+    def services(worker: Worker) -> list[Service]:
+        ledger = Ledger()
+        tracker = Tracker(config, ledger, settings, storage_of(config), worker)
+        origin = Origin(config, tracker.account, pass_on=tracker.publish)
+        tracker.find_paths_by(origin.path_of)
+        return [origin, tracker]
+
+    return serving.share(
         config,
-        [origin, tracker],
+        services,
         lambda server: [
             ("Media", f"{server.url}/media/ from {content}"),
             ("Dashboard", serving.dashboard(server, config)),

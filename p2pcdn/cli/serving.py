@@ -7,29 +7,58 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
+import msgspec
 
 import p2pcdn
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server, Service, run, settle
 from p2pcdn.service.admin import Admin
+from p2pcdn.service.supervisor import Supervisor
+from p2pcdn.service.worker import ALONE, Worker, this_worker
+
+Describe = Callable[[Server], list[tuple[str, str]]]
+"""Gives the lines that a person wants to see."""
 
 
-def serve(
-    config: Config, services: Iterable[Service], describe: Callable[[Server], list[tuple[str, str]]]
-) -> int:
-    """Serve until a signal comes; ``describe`` gives the lines that a person wants to see."""
+def serve(config: Config, services: Iterable[Service], describe: Describe) -> int:
+    """Serve until a signal comes."""
     return run(_serve(Server.of(config, services), describe))
 
 
-async def _serve(server: Server, describe: Callable[[Server], list[tuple[str, str]]]) -> None:
+def share(
+    config: Config,
+    services: Callable[[Worker], Iterable[Service]],
+    describe: Describe,
+) -> int:
+    """The same in as many workers as the configuration says; ``services`` makes those of one."""
+    worker = this_worker()
+    if worker is not None:
+        server = Server.of(config, services(worker), worker)
+        return run(server.serve_forever(worker.ready))
+    if config.workers == 1:
+        return serve(config, services(ALONE), describe)
+    supervisor = Supervisor(*config.address, config.workers)
+
+    def tell() -> None:
+        listen = f"{config.listen.rpartition(':')[0]}:{supervisor.port}"
+        _tell(Server.of(msgspec.structs.replace(config, listen=listen), []), describe)
+
+    return run(supervisor.run(tell), "asyncio")
+
+
+async def _serve(server: Server, describe: Describe) -> None:
     async with server:
-        lines = [(f"p2pcdn {p2pcdn.__version__}", server.url), *describe(server)]
-        width = max(len(label) for label, _ in lines)
-        for label, text in lines:
-            click.echo(f"{label:<{width}}  {text}")
+        _tell(server, describe)
         settle()
         await asyncio.get_running_loop().create_future()
+
+
+def _tell(server: Server, describe: Describe) -> None:
+    lines = [(f"p2pcdn {p2pcdn.__version__}", server.url), *describe(server)]
+    width = max(len(label) for label, _ in lines)
+    for label, text in lines:
+        click.echo(f"{label:<{width}}  {text}")
 
 
 def content_of(config: Config) -> Path:

@@ -9,7 +9,7 @@ from p2pcdn.settings import Settings
 
 
 @click.command()
-@with_settings("listen", "data", "site")
+@with_settings("listen", "data", "site", "workers")
 def command(settings: Settings) -> int:
     """Match peers, relay their signalling, show the dashboard.
 
@@ -21,9 +21,9 @@ def command(settings: Settings) -> int:
     from tracker.storage import storage_of
 
     config = settings.config
-    return serving.serve(
+    return serving.share(
         config,
-        [Tracker(config, Ledger(), settings, storage_of(config))],
+        lambda worker: [Tracker(config, Ledger(), settings, storage_of(config), worker)],
         lambda server: [
             ("Tracker", f"{server.url.replace('http', 'ws', 1)}/tracker/v1"),
             ("Dashboard", serving.dashboard(server, config)),

@@ -128,6 +128,10 @@ class Jury:
         if accused.home not in self._trials and self._is_guilty(record, now):
             self._trials[accused.home] = now + DELIBERATION
 
+    def ban(self, home: bytes, now: float) -> None:
+        """It has been decided about a home, here or elsewhere."""
+        _note(self._banned, home, now + self._ban, MOST_HOMES)
+
     # What comes of it
 
     def is_banned(self, home: bytes, now: float) -> bool:
@@ -145,7 +149,7 @@ class Jury:
             del self._trials[home]
             record = self._records.get(home)
             if record is not None and self._is_guilty(record, now):
-                _note(self._banned, home, now + self._ban, MOST_HOMES)
+                self.ban(home, now)
                 found.append(Verdict(home, frozenset(record.peers)))
         return found
 

@@ -32,7 +32,8 @@ class Books:
         """What came to each content since the last reading."""
         self._groups: dict[Group, Amounts] = {}
         """And to each group."""
-        self._members: Counter[Group] = Counter()
+        self.members: Counter[Group] = Counter()
+        """How many viewers are in each group now."""
         self._failures: Counter[Failure] = Counter()
         """What has come to nothing since the last reading."""
         self._refused = 0
@@ -69,9 +70,9 @@ class Books:
     def count(self, groups: Iterable[Group], change: int) -> None:
         """So many more viewers are in these groups now, or fewer."""
         for group in groups:
-            self._members[group] += change
-            if not self._members[group]:
-                del self._members[group]
+            self.members[group] += change
+            if not self.members[group]:
+                del self.members[group]
 
     def failed(self, kind: str, reason: str) -> None:
         """Something has come to nothing."""
@@ -108,12 +109,37 @@ class Books:
             since=self._since,
         )
 
-    def take_reading(self, viewers: Mapping[str, int]) -> Reading:
-        """What is new since the last reading; ``viewers`` are there now, by content."""
+    def take_in(self, reading: Reading) -> None:
+        """Enter what other books have had since the last reading of theirs."""
+        for content, amounts in reading.changes.items():
+            self._everything.add(amounts)
+            _book(self._contents, content).add(amounts)
+        for group, amounts in reading.groups.items():
+            self.of_group(group).add(amounts)
+        self._failures.update(reading.failures)
+        self._refused += sum(
+            n for failure, n in reading.failures.items() if failure.kind == "report"
+        )
+
+    def take_reading(
+        self,
+        viewers: Mapping[str, int],
+        members: Mapping[Group, int] | None = None,
+        swarms: int = 0,
+    ) -> Reading:
+        """What is new since the last reading; ``viewers`` are there now, by content, in so many
+        ``swarms``, and ``members`` in groups, if there are others than ours."""
         contents, self._contents = self._contents, {}
         groups, self._groups = self._groups, {}
         failures, self._failures = self._failures, Counter()
-        return Reading(contents, dict(viewers), groups, dict(self._members), failures)
+        return Reading(
+            contents,
+            dict(viewers),
+            groups,
+            dict(self.members if members is None else members),
+            failures,
+            swarms,
+        )
 
 
 def _book(books: dict[K, Amounts], key: K) -> Amounts:

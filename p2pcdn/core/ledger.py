@@ -22,7 +22,7 @@ wrote down is carried on.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -86,6 +86,8 @@ class Ledger:
         """Pairings in which something waits for the other end's word, and until when."""
         self._firsts = Firsts()
         self._books = Books()
+        self._others: dict[str, Reading] = {}
+        """The last reading of each other ledger that is added up here."""
 
     def carry(self, amounts: Amounts, since: float) -> None:
         """What all other runs have written down, instead of what was known of them before; the
@@ -106,6 +108,18 @@ class Ledger:
     def origin_mismatches(self) -> int:
         """As in the summary."""
         return self._books.origin_mismatches
+
+    # What other ledgers have counted
+
+    def take_in(self, name: str, reading: Reading) -> None:
+        """What another ledger has counted, of contents that are not ours, since it told the last
+        time; ``name`` is whose it is."""
+        self._books.take_in(reading)
+        self._others[name] = reading
+
+    def forget(self, name: str) -> None:
+        """That ledger is no more. What it counted stays; who was there is not."""
+        self._others.pop(name, None)
 
     # What the servers know for themselves
 
@@ -133,6 +147,12 @@ class Ledger:
         """The tracker sent or received these bytes."""
         for amounts in self._books.of(""):
             amounts.overhead_bytes += size
+
+    def extents(self) -> Iterator[tuple[str, str, Extent]]:
+        """All that origins have said of what there is: content, rendition, and its extent."""
+        for content, renditions in self._extents.items():
+            for rendition, extent in renditions.items():
+                yield content, rendition, extent
 
     def joined(
         self,
@@ -496,11 +516,23 @@ class Ledger:
 
     def summary(self) -> Summary:
         """The figures as of now, of all runs together."""
-        return self._books.summary(self._viewers.total(), len(self._contents))
+        others = self._others.values()
+        return self._books.summary(
+            self._viewers.total() + sum(sum(other.viewers.values()) for other in others),
+            len(self._contents) + sum(other.swarms for other in others),
+        )
 
     def take_reading(self) -> Reading:
         """What is new since the last reading, to be written down."""
-        return self._books.take_reading(self._viewers)
+        viewers, members = self._viewers.copy(), self._books.members.copy()
+        for other in self._others.values():
+            viewers.update(other.viewers)
+            members.update(other.members)
+        return self._books.take_reading(viewers, members, len(self._contents))
+
+    def sizes(self) -> Mapping[str, int]:
+        """How many peers each content has here."""
+        return self._contents
 
 
 @dataclass(slots=True)

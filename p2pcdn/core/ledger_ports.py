@@ -129,3 +129,5 @@ class Reading(NamedTuple):
     """Browsers that are there now, by group."""
     failures: Mapping[Failure, int] = _NONE
     """What has come to nothing."""
+    swarms: int = 0
+    """Contents that somebody watches or seeds now."""

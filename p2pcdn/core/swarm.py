@@ -38,6 +38,7 @@ from p2pcdn.core.swarm_ports import (
     Arrived,
     Banned,
     Closed,
+    Convicted,
     CostsChanged,
     Dismissed,
     Input,
@@ -121,6 +122,8 @@ class Swarms:
                 self._turn_out(dict([*self._too_free(), *self._passes.unwelcome()]), now)
             case CostsChanged(costs=costs):
                 self._introducer.costs = costs
+            case Convicted(home=home):
+                self._jury.ban(home, now)
             case Said(socket=socket, message=said, unix=unix):
                 if socket not in self._vantages:
                     return  # dismissed, and it has not heard of it yet
@@ -293,7 +296,7 @@ class Swarms:
     def _sentence(self, verdict: Verdict, now: float) -> None:
         """Dismiss those who were accused; others of that home stay, but nobody new comes in."""
         found = [member for member in self._members.values() if member.id in verdict.peers]
-        self._outbox.happened(Banned(tuple(member.id for member in found)))
+        self._outbox.happened(Banned(tuple(member.id for member in found), verdict.home))
         for member in found:
             self._refuse(member.socket, _banned(), now)
 

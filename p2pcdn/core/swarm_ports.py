@@ -133,7 +133,14 @@ class CostsChanged:
     costs: Costs
 
 
-Input = Opened | Said | Closed | Published | SitesChanged | CostsChanged
+@dataclass(frozen=True, slots=True)
+class Convicted:
+    """Another tracker that shares our contents has found that wrong bytes come from there."""
+
+    home: bytes
+
+
+Input = Opened | Said | Closed | Published | SitesChanged | CostsChanged | Convicted
 
 
 # Messages
@@ -243,6 +250,8 @@ class Banned:
     while."""
 
     peers: tuple[str, ...]
+    home: bytes = b""
+    """Where that is, as in `p2pcdn.model.home_of`."""
 
 
 SwarmEvent = (

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from prometheus_client import REGISTRY, Counter
+from prometheus_client import Counter
 from prometheus_client.exposition import choose_encoder
-
-from p2pcdn.service.admin import Admin
+from prometheus_client.registry import Collector
 
 REQUESTS = Counter(
     "p2pcdn_http_requests",
@@ -26,11 +25,11 @@ REQUESTS = Counter(
 
 def routes(
     problems: Callable[[], list[str]],
-    admin: Admin | None = None,
+    metrics: Handler,
     notes: Callable[[], list[str]] = list,
 ) -> Iterable[web.AbstractRouteDef]:
     """The probes' routes; ``problems`` is empty when it is ready, ``notes`` when there is nothing
-    to tell beside; ``admin`` says who may see the metrics."""
+    to tell beside; ``metrics`` answers for itself."""
 
     async def readyz(request: web.Request) -> web.Response:
         found = problems()
@@ -40,7 +39,7 @@ def routes(
     return [
         web.get("/livez", _livez),
         web.get("/readyz", readyz),
-        web.get("/metrics", admin.guarded(_metrics) if admin else _metrics),
+        web.get("/metrics", metrics),
     ]
 
 
@@ -65,10 +64,15 @@ async def _livez(request: web.Request) -> web.Response:
     return _plain("ok")
 
 
-async def _metrics(request: web.Request) -> web.Response:
-    # An older Prometheus asks for its own text format, a newer one for OpenMetrics.
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return web.Response(body=encode(REGISTRY), headers={"Content-Type": content_type})
+def metrics(figures: Collector) -> Handler:
+    """Answers what there is to collect."""
+
+    async def answer(request: web.Request) -> web.Response:
+        # An older Prometheus asks for its own text format, a newer one for OpenMetrics.
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(figures), headers={"Content-Type": content_type})
+
+    return answer
 
 
 def _plain(text: str, status: int = 200) -> web.Response:

@@ -18,11 +18,12 @@ import functools
 import socket
 import ssl
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 import p2pcdn
 from p2pcdn.config import Config, IPNetwork, OriginConfig, Tls
@@ -31,8 +32,11 @@ from p2pcdn.service import probes
 from p2pcdn.service.admin import Admin
 from p2pcdn.service.deadline import DeadlineHandler, read_body, small_header
 from p2pcdn.service.errors import answer_errors
+from p2pcdn.service.figures import FIGURES
+from p2pcdn.service.forward import Forward
 from p2pcdn.service.gate import Gate, affordable, share_of_one
 from p2pcdn.service.loop import settle
+from p2pcdn.service.worker import ALONE, Worker
 
 DRAIN_TIME = 0.5
 """How long services may take to end what waits for long."""
@@ -104,22 +108,26 @@ class Server:
         limits: OriginConfig | None = None,
         proxies: Iterable[IPNetwork] = (),
         admin: Admin | None = None,
+        worker: Worker = ALONE,
     ) -> None:
-        """``admin`` says who may see the metrics; everybody if there is none."""
+        """``admin`` says who may see the metrics; everybody if there is none. ``worker`` says with
+        whom the port is shared."""
         self.host = host
-        self.port = port
+        self.port = port if worker.is_alone else worker.port
         self.draining = False
         self._services: Sequence[Service] = tuple(services)
         self._tls = tls
         self._limits = limits or OriginConfig()
         self._proxies = tuple(proxies)
         self._admin = admin
+        self._worker = worker
+        self._forward = None if worker.is_first else Forward(worker.inside)
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._started: list[Service] = []
 
     @classmethod
-    def of(cls, config: Config, services: Iterable[Service]) -> Server:
+    def of(cls, config: Config, services: Iterable[Service], worker: Worker = ALONE) -> Server:
         """A server as the configuration asks for it."""
         host, port = config.address
         return cls(
@@ -130,6 +138,7 @@ class Server:
             limits=config.origin,
             proxies=config.tracker.proxy_networks,
             admin=None if config.tracker.open_metrics else Admin(config),
+            worker=worker,
         )
 
     @property
@@ -156,7 +165,7 @@ class Server:
 
     async def start(self) -> None:
         """Bind, start the services, then accept; `ConfigError` when the port cannot be had."""
-        sockets = bind(self.host, self.port)
+        sockets = bind(self.host, self.port, shared=not self._worker.is_alone)
         self.port = sockets[0].getsockname()[1]
         try:
             await self._start_services()
@@ -179,6 +188,8 @@ class Server:
             if self._runner is not None:
                 await self._runner.cleanup()
                 self._runner = None
+            if self._forward is not None:
+                await self._forward.close()
         finally:
             await self._tell("close", CLOSE_TIME)
             self._started.clear()
@@ -190,9 +201,11 @@ class Server:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
-    async def serve_forever(self) -> None:
-        """Start, serve until cancelled (as `p2pcdn.service.run` does on a signal), close."""
+    async def serve_forever(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Start, say that all is ``ready``, serve until cancelled (as `p2pcdn.service.run` does on
+        a signal), close."""
         async with self:
+            ready()
             settle()
             await asyncio.get_running_loop().create_future()
 
@@ -227,6 +240,10 @@ class Server:
             lingering_time=_LINGER,
             access_log=None,
         )
+        if not self._worker.is_alone and self._worker.is_first:
+            self._listeners.append(
+                await loop.create_unix_server(connection, str(self._worker.inside))
+            )
         for listening in sockets:
             self._listeners.append(
                 await loop.create_server(
@@ -252,10 +269,17 @@ class Server:
             client_max_size=BODY_BYTES,
         )
         app.on_response_prepare.append(_add_headers)
-        app.add_routes(probes.routes(self.problems, self._admin, self.notes))
+        app.add_routes(probes.routes(self.problems, self._metrics(), self.notes))
         for service in self._services:
             app.add_routes(service.routes())
         return app
+
+    def _metrics(self) -> Handler:
+        """Who answers what the figures are, to whoever may see them: the first of all workers."""
+        if self._forward is not None:
+            return self._forward.answer
+        answer = probes.metrics(FIGURES)
+        return self._admin.guarded(answer) if self._admin else answer
 
     async def _tell(self, verb: Literal["drain", "close"], limit: float) -> None:
         """Call a verb of all services that started; neither an error nor a delay stops the rest."""
@@ -299,13 +323,17 @@ def ssl_context(tls: Tls) -> ssl.SSLContext | None:
     return context
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets for every address of ``host``, all on one port."""
+def bind(host: str, port: int, *, shared: bool = False, listen: bool = True) -> list[socket.socket]:
+    """Listening sockets for every address of ``host``, all on one port, which may be ``shared``
+    with others of ours."""
     sockets: list[socket.socket] = []
     try:
         for family, kind, protocol, _, address in _resolve(host, port):
             bound_port = sockets[0].getsockname()[1] if sockets else port
-            sockets.append(_bind_one(family, kind, protocol, (address[0], bound_port)))
+            opened = _bind_one(family, kind, protocol, (address[0], bound_port), shared=shared)
+            sockets.append(opened)
+            if listen:
+                opened.listen(_BACKLOG)
     except OSError as error:
         if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             return sockets  # a machine without IPv6
@@ -326,17 +354,18 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
 
 
 def _bind_one(
-    family: int, kind: int, protocol: int, address: tuple[str | int, int]
+    family: int, kind: int, protocol: int, address: tuple[str | int, int], *, shared: bool
 ) -> socket.socket:
     listening = socket.socket(family, kind, protocol)
     try:
         if sys.platform != "win32":  # there it would let two programs share the port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.setblocking(False)
         listening.bind(address)
-        listening.listen(_BACKLOG)
     except BaseException:
         listening.close()
         raise

@@ -13,6 +13,8 @@ from p2pcdn import logs, settings
 from p2pcdn.errors import ConfigError
 from p2pcdn.service.loop import run
 from p2pcdn.service.server import Server, Service
+from p2pcdn.service.supervisor import Supervisor
+from p2pcdn.service.worker import ALONE, this_worker
 from p2pcdn.settings import Settings
 
 
@@ -21,7 +23,11 @@ def standalone(make: Callable[[Settings], Iterable[Service]]) -> int:
     logs.configure()
     try:
         found = settings.load()
-        return run(Server.of(found.config, make(found)).serve_forever())
+        config, worker = found.config, this_worker()
+        if config.workers > 1 and worker is None:
+            return run(Supervisor(*config.address, config.workers).run(), "asyncio")
+        server = Server.of(config, make(found), worker or ALONE)
+        return run(server.serve_forever((worker or ALONE).ready))
     except ConfigError as error:
         print(f"p2pcdn: {error}", file=sys.stderr)  # noqa: T201 - a sentence for a person
         return 2

@@ -7,15 +7,24 @@ from typing import TypeVar
 import msgspec
 
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.wire.fields import Message
+from p2pcdn.wire.fields import ContentId, Message
 from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
 from p2pcdn.wire.manifest import Manifest, PresentationManifest, RenditionManifest
 from p2pcdn.wire.tracker import Beacon, FromTracker, ToTracker
 
 T = TypeVar("T")
 
+
+class _Aim(msgspec.Struct):
+    """What of a message says where it belongs."""
+
+    type: str
+    content: ContentId | None = None
+
+
 _encoder = msgspec.json.Encoder()
 _to_tracker: msgspec.json.Decoder[ToTracker] = msgspec.json.Decoder(ToTracker)
+_aim: msgspec.json.Decoder[_Aim] = msgspec.json.Decoder(_Aim)
 _from_tracker: msgspec.json.Decoder[FromTracker] = msgspec.json.Decoder(FromTracker)
 _beacon: msgspec.json.Decoder[Beacon] = msgspec.json.Decoder(Beacon)
 _link: msgspec.json.Decoder[LinkMessage] = msgspec.json.Decoder(LinkMessage)
@@ -37,6 +46,16 @@ def encode_utf8(message: Message | Manifest) -> bytes:
 def decode_to_tracker(text: str | bytes) -> ToTracker:
     """What a peer told the tracker; `RemoteError` if it is no such message."""
     return _decode(_to_tracker, text)
+
+
+def content_of(text: bytes) -> str | None:
+    """The content that a peer wants to join, without all else that its message says; None if it is
+    no join, or nothing that makes sense: `decode_to_tracker` says what is wrong with it then."""
+    try:
+        aim = _aim.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return aim.content if aim.type == "join" else None
 
 
 def decode_from_tracker(text: str | bytes) -> FromTracker:

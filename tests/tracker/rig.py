@@ -14,6 +14,7 @@ from p2pcdn.config import Config, PeerConfig, TrackerConfig
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.model import PROTOCOL
 from p2pcdn.service import Server
+from p2pcdn.service.worker import ALONE, Worker
 from p2pcdn.settings import Settings
 from p2pcdn.wire.codec import decode_from_tracker, encode
 from p2pcdn.wire.fields import Message
@@ -30,6 +31,7 @@ from p2pcdn.wire.tracker import (
     Welcome,
 )
 from tests.p2pcdn.core.swarming import CONTENT, sdp
+from tracker.api import Api
 from tracker.app import PATH, Tracker
 
 T = TypeVar("T")
@@ -56,6 +58,7 @@ class Client:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
         self.peer = ""
+        self._passed_over: list[type] = []
 
     async def send(self, *messages: Message | str | bytes) -> None:
         for message in messages:
@@ -91,6 +94,11 @@ class Client:
             assert message is not None, f"closed with {self.socket.close_code}, no {kind.__name__}"
             if isinstance(message, kind):
                 return message
+            self._passed_over.append(type(message))
+
+    def passed_over(self, kind: type) -> bool:
+        """Whether a message of this kind came while others were expected."""
+        return kind in self._passed_over
 
     async def join(self, *offers: int, **changes: Any) -> Client:
         await self.expect(Welcome)
@@ -115,17 +123,25 @@ class Client:
 class Rig:
     """The server, its ledger, and as many clients as a test wants."""
 
-    def __init__(self, config: Config, settings: Settings | None = None) -> None:
+    def __init__(
+        self, config: Config, settings: Settings | None = None, worker: Worker = ALONE
+    ) -> None:
         self.config = config
         self.ledger = Ledger()
-        self.tracker = Tracker(config, self.ledger, settings)
-        self.server = Server.of(config, [self.tracker])
+        self.tracker = Tracker(config, self.ledger, settings, worker=worker)
+        self.server = Server.of(config, [self.tracker], worker)
         self.session = aiohttp.ClientSession()
         self._clients: list[Client] = []
 
     @property
     def url(self) -> str:
         return f"{self.server.url}{PATH}"
+
+    @property
+    def api(self) -> Api:
+        """Its figures; not every worker has them."""
+        assert self.tracker._api is not None
+        return self.tracker._api
 
     async def client(self, **options: Any) -> Client:
         """One more socket."""

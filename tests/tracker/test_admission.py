@@ -110,3 +110,44 @@ def test_a_joiner_is_remembered_until_it_may_join_at_full_rate_again() -> None:
         admission.join(ip(VIEWER), 0.5)
     admission._tidy(1.5)
     assert not admission._visitors
+
+
+def test_several_processes_tell_each_other_of_whom_they_have_much() -> None:
+    config = TrackerConfig(sockets_per_address=16, joins_per_second=16.0)
+    one, other = Admission(config, 2), Admission(config, 2)
+    here = ip(VIEWER)
+    one.enter(here, 0.0)
+    assert one.shares().sockets == {}  # that is not much
+    for _ in range(9):
+        one.enter(here, 0.0)
+    shares = one.shares()
+    assert list(shares.sockets.values()) == [10]
+    other.hear("1", shares, 0.0)
+    for _ in range(6):
+        other.enter(here, 0.0)
+    with pytest.raises(RemoteError, match="16 sockets"):
+        other.enter(here, 0.0)
+    other.forget("1")
+    other.enter(here, 0.0)
+    for _ in range(10):
+        one.leave(here)
+    assert one.shares().sockets == {}
+
+
+def test_joins_elsewhere_count_here() -> None:
+    config = TrackerConfig(joins_per_second=16.0)
+    one, other = Admission(config, 2), Admission(config, 2)
+    here = ip(VIEWER)
+    one.join(here, 0.0)
+    assert one.shares().joins == {}
+    for _ in range(15):
+        one.join(here, 0.0)
+    shares = one.shares()
+    assert list(shares.joins.values()) == [15]
+    assert one.shares().joins == {}  # they have been told
+    for _ in range(16):
+        other.join(here, 0.0)
+    other.hear("1", shares, 0.0)
+    with pytest.raises(RemoteError):
+        other.join(here, 0.9)  # what both gave out has to be waited for
+    other.join(here, 1.1)

@@ -80,7 +80,7 @@ async def test_it_is_for_no_page_of_another_origin() -> None:
 
 async def test_the_stream_begins_with_what_was_and_goes_on() -> None:
     async with rig() as tracker:
-        await tracker.until(lambda: tracker.tracker._api._series.count >= 3)
+        await tracker.until(lambda: tracker.api._series.count >= 3)
         async with stream(tracker) as response:
             assert response.content_type == "text/event-stream"
             first = await event(response)
@@ -114,7 +114,7 @@ async def test_streams_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
             async with stream(tracker) as three:
                 assert three.status == 429
                 assert (await three.json())["error"]["code"] == "too_many"
-        await tracker.until(lambda: tracker.tracker._api._streams == 0)
+        await tracker.until(lambda: tracker.api._streams == 0)
         async with stream(tracker) as again:
             await event(again)
 
@@ -122,11 +122,11 @@ async def test_streams_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_stream_that_nobody_reads_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "WRITE_TIMEOUT", 0.2)
     async with rig() as tracker:
-        monkeypatch.setattr(tracker.tracker._api, "_event", lambda _: b"data: " + b"x" * 10**6)
+        monkeypatch.setattr(tracker.api, "_event", lambda _: b"data: " + b"x" * 10**6)
         reader, writer = await asyncio.open_connection("127.0.0.1", tracker.server.port, limit=1)
         writer.write(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await tracker.until(lambda: tracker.tracker._api._streams == 1)
-        await tracker.until(lambda: tracker.tracker._api._streams == 0)
+        await tracker.until(lambda: tracker.api._streams == 1)
+        await tracker.until(lambda: tracker.api._streams == 0)
         writer.close()
         del reader
 
@@ -156,8 +156,8 @@ async def test_the_series_has_what_has_just_happened() -> None:
     async with rig() as tracker:
         await tracker.joined()
         tracker.ledger.origin_sent(1000, 50, "d" * 32)
-        count = tracker.tracker._api._series.count
-        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        count = tracker.api._series.count
+        await tracker.until(lambda: tracker.api._series.count > count + 1)
         series = await told(tracker, "series")
         summary = await told(tracker, "summary")
         assert series["step"] == 10
@@ -186,8 +186,8 @@ async def test_the_summary_goes_on_from_what_was_written() -> None:
 async def test_tables_come_as_csv_too(name: str) -> None:
     async with rig() as tracker:
         tracker.ledger.origin_sent(77, 0, "d" * 32)
-        count = tracker.tracker._api._series.count
-        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        count = tracker.api._series.count
+        await tracker.until(lambda: tracker.api._series.count > count + 1)
         given = await told(tracker, name)
         rows = {
             "summary": [given],
@@ -209,8 +209,8 @@ async def test_networks_and_failures_have_what_has_just_happened() -> None:
         ledger.joined("1", "a", 0.0, groups=[Group("country", "=DE"), Group("browser", "Firefox")])
         ledger.paired("p", "1", "2")
         ledger.failed("p", "timeout")
-        count = tracker.tracker._api._series.count
-        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        count = tracker.api._series.count
+        await tracker.until(lambda: tracker.api._series.count > count + 1)
         networks = (await told(tracker, "networks"))["networks"]
         rows = {(row["by"], row["name"]): row for row in networks}
         assert rows["country", "=DE"]["joins"] == rows["browser", "other"]["joins"] == 1
@@ -235,8 +235,8 @@ async def test_what_a_route_has_says_nothing_of_what_went_by_no_route() -> None:
     async with rig() as tracker:
         route = tracker.ledger._books.of_group(Group("route", "host"))
         route.links_made = route.peer_bytes_confirmed = 3
-        count = tracker.tracker._api._series.count
-        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        count = tracker.api._series.count
+        await tracker.until(lambda: tracker.api._series.count > count + 1)
         (row,) = (await told(tracker, "networks?by=route"))["networks"]
         assert (row["links_made"], row["peer_bytes_confirmed"]) == (3, 3)
         assert (row["link_success"], row["offload"]) == (None, None)
@@ -251,8 +251,8 @@ async def test_no_offload_is_told_where_nobody_counts_what_the_origin_sends(
             amounts.peer_bytes_confirmed = 3
         if is_counted:
             tracker.ledger.origin_sent(1, 0, "d" * 32)
-        count = tracker.tracker._api._series.count
-        await tracker.until(lambda: tracker.tracker._api._series.count > count + 1)
+        count = tracker.api._series.count
+        await tracker.until(lambda: tracker.api._series.count > count + 1)
         series = await told(tracker, "series")
         contents = (await told(tracker, "contents"))["contents"]
         (content,) = [row for row in contents if row["content"] == "c" * 32]
@@ -280,7 +280,7 @@ async def test_a_content_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
         async def shares(spans: Sequence[Range], most: int) -> list[Share]:
             return [evil]
 
-        monkeypatch.setattr(tracker.tracker._api._storage, "shares", shares)
+        monkeypatch.setattr(tracker.api._storage, "shares", shares)
         _, _, text = await answer(tracker, "contents?format=csv")
         assert text.splitlines()[1].startswith("'=HYPERLINK(1),,0,")
 
@@ -293,7 +293,7 @@ async def test_when_the_storage_fails_a_query_says_so_and_viewers_hear_nothing(
         async def fail(*arguments: Any) -> Any:
             raise StorageError("no space left")
 
-        storage = tracker.tracker._api._storage
+        storage = tracker.api._storage
         monkeypatch.setattr(storage, "write", fail)
         monkeypatch.setattr(storage, "points", fail)
         status, _, text = await answer(tracker, "series")
@@ -307,7 +307,7 @@ async def test_only_so_many_queries_wait(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(api, "MOST_QUERIES", 2)
     async with rig() as tracker:
         gate = asyncio.Event()
-        storage = tracker.tracker._api._storage
+        storage = tracker.api._storage
         points = storage.points
 
         async def slow(*arguments: Any) -> Any:

@@ -12,6 +12,7 @@ window.probe = {
   ended: false,
   loaded: [], // the path of each segment that the player was given
   uploadedBytes: 0,
+  fromPeers: 0, // bytes of whole segments that p2p-media-loader had of them
   wasteBytes: 0,
   errors: [],
 };
@@ -43,7 +44,10 @@ function sharing(Hls, config) {
   const on = (name, listener) => hls.p2pEngine.addEventListener(name, listener);
   on("onChunkUploaded", (bytes) => (probe.uploadedBytes += bytes));
   on("onChunkDownloaded", (bytes) => (probe.wasteBytes += bytes));
-  on("onSegmentLoaded", ({ bytesLength }) => (probe.wasteBytes -= bytesLength));
+  on("onSegmentLoaded", ({ bytesLength, downloadSource }) => {
+    probe.wasteBytes -= bytesLength;
+    if (downloadSource === "p2p") probe.fromPeers += bytesLength;
+  });
   return hls;
 }
 

@@ -47,3 +47,20 @@ def test_the_summary_is_of_all_runs() -> None:
     assert (summary.viewers, summary.swarms) == (3, 2)
     assert books.origin_mismatches == 5
     assert books.total == Amounts(origin_mismatches=1)
+
+
+def test_what_other_books_had_is_as_if_it_had_been_entered_here() -> None:
+    books, others = Books(), Books()
+    books.of("a")[0].joins += 1
+    for amounts in others.of("a", [DE]):
+        amounts.joins += 2
+    others.failed("report", "replayed")
+    for _ in range(2):
+        books.take_in(others.take_reading({"a": 1}))  # there is nothing new the second time
+    assert books.total == Amounts(joins=3)
+    reading = books.take_reading({}, {DE: 5}, 7)
+    assert reading.changes == {"a": Amounts(joins=2)}
+    assert reading.groups == {DE: Amounts(joins=2)}
+    assert reading.failures == {Failure("report", "replayed"): 1}
+    assert (reading.members, reading.swarms) == ({DE: 5}, 7)
+    assert books.summary(0, 0).refused_reports == 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.core.amounts import Amounts
-from p2pcdn.core.audit import Ceilings
+from p2pcdn.core.audit import Ceilings, Extent
 from p2pcdn.core.claims import MOST_SEGMENTS, PATIENCE
 from p2pcdn.core.firsts import JOINS_WITHIN, Place
 from p2pcdn.core.ledger import LINGERS, MOST_PAIRS, MOST_STARTUP, MOST_TIME, Ledger
@@ -907,3 +907,34 @@ def test_reports_of_much_at_once() -> None:
     assert book.says("b", got(*several(most + 160)))
     assert book.summary.peer_bytes_confirmed == size(most), "so many segments wait at most"
     assert book.summary.peer_bytes_claimed == 2 * size(160)
+
+
+def test_ledgers_of_several_add_up_and_who_is_gone_is_not_there() -> None:
+    first, second = Ledger(), Ledger()
+    groups = [Group("browser", "Firefox")]
+    first.joined("a", "one", 0.0, groups=groups)
+    second.joined("b", "two", 0.0, groups=groups)
+    second.joined("c", "two", 0.0, viewer=False)
+    second.origin_sent(1000, 5, "two")
+    for _ in range(2):
+        first.take_in("second", second.take_reading())
+    summary = first.summary()
+    assert (summary.joins, summary.viewers, summary.swarms) == (2, 2, 2)
+    assert (summary.origin_bytes, summary.overhead_bytes) == (1000, 5)
+    reading = first.take_reading()
+    assert reading.viewers == {"one": 1, "two": 1}
+    assert reading.members == {groups[0]: 2}
+    assert reading.changes["two"].origin_bytes == 1000
+    assert first.take_reading().changes == {}
+    first.forget("second")
+    summary = first.summary()
+    assert (summary.joins, summary.viewers, summary.swarms) == (2, 1, 1)
+    assert first.take_reading().members == {groups[0]: 1}
+    assert first.sizes() == {"one": 1}
+
+
+def test_what_there_is_can_be_told_to_others() -> None:
+    ledger = Ledger()
+    extent = Extent(1.0, 2, 3, 4)
+    ledger.measured("content", "v", extent)
+    assert list(ledger.extents()) == [("content", "v", extent)]

@@ -17,6 +17,7 @@ from p2pcdn.core.swarm_ports import (
     SILENT,
     Arrived,
     Banned,
+    Convicted,
     Dismissed,
     Left,
     NatSeen,
@@ -528,12 +529,23 @@ def test_whoever_sends_wrong_bytes_to_enough_others_is_banned() -> None:
         world.say(socket, Unlinked(pairing, "integrity"))
     world.wait(DELIBERATION)
     assert world.refusals(poisoner) == [("banned", True)]
-    assert world.happened(Banned) == [Banned((peer,))]
+    assert world.happened(Banned) == [Banned((peer,), bytes([203, 0, 113, 66]))]
     assert Dismissed(poisoner, ErrorCode.BANNED) in world.events
     assert world.refusals(same_line) == []
     again, neighbour = world.join(source="203.0.113.66"), world.join(source="203.0.113.67")
     assert world.refusals(again) == [("banned", True)]
     assert world.refusals(neighbour) == []
+    world.wait(600.0)
+    assert world.refusals(world.join(source="203.0.113.66")) == []
+
+
+def test_who_was_convicted_elsewhere_is_not_let_in_either() -> None:
+    world = World(Rules(ban_time=600.0))
+    there = world.join(source="203.0.113.66")
+    world.swarms.receive(Convicted(bytes([203, 0, 113, 66])), world.now)
+    assert world.refusals(there) == []  # it was not he
+    assert world.refusals(world.join(source="203.0.113.66")) == [("banned", True)]
+    assert world.refusals(world.join(source="203.0.113.67")) == []
     world.wait(600.0)
     assert world.refusals(world.join(source="203.0.113.66")) == []
 

@@ -51,7 +51,7 @@ async def test_a_host_that_is_not_ours_is_one_sentence(host: str, port: int, sai
 
 
 async def test_a_port_for_root_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: Any) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(server, "_bind_one", refuse)

@@ -137,3 +137,20 @@ def test_a_damaged_message_is_refused_or_still_one(damage: tuple[Decoder, str]) 
     except RemoteError:
         return
     assert decode(codec.encode(message)) == message  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (f'{{"type":"join","site":1,"content":"{"a" * 32}"}}', "a" * 32),
+        (f'{{"content":"{"a" * 32}","offers":[{{}}],"type":"join"}}', "a" * 32),
+        (f'{{"type":"move","content":"{"a" * 32}"}}', None),
+        ('{"type":"join","content":"x"}', None),
+        ('{"type":"join"}', None),
+        ('{"type":"join","content":"', None),
+        ("[" * 100_000, None),
+        ("\udcff", None),
+    ],
+)
+def test_what_a_socket_is_for_is_known_without_all_else(text: str, content: str | None) -> None:
+    assert codec.content_of(text.encode(errors="surrogateescape")) == content
