@@ -1,22 +1,30 @@
 """Sockets of ours, and where what they come for is at home.
 
 A viewer comes for one content, and says so first (`Visit`); a client of WebTorrent's may be in many
-swarms by one socket (`Tour`).
+swarms by one socket (`Tour`), each of them at home somewhere else (`Stay`).
 """
 
 from __future__ import annotations
 
-from p2pcdn.errors import RemoteError
+from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.wire.codec import content_of
-from p2pcdn.wire.webtorrent import info_hashes_of
-from tracker.guests import Here, Realm
+from p2pcdn.wire.webtorrent import (
+    ID_LENGTH,
+    MOST_SCRAPED,
+    Action,
+    Subject,
+    failed,
+    scrape_of,
+    subject_of,
+)
+from tracker.guests import Facts, Here, Realm
 from tracker.homes import Homes
 
 OURS, WEBTORRENT = 0, 1
 """The indexes of the realms that speak these protocols."""
 
-MOST_HASHES = 64
-"""Of one message that are looked at: beyond them it is told to those who have the first."""
+NOTHING = Subject()
+"""What a message is about that nobody has looked at."""
 
 
 class Visit:
@@ -55,39 +63,108 @@ class Visit:
 
 
 class Tour:
-    """A socket that may come for many things. Whoever has one of them hears what is said of it."""
+    """A socket of WebTorrent's that may come for many things, at home in several places. What is
+    wrong with one of them does not close it: it is there for the others, too."""
 
-    __slots__ = ("_homes", "_numbers", "guest")
+    __slots__ = ("_homes", "_stays", "guest")
 
     def __init__(self, homes: Homes) -> None:
         self.guest: Here
         self._homes = homes
-        self._numbers: dict[str, tuple[Realm, int]] = {}
+        self._stays: dict[str, Stay] = {}
         """By place."""
 
     def hear(self, data: bytes) -> None:
         """Its message."""
         if self._homes.is_alone:
-            places = {self._homes.name}
-        else:
-            hashes = info_hashes_of(data)[:MOST_HASHES]
-            places = {self._homes.home(hash_.encode()) for hash_ in hashes}
-        try:
-            at = [self._at(place) for place in places or {self._homes.name}]
-        except RemoteError as error:
-            self.guest.send_back(error)  # one of its homes is away for now
+            self._say(self._homes.name, data)
             return
-        for realm, number in at:
-            realm.said(number, data)
+        subject = subject_of(data)
+        hashes = subject.info_hashes
+        if subject.action != "scrape" or len(hashes) > MOST_SCRAPED:
+            hashes = hashes[:1]  # if there are more that is wrong, and anybody can say so
+        parts: dict[str, list[str]] = {}
+        for info_hash in hashes:
+            parts.setdefault(self._homes.home(info_hash.encode()), []).append(info_hash)
+        if len(parts) > 1:
+            for place, part in parts.items():
+                self._say(place, scrape_of(part), subject)
+        else:
+            self._say(next(iter(parts), self._homes.name), data, subject)
 
     def closed(self) -> None:
         """It has gone."""
-        for realm, number in self._numbers.values():
-            realm.closed(number)
+        for stay in list(self._stays.values()):
+            stay.end()
 
-    def _at(self, place: str) -> tuple[Realm, int]:
-        known = self._numbers.get(place)
-        if known is None:
-            realm = self._homes.at(place, WEBTORRENT)
-            known = self._numbers[place] = realm, realm.opened(self.guest)
-        return known
+    def leave(self, place: str, code: ErrorCode | None) -> None:
+        """It is of no use any more to have it there; nor at all, if it is nowhere else."""
+        stay = self._stays.get(place)
+        if stay is not None:
+            stay.end()
+            if not self._stays:
+                self.guest.dismiss(code)
+
+    def lose(self, place: str) -> None:
+        """The place is away; what is at home there is announced again in an interval at most."""
+        stay = self._stays.get(place)
+        if stay is not None:
+            stay.end()
+
+    def forget(self, place: str) -> None:
+        """It is not there any more."""
+        del self._stays[place]
+
+    def _say(self, place: str, data: bytes, subject: Subject = NOTHING) -> None:
+        stay = self._stays.get(place)
+        if stay is None:
+            stay = Stay(self, place, self._homes.at(place, WEBTORRENT))
+            try:
+                stay.begin()
+            except RemoteError:
+                self._sorry(subject)
+                return
+            self._stays[place] = stay
+        stay.say(data)
+
+    def _sorry(self, subject: Subject) -> None:
+        info_hash = next(iter(subject.info_hashes), "")[:ID_LENGTH]
+        action: Action = "scrape" if subject.action == "scrape" else "announce"
+        why = "the part of this tracker that has this swarm is away: announce again in a while"
+        self.guest.tell(failed(action, info_hash, why))
+
+
+class Stay:
+    """A tour's time at a place: a guest there."""
+
+    __slots__ = ("_number", "_place", "_realm", "_tour", "tell")
+
+    def __init__(self, tour: Tour, place: str, realm: Realm) -> None:
+        self._tour = tour
+        self._place = place
+        self._realm = realm
+        self._number = -1
+        self.tell = tour.guest.tell
+
+    @property
+    def facts(self) -> Facts:
+        return self._tour.guest.facts
+
+    def begin(self) -> None:
+        """It comes; `RemoteError` if there is no way to."""
+        self._number = self._realm.opened(self)
+
+    def say(self, data: bytes) -> None:
+        """Its message."""
+        self._realm.said(self._number, data)
+
+    def end(self) -> None:
+        """It goes."""
+        self._tour.forget(self._place)
+        self._realm.closed(self._number)
+
+    def dismiss(self, code: ErrorCode | None) -> None:
+        self._tour.leave(self._place, code)
+
+    def send_back(self, _: RemoteError) -> None:
+        self._tour.lose(self._place)

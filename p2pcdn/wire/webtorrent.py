@@ -164,20 +164,32 @@ def decode(data: bytes) -> Request:
     return request
 
 
-class _Subject(Struct, frozen=True):
+class Subject(Struct, frozen=True):
+    """What a message is about, and nothing else of it."""
+
+    action: str | None = None
     info_hash: str | tuple[str, ...] | None = None
 
+    @property
+    def info_hashes(self) -> tuple[str, ...]:
+        hashes = self.info_hash
+        return (hashes,) if isinstance(hashes, str) else hashes or ()
 
-_subjects = msgspec.json.Decoder(_Subject)
+
+_subjects = msgspec.json.Decoder(Subject)
 
 
-def info_hashes_of(data: bytes) -> tuple[str, ...]:
-    """What swarms a message is about, and nothing else of it; empty if that can't be told."""
+def subject_of(data: bytes) -> Subject:
+    """What a message is about: of whatever is none, nothing."""
     try:
-        hashes = _subjects.decode(data).info_hash
+        return _subjects.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return ()
-    return (hashes,) if isinstance(hashes, str) else hashes or ()
+        return Subject()
+
+
+def scrape_of(info_hashes: Sequence[str]) -> bytes:
+    """A scrape, as clients say it."""
+    return quoted({"action": "scrape", "info_hash": info_hashes})
 
 
 # What clients are told

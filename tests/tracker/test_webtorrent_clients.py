@@ -46,7 +46,8 @@ async def test_they_meet_and_exchange_bytes(tracker: Rig, node: Clients) -> None
     assert (first["complete"], first["incomplete"], first["interval"]) == (0, 1, 120)
     node.do("start", "b", opts={"left": 0})
     assert (await node.hears("update", "b"))["complete"] == 1
-    await node.hears("connect", "b")
+    for name in "ab":
+        await node.hears("connect", name)
     node.do("send", "b", bytes=BYTES)
     await node.hears("data", "a", received=BYTES)
     node.do("send", "a", bytes=BYTES)

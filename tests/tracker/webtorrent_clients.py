@@ -27,6 +27,7 @@ class Clients:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.said: list[dict[str, Any]] = []
+        self._unheard: list[dict[str, Any]] = []
 
     def do(self, what: str, client: str = "", **more: Any) -> None:
         assert self._process.stdin is not None
@@ -34,19 +35,24 @@ class Clients:
         self._process.stdin.write(json.dumps(told).encode() + b"\n")
 
     async def hears(self, event: str, client: str = "", **more: Any) -> dict[str, Any]:
-        """The next such event; what comes before it is passed over."""
-        assert self._process.stdout is not None
+        """The next such event; others are kept for whoever asks for them."""
+        wanted = {"client": client, "event": event, **more}
+        for said in self._unheard:
+            if wanted.items() <= said.items():
+                self._unheard.remove(said)
+                return said
         async with asyncio.timeout(PATIENCE):
-            while True:
-                line = await self._process.stdout.readline()
-                assert line, f"no {event} of {client or 'the process'}: {self.said}"
-                said: dict[str, Any] = json.loads(line)
-                self.said.append(said)
-                if (said["client"], said["event"]) == (
-                    client,
-                    event,
-                ) and more.items() <= said.items():
-                    return said
+            while not wanted.items() <= (said := await self._read()).items():
+                self._unheard.append(said)
+        return said
+
+    async def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        assert line, f"the clients have ended after {self.said}"
+        said: dict[str, Any] = json.loads(line)
+        self.said.append(said)
+        return said
 
 
 @asynccontextmanager

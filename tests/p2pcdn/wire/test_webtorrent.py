@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -22,15 +21,20 @@ from p2pcdn.wire.webtorrent import (
     counted,
     decode,
     failed,
-    info_hashes_of,
     offered,
     quoted,
+    scrape_of,
     scraped,
+    subject_of,
 )
 
 IDS = st.text(st.characters(max_codepoint=255), min_size=20, max_size=20)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=30),
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
     ),
@@ -85,7 +89,7 @@ def test_an_id_is_what_it_says_and_not_how_it_is_written(id_: str, ascii_only: b
     assert isinstance(said, Announce)
     assert said.info_hash == said.peer_id == id_
     assert json.loads(quoted(id_)) == id_
-    assert info_hashes_of(text.encode()) == (id_,)
+    assert subject_of(text.encode()).info_hashes == (id_,)
 
 
 @pytest.mark.parametrize("id_", ["", "x" * 19, "x" * 21, "x" * 19 + "\u0100", "\U0001f600" * 20])
@@ -220,7 +224,7 @@ def mangled(draw: st.DrawFn) -> bytes:
 @given(mangled() | st.binary(max_size=60) | OBJECTS.map(lambda said: json.dumps(said).encode()))
 @example(b'{"action":"announce","info_hash":"\\ud800","peer_id":"\\ud800"}')
 def test_whatever_comes_is_taken_whole_or_refused_in_words(data: bytes) -> None:
-    info_hashes_of(data)
+    subject = subject_of(data)
     try:
         said = decode(data)
     except RequestError as error:
@@ -230,7 +234,9 @@ def test_whatever_comes_is_taken_whole_or_refused_in_words(data: bytes) -> None:
         assert len(told["info_hash"]) <= 20
         assert 20 < len(told["failure reason"]) <= 400
         return
-    assert info_hashes_of(data)
+    assert subject.info_hashes == (
+        said.info_hashes if isinstance(said, Scrape) else (said.info_hash,)
+    )
     if isinstance(said, Announce):
         for made in said.wanted:
             assert isinstance(json.loads(bytes(made.offer).decode()), dict)
@@ -282,8 +288,14 @@ def test_what_clients_are_told_is_json(info_hash: str, words: str) -> None:
 
 
 def test_what_a_message_is_about_is_told_without_reading_the_rest() -> None:
-    scrape = msgspec.json.encode({"action": "scrape", "info_hash": ["a", "b"]})
-    assert info_hashes_of(scrape) == ("a", "b")
-    assert info_hashes_of(b'{"info_hash":"a","peer_id":5,"offers":{}}') == ("a",)
-    assert info_hashes_of(b'{"action":"scrape"}') == ()
-    assert info_hashes_of(b"nonsense") == info_hashes_of(b"\xff") == ()
+    scrape = scrape_of(["a", "b"])
+    assert (subject_of(scrape).action, subject_of(scrape).info_hashes) == ("scrape", ("a", "b"))
+    said = subject_of(b'{"info_hash":"a","peer_id":5,"offers":{}}')
+    assert (said.action, said.info_hashes) == (None, ("a",))
+    for nothing in (b'{"action":"scrape"}', b"nonsense", b"\xff", b'{"info_hash":{}}', b"[]"):
+        assert subject_of(nothing).info_hashes == ()
+
+
+@given(st.lists(IDS, min_size=1, max_size=5))
+def test_a_scrape_is_what_clients_say(hashes: list[str]) -> None:
+    assert decode(scrape_of(hashes)) == Scrape(tuple(hashes))
