@@ -25,12 +25,12 @@ from p2pcdn.core.locality import NO_COSTS
 from p2pcdn.core.torrent import SILENT_AFTER, Peer
 from p2pcdn.core.torrent_ports import TorrentRules
 
-SAMPLE = 24
-"""Peers looked at for one announce, at the most; of a swarm of no more everybody is."""
+SAMPLE = 16
+"""Peers looked at by chance for one announce, at the most, or two for each offer; of a swarm of no
+more everybody is."""
 
 LEAST_ALIKE = 2
 """Of those whom one announce reaches, how many may be of one network anyway: a household."""
-
 
 _SILENT, _MET, _SATED, _CROWD = 8, 4, 2, 1
 
@@ -78,7 +78,7 @@ class Partners:
             near = crowd.nearby.around(here, 2 * most, rng, self.costs)
             take(near, round(most * rules.local_share))
         if len(picked) < most:
-            take(crowd.draw(SAMPLE, rng), most)
+            take(crowd.draw(max(SAMPLE, 2 * most), rng), most)
         if len(picked) < most:
             second.sort(key=itemgetter(0))
             for _, other in second:
