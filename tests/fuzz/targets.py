@@ -16,9 +16,13 @@ from origin.http.ranges import Extent, requested
 from origin.http_error import HttpError
 from origin.paths import path_below, resolve
 from p2pcdn.config import TrackerConfig
+from p2pcdn.core import torrent_ports
 from p2pcdn.core.link import MOST_WANTS, Link, Need, State
+from p2pcdn.core.locality import Where
 from p2pcdn.core.swarm import Swarms
 from p2pcdn.core.swarm_ports import Opened, Rules, Said
+from p2pcdn.core.torrent_ports import TorrentRules
+from p2pcdn.core.torrents import Torrents
 from p2pcdn.errors import RemoteError
 from p2pcdn.model import CHUNK_SIZE, HASH_SIZE, PROTOCOL, ChunkKey, Span
 from p2pcdn.wire import codec
@@ -392,6 +396,41 @@ def _swarm(data: bytes) -> None:
     swarms.on_timer(1000.0)
 
 
+def _torrents(data: bytes) -> None:
+    """Three of WebTorrent's clients say one message a line."""
+    torrents = Torrents(TorrentRules(), Random(1))
+    for socket in range(3):
+        home = bytes([socket])
+        torrents.receive(torrent_ports.Opened(socket, home, Where(home, home)), 0.0)
+    for number, line in enumerate(data.split(b"\n")[:32]):
+        torrents.receive(torrent_ports.Said(number % 3, line), number * 0.1)
+        for tell in torrents.take_messages():
+            told = json.loads(tell.text.decode())
+            assert told["action"] in ("announce", "scrape")
+            assert isinstance(told.get("info_hash", ""), str)
+            assert told.get("complete", 0) >= 0
+            assert told.get("incomplete", 0) >= 0
+            assert told["action"] == "announce" or "files" in told or "failure reason" in told
+        assert torrents.take_events() == []
+    for socket in range(3):
+        torrents.receive(torrent_ports.Closed(socket), 10.0)
+    assert torrents.peers == torrents.swarms == 0
+
+
+def _announce(**changes: object) -> bytes:
+    fields = {"action": "announce", "info_hash": "h" * 20, "peer_id": "\xe9" * 20}
+    return json.dumps(fields | changes, ensure_ascii=False).encode()
+
+
+ANNOUNCES = (
+    _announce(peer_id="a" * 20, event="started", left=None),
+    _announce(peer_id="b" * 20, offers=[{"offer": {"sdp": "v=0"}, "offer_id": "o" * 20}] * 2),
+    _announce(peer_id="a" * 20, to_peer_id="b" * 20, offer_id="o" * 20, answer={"sdp": "v=0"}),
+    _announce(event="stopped", numwant=5, uploaded=0),
+    b'{"action":"scrape","info_hash":["' + b"h" * 20 + b'","' + b"\\u0000" * 20 + b'"]}',
+)
+
+
 def _lines(texts: Iterable[bytes], count: int) -> tuple[bytes, ...]:
     """Several messages in one input."""
     texts = [text.replace(b"\n", b" ") for text in texts if len(text) < 3_000]
@@ -458,5 +497,6 @@ TARGETS: dict[str, Target] = {
             _swarm,
             1,
         ),
+        Target("torrents", (b"\n".join(ANNOUNCES), *ANNOUNCES), _torrents, 1),
     )
 }
