@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,9 +15,11 @@ from msgspec import structs
 
 from p2pcdn.config import Config, SiteConfig, TrackerConfig, WebTorrentConfig
 from p2pcdn.core.access import Site
+from p2pcdn.core.homes import home_of
 from p2pcdn.errors import ErrorCode, RemoteError
 from tests.p2pcdn.core.torrenting import HASH, ids, offer
 from tests.tracker.rig import Rig, rig
+from tests.tracker.test_crew import workers
 from tracker.guests import Facts
 from tracker.networks import Networks
 from tracker.webtorrent import FIRST_WORDS, PATH, Doors, WebTorrent, limits, rules
@@ -331,3 +334,75 @@ async def test_drained_sockets_are_told_in_their_protocol() -> None:
             received = await a.socket.receive()
         assert (received.type, received.data) == (aiohttp.WSMsgType.CLOSE, 1012)
         await draining
+
+
+# Several workers
+
+
+def hash_at(index: int) -> str:
+    """An info hash that is at home at this one of two workers."""
+    ids_ = (f"{number:020}" for number in range(1000))
+    return next(id_ for id_ in ids_ if home_of(id_.encode(), ["0", "1"]) == str(index))
+
+
+FIRST, SECOND = hash_at(0), hash_at(1)
+
+
+async def test_clients_who_land_at_different_workers_meet(tmp_path: Path) -> None:
+    async with workers(tmp_path, webtorrent=OPEN) as (first, second):
+        a, b = await client(first), await client(second)
+        for info_hash in (FIRST, SECOND):
+            await a.say(announce("a", info_hash=info_hash))
+            assert (await a.told())["incomplete"] == 1
+            await b.say(announce("b", offers=1, info_hash=info_hash, left=0))
+            counts = await b.told()
+            assert (counts["complete"], counts["incomplete"]) == (1, 1)
+            passed = await a.told()
+            answer = {"to_peer_id": ids("b"), "offer_id": passed["offer_id"], "answer": {}}
+            await a.say(announce("a", info_hash=info_hash, **answer))
+            assert (await b.told())["answer"] == {}
+        # Each worker tells of what is at home there.
+        await a.say(json.dumps({"action": "scrape", "info_hash": [FIRST, SECOND]}).encode())
+        files = (await a.told())["files"] | (await a.told())["files"]
+        assert {key: file["complete"] for key, file in files.items()} == {FIRST: 1, SECOND: 1}
+        await b.socket.close()
+        for rig_ in (first, second):
+            await rig_.until(lambda made=rig_: made.tracker._webtorrent._torrents.peers == 1)
+
+
+async def test_a_worker_that_goes_closes_no_socket_elsewhere(tmp_path: Path) -> None:
+    async with workers(tmp_path, webtorrent=OPEN) as (first, second):
+        a = await client(first)
+        for info_hash in (FIRST, SECOND):
+            await a.say(announce("a", info_hash=info_hash))
+            assert (await a.told())["incomplete"] == 1
+        await second.close()
+        crew = first.tracker._crew
+        assert crew is not None
+        await first.until(lambda: not crew._exchange.places)
+        await a.say(announce("a", info_hash=SECOND))
+        told = await a.told()
+        assert told["info_hash"] == SECOND
+        assert "away" in told["failure reason"]
+        await a.say(announce("a", info_hash=FIRST))
+        assert (await a.told())["incomplete"] == 1
+
+
+async def test_who_has_left_a_swarm_at_one_worker_stays_at_another(tmp_path: Path) -> None:
+    """The one dismisses him in the end, and the socket serves the others."""
+    async with workers(tmp_path, webtorrent=OPEN) as (first, second):
+        a = await client(first)
+        for info_hash in (FIRST, SECOND):
+            await a.say(announce("a", info_hash=info_hash))
+            assert (await a.told())["incomplete"] == 1
+        away = second.tracker._webtorrent
+        await a.say(announce("a", info_hash=SECOND, event="stopped"))
+        assert (await a.told())["incomplete"] == 0
+        (socket,) = away._torrents._sockets.values()
+        away._torrents._wheel.put(socket, asyncio.get_running_loop().time() - 5)
+        away._act()
+        await second.until(lambda: not away._guests)
+        await a.say(announce("a", info_hash=FIRST))
+        assert (await a.told())["incomplete"] == 1
+        await a.say(announce("a", info_hash=SECOND))
+        assert (await a.told())["incomplete"] == 1
