@@ -16,7 +16,7 @@ import pytest
 from p2pcdn import settings
 from p2pcdn.config import Config, SiteConfig
 from p2pcdn.core.access import Sites, Visitor
-from p2pcdn.core.atlas import Atlas
+from p2pcdn.core.atlas import Regions, atlas_of
 from p2pcdn.errors import RemoteError
 from p2pcdn.model import PROTOCOL, content_id
 from p2pcdn.settings import SITE_SETTINGS
@@ -46,8 +46,10 @@ def test_maps_as_they_are_written_there_are_read() -> None:
     networks, costs = (parse(text.encode()) for text in blocks("json", ISPS))
     assert isinstance(networks, NetworkMap)
     assert isinstance(costs, CostMap)
-    atlas = Atlas(networks, costs)
-    south, elsewhere = (atlas.region_of(ip_address(text)) for text in ("198.51.100.200", "8.8.8.8"))
+    atlas = atlas_of(Regions(networks), costs)
+    south, elsewhere = (
+        atlas.regions.of(ip_address(text)) for text in ("198.51.100.200", "8.8.8.8")
+    )
     assert atlas.costs.between("north", south) < atlas.costs.between("north", elsewhere)
 
 

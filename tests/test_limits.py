@@ -84,7 +84,9 @@ def rows() -> list[Row]:
 ROWS = {row.limit: row for row in rows()}
 
 NO_LIMITS = {
+    "workers": "how many cores are used",
     "origin.live_window": "how much is remembered of a stream",
+    "tracker.largest_swarm": "how large a swarm is before others are opened",
     "tracker.neighbours": "an aim",
     "tracker.local_share": "whom to prefer",
     "tracker.prefix_share": "whom to prefer",

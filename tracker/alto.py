@@ -25,8 +25,8 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from p2pcdn.core.atlas import Atlas
-from p2pcdn.wire.alto import COST_MAP, NETWORK_MAP, AltoError, CostMap, NetworkMap, parse
+from p2pcdn.core.atlas import NOWHERE, Atlas, Regions, atlas_of
+from p2pcdn.wire.alto import COST_MAP, NETWORK_MAP, AltoError, CostMap, parse
 
 MOST_BYTES = 16_777_216
 """Of a document: half a million prefixes."""
@@ -150,10 +150,10 @@ class Alto:
     ) -> None:
         """``names`` are paths and URLs; ``changed`` is told of each new atlas."""
         rng = rng or Random(os.urandom(32))
-        self.atlas = Atlas()
+        self.atlas = NOWHERE
         self._sources = [Web(name, rng) if "://" in name else File(Path(name)) for name in names]
         self._changed = changed
-        self._maps: dict[Source, NetworkMap | CostMap] = {}
+        self._maps: dict[Source, Regions | CostMap] = {}
         self._unread: dict[Source, str] = {}
         """Why what there is now cannot be had."""
         self._refused: dict[Source, str] = {}
@@ -188,7 +188,7 @@ class Alto:
             due = [source for source in self._sources if source.due <= loop.time()]
             # One by one: a parse takes memory.
             if any([await self._look(source, loop.time()) for source in due]):
-                await self._draw(loop.time())
+                self._draw(loop.time())
             at = min(source.due for source in self._sources)
             await asyncio.sleep(max(at - loop.time(), 0.0))
 
@@ -203,24 +203,24 @@ class Alto:
         if data is None:
             return False
         try:
-            self._maps[source] = await asyncio.to_thread(parse, data)
+            self._maps[source] = await asyncio.to_thread(read, data)
         except AltoError as error:
             self._note(self._refused, source, str(error))
             return False
         self._refused.pop(source, None)
         return True
 
-    async def _draw(self, now: float) -> None:
+    def _draw(self, now: float) -> None:
         """Make an atlas of the maps, if they belong together."""
-        networks = [found for found in self._maps.values() if isinstance(found, NetworkMap)]
+        regions = [found for found in self._maps.values() if isinstance(found, Regions)]
         costs = [found for found in self._maps.values() if isinstance(found, CostMap)]
         try:
-            if len(networks) > 1 or len(costs) > 1:
-                kind = "network" if len(networks) > 1 else "cost"
+            if len(regions) > 1 or len(costs) > 1:
+                kind = "network" if len(regions) > 1 else "cost"
                 raise AltoError(f"There are two {kind} maps: tracker.alto may name one.")
-            if not networks:
+            if not regions:
                 return
-            atlas = await asyncio.to_thread(Atlas, networks[0], next(iter(costs), None))
+            atlas = atlas_of(regions[0], next(iter(costs), None))
         except AltoError as error:
             if str(error) != self._unfit:
                 self._unfit = str(error)
@@ -230,13 +230,19 @@ class Alto:
             return
         self._unfit = ""
         self.atlas = atlas
-        log.info("alto_read", prefixes=len(networks[0].pids), costs=bool(costs))
+        log.info("alto_read", blocks=len(regions[0]), costs=bool(costs))
         self._changed(atlas)
 
     def _note(self, wrong: dict[Source, str], source: Source, said: str) -> None:
         if wrong.get(source) != said:
             wrong[source] = said
             log.error("alto_refused", source=source.name, error=said, in_force="what was before")
+
+
+def read(data: bytes) -> Regions | CostMap:
+    """A document, laid out."""
+    found = parse(data)
+    return found if isinstance(found, CostMap) else Regions(found)
 
 
 def good_for(cache_control: str) -> float:

@@ -236,7 +236,7 @@ class Tracker:
 
     def _draw(self, atlas: Atlas) -> None:
         """The operator's maps say something else; who is here stays where he was."""
-        self._networks.atlas = atlas
+        self._networks.regions = atlas.regions
         for realm in (self._mind, self._webtorrent):
             realm.draw(atlas.costs)
 

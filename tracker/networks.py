@@ -18,7 +18,7 @@ import maxminddb
 import structlog
 from maxminddb import InvalidDatabaseError
 
-from p2pcdn.core.atlas import Atlas
+from p2pcdn.core.atlas import NOWHERE
 from p2pcdn.core.locality import Where, where_of
 from p2pcdn.errors import ConfigError
 from p2pcdn.wire.candidate import IPAddress
@@ -77,15 +77,15 @@ class Networks:
     """All databases together, those that are believed first in front."""
 
     def __init__(self, paths: Iterable[Path] = ()) -> None:
-        self.atlas = Atlas()
-        """The operator's own maps, as far as there are any."""
+        self.regions = NOWHERE.regions
+        """Those of the operator's own map, if there is one."""
         self._databases = [Database(path) for path in paths]
 
     def where(self, address: IPAddress) -> Where:
         """All that is known of where an address is."""
         entries = self._entries(address)
         operator, country = _first(_operator, entries), _first(_country, entries)
-        return where_of(address, operator, self.atlas.region_of(address), country)
+        return where_of(address, operator, self.regions.of(address), country)
 
     def groups(self, address: IPAddress) -> dict[str, str]:
         """What an address has in common with others: ``country``, ``operator``, ``connection``."""

@@ -11,10 +11,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from p2pcdn.core.locality import NO_COSTS, Costs
 from p2pcdn.wire.alto import AltoError, CostMap, NetworkMap, Prefix
 from p2pcdn.wire.candidate import IPAddress
+
+
+def _place(entry: tuple[Prefix, str]) -> int:
+    """Wider blocks come before those in them."""
+    block, _ = entry
+    return block.first << 8 | block.length
 
 
 class Ranges:
@@ -25,7 +32,7 @@ class Ranges:
         self._regions = [""]
         around: list[tuple[int, str]] = [(-1, "")]
         """The last address and the region of each block that we are in, the widest first."""
-        for block, region in sorted(blocks, key=lambda entry: (entry[0].first, entry[0].length)):
+        for block, region in sorted(blocks, key=_place):
             while 0 <= around[-1][0] < block.first:
                 self._leave(around)
             self._begin(block.first, region)
@@ -49,31 +56,47 @@ class Ranges:
             self._regions.append(region)
 
 
-class Atlas:
-    """A network map, and the cost map that belongs to it."""
+class Regions:
+    """A network map: the region of each address."""
 
-    def __init__(self, networks: NetworkMap | None = None, costs: CostMap | None = None) -> None:
-        """`AltoError` if they do not belong together."""
-        if networks and costs:
-            _check(networks, costs)
-        pids = networks.pids if networks else {}
+    def __init__(self, networks: NetworkMap) -> None:
+        pids = networks.pids
+        self.vtag = networks.vtag
+        self._blocks = len(pids)
         self._families = {
             bits: Ranges((block, pid) for block, pid in pids.items() if block.bits == bits)
             for bits in (32, 128)
         }
-        self.costs = Costs(costs.costs) if costs else NO_COSTS
 
-    def region_of(self, address: IPAddress) -> str:
+    def __len__(self) -> int:
+        """How many blocks it has."""
+        return self._blocks
+
+    def of(self, address: IPAddress) -> str:
         """The PID of an address; empty if it has none."""
         return self._families[address.max_prefixlen].region_of(int(address))
 
 
-def _check(networks: NetworkMap, costs: CostMap) -> None:
-    has = networks.vtag
-    if has is None or not costs.depends or has in costs.depends:
-        return
-    needs = costs.depends[0]
-    raise AltoError(
-        f"The cost map is for the network map {needs.resource} of version {needs.tag}, and not for "
-        f"{has.resource} of version {has.tag}."
-    )
+class Atlas(NamedTuple):
+    """The regions, and what it costs to go from one to another."""
+
+    regions: Regions
+    costs: Costs
+
+
+NOWHERE = Atlas(Regions(NetworkMap({})), NO_COSTS)
+"""Where nobody has given a map."""
+
+
+def atlas_of(regions: Regions, costs: CostMap | None) -> Atlas:
+    """The two together; `AltoError` if they do not belong together."""
+    if costs is None:
+        return Atlas(regions, NO_COSTS)
+    has = regions.vtag
+    if has is not None and costs.depends and has not in costs.depends:
+        needs = costs.depends[0]
+        raise AltoError(
+            f"The cost map is for the network map {needs.resource} of version {needs.tag}, and not "
+            f"for {has.resource} of version {has.tag}."
+        )
+    return Atlas(regions, Costs(costs.costs))

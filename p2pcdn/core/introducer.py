@@ -50,6 +50,10 @@ class Introducer:
         self.costs = NO_COSTS
         """What it costs to go between regions."""
         self._rules = rules
+        self._few, self._links = rules.few, rules.links
+        self._usual_aim, self._usual_many = rules.aim, rules.many
+        self._alike = rules.alike
+        self._few_local = self._local(self._few)
         self._rng = rng
         self._outbox = outbox
         self._acquaintances = Acquaintances(rules.peers_per_hour)
@@ -112,7 +116,16 @@ class Introducer:
 
     def _aim(self, member: Member) -> int:
         """So many neighbours are looked for: the more, the more it can send."""
-        return self._scaled(self._rules.aim, member)
+        return self._scaled(self._usual_aim, member)
+
+    def _many(self, member: Member) -> int:
+        """With so many it is left alone while there are others."""
+        return self._scaled(self._usual_many, member)
+
+    def _scaled(self, usually: int, member: Member) -> int:
+        usual, few, links = member.swarm.usual, self._few, self._links
+        scaled = round(usually * member.sends / usual) if usual else usually
+        return few if scaled < few else min(scaled, links)
 
     def _local(self, neighbours: int) -> int:
         """Of so many neighbours, so many are to be near: all but one at the most, since those who
@@ -123,19 +136,10 @@ class Introducer:
         """And so many need not be."""
         return neighbours - self._local(neighbours)
 
-    def _many(self, member: Member) -> int:
-        """With so many it is left alone while there are others."""
-        return max(self._scaled(self._rules.many, member), self._aim(member))
-
-    def _scaled(self, usually: int, member: Member) -> int:
-        rules = self._rules
-        scaled = round(usually * member.sends / (member.swarm.usual or member.sends))
-        return min(max(scaled, rules.few), rules.links)
-
     def _seek_at_large(self, member: Member, now: float) -> bool:
         """Who still has only a few is introduced to those who have many, too. Whether some of them
         had too many offers to answer just now."""
-        few, links = self._rules.few, self._rules.links
+        few, links = self._few, self._links
         lacking_far = self._far(few) - (len(member.pairings) - member.near)
         if len(member.pairings) >= few and lacking_far <= 0:
             return False
@@ -153,17 +157,16 @@ class Introducer:
     def _seek_near(self, member: Member, aim: int, now: float) -> tuple[int, bool]:
         """Find as many of those who are near as are lacking. How many neighbours are to be had in
         all then, and whether somebody had too many offers to answer just now."""
-        rules, swarm, local = self._rules, member.swarm, self._local(aim)
+        swarm, local, few = member.swarm, self._local(aim), self._few_local
         if member.near >= local:
             return aim, False
         waits, busy = self._pair_with_near(member, swarm.near_open, local, now)
-        few = self._local(rules.few)
         if not busy and member.near < few:
             waits, busy = self._pair_with_near(member, swarm.members.nearby, few, now)
         lacking = local - member.near
         if waits and lacking > 0:
             # They will have time in a moment, or whoever comes in next will be near.
-            return max(aim - lacking, rules.few), busy
+            return max(aim - lacking, self._few), busy
         return aim, busy
 
     def _pair_with_near(
@@ -171,7 +174,7 @@ class Introducer:
     ) -> tuple[bool, bool]:
         """Until so many are near. Whether there are others who would be fit, and whether some of
         them had too many offers to answer."""
-        here, costs, links = member.where, self.costs, self._rules.links
+        here, costs, links = member.where, self.costs, self._links
         aim = len(member.pairings) + local - member.near
         waits = busy = False
         around = nearby.around(here, FEW, self._rng, costs)
@@ -195,14 +198,14 @@ class Introducer:
         """With so many neighbours it gets no more by chance: with less than otherwise if enough of
         them are near, since what comes over others comes from elsewhere."""
         many, near = self._many(member), member.near
-        if near < self._local(self._rules.few):
+        if near < self._few_local:
             return many
         return min(many, near + 2 * self._far(self._aim(member)))
 
     def _most_near(self, member: Member) -> int:
         """With so many neighbours it gets no more who are near while there are others."""
         aim = self._aim(member)
-        return self._rules.links if member.near < self._local(aim) else self._many(member)
+        return self._links if member.near < self._local(aim) else self._many(member)
 
     def _pair_with_best(
         self,
@@ -240,7 +243,7 @@ class Introducer:
     def _is_crowd(self, member: Member, other: Member) -> bool:
         """Whether one of them has enough neighbours of the other's network: nobody is to be
         surrounded by one person's many sockets, as long as there is anybody else."""
-        most = self._rules.alike
+        most = self._alike
         return member.crowded(other, most) or other.crowded(member, most)
 
     def _may_meet(self, a: Member, b: Member, now: float) -> bool:

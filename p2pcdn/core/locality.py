@@ -103,10 +103,16 @@ def where_is(vantage: Vantage) -> Where:
 
 def near(a: Where, b: Where) -> Near:
     """The narrowest of what the two have in common."""
-    for kind, (one, other) in enumerate(zip(a, b, strict=True)):
-        if one and one == other:
-            return Near(kind)
-    return Near.FAR
+    lan, prefix, operator, region, country = b  # not in a loop: a search asks it of many
+    if a.lan and a.lan == lan:
+        return Near.LAN
+    if a.prefix and a.prefix == prefix:
+        return Near.PREFIX
+    if a.operator and a.operator == operator:
+        return Near.OPERATOR
+    if a.region and a.region == region:
+        return Near.REGION
+    return Near.COUNTRY if a.country and a.country == country else Near.FAR
 
 
 def distance(a: Where, b: Where, costs: Costs = NO_COSTS) -> Distance:

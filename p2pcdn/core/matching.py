@@ -107,6 +107,8 @@ def ranked_near(
 class Crowd(Generic[T]):
     """A set from which a random sample costs the same however large it is."""
 
+    __slots__ = ("_members", "_places")
+
     def __init__(self) -> None:
         self._members: list[T] = []
         self._places: dict[T, int] = {}

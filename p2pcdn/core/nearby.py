@@ -11,7 +11,7 @@ crowd of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
@@ -29,68 +29,104 @@ class Located(Protocol):
 L = TypeVar("L", bound=Located)
 
 Name = bytes | str
-_Crowds = dict[Name, Crowd[L]]
+
+
+class _Kind(Generic[L]):
+    """Members by one thing that they may have in common. Most are the only ones of their local
+    network: a crowd is made for two."""
+
+    __slots__ = ("_alone", "_crowds")
+
+    def __init__(self) -> None:
+        self._alone: dict[Name, L] = {}
+        self._crowds: dict[Name, Crowd[L]] = {}
+
+    def __len__(self) -> int:
+        return len(self._alone) + len(self._crowds)
+
+    def has(self, name: Name, member: L) -> bool:
+        crowd = self._crowds.get(name)
+        return self._alone.get(name) is member if crowd is None else member in crowd
+
+    def add(self, name: Name, member: L) -> None:
+        crowd = self._crowds.get(name)
+        if crowd is None:
+            other = self._alone.setdefault(name, member)
+            if other is member:
+                return
+            del self._alone[name]
+            crowd = self._crowds[name] = Crowd()
+            crowd.add(other)
+        crowd.add(member)
+
+    def discard(self, name: Name, member: L) -> None:
+        crowd = self._crowds.get(name)
+        if crowd is not None:
+            crowd.discard(member)
+            if not crowd:
+                del self._crowds[name]
+        elif self._alone.get(name) is member:
+            del self._alone[name]
+
+    def draw(self, name: Name, most: int, rng: Random) -> Iterable[L]:
+        """``most`` random members of that name, or all of them if there are no more."""
+        crowd = self._crowds.get(name)
+        if crowd is not None:
+            return crowd.draw(most, rng)
+        alone = self._alone.get(name)
+        return () if alone is None else (alone,)
 
 
 class Nearby(Generic[L]):
     """Members by each thing that they may have in common."""
 
     def __init__(self) -> None:
-        self._crowds: tuple[_Crowds[L], ...] = tuple({} for _ in Where._fields)
-        """By kind, in the order of `Near`, and then by name."""
+        self._kinds: tuple[_Kind[L], ...] = tuple(_Kind() for _ in Where._fields)
+        """In the order of `Near`."""
+
+    def __len__(self) -> int:
+        """How many names there are."""
+        return sum(map(len, self._kinds))
 
     def __contains__(self, member: L) -> bool:
-        for crowds, name in self._named(member.where):
-            if name:
-                return name in crowds and member in crowds[name]
-        return False
+        return any(kind.has(name, member) for kind, name in self._named(member.where))
 
     def add(self, member: L) -> None:
         """Add it, if it is not in."""
-        if member in self:
-            return
-        for crowds, name in self._named(member.where):
-            crowd = crowds.get(name)
-            if crowd is None and name:
-                crowd = crowds[name] = Crowd()
-            if crowd is not None:
-                crowd.add(member)
+        for kind, name in self._named(member.where):
+            if kind.has(name, member):
+                return  # so it is by all other names
+            kind.add(name, member)
 
     def discard(self, member: L) -> None:
         """Take it out, if it is in."""
-        if member not in self:
-            return
-        for crowds, name in self._named(member.where):
-            crowd = crowds.get(name)
-            if crowd is not None:
-                crowd.discard(member)
-                if not crowd:
-                    del crowds[name]
+        for kind, name in self._named(member.where):
+            if not kind.has(name, member):
+                return
+            kind.discard(name, member)
 
     def around(self, where: Where, most: int, rng: Random, costs: Costs = NO_COSTS) -> list[L]:
         """Up to ``most`` random members near a place, more of them from where it is nearer."""
         found: dict[L, None] = {}  # a set, but in order
-        for crowd in self._crowds_around(where, costs):
+        for kind, name in self._names_around(where, costs):
             left = most - len(found)
             if left <= 0:
                 break
-            found.update(dict.fromkeys(crowd.draw((left + 1) // 2, rng)))
+            found.update(dict.fromkeys(kind.draw(name, (left + 1) // 2, rng)))
         return list(found)
 
-    def _crowds_around(self, where: Where, costs: Costs) -> Iterator[Crowd[L]]:
-        regions = self._crowds[Near.REGION]
-        for crowds, name in self._named(where):
-            if crowd := crowds.get(name):
-                yield crowd
-            if crowds is regions:
+    def _names_around(self, where: Where, costs: Costs) -> Iterator[tuple[_Kind[L], Name]]:
+        regions = self._kinds[Near.REGION]
+        for kind, name in self._named(where):
+            yield kind, name
+            if kind is regions:
                 for region in costs.near(where.region):
-                    if crowd := regions.get(region):
-                        yield crowd
+                    yield regions, region
 
-    def _named(self, where: Where) -> Iterator[tuple[_Crowds[L], Name]]:
-        """What is known of a place, and the crowds of that kind."""
+    def _named(self, where: Where) -> Iterator[tuple[_Kind[L], Name]]:
+        """What is known of a place, and the members by that."""
         names: tuple[Name, ...] = where
-        return zip(self._crowds, names, strict=True)
+        return ((kind, name) for kind, name in zip(self._kinds, names, strict=True) if name)
 
 
 class LocalCrowd(Crowd[L]):

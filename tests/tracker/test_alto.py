@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 import structlog.testing
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from p2pcdn.core.atlas import Atlas
-from p2pcdn.wire.alto import AltoError, parse
+from p2pcdn.core.atlas import Atlas, Regions
+from p2pcdn.wire.alto import AltoError, CostMap
 from p2pcdn.wire.tracker import Joined, Welcome
 from tests.tracker.rig import join, rig
 from tracker import alto
-from tracker.alto import LEAST, MOST, USUALLY, Alto, Web, good_for
+from tracker.alto import LEAST, MOST, USUALLY, Alto, Web, good_for, read
 
 
 def networks(pid: str = "home", tag: str = "1") -> bytes:
@@ -79,7 +78,7 @@ async def watching(*names: Path | str) -> AsyncIterator[Watched]:
 
 
 def region(atlas: Atlas, address: str = "203.0.113.7") -> str:
-    return atlas.region_of(ip_address(address))
+    return atlas.regions.of(ip_address(address))
 
 
 def put(path: Path, data: bytes) -> Path:
@@ -169,21 +168,17 @@ async def test_two_of_a_kind_are_refused(tmp_path: Path) -> None:
 async def test_the_loop_goes_on_while_maps_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads = []
+    threads: list[threading.Thread] = []
 
-    def elsewhere(what: Callable[..., Any]) -> Callable[..., Any]:
-        def work(*given: Any) -> Any:
-            threads.append(threading.current_thread())
-            return what(*given)
+    def noted(data: bytes) -> Regions | CostMap:
+        threads.append(threading.current_thread())
+        return read(data)
 
-        return work
-
-    monkeypatch.setattr(alto, "parse", elsewhere(parse))
-    monkeypatch.setattr(alto, "Atlas", elsewhere(Atlas))
+    monkeypatch.setattr(alto, "read", noted)
     async with watching(put(tmp_path / "net", networks())) as watched:
         await watched.next()
-    assert len(threads) == 3, "an empty one to begin with, and a map and its atlas"
-    assert threading.main_thread() not in threads[1:]
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
 
 
 # URLs

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pcdn.core.atlas import Atlas
+from p2pcdn.core.atlas import NOWHERE, Regions, atlas_of
 from p2pcdn.wire.alto import AltoError, CostMap, NetworkMap, Prefix, VersionTag
 
 Network = IPv4Network | IPv6Network
@@ -19,8 +19,8 @@ def block(network: Network) -> Prefix:
     return Prefix(network.max_prefixlen, int(network.network_address), network.prefixlen)
 
 
-def atlas(pids: dict[str, str]) -> Atlas:
-    return Atlas(NetworkMap({block(ip_network(text)): pid for text, pid in pids.items()}))
+def regions(pids: dict[str, str]) -> Regions:
+    return Regions(NetworkMap({block(ip_network(text)): pid for text, pid in pids.items()}))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def atlas(pids: dict[str, str]) -> Atlas:
     ],
 )
 def test_the_narrowest_block_counts(address: str, region: str) -> None:
-    found = atlas(
+    found = regions(
         {
             "10.0.0.0/8": "a",
             "10.1.0.0/16": "b",
@@ -51,13 +51,13 @@ def test_the_narrowest_block_counts(address: str, region: str) -> None:
             "255.255.255.0/24": "last",
         }
     )
-    assert found.region_of(ip_address(address)) == region
+    assert found.of(ip_address(address)) == region
 
 
 def test_where_there_is_no_map_nothing_is_known() -> None:
-    assert Atlas().region_of(ip_address("10.0.0.1")) == ""
-    assert not Atlas().costs
-    assert atlas({}).region_of(ip_address("::1")) == ""
+    assert NOWHERE.regions.of(ip_address("10.0.0.1")) == ""
+    assert regions({}).of(ip_address("::1")) == ""
+    assert not NOWHERE.costs
 
 
 V4 = st.builds(
@@ -82,12 +82,13 @@ ADDRESSES = st.builds(IPv4Address, st.integers(0x09FF_FFF0, 0x0A00_010F)) | st.b
 def test_it_is_what_a_search_of_all_blocks_finds(
     pids: dict[Network, str], addresses: list[IPv4Address | IPv6Address]
 ) -> None:
-    found = Atlas(NetworkMap({block(network): pid for network, pid in pids.items()}))
+    found = Regions(NetworkMap({block(network): pid for network, pid in pids.items()}))
+    assert len(found) == len(pids)
     ends = [end for network in pids for end in (network[0], network[-1])]
     for address in [*addresses, *ends]:
         around = [network for network in pids if address in network]
         narrowest = max(around, key=lambda network: network.prefixlen, default=None)
-        assert found.region_of(address) == (pids[narrowest] if narrowest else "")
+        assert found.of(address) == (pids[narrowest] if narrowest else "")
 
 
 HERE, THERE = VersionTag("map", "1"), VersionTag("map", "2")
@@ -95,22 +96,23 @@ HERE, THERE = VersionTag("map", "1"), VersionTag("map", "2")
 
 def test_costs_are_of_the_regions() -> None:
     costs = CostMap({"a": {"b": 2.0}}, (THERE, HERE))
-    found = Atlas(NetworkMap({}, HERE), costs).costs
+    found = atlas_of(Regions(NetworkMap({}, HERE)), costs).costs
     assert found.between("a", "b") == 2
     assert found.between("b", "a") == inf
 
 
 def test_a_cost_map_for_another_network_map_is_refused() -> None:
     with pytest.raises(AltoError, match="is for the network map map of version 2, and not for map"):
-        Atlas(NetworkMap({}, HERE), CostMap({}, (THERE,)))
+        atlas_of(Regions(NetworkMap({}, HERE)), CostMap({}, (THERE,)))
 
 
 @pytest.mark.parametrize(("vtag", "depends"), [(None, (THERE,)), (HERE, ())])
 def test_maps_that_do_not_say_are_believed(
     vtag: VersionTag | None, depends: tuple[VersionTag, ...]
 ) -> None:
-    assert Atlas(NetworkMap({}, vtag), CostMap({"a": {"b": 2.0}}, depends)).costs
+    found = atlas_of(Regions(NetworkMap({}, vtag)), CostMap({"a": {"b": 2.0}}, depends))
+    assert found.costs.between("a", "b") == 2
 
 
-def test_costs_alone_are_of_use_to_nobody_but_no_harm() -> None:
-    assert Atlas(None, CostMap({"a": {"b": 2.0}})).region_of(ip_address("::1")) == ""
+def test_regions_alone_cost_nothing() -> None:
+    assert not atlas_of(regions({"::/0": "a"}), None).costs

@@ -81,6 +81,7 @@ def test_who_has_gone_is_forgotten(steps: list[tuple[bool, int]]) -> None:
             nearby.discard(members[number])
             there.discard(members[number])
         assert set(nearby.around(members[0].where, 1000, Random(1))) == there
+        assert [member in nearby for member in members] == [member in there for member in members]
     for member in members:
         nearby.discard(member)
-    assert all(not crowds for crowds in nearby._crowds)
+    assert len(nearby) == 0

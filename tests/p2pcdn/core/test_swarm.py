@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from p2pcdn.core.access import Site, Sites
 from p2pcdn.core.blame import DELIBERATION, ENOUGH
 from p2pcdn.core.desk import HOLDERS
+from p2pcdn.core.matching import Crowd
 from p2pcdn.core.swarm import STUN_PATIENCE
 from p2pcdn.core.swarm_ports import (
     SILENT,
@@ -320,22 +323,27 @@ def test_the_same_seed_gives_the_same_answers() -> None:
     assert run(1) != run(2)
 
 
-def test_a_search_in_a_large_swarm_looks_at_few() -> None:
+def test_a_search_in_a_large_swarm_looks_at_few(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    sockets = [world.join() for _ in range(1000)]
-    swarm = world.swarms._members[sockets[0]].swarm
+    for _ in range(1000):
+        world.join()
     looked: list[int] = []
-    sample = swarm.members.sample
+    sample, draw = Crowd.sample, Crowd.draw
 
-    def counting(most: int, rng: Any) -> list[Any]:
-        found = sample(most, rng)
+    def sampling(crowd: Crowd[Any], most: int, rng: Random) -> list[Any]:
+        found = sample(crowd, most, rng)
         looked.append(len(found))
         return found
 
-    swarm.members.sample = swarm.open.sample = counting  # type: ignore[method-assign]
+    def drawing(crowd: Crowd[Any], most: int, rng: Random) -> Iterator[Any]:
+        for member in draw(crowd, most, rng):
+            looked.append(1)
+            yield member
+
+    monkeypatch.setattr(Crowd, "sample", sampling)
+    monkeypatch.setattr(Crowd, "draw", drawing)
     world.join()
-    assert looked
-    assert max(looked) <= 64
+    assert 0 < sum(looked) <= 4 * 64
 
 
 _SEQUENCES = st.integers(100, 104)
