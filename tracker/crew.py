@@ -15,6 +15,7 @@ twice. While the first is away, the others go on adding up.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -35,6 +36,9 @@ from tracker.notes import Note
 
 EVERY = 1.0
 """Seconds between two times that the others are told how things are."""
+
+FIRST_WORDS = 0.5
+"""Seconds that one who begins waits for those who are there."""
 
 LAST_WORDS = 0.4
 """Seconds that the first waits for what the others have counted, once all of them go."""
@@ -102,8 +106,13 @@ class Crew:
     async def start(self) -> None:
         """Be reached by the others, and reach them as soon as they are there."""
         await self._exchange.listen(self._worker.path_of(self._worker.name))
+        there = [name for name in self.others if self._worker.path_of(name).exists()]
         for name in self.others:
             self._exchange.meet(name, unix(self._worker.path_of(name)))
+        # Whoever comes to us is not to be sent back because we have just begun.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_WORDS):
+                await self._exchange.reach(there)
         self._task = asyncio.create_task(self._tell_others(), name="crew")
 
     async def close(self) -> None:

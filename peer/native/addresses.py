@@ -97,6 +97,12 @@ def tracker_url(text: str) -> str:
     return urlunsplit((scheme, parts.netloc, path, parts.query, ""))
 
 
+def socket_of(tracker: str, content: str) -> str:
+    """The tracker's socket for this content: in the path it is for a load balancer to read, whose
+    servers share contents out. Addresses of another kind stay as they are."""
+    return f"{tracker}/{content}" if tracker.endswith(_TRACKER) else tracker
+
+
 def turn_servers(relays: Relays | None) -> tuple[Relay, ...]:
     """The TURN servers (RFC 7065) that a tracker's `joined` gives, as far as they can be read."""
     if relays is None:

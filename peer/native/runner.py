@@ -22,7 +22,13 @@ from p2pcdn.errors import ErrorCode, P2pcdnError, SourceError, SourceReason
 from p2pcdn.model import SegmentKey
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest, SegmentRecord
 from p2pcdn.wire.tracker import FromTracker, Joined, Welcome
-from peer.native.addresses import ContentAddress, stun_server, tracker_url, turn_servers
+from peer.native.addresses import (
+    ContentAddress,
+    socket_of,
+    stun_server,
+    tracker_url,
+    turn_servers,
+)
 from peer.native.disk.disk import Disk
 from peer.native.disk.disk_store import DiskStore
 from peer.native.disk.recall import Recall, furnish
@@ -336,7 +342,9 @@ class NativePeer:
         self._transport = self._transport or _transport(settings)
         lost = partial(engine.feed, TrackerDown())
         self._around = Surroundings(
-            TrackerClient(session, self.tracker, hear=self._hear, lost=lost),
+            TrackerClient(
+                session, socket_of(self.tracker, manifest.content), hear=self._hear, lost=lost
+            ),
             Links(self._transport, engine.feed),
             Fetches(
                 source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -73,6 +73,8 @@ class Exchange:
         self._servers: list[asyncio.Server] = []
         self._outward: dict[str, Outward] = {}
         self._inward: dict[str, Inward] = {}
+        self._lines: set[Line] = set()
+        """Of all who have dialled us, known or not."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._deserted = asyncio.Event()
 
@@ -100,6 +102,11 @@ class Exchange:
             place.note(body)
 
     # Whom we know
+
+    async def reach(self, names: Iterable[str]) -> None:
+        """Wait until these hear us."""
+        for name in names:
+            await self._outward[name].reached.wait()
 
     async def listen(self, path: Path) -> None:
         """Be reached by a Unix socket."""
@@ -131,8 +138,8 @@ class Exchange:
         """Hang up, once all have taken what they were told, or time is over."""
         for server in self._servers:
             server.close()
-        for inward in list(self._inward.values()):
-            inward.close()
+        for line in list(self._lines):
+            line.close()
         for name in list(self._outward):
             self.part(name)
         if self._leaving:
@@ -147,7 +154,10 @@ class Exchange:
 
     def _answer(self) -> Line:
         inward = Inward(self._realms, self._has_come, self._note, self._has_gone)
-        return Line(inward, self.name, self._secret, dials=False)
+        line = Line(inward, self.name, self._secret, dials=False)
+        self._lines.add(line)
+        line.gone.add_done_callback(lambda _: self._lines.discard(line))
+        return line
 
     def _has_come(self, inward: Inward) -> None:
         before = self._inward.get(inward.name)

@@ -60,11 +60,6 @@ class Inward:
         """How many guests of that place are here."""
         return len(self._guests)
 
-    def close(self) -> None:
-        """Hang up, once it has taken what it was told."""
-        if self._line is not None:
-            self._line.close()
-
     def abort(self) -> None:
         """Hang up at once."""
         if self._line is not None:

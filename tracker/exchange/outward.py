@@ -39,6 +39,8 @@ class Outward:
         self._dial = dial
         self._make = make
         self._came = came
+        self.reached = asyncio.Event()
+        """Set while it hears us."""
         self._line: Line | None = None
         self._guests: dict[int, Guest] = {}
         self._numbers = count()
@@ -96,6 +98,7 @@ class Outward:
             line.abort()
             return
         self._line = line
+        self.reached.set()
         self._came(name)
 
     def hear(self, frame: Frame) -> None:
@@ -113,6 +116,7 @@ class Outward:
 
     def lost(self) -> None:
         self._line = None
+        self.reached.clear()
         guests, self._guests = self._guests, {}
         for guest in guests.values():
             guest.send_back(gone())

@@ -282,6 +282,7 @@ export class Runner {
     const { content, rendition } = page;
     const site = this._options.site ?? page.site;
     this._identity = { site, content };
+    this._socket.aim(content);
     this._node = new Node({ site, content, client: "browser", access: accessOf() }, seconds());
     if (this._permit.p2p) this._socket.open();
     const early = this._inbox;

@@ -35,7 +35,7 @@ export class TrackerSocket {
   private _timer = 0;
 
   constructor(
-    private readonly _home: string,
+    private _home: string,
     private readonly _tell: (input: Input) => void,
   ) {
     this.url = _home;
@@ -44,6 +44,13 @@ export class TrackerSocket {
   open(): void {
     this._wanted = true;
     if (!this._socket) this._connect();
+  }
+
+  /** From now on its path says what it is for: to a load balancer, whose servers share that out. */
+  aim(content: string): void {
+    const home = this._home.replace(/\/tracker\/v\d+$/, `$&/${content}`);
+    if (this.url === this._home) this.url = home;
+    this._home = home;
   }
 
   say(message: ToTracker): void {

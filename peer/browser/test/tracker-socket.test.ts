@@ -239,6 +239,36 @@ describe("a socket that is sent to another node", () => {
   });
 });
 
+describe("a socket whose content is known", () => {
+  const CONTENT = "0123456789abcdef".repeat(2);
+
+  it("says so in its path when it is opened again", () => {
+    tracker.aim(CONTENT);
+    expect(FakeSocket.made).toHaveLength(1);
+    socket(0).onclose?.();
+    vi.advanceTimersByTime(1_250);
+    expect(FakeSocket.made.map(({ url }) => url)).toStrictEqual([URL, `${URL}/${CONTENT}`]);
+  });
+
+  it("leaves an address of another kind as it is", () => {
+    const url = `${URL}?key=1`;
+    tracker = new TrackerSocket(url, (input) => told.push(input));
+    tracker.aim(CONTENT);
+    tracker.open();
+    expect(FakeSocket.made.at(-1)?.url).toBe(url);
+  });
+
+  it("stays where it was sent to, and comes back by its path", () => {
+    tracker.move("wss://b.example/tracker/v1", null);
+    tracker.aim(CONTENT);
+    vi.advanceTimersByTime(0);
+    expect(FakeSocket.made.at(-1)?.url).toBe("wss://b.example/tracker/v1");
+    tracker.drop();
+    vi.advanceTimersByTime(5_000);
+    expect(FakeSocket.made.at(-1)?.url).toBe(`${URL}/${CONTENT}`);
+  });
+});
+
 describe("a socket in the clear", () => {
   it("may be sent where it is protected, and back", () => {
     tracker = new TrackerSocket("ws://a.example/tracker/v1", (input) => told.push(input));

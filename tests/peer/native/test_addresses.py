@@ -6,7 +6,13 @@ import pytest
 
 from p2pcdn.errors import ConfigError, SourceError
 from p2pcdn.wire.tracker import Relays
-from peer.native.addresses import ContentAddress, stun_server, tracker_url, turn_servers
+from peer.native.addresses import (
+    ContentAddress,
+    socket_of,
+    stun_server,
+    tracker_url,
+    turn_servers,
+)
 from peer.native.transport import Relay
 
 
@@ -112,3 +118,10 @@ def test_turn_servers_are_read_from_what_the_tracker_gives() -> None:
         Relay("2001:db8::1", 3479, "1:a", "secret"),
     )
     assert turn_servers(None) == ()
+
+
+def test_the_socket_says_what_it_is_for() -> None:
+    url = "wss://tracker.example/tracker/v1"
+    assert socket_of(url, "c" * 32) == f"{url}/{'c' * 32}"
+    for other in (f"{url}?key=1", "wss://tracker.example/elsewhere"):
+        assert socket_of(other, "c" * 32) == other

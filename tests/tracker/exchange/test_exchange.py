@@ -107,6 +107,24 @@ async def test_who_goes_is_missed_and_waited_for_in_vain(tmp_path: Path) -> None
         assert a.notes == [("b", b"last words")]
 
 
+async def test_one_can_wait_for_others(tmp_path: Path) -> None:
+    a, b = Place("a"), Place("b")
+    a.exchange.meet("b", unix(tmp_path / "b"))
+    waiting = asyncio.create_task(a.exchange.reach(["b"]))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await b.exchange.listen(tmp_path / "b")
+    await waiting
+    assert a.exchange.places == ["b"]
+    await b.exchange.close()
+    await until(lambda: not a.exchange.places)
+    waiting = asyncio.create_task(a.exchange.reach(["b"]))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
+    await a.exchange.close()
+
+
 async def test_who_begins_anew_is_there_once(tmp_path: Path) -> None:
     async with places(tmp_path, "a", "b") as (a, _):
         again = Place("b")
