@@ -25,6 +25,7 @@ from p2pcdn.wire.tracker import Join
 from tests.p2pcdn.cli.calling import call
 from tests.p2pcdn.core.minting import Signer
 from tracker.sites import sites_of, verifies
+from tracker.webtorrent import Doors
 
 TOKENS = (Path(__file__).parents[1] / "docs/how-to/tokens.md").read_text(encoding="utf-8")
 ISPS = (Path(__file__).parents[1] / "docs/how-to/isps.md").read_text(encoding="utf-8")
@@ -103,3 +104,17 @@ def test_the_configuration_is_as_it_is_written_there() -> None:
 
 def test_every_program_is_tried() -> None:
     assert all(len(blocks(language)) == 1 for language in CALLS)
+
+
+def test_settings_for_webtorrents_clients_let_in_whom_they_name(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs/how-to/webtorrent.md").read_text(encoding="utf-8")
+    found = []
+    for number, block in enumerate(
+        re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    ):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block)
+        given = settings.load(file=file, environ={}).config.tracker.webtorrent
+        Doors(given, {}).check("https://www.example.com", "tracker.example.com")
+        found.append(len(given.hashes))
+    assert found == [0, 1]
