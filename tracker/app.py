@@ -315,7 +315,7 @@ class Tracker:
             self._clock,
             hear=visit.hear,
             complain=realm.complain,
-            count=self._ledger.signalled,
+            count=self._ledger.signalled if ours else None,
             dropped=self._ledger.turned_away,
             gone=gone,
         )

@@ -60,8 +60,8 @@ log = structlog.get_logger("p2pcdn.tracker")
 class Connection(WSListener):
     """A socket that is open. ``hear`` gets its messages, in valid UTF-8, and may raise
     `RemoteError` to have it refused; ``complain`` says in the protocol's terms what was wrong, or
-    nothing if there are no such terms; ``count`` gets the bytes in both directions, ``dropped`` the
-    code if it is sent away; ``gone`` is called once it is closed."""
+    nothing if there are no such terms; ``count`` gets the bytes in both directions, if they are to
+    be counted; ``dropped`` the code if it is sent away; ``gone`` is called once it is closed."""
 
     __slots__ = (
         "_bytes",
@@ -96,7 +96,7 @@ class Connection(WSListener):
         *,
         hear: Callable[[bytes], None],
         complain: Callable[[RemoteError], bytes | None],
-        count: Callable[[int], None],
+        count: Callable[[int], None] | None,
         dropped: Callable[[str], None],
         gone: Callable[[], None],
     ) -> None:
@@ -248,7 +248,8 @@ class Connection(WSListener):
             return
         limits, now = self._limits, self._heard_at
         if len(data) > limits.message_bytes:
-            self._count(len(data))
+            if self._count is not None:
+                self._count(len(data))
             self._fail(
                 RemoteError(
                     ErrorCode.TOO_LARGE,
@@ -289,7 +290,8 @@ class Connection(WSListener):
         if kind is _PING:
             self._socket.send_pong(data)
         elif kind is _TEXT:
-            self._count(len(data))
+            if self._count is not None:
+                self._count(len(data))
             self._greets_until = None
             try:
                 if not data.isascii():
@@ -341,7 +343,8 @@ class Connection(WSListener):
     # Writing and closing
 
     def _send(self, text: bytes) -> None:
-        self._count(len(text))
+        if self._count is not None:
+            self._count(len(text))
         self._socket.send(_TEXT, text)
 
     def _fail(self, error: RemoteError) -> None:

@@ -94,15 +94,13 @@ class Realm(Protocol):
 class Here:
     """A guest whose socket is this process's."""
 
-    __slots__ = ("_complain", "connection", "facts")
+    __slots__ = ("_complain", "connection", "facts", "tell")
 
     def __init__(self, connection: Connection, facts: Facts, complain: Complain) -> None:
         self.connection = connection
         self.facts = facts
         self._complain = complain
-
-    def tell(self, text: bytes) -> None:
-        self.connection.tell(text)
+        self.tell = connection.tell
 
     def dismiss(self, code: ErrorCode | None) -> None:
         self.connection.dismiss(code)

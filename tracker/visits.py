@@ -77,7 +77,11 @@ class Tour:
     def hear(self, data: bytes) -> None:
         """Its message."""
         if self._homes.is_alone:
-            self._say(self._homes.name, data)
+            stay = self._stays.get(self._homes.name)
+            if stay is None:
+                self._say(self._homes.name, data)
+            else:
+                stay.realm.said(stay.number, data)
             return
         subject = subject_of(data)
         hashes = subject.info_hashes
@@ -137,13 +141,13 @@ class Tour:
 class Stay:
     """A tour's time at a place: a guest there."""
 
-    __slots__ = ("_number", "_place", "_realm", "_tour", "tell")
+    __slots__ = ("_place", "_tour", "number", "realm", "tell")
 
     def __init__(self, tour: Tour, place: str, realm: Realm) -> None:
         self._tour = tour
         self._place = place
-        self._realm = realm
-        self._number = -1
+        self.realm = realm
+        self.number = -1
         self.tell = tour.guest.tell
 
     @property
@@ -152,16 +156,16 @@ class Stay:
 
     def begin(self) -> None:
         """It comes; `RemoteError` if there is no way to."""
-        self._number = self._realm.opened(self)
+        self.number = self.realm.opened(self)
 
     def say(self, data: bytes) -> None:
         """Its message."""
-        self._realm.said(self._number, data)
+        self.realm.said(self.number, data)
 
     def end(self) -> None:
         """It goes."""
         self._tour.forget(self._place)
-        self._realm.closed(self._number)
+        self.realm.closed(self.number)
 
     def dismiss(self, code: ErrorCode | None) -> None:
         self._tour.leave(self._place, code)

@@ -100,25 +100,25 @@ class WebTorrent:
     def _act(self) -> None:
         """Do what the mind has decided: all of it, even if some of it fails."""
         failure: Exception | None = None
-        guests = self._guests
-        for socket, text in self._torrents.take_messages():
+        torrents, guests = self._torrents, self._guests
+        for socket, text in torrents.take_messages():
             guest = guests.get(socket)
             if guest is not None:
                 try:
                     guest.tell(text)
                 except Exception as error:  # noqa: BLE001 - it is raised below
                     failure = failure or error
-        for socket, code in self._torrents.take_events():
+        for socket, code in torrents.take_events():
             guest = guests.get(socket)
             if guest is not None:
                 guest.dismiss(code)
-        self._set_timer(self._torrents.timer_at())
+        at = torrents.timer_at()
+        if at != self._wakes_at:
+            self._set_timer(at)
         if failure is not None:
             raise failure
 
     def _set_timer(self, at: float | None) -> None:
-        if at == self._wakes_at:
-            return
         self._wakes_at = at
         if self._timer is not None:
             self._timer.cancel()

@@ -85,6 +85,15 @@ class Acquaintances:
             self._present[a].met.setdefault(b, now)
             self._present[b].met.setdefault(a, now)
 
+    def try_meet(self, a: bytes, b: bytes, now: float) -> bool:
+        """Have peers of these homes paired, if they may."""
+        if a == b or (b in self._present[a].met and a in self._present[b].met):
+            return True
+        if not self.may_meet(a, b, now):
+            return False
+        self.meet(a, b, now)
+        return True
+
     def _has_room(self, home: bytes, other: bytes, now: float) -> bool:
         there = self._present[home]
         if other in there.met:

@@ -92,8 +92,4 @@ class Partners:
         """Whether somebody may be passed an offer of the peer; then their homes have met."""
         if other is peer or not other.may_be_offered(peer, now, self._rules.pending_offers):
             return False
-        a, b = peer.socket.home, other.socket.home
-        if not self._acquaintances.may_meet(a, b, now):
-            return False
-        self._acquaintances.meet(a, b, now)
-        return True
+        return self._acquaintances.try_meet(peer.socket.home, other.socket.home, now)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from p2pcdn.core.locality import Where
 from p2pcdn.core.nearby import LocalCrowd
-from p2pcdn.wire.webtorrent import Counts, quoted
+from p2pcdn.wire.webtorrent import Counts, head_of, quoted
 
 OFFER_LASTS = 60.0
 """Seconds that an answer may take. Clients give an offer up after 50."""
@@ -22,7 +22,7 @@ SILENT_AFTER = 10.0
 """Seconds after which a peer that was passed an offer, and has said nothing since, has most likely
 gone without a word: a client has found its addresses after five."""
 MOST_MET = 64
-"""Peers that one remembers to have met; beyond it those met longest ago are forgotten."""
+"""Peers that one remembers to have met; beyond it those met first are forgotten."""
 
 
 class Pending(NamedTuple):
@@ -30,6 +30,8 @@ class Pending(NamedTuple):
 
     offerer: Peer
     offer_id: str
+    name: bytes
+    """The id as JSON."""
     since: float
 
 
@@ -54,8 +56,8 @@ class Peer:
     """When it last said anything."""
     complete: bool = False
     present: bool = True
-    name: bytes = field(init=False)
-    """Its id as JSON."""
+    head: bytes = field(init=False)
+    """The beginning of what it has to say to others there."""
     where: Where = field(init=False)
     asked: float = inf
     """When it was first passed an offer since then."""
@@ -65,7 +67,7 @@ class Peer:
     """With whom it has exchanged an offer and an answer."""
 
     def __post_init__(self) -> None:
-        self.name = quoted(self.id)
+        self.head = head_of(self.torrent.info_hash, self.id)
         self.where = self.socket.where
 
     def is_silent(self, now: float) -> bool:
@@ -93,21 +95,21 @@ class Peer:
         offers[offerer] = offer
         self.asked = min(self.asked, offer.since)
 
-    def answer(self, offerer: str, offer_id: str, now: float) -> Peer | None:
-        """It answers an offer: whose that is, if it was passed one and may still answer it."""
+    def answer(self, offerer: str, offer_id: str | None, now: float) -> Pending | None:
+        """It answers an offer: which that is, if it was passed one and may still answer it."""
         offer = self.offers.get(offerer)
         if offer is None or offer.offer_id != offer_id:
             return None
         del self.offers[offerer]
         fresh = offer.since > now - OFFER_LASTS
-        return offer.offerer if fresh and offer.offerer.present else None
+        return offer if fresh and offer.offerer.present else None
 
     def meet(self, other: str) -> None:
         """It has been brought together with another."""
-        self.met.pop(other, None)
-        self.met[other] = None
-        if len(self.met) > MOST_MET:
-            del self.met[next(iter(self.met))]
+        met = self.met
+        met[other] = None
+        if len(met) > MOST_MET:
+            del met[next(iter(met))]
 
     def leave(self) -> None:
         """It has gone; whoever still holds it holds nothing else by it."""

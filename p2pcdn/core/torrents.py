@@ -140,7 +140,7 @@ class Torrents:
         self.tally.announces += 1
         torrent = self._torrents.get(said.info_hash)
         peer = None if torrent is None else torrent.peers.get(said.peer_id)
-        if said.what == "stopped":
+        if said.event == "stopped":
             if peer is not None and peer.socket is socket:
                 self._remove(peer, now)
             counts = Counts(0, 0) if torrent is None else torrent.counts
@@ -173,16 +173,16 @@ class Torrents:
             self.tally.strays += 1
             return
         peer.hear(now)
-        assert said.to_peer_id is not None  # both are there, or it was refused
-        assert said.offer_id is not None
-        offerer = peer.answer(said.to_peer_id, said.offer_id, now)
-        if offerer is None:
+        assert said.to_peer_id is not None  # or it was refused
+        offer = peer.answer(said.to_peer_id, said.offer_id, now)
+        if offer is None:
             self.tally.strays += 1
             return
         self.tally.answers += 1
+        offerer = offer.offerer
         peer.meet(offerer.id)
         offerer.meet(peer.id)
-        text = answered(torrent.name, peer.name, said.offer_id, said.answer)
+        text = answered(peer.head, offer.name, said.answer)
         self._messages.append(Tell(offerer.socket.number, text))
 
     def _scrape(self, socket: Socket, said: Scrape) -> None:
@@ -267,10 +267,8 @@ class Torrents:
 
     def _pass_on(self, peer: Peer, offers: Sequence[Offer], now: float) -> None:
         """Each offer goes to another peer, as long as there are any."""
-        name = peer.torrent.name
-        for other, offer in zip(
-            self._partners.choose(peer, len(offers), now), offers, strict=False
-        ):
-            other.ask(Pending(peer, offer.offer_id, now))
+        for other, made in zip(self._partners.choose(peer, len(offers), now), offers, strict=False):
+            name = quoted(made.offer_id)
+            other.ask(Pending(peer, made.offer_id, name, now))
+            self._messages.append(Tell(other.socket.number, offered(peer.head, name, made.offer)))
             self.tally.offers += 1
-            self._messages.append(Tell(other.socket.number, offered(name, peer.name, offer)))

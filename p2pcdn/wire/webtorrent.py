@@ -23,10 +23,10 @@ swarms, and an ``info_hash`` that is a text, or they throw.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from p2pcdn.errors import ErrorCode, RemoteError
 
@@ -40,18 +40,10 @@ MOST_SCRAPED = 128
 """Info hashes of one scrape."""
 
 Action = Literal["announce", "scrape"]
-Event = Literal["started", "update", "completed", "paused", "stopped"]
+Event = Literal["started", "update", "completed", "paused", "stopped", "empty", ""]
 
-_EVENTS: dict[str | None, Event] = {
-    None: "update",
-    "": "update",
-    "empty": "update",
-    "update": "update",
-    "started": "started",
-    "completed": "completed",
-    "paused": "paused",
-    "stopped": "stopped",
-}
+Id = Annotated[str, Meta(min_length=ID_LENGTH, max_length=ID_LENGTH)]
+"""Its characters are looked at after it has been decoded: there are several ways to write one."""
 
 _NULL = Raw(b"null")
 _BRACE = ord("{")
@@ -64,15 +56,16 @@ class Offer(Struct, frozen=True, gc=False):
     """A description for somebody, whoever it is."""
 
     offer: Raw
-    offer_id: str
+    offer_id: Id
 
 
 class Announce(Struct, frozen=True, tag_field="action", tag="announce"):
     """Who is in a swarm, and what it has to say to others there."""
 
-    info_hash: str
-    peer_id: str
-    event: str | None = None
+    info_hash: Id
+    peer_id: Id
+    event: Event | None = None
+    """What has happened to it; None is an update."""
     left: _Number = None
     """Bytes that it lacks; 0 if it has all."""
     numwant: _Number = None
@@ -80,13 +73,8 @@ class Announce(Struct, frozen=True, tag_field="action", tag="announce"):
     offers: tuple[Offer, ...] | None = None
     answer: Raw = Raw()
     """To the offer of this id, of this peer."""
-    offer_id: str | None = None
-    to_peer_id: str | None = None
-
-    @property
-    def what(self) -> Event:
-        """What has happened to it."""
-        return _EVENTS[self.event]
+    offer_id: Id | None = None
+    to_peer_id: Id | None = None
 
     @property
     def answers(self) -> bool:
@@ -110,7 +98,7 @@ class Announce(Struct, frozen=True, tag_field="action", tag="announce"):
 class Scrape(Struct, frozen=True, tag_field="action", tag="scrape"):
     """How many there are in swarms."""
 
-    info_hash: str | tuple[str, ...] | None = None
+    info_hash: Id | tuple[Id, ...] | None = None
 
     @property
     def info_hashes(self) -> tuple[str, ...]:
@@ -152,15 +140,23 @@ quoted = _encoder.encode
 def decode(data: bytes) -> Request:
     """What a client says; `RequestError` if it is nothing that one may say."""
     try:
-        if not data.isascii():
-            data.decode()
         request = _requests.decode(data)
+        # Whatever is written like that has no other characters than ids may have.
+        plain = data.isascii() and b"\\u" not in data
+        if not plain:
+            data.decode()
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise _fault(data, str(error)[:256]) from error
-    if isinstance(request, Scrape):
-        _check_scrape(request)
-    else:
-        _check_announce(request)
+    if not plain:
+        _check_ids(request)
+    if isinstance(request, Announce):
+        _check_descriptions(request)
+    elif not 0 < len(request.info_hashes) <= MOST_SCRAPED:
+        raise RequestError(
+            "scrape",
+            next(iter(request.info_hashes), ""),
+            f"`info_hash` of a scrape names 1 to {MOST_SCRAPED} swarms: nobody is told of all",
+        )
     return request
 
 
@@ -195,49 +191,31 @@ def scrape_of(info_hashes: Sequence[str]) -> bytes:
 # What clients are told
 
 
+def head_of(info_hash: str, peer_id: str) -> bytes:
+    """The beginning of what a peer has to say to others in its swarm."""
+    told = quoted({"action": "announce", "info_hash": info_hash, "peer_id": peer_id})
+    return told[:-1] + b',"offer_id":'
+
+
+def offered(head: bytes, offer_id: bytes, offer: Raw) -> bytes:
+    """Somebody's offer. ``head`` is his, and the offer's id is `quoted`, here and below."""
+    return b"".join((head, offer_id, b',"offer":', offer, b"}"))
+
+
+def answered(head: bytes, offer_id: bytes, answer: Raw) -> bytes:
+    """Somebody's answer to an offer."""
+    return b"".join((head, offer_id, b',"answer":', answer, b"}"))
+
+
 def counted(info_hash: bytes, interval: int, counts: Counts, warning: str = "") -> bytes:
     """The answer to an announce; ``interval`` is seconds until the next. The info hash is
-    `quoted`, here and below."""
+    `quoted`."""
     said = b',"warning message":' + quoted(warning) if warning else b""
     return b'{"action":"announce","info_hash":%b,"interval":%d,"complete":%d,"incomplete":%d%b}' % (
         info_hash,
         interval,
         *counts,
         said,
-    )
-
-
-def offered(info_hash: bytes, peer: bytes, offer: Offer) -> bytes:
-    """An offer of somebody in the swarm: of ``peer``, a `quoted` id."""
-    return b"".join(
-        (
-            b'{"action":"announce","info_hash":',
-            info_hash,
-            b',"peer_id":',
-            peer,
-            b',"offer_id":',
-            quoted(offer.offer_id),
-            b',"offer":',
-            offer.offer,
-            b"}",
-        )
-    )
-
-
-def answered(info_hash: bytes, peer: bytes, offer_id: str, answer: Raw) -> bytes:
-    """The answer of somebody to an offer."""
-    return b"".join(
-        (
-            b'{"action":"announce","info_hash":',
-            info_hash,
-            b',"peer_id":',
-            peer,
-            b',"offer_id":',
-            quoted(offer_id),
-            b',"answer":',
-            answer,
-            b"}",
-        )
     )
 
 
@@ -264,39 +242,42 @@ def failed(action: Action, info_hash: str, reason: str) -> bytes:
 # What may be said
 
 
-def _check_announce(said: Announce) -> None:
-    info_hash = said.info_hash
-    if not _is_id(info_hash):
-        raise RequestError("announce", info_hash[:ID_LENGTH], _not_an_id("info_hash"))
-    if not _is_id(said.peer_id):
-        raise RequestError("announce", info_hash, _not_an_id("peer_id"))
-    if said.event not in _EVENTS:
-        raise RequestError(
-            "announce",
-            info_hash,
-            "`event` is started, completed, paused or stopped, or left out for an update",
-        )
-    for offer in said.offers or ():
-        if not _is_id(offer.offer_id):
-            raise RequestError("announce", info_hash, _not_an_id("offer_id` of each of `offers"))
-        _check_description(offer.offer, "offer", info_hash)
-    if said.answers:
-        if said.to_peer_id is None or not _is_id(said.to_peer_id):
-            raise RequestError("announce", info_hash, _not_an_id("to_peer_id` of an `answer"))
-        if said.offer_id is None or not _is_id(said.offer_id):
-            raise RequestError("announce", info_hash, _not_an_id("offer_id` of an `answer"))
-        _check_description(said.answer, "answer", info_hash)
+def _check_ids(said: Request) -> None:
+    if isinstance(said, Scrape):
+        if not all(map(_is_id, said.info_hashes)):
+            raise RequestError("scrape", "", _not_an_id("info_hash"))
+        return
+    ids = {
+        "info_hash": said.info_hash,
+        "peer_id": said.peer_id,
+        "to_peer_id": said.to_peer_id,
+        "offer_id": said.offer_id,
+    }
+    wrong = [name for name, id_ in ids.items() if id_ is not None and not _is_id(id_)]
+    wrong += ["offer_id" for offer in said.offers or () if not _is_id(offer.offer_id)]
+    if wrong:
+        raise RequestError("announce", said.info_hash, _not_an_id(wrong[0]))
 
 
-def _check_description(said: Raw, name: str, info_hash: str) -> None:
+def _check_descriptions(said: Announce) -> None:
+    for made in said.offers or ():
+        offer = made.offer
+        if len(offer) > DESCRIPTION_BYTES or memoryview(offer)[0] != _BRACE:
+            raise _no_description(offer, "offer", said.info_hash)
+    answer = said.answer
+    if len(answer) and answer != _NULL:
+        if said.to_peer_id is None or said.offer_id is None:
+            missing = "to_peer_id" if said.to_peer_id is None else "offer_id"
+            raise RequestError("announce", said.info_hash, _not_an_id(missing))
+        if len(answer) > DESCRIPTION_BYTES or memoryview(answer)[0] != _BRACE:
+            raise _no_description(answer, "answer", said.info_hash)
+
+
+def _no_description(said: Raw, name: str, info_hash: str) -> RequestError:
+    why = f"`{name}` is an object such as {_EXAMPLE[name]}"
     if len(said) > DESCRIPTION_BYTES:
-        raise RequestError(
-            "announce",
-            info_hash,
-            f"the `{name}` has {len(said)} bytes; {DESCRIPTION_BYTES} is the limit",
-        )
-    if memoryview(said)[0] != _BRACE:
-        raise RequestError("announce", info_hash, f"`{name}` is an object such as {_EXAMPLE[name]}")
+        why = f"the `{name}` has {len(said)} bytes; {DESCRIPTION_BYTES} is the limit"
+    return RequestError("announce", info_hash, why)
 
 
 _EXAMPLE = {
@@ -305,21 +286,8 @@ _EXAMPLE = {
 }
 
 
-def _check_scrape(said: Scrape) -> None:
-    hashes = said.info_hashes
-    first = hashes[0] if hashes and _is_id(hashes[0]) else ""
-    if not 0 < len(hashes) <= MOST_SCRAPED:
-        raise RequestError(
-            "scrape",
-            first,
-            f"`info_hash` of a scrape names 1 to {MOST_SCRAPED} swarms: nobody is told of all",
-        )
-    if not all(map(_is_id, hashes)):
-        raise RequestError("scrape", first, _not_an_id("info_hash"))
-
-
 def _is_id(text: str) -> bool:
-    return len(text) == ID_LENGTH and (text.isascii() or max(text) <= "\xff")
+    return max(text) <= "\xff"
 
 
 def _not_an_id(name: str) -> str:
@@ -344,12 +312,16 @@ def _fault(data: bytes, error: str) -> RequestError:
     if isinstance(subject, list) and subject:
         subject = subject[0]
     info_hash = subject[:ID_LENGTH] if isinstance(subject, str) else ""
-    if action == "scrape":
-        return RequestError(
-            "scrape", info_hash, f"a scrape has an `info_hash`, or several: {error}"
-        )
-    if action != "announce":
+    if action not in ("announce", "scrape"):
         return RequestError("announce", info_hash, "`action` is announce or scrape")
-    return RequestError(
-        "announce", info_hash, f"an announce has at least `info_hash` and `peer_id`: {error}"
-    )
+    return RequestError(action, info_hash, _reason(error))
+
+
+def _reason(error: str) -> str:
+    """What would be right in place of what is wrong with a field."""
+    for name in ("info_hash", "to_peer_id", "peer_id", "offer_id"):
+        if f"{name}`" in error or f"{name}[" in error:
+            return _not_an_id(name)
+    if "`$.event`" in error:
+        return "`event` is started, completed, paused or stopped, or left out for an update"
+    return error

@@ -113,3 +113,15 @@ def test_what_is_remembered_of_those_gone_is_bounded(
     assert len(homes.them._gone) == 10
     assert homes.them._remembered == sum(len(home.met) for home in homes.them._gone.values()) == 20
     assert b"goer%d" % (goers - 1) in homes.them._gone
+
+
+def test_to_try_is_to_meet_if_they_may() -> None:
+    known = Acquaintances(1)
+    for home in (b"a", b"b", b"c"):
+        known.came(home, 0.0)
+    assert known.try_meet(b"a", b"a", 0.0)
+    assert known.try_meet(b"a", b"b", 0.0)
+    assert known.try_meet(b"b", b"a", 1.0)
+    assert not known.try_meet(b"a", b"c", 1.0)
+    assert not known.try_meet(b"c", b"b", 1.0)
+    assert known.try_meet(b"c", b"a", 3601.0)

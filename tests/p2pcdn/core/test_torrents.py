@@ -361,7 +361,7 @@ def test_an_answer_to_whoever_has_gone_is_dropped() -> None:
         ({"action": "announce", "info_hash": HASH}, "announce", HASH),
         ({"action": "announce", "info_hash": 7, "peer_id": ids("a")}, "announce", ""),
         ({"action": "announce", "info_hash": HASH, "peer_id": "short"}, "announce", HASH),
-        ({"action": "scrape", "info_hash": ["short", HASH]}, "scrape", ""),
+        ({"action": "scrape", "info_hash": ["short", HASH]}, "scrape", "short"),
         ({"action": "scrape", "info_hash": {"a": 1}}, "scrape", ""),
     ],
 )

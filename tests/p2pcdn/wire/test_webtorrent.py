@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from msgspec import Raw
 
 from p2pcdn.wire.webtorrent import (
     DESCRIPTION_BYTES,
@@ -21,6 +20,7 @@ from p2pcdn.wire.webtorrent import (
     counted,
     decode,
     failed,
+    head_of,
     offered,
     quoted,
     scrape_of,
@@ -76,7 +76,7 @@ def test_an_announce_of_p2p_media_loader() -> None:
     said = decode(text.encode().replace(b"\x00", b"\\u0000"))
     assert isinstance(said, Announce)
     assert (said.info_hash, said.peer_id) == ("aGVsbG8gd29ybGQgaGVs", "-PM0203-abcdefghijkl")
-    assert (said.what, said.has_all, said.answers) == ("started", None, False)
+    assert (said.event, said.has_all, said.answers) == ("started", None, False)
     (made,) = said.wanted
     assert made.offer_id == "\xe9\0" + "a" * 18
     assert bytes(made.offer) == b'{"type":"offer","sdp":"v=0\\r\\n"}'
@@ -113,14 +113,14 @@ def test_ids_of_offers_and_answers_are_checked(id_: str) -> None:
 def test_null_is_as_good_as_nothing(field: str) -> None:
     said = decode(json.dumps(announce(**{field: None})).encode())
     assert isinstance(said, Announce)
-    assert (said.what, said.has_all, said.answers, len(said.wanted)) == ("update", None, False, 0)
+    assert (said.has_all, said.answers, len(said.wanted)) == (None, False, 0)
 
 
 def test_events() -> None:
     for event in ("started", "completed", "paused", "stopped", "update"):
         said = decode(json.dumps(announce(event=event)).encode())
         assert isinstance(said, Announce)
-        assert said.what == event
+        assert said.event == event
     assert "started, completed, paused or stopped" in reason(announce(event="gone"))
 
 
@@ -170,8 +170,10 @@ def test_scrapes_of_more_than_may_be() -> None:
         (b"\xff\xfe", "JSON object"),
         (b"[1]", "JSON object"),
         (b"[" * 100_000, "JSON object"),
-        (b'{"action":"announce"}', "`info_hash` and `peer_id`"),
-        ({"action": "scrape", "info_hash": 5}, "a scrape has an `info_hash`"),
+        (b'{"action":"announce"}', "`info_hash` is a text"),
+        ({"action": "announce", "info_hash": ID}, "`peer_id` is a text"),
+        ({"action": "scrape", "info_hash": 5}, "`info_hash` is a text"),
+        ({"action": "scrape", "info_hash": [ID, ""]}, "`info_hash` is a text"),
         ({"action": "dance"}, "`action` is announce or scrape"),
         ({}, "`action` is announce or scrape"),
         (announce(offers=5), "`$.offers`"),
@@ -256,18 +258,19 @@ def test_descriptions_are_passed_on_byte_by_byte(
     )
     assert isinstance(said, Announce)
     (made,) = said.wanted
-    text = offered(quoted(info_hash), quoted(peer), made)
-    assert raw in text
-    told = json.loads(text)
-    assert (told["action"], told["info_hash"]) == ("announce", info_hash)
-    assert (told["peer_id"], told["offer_id"]) == (peer, offer_id)
-    assert told["offer"] == json.loads(raw)
-    text = answered(quoted(info_hash), quoted(peer), offer_id, Raw(raw))
-    told = json.loads(text)
-    assert raw in text
-    assert (told["action"], told["info_hash"]) == ("announce", info_hash)
-    assert (told["peer_id"], told["offer_id"]) == (peer, offer_id)
-    assert told["answer"] == json.loads(raw)
+    head, name = head_of(info_hash, peer), quoted(made.offer_id)
+    for kind, text in (
+        ("offer", offered(head, name, made.offer)),
+        ("answer", answered(head, name, made.offer)),
+    ):
+        assert raw in text
+        assert json.loads(text) == {
+            "action": "announce",
+            "info_hash": info_hash,
+            "peer_id": peer,
+            "offer_id": offer_id,
+            kind: json.loads(raw),
+        }
 
 
 @given(IDS, st.text(max_size=50))
