@@ -95,8 +95,9 @@ class Introducer:
         if len(member.pairings) < until:
             sample = swarm.open.sample(SAMPLE if until == aim else FEW, self._rng)
             busy |= self._pair_with_best(member, sample, until, self._most, now)
-        if len(swarm.members) > len(swarm.open):
-            busy |= self._seek_at_large(member, now)
+        if len(member.pairings) < self._few and len(swarm.members) > len(swarm.open):
+            sample, links = swarm.members.sample(SAMPLE, self._rng), self._links
+            busy |= self._pair_with_best(member, sample, self._few, lambda _: links, now)
         if len(member.pairings) < aim:
             self._seek_at(member, now + SEARCH_EVERY if busy else member.pardons_at(now))
 
@@ -132,28 +133,6 @@ class Introducer:
         are near may hold nothing of what is played now."""
         return min(round(neighbours * self._rules.local_share), neighbours - 1)
 
-    def _far(self, neighbours: int) -> int:
-        """And so many need not be."""
-        return neighbours - self._local(neighbours)
-
-    def _seek_at_large(self, member: Member, now: float) -> bool:
-        """Who still has only a few is introduced to those who have many, too. Whether some of them
-        had too many offers to answer just now."""
-        few, links = self._few, self._links
-        lacking_far = self._far(few) - (len(member.pairings) - member.near)
-        if len(member.pairings) >= few and lacking_far <= 0:
-            return False
-        sample = member.swarm.members.sample(SAMPLE, self._rng)
-        busy = False
-        if len(member.pairings) < few:
-            busy = self._pair_with_best(member, sample, few, lambda _: links, now)
-        lacking_far = self._far(few) - (len(member.pairings) - member.near)
-        if lacking_far > 0:
-            far = [other for other in sample if not self._is_near(member, other)]
-            few = len(member.pairings) + lacking_far
-            busy |= self._pair_with_best(member, far, few, self._many, now)
-        return busy
-
     def _seek_near(self, member: Member, aim: int, now: float) -> tuple[int, bool]:
         """Find as many of those who are near as are lacking. How many neighbours are to be had in
         all then, and whether somebody had too many offers to answer just now."""
@@ -172,10 +151,10 @@ class Introducer:
     def _pair_with_near(
         self, member: Member, nearby: Nearby[Member], local: int, now: float
     ) -> tuple[bool, bool]:
-        """Until so many are near. Whether there are others who would be fit, and whether some of
-        them had too many offers to answer."""
+        """Until so many are near, whoever else is a neighbour. Whether there are others who would
+        be fit, and whether some of them had too many offers to answer."""
         here, costs, links = member.where, self.costs, self._links
-        aim = len(member.pairings) + local - member.near
+        aim = min(len(member.pairings) + local - member.near, links)
         waits = busy = False
         around = nearby.around(here, FEW, self._rng, costs)
 
@@ -187,12 +166,11 @@ class Introducer:
                 continue
             if len(member.pairings) >= aim:
                 return True, busy
-            if len(other.pairings) < links and not self._pair(member, other, now):
+            if len(other.pairings) >= links:
+                waits = True
+            elif not self._pair(member, other, now):
                 waits = busy = True
         return waits, busy
-
-    def _is_near(self, a: Member, b: Member) -> bool:
-        return self._rules.local_share > 0 and is_near(a.where, b.where, self.costs)
 
     def _most(self, member: Member) -> int:
         """With so many neighbours it gets no more by chance: with less than otherwise if enough of
@@ -200,7 +178,8 @@ class Introducer:
         many, near = self._many(member), member.near
         if near < self._few_local:
             return many
-        return min(many, near + 2 * self._far(self._aim(member)))
+        aim = self._aim(member)
+        return min(many, near + 2 * (aim - self._local(aim)))
 
     def _most_near(self, member: Member) -> int:
         """With so many neighbours it gets no more who are near while there are others."""
@@ -283,7 +262,7 @@ class Introducer:
             phase=Phase.INVITED if offer is None else Phase.OFFERED,
             deadline=now + LINK_TIMEOUT,
             offer=None if offer is None else offer.number,
-            near=self._is_near(offerer, answerer),
+            near=self._rules.local_share > 0 and is_near(offerer.where, answerer.where, self.costs),
         )
         self._acquaintances.meet(offerer.home, answerer.home, now)
         for end in pairing.ends:

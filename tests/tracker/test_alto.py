@@ -21,7 +21,7 @@ from p2pcdn.wire.alto import AltoError, CostMap
 from p2pcdn.wire.tracker import Joined, Welcome
 from tests.tracker.rig import join, rig
 from tracker import alto
-from tracker.alto import LEAST, MOST, USUALLY, Alto, Web, good_for, read
+from tracker.alto import LEAST, MOST, USUALLY, Alto, File, Web, good_for, read
 
 
 def networks(pid: str = "home", tag: str = "1") -> bytes:
@@ -112,6 +112,17 @@ async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
         assert region(await watched.next()) == "home"
         put(path, networks("another"))
         assert region(await watched.next()) == "another"
+
+
+async def test_a_file_is_not_read_while_it_is_written(tmp_path: Path) -> None:
+    path = put(tmp_path / "net", b"1")
+    file = File(path)
+    assert await file.fetch(0.0) == b"1"
+    for data in (b"22", b"333"):
+        path.write_bytes(data)
+        assert await file.fetch(0.0) is None
+    assert await file.fetch(0.0) == b"333"
+    assert await file.fetch(0.0) is None
 
 
 @pytest.mark.parametrize(

@@ -525,6 +525,43 @@ def test_most_neighbours_are_near_and_some_are_not() -> None:
         assert 8 <= found.total() / len(sockets) <= 13
         shares.append(found[f"AS{network}"] / found.total())
     assert all(0.6 < share < 0.85 for share in shares)
+    members = world.swarms._members.values()
+    assert min(len(member.pairings) - member.near for member in members) >= 1
+
+
+def test_who_is_near_adds_to_those_who_are_not_as_far_as_there_may_be_links() -> None:
+    world = World(Rules(neighbours=4, links=5, pending_offers=8))
+    mover = world.join(1, position=at(0), source=source(0), operator="AS1")
+    for number in range(3):
+        world.join(position=at(0), source=source(10 + number), operator="AS2")
+    for number in range(4):
+        world.join(position=at(5000), source=source(20 + number), operator="AS1")
+        world.settle()
+    assert networks_of(world, mover) == {"AS2": 3}
+    world.wait(10)
+    world.say(mover, Move(True, at(5000)))
+    assert networks_of(world, mover) == {"AS2": 3, "AS1": 2}
+
+
+def test_not_even_with_all_near_are_all_near() -> None:
+    world = World(Rules(local_share=1.0))
+    among(world, 7, "AS1")
+    far = among(world, 2, "AS2", 100)
+    newcomer = world.join(1, source=source(50), operator="AS1")
+    settled(world)
+    assert neighbours(world)[newcomer] & set(far)
+    assert networks_of(world, newcomer).total() == 8
+
+
+def test_who_is_near_and_has_no_room_is_waited_for() -> None:
+    world = World(Rules(neighbours=4, links=4))
+    near = among(world, 5, "AS1")
+    assert {len(neighbours(world)[socket]) for socket in near} == {4}, "they have no room"
+    among(world, 4, "AS2", 100)
+    newcomer = world.join(source=source(50), operator="AS1")
+    assert networks_of(world, newcomer) == {"AS2": 3}
+    world.close(near[0])
+    assert networks_of(world, newcomer) == {"AS2": 3, "AS1": 1}
 
 
 def test_blind_matching_is_a_setting() -> None:
@@ -582,13 +619,12 @@ def test_a_lost_neighbour_who_was_near_is_replaced_by_one_who_is() -> None:
     near = among(world, 20, "AS1")
     newcomer = world.join(source=source(50), operator="AS1")
     settled(world)
-    before = networks_of(world, newcomer)["AS1"]
-    assert before >= 6
+    assert networks_of(world, newcomer)["AS1"] >= 6
     for lost in [socket for socket in near if socket in neighbours(world)[newcomer]][:3]:
         world.close(lost)
     settled(world)
-    members = world.swarms._members
-    assert members[newcomer].near >= 6
+    pairings = world.swarms._members[newcomer].pairings.values()
+    assert sum(pairing.near for pairing in pairings) >= 6
 
 
 def test_a_local_network_may_be_more_than_a_share_but_not_all() -> None:

@@ -137,11 +137,27 @@ def test_partners_of_one_network_are_a_crowd() -> None:
     assert not peer.crowded(another, 2)
 
 
+def test_those_who_are_near_are_counted() -> None:
+    peer, other = member(0), member(1)
+    pairing = Pairing("0-1", peer, other, Phase.INVITED, 15.0, near=True)
+    for end in pairing.ends:
+        end.meet(pairing.other(end), pairing, 0.0)
+    introduce(peer, member(2))
+    assert (peer.near, other.near) == (1, 1)
+    for end in pairing.ends:
+        end.part(pairing)
+    assert (peer.near, other.near) == (0, 0)
+
+
 def test_a_local_network_is_no_crowd() -> None:
     peer = member(0, source="203.0.113.7")
     pairings = [introduce(peer, member(n, source="203.0.113.7")) for n in (1, 2)]
     assert not peer.crowded(member(3, source="203.0.113.7"), 2)
     assert not peer.crowded(member(3, source="203.0.113.8"), 2)
+    others = [introduce(peer, member(n, source=f"203.0.113.{n}")) for n in (4, 5)]
+    assert peer.crowded(member(6, source="203.0.113.6"), 2)
+    assert not peer.crowded(member(3, source="203.0.113.7"), 2)
+    pairings += others
     for pairing in pairings:
         peer.part(pairing)
     assert not peer._alike
