@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections.abc import Iterable, Mapping
 from itertools import count
 from urllib.parse import urlsplit
@@ -48,6 +49,8 @@ class WebTorrent:
         self._torrents = Torrents(rules(config), random.Random(os.urandom(32)))
         self._guests: dict[int, Guest] = {}
         self._numbers = count()
+        self._now = time.monotonic
+        """The loop's clock, once there is a loop."""
         self._timer: asyncio.Handle | None = None
         self._wakes_at: float | None = None
         metrics.WEBTORRENT.add(self._torrents)
@@ -56,28 +59,29 @@ class WebTorrent:
 
     def opened(self, guest: Guest) -> int:
         """Somebody has come; the number by which the rest is told."""
+        self._now = asyncio.get_running_loop().time
         number = next(self._numbers)
         self._guests[number] = guest
         address = guest.facts.address
         where = self._networks.where(address)
-        self._torrents.receive(Opened(number, home_of(address), where), _now())
+        self._torrents.receive(Opened(number, home_of(address), where), self._now())
         self._act()
         return number
 
     def said(self, number: int, data: bytes) -> None:
         """Somebody's message."""
-        self._torrents.receive(Said(number, data), _now())
+        self._torrents.receive(Said(number, data), self._now())
         self._act()
 
     def closed(self, number: int) -> None:
         """Somebody has gone."""
         del self._guests[number]
-        self._torrents.receive(Closed(number), _now())
+        self._torrents.receive(Closed(number), self._now())
         self._act()
 
     def draw(self, costs: Costs) -> None:
         """It costs something else to go from one region to another."""
-        self._torrents.receive(Mapped(costs), _now())
+        self._torrents.receive(Mapped(costs), self._now())
 
     def complain(self, error: RemoteError, _: float | None = None, /) -> bytes | None:
         """The last words to a client whose socket is closed: in terms of its own, since it gives a
@@ -94,7 +98,7 @@ class WebTorrent:
 
     def _wake(self) -> None:
         self._timer = self._wakes_at = None
-        self._torrents.on_timer(_now())
+        self._torrents.on_timer(self._now())
         self._act()
 
     def _act(self) -> None:
@@ -192,7 +196,3 @@ def rules(config: TrackerConfig) -> TorrentRules:
         swarms_per_socket=given.swarms_per_socket,
         peers_per_address=given.peers_per_address,
     )
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

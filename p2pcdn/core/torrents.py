@@ -85,9 +85,10 @@ class Torrents:
 
     def receive(self, message: Input, now: float) -> None:
         if isinstance(message, Said):
-            socket = self._sockets.get(message.socket)
+            number, text = message
+            socket = self._sockets.get(number)
             if socket is not None:  # else it was dismissed, and has not heard of it yet
-                self._hear(socket, message.text, now)
+                self._hear(socket, text, now)
         elif isinstance(message, Opened):
             socket = Socket(*message)
             self._sockets[socket.number] = socket
@@ -128,8 +129,8 @@ class Torrents:
             said = decode(text)
             if isinstance(said, Scrape):
                 self._scrape(socket, said)
-            elif said.answers:
-                self._answer(socket, said, now)
+            elif said.to_peer_id is not None and said.answers:
+                self._answer(socket, said, said.to_peer_id, now)
             else:
                 self._announce(socket, said, now)
         except RequestError as error:
@@ -166,24 +167,22 @@ class Torrents:
         if offers:
             self._pass_on(peer, offers[:most], now)
 
-    def _answer(self, socket: Socket, said: Announce, now: float) -> None:
+    def _answer(self, socket: Socket, said: Announce, offerer: str, now: float) -> None:
         torrent = self._torrents.get(said.info_hash)
         peer = None if torrent is None else torrent.peers.get(said.peer_id)
         if torrent is None or peer is None or peer.socket is not socket:
             self.tally.strays += 1
             return
         peer.hear(now)
-        assert said.to_peer_id is not None  # or it was refused
-        offer = peer.answer(said.to_peer_id, said.offer_id, now)
+        offer = peer.answer(offerer, said.offer_id, now)
         if offer is None:
             self.tally.strays += 1
             return
         self.tally.answers += 1
-        offerer = offer.offerer
-        peer.meet(offerer.id)
-        offerer.meet(peer.id)
+        peer.meet(offerer)
+        offer.offerer.meet(peer.id)
         text = answered(peer.head, offer.name, said.answer)
-        self._messages.append(Tell(offerer.socket.number, text))
+        self._messages.append(Tell(offer.offerer.socket.number, text))
 
     def _scrape(self, socket: Socket, said: Scrape) -> None:
         self.tally.scrapes += 1
