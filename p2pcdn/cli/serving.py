@@ -35,7 +35,7 @@ def share(
     worker = this_worker()
     if worker is not None:
         server = Server.of(config, services(worker), worker)
-        return run(server.serve_forever(worker.ready))
+        return run(server.serve_forever(worker.ready), hasty=False)
     if config.workers == 1:
         return serve(config, services(ALONE), describe)
     supervisor = Supervisor(*config.address, config.workers)

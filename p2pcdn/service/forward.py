@@ -65,7 +65,7 @@ class Forward:
                 raise ConnectionResetError from None  # there is no way to say more
             return error_response(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "unavailable",
+                "service_unavailable",
                 "The part of the server that keeps the figures is away: ask again in a moment.",
                 {hdrs.RETRY_AFTER: "1"},
             )

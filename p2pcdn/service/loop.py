@@ -19,14 +19,15 @@ Loop = Literal["uvloop", "asyncio"]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(main: Coroutine[Any, Any, int | None], loop: Loop = "uvloop") -> int:
+def run(main: Coroutine[Any, Any, int | None], loop: Loop = "uvloop", *, hasty: bool = True) -> int:
     """Run ``main`` to its end or until a signal; the process's exit code.
 
     A stop by a signal is what the operator asked for, and counts as success. uvloop is used where
-    it can be imported.
+    it can be imported. Unless ``hasty``, a second signal is that one again: a service manager may
+    tell every process to stop, and a supervisor then tells its own.
     """
     with asyncio.Runner(loop_factory=_factory(loop)) as runner:
-        return runner.run(_until_signal(main))
+        return runner.run(_until_signal(main, hasty=hasty))
 
 
 def settle() -> None:
@@ -36,14 +37,16 @@ def settle() -> None:
     gc.freeze()
 
 
-async def _until_signal(main: Coroutine[Any, Any, int | None]) -> int:
+async def _until_signal(main: Coroutine[Any, Any, int | None], *, hasty: bool) -> int:
     task = asyncio.ensure_future(main)
     signalled = False
 
     def stop() -> None:
         nonlocal signalled
-        if signalled:
+        if signalled and hasty:
             os._exit(130)  # asked twice: whoever asks does not want to wait for a clean end
+        if signalled:
+            return
         signalled = True
         task.cancel()
 

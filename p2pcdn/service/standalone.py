@@ -27,7 +27,7 @@ def standalone(make: Callable[[Settings], Iterable[Service]]) -> int:
         if config.workers > 1 and worker is None:
             return run(Supervisor(*config.address, config.workers).run(), "asyncio")
         server = Server.of(config, make(found), worker or ALONE)
-        return run(server.serve_forever((worker or ALONE).ready))
+        return run(server.serve_forever((worker or ALONE).ready), hasty=worker is None)
     except ConfigError as error:
         print(f"p2pcdn: {error}", file=sys.stderr)  # noqa: T201 - a sentence for a person
         return 2

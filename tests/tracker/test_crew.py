@@ -201,12 +201,16 @@ async def test_sockets_of_an_address_are_counted_at_all_workers(tmp_path: Path) 
     async with workers(tmp_path, sockets_per_address=2) as (first, second):
         one = await first.client()
         await first.client()
-        await second.until(lambda: second.tracker._admission._elsewhere.get("0"))
+
+        def elsewhere() -> int:
+            return sum(second.tracker._admission._elsewhere.get("0", {}).values())
+
+        await second.until(lambda: elsewhere() == 2)
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await second.client()
         assert caught.value.status == 429
         await one.socket.close()
-        await second.until(lambda: sum(second.tracker._admission._elsewhere["0"].values(), 0) == 1)
+        await second.until(lambda: elsewhere() == 1)
         await second.client()
 
 

@@ -139,6 +139,8 @@ async def test_viewers_find_each_other_count_once_and_outlive_their_workers(
             await viewers.all_counted()
             viewers.codes.clear()
             began = monotonic()
+            for pid in workers(command).values():
+                os.kill(pid, signal.SIGTERM)  # as systemd does, which tells every process
             assert await asyncio.to_thread(command.stop) == 0
             assert monotonic() - began < 3.0
             assert viewers.codes == ["draining"] * VIEWERS

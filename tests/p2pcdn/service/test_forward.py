@@ -112,4 +112,4 @@ async def test_while_the_first_is_away_it_is_said_so(tmp_path: Path) -> None:
         async with session.get(f"{here.url}/x") as answer:
             assert answer.status == 503
             assert answer.headers["Retry-After"] == "1"
-            assert (await answer.json())["error"]["code"] == "unavailable"
+            assert (await answer.json())["error"]["code"] == "service_unavailable"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -104,6 +105,22 @@ def test_a_second_signal_waits_for_nothing() -> None:
         assert started.stdout.readline() == "closing\n"
         started.send_signal(signal.SIGTERM)
         assert started.wait(timeout=20) == 130
+
+
+def test_who_is_told_to_stop_by_two_is_told_once() -> None:
+    closed = []
+
+    async def main() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.01)
+            closed.append(True)
+
+    assert run(main(), hasty=False) == 0
+    assert closed
 
 
 def test_what_is_there_is_left_alone_by_the_collector() -> None:
