@@ -141,22 +141,14 @@ def decode(data: bytes) -> Request:
     """What a client says; `RequestError` if it is nothing that one may say."""
     try:
         request = _requests.decode(data)
-        # Whatever is written like that has no other characters than ids may have.
-        plain = data.isascii() and b"\\u" not in data
-        if not plain:
+        if not data.isascii():
             data.decode()
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise _fault(data, str(error)[:256]) from error
-    if not plain:
-        _check_ids(request)
     if isinstance(request, Announce):
-        _check_descriptions(request)
-    elif not 0 < len(request.info_hashes) <= MOST_SCRAPED:
-        raise RequestError(
-            "scrape",
-            next(iter(request.info_hashes), ""),
-            f"`info_hash` of a scrape names 1 to {MOST_SCRAPED} swarms: nobody is told of all",
-        )
+        _check_announce(request)
+    else:
+        _check_scrape(request)
     return request
 
 
@@ -242,35 +234,45 @@ def failed(action: Action, info_hash: str, reason: str) -> bytes:
 # What may be said
 
 
-def _check_ids(said: Request) -> None:
-    if isinstance(said, Scrape):
-        if not all(map(_is_id, said.info_hashes)):
-            raise RequestError("scrape", "", _not_an_id("info_hash"))
-        return
-    ids = {
-        "info_hash": said.info_hash,
-        "peer_id": said.peer_id,
-        "to_peer_id": said.to_peer_id,
-        "offer_id": said.offer_id,
-    }
-    wrong = [name for name, id_ in ids.items() if id_ is not None and not _is_id(id_)]
-    wrong += ["offer_id" for offer in said.offers or () if not _is_id(offer.offer_id)]
-    if wrong:
-        raise RequestError("announce", said.info_hash, _not_an_id(wrong[0]))
-
-
-def _check_descriptions(said: Announce) -> None:
+def _check_announce(said: Announce) -> None:
+    info_hash = said.info_hash
+    if not (info_hash.isascii() and said.peer_id.isascii()):
+        _check_ids(said)
     for made in said.offers or ():
-        offer = made.offer
+        offer, offer_id = made.offer, made.offer_id
+        if not offer_id.isascii() and not _is_id(offer_id):
+            raise RequestError("announce", info_hash, _not_an_id("offer_id"))
         if len(offer) > DESCRIPTION_BYTES or memoryview(offer)[0] != _BRACE:
-            raise _no_description(offer, "offer", said.info_hash)
+            raise _no_description(offer, "offer", info_hash)
     answer = said.answer
     if len(answer) and answer != _NULL:
-        if said.to_peer_id is None or said.offer_id is None:
-            missing = "to_peer_id" if said.to_peer_id is None else "offer_id"
-            raise RequestError("announce", said.info_hash, _not_an_id(missing))
+        to, offered_id = said.to_peer_id, said.offer_id
+        if to is None or offered_id is None:
+            missing = "to_peer_id" if to is None else "offer_id"
+            raise RequestError("announce", info_hash, _not_an_id(missing))
+        if not (to.isascii() and offered_id.isascii()):
+            _check_ids(said)
         if len(answer) > DESCRIPTION_BYTES or memoryview(answer)[0] != _BRACE:
-            raise _no_description(answer, "answer", said.info_hash)
+            raise _no_description(answer, "answer", info_hash)
+
+
+def _check_ids(said: Announce) -> None:
+    for name in ("info_hash", "peer_id", "to_peer_id", "offer_id"):
+        id_ = getattr(said, name)
+        if id_ is not None and not _is_id(id_):
+            raise RequestError("announce", said.info_hash, _not_an_id(name))
+
+
+def _check_scrape(said: Scrape) -> None:
+    hashes = said.info_hashes
+    if not 0 < len(hashes) <= MOST_SCRAPED:
+        raise RequestError(
+            "scrape",
+            next(iter(hashes), ""),
+            f"`info_hash` of a scrape names 1 to {MOST_SCRAPED} swarms: nobody is told of all",
+        )
+    if not all(map(_is_id, hashes)):
+        raise RequestError("scrape", "", _not_an_id("info_hash"))
 
 
 def _no_description(said: Raw, name: str, info_hash: str) -> RequestError:
