@@ -62,6 +62,7 @@ check: $(BROWSER)/node_modules/.installed $(VENV)/.installed-dev
 bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m tests.prepare
 	@$(BIN)/python -m bench.loops --rounds 5
+	@$(BIN)/python -m bench.search
 	@$(BIN)/python -m bench.siege --rounds 3
 	@$(BIN)/python -m bench.ledger
 	@$(BIN)/python -m bench.native
