@@ -9,6 +9,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // A busy machine takes its time, and what hangs hangs for longer than that, too.
     testTimeout: 30_000,
+    // The default leaves a core to somebody who watches.
+    maxWorkers: "100%",
     // As the Python tests': a second try on CI's machine, and the report says so.
     retry: process.env["CI"] === "true" ? 1 : 0,
   },

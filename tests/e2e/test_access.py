@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route
 
@@ -67,7 +66,6 @@ async def member(stage: Stage) -> AsyncIterator[Viewer]:
         await context.close()
 
 
-@pytest.mark.crowd
 async def test_members_share_and_others_do_not_until_the_site_is_switched_off(
     stage: Stage, content: Path, file: Path
 ) -> None:

@@ -29,7 +29,7 @@ async def test_a_wrong_byte_is_rejected_and_its_sender_cut_off(stage: Stage, con
         evil.node.store.__class__ = PoisonedStore
         async with stage.viewer() as viewer:
             await viewer.until("() => window.p2pcdn?.getStats().rejectedChunks > 0")
-            await viewer.plays(8)
+            await viewer.plays(5)
             await viewer.assert_smooth()
             assert await viewer.assert_exact(content) >= 4
             stats = await viewer.stats()
@@ -75,7 +75,7 @@ async def test_whoever_sends_wrong_bytes_is_found_out(stage: Stage, content: Pat
     behaviours = ("wrong bytes", "overlong", "another chunk", "another segment")
     async with swarm(stage.media, *behaviours) as evil, stage.viewer() as viewer:
         await until_all(evil, is_caught)
-        await viewer.plays(8)
+        await viewer.plays(5)
         await viewer.assert_smooth()
         assert await viewer.assert_exact(content) >= 4
         await viewer.until("() => window.p2pcdn.getStats().links === 1")
@@ -88,7 +88,7 @@ async def test_whoever_holds_back_is_not_waited_for(stage: Stage, content: Path)
     behaviours = ("truncated", "false have", "tarpit")
     async with swarm(stage.media, *behaviours) as evil, stage.viewer() as viewer:
         await until_all(evil, has_spoilt)
-        await viewer.plays(8)
+        await viewer.plays(5)
         await viewer.assert_smooth()
         assert await viewer.assert_exact(content) >= 4
         stats = await viewer.stats()

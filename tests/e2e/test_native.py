@@ -22,7 +22,7 @@ async def test_a_native_peer_seeds_to_chromium(stage: Stage, content: Path) -> N
     async with peer(stage.media) as seeder:
         await seeder.printed("complete")
         async with stage.viewer() as viewer:
-            await viewer.plays(8)
+            await viewer.plays(5)
             await viewer.assert_smooth()
             assert await viewer.assert_exact(content) >= 5
             stats = await viewer.stats()
@@ -58,7 +58,7 @@ async def test_chromium_and_native_peers_on_the_faster_transport(
     async with peer(stage.media, prefix=fast, python=python) as seeder:
         await seeder.printed("complete")
         async with stage.viewer() as viewer:
-            await viewer.plays(8)
+            await viewer.plays(5)
             assert await viewer.assert_exact(content) >= 5
             stats = await viewer.stats()
             assert stats["peerBytes"] > stats["originBytes"], stats

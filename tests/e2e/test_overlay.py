@@ -8,12 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage, Viewer
-
-pytestmark = pytest.mark.crowd
 
 WHOLE = f"window.playerConfig = {json.dumps({'maxBufferLength': 120})}"
 LOADED = "() => window.probe.given >= 15e6"

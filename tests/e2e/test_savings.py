@@ -16,7 +16,8 @@ from tests.e2e import cables
 from tests.e2e.cables import Net
 from tests.e2e.savings import LITTLE, Comparison, Run, Scene, play, replay, watch
 
-pytestmark = pytest.mark.crowd
+# Of two at once neither would leave the other a core.
+pytestmark = pytest.mark.xdist_group("savings")
 
 FILM = "film/index.m3u8"
 

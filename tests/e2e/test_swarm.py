@@ -17,7 +17,6 @@ def server(fresh_server: Command) -> Command:
     return fresh_server
 
 
-@pytest.mark.crowd
 async def test_later_viewers_take_most_from_earlier_ones(
     stage: Stage, server: Command, content: Path
 ) -> None:
@@ -28,7 +27,7 @@ async def test_later_viewers_take_most_from_earlier_ones(
             if number < 2:
                 await viewers[-1].plays(2)
         for viewer in viewers:
-            await viewer.plays(20)
+            await viewer.plays(12)
             await viewer.assert_smooth()
             assert await viewer.assert_exact(content) >= 10
         stats = [await viewer.stats() for viewer in viewers]

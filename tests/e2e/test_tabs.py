@@ -25,7 +25,7 @@ async def test_eight_live_tabs_of_one_profile(
 ) -> None:
     """A profile has six HTTP/1.1 connections to a host, for all of its tabs together."""
     film = await asyncio.to_thread(
-        synthesise, encoded / "small", seconds=films.SECONDS, renditions=SMALL
+        synthesise, encoded / "tabs", seconds=films.SECONDS, renditions=SMALL
     )
     # Eight viewers on two cores need not all be linked to each other.
     few = ("--set", "tracker.neighbours=3")

@@ -58,21 +58,17 @@ def test_it_shows_everything_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         assert told == ["open"]  # whoever comes may join, and nothing else is worth a word
 
 
-def test_the_origin_can_be_cut(tmp_path: Path) -> None:
-    with demo(tmp_path) as command:
-        url = command.read("Demo").removesuffix("/demo/")
-        get(f"{url}/demo/api/cut", b'{"cut": true}')
-        with pytest.raises(HTTPError, match="503"):
-            get(f"{url}/media/demo/index.m3u8")
-        get(f"{url}/demo/api/cut", b'{"cut": false}')
-        assert get(f"{url}/media/demo/index.m3u8").startswith(b"#EXTM3U")
-
-
-def test_the_video_is_made_once(tmp_path: Path) -> None:
+def test_the_video_is_made_once_and_its_origin_can_be_cut(tmp_path: Path) -> None:
     for first in (True, False):
         with demo(tmp_path) as command:
-            command.read("Demo")
+            url = command.read("Demo").removesuffix("/demo/")
             assert (MADE in command.lines) is first
+            if not first:
+                get(f"{url}/demo/api/cut", b'{"cut": true}')
+                with pytest.raises(HTTPError, match="503"):
+                    get(f"{url}/media/demo/index.m3u8")
+                get(f"{url}/demo/api/cut", b'{"cut": false}')
+                assert get(f"{url}/media/demo/index.m3u8").startswith(b"#EXTM3U")
             assert command.stop() == 0
 
 

@@ -370,7 +370,7 @@ def changed(text: str, at: int) -> str:
     return text[:at] + ("B" if text[at] == "A" else "A") + text[at + 1 :]
 
 
-@pytest.mark.timeout(180)  # a few seconds of work for a processor that has nothing else to do
+@pytest.mark.timeout(1200)  # a few seconds of work for a processor that has nothing else to do
 def test_no_forgery_gets_in_and_nobody_honest_is_kept_out() -> None:
     sites = Sites(SITES, verifies)
     let_in, refusals = [], Counter[ErrorCode]()

@@ -36,7 +36,7 @@ def test_there_are_two_hundred_trials() -> None:
     assert max(SHARES) == 0.5
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("behaviour", EVIL)
 def test_nothing_comes_of(behaviour: str) -> None:
     outcomes = [run_trial(trial) for trial in sample(behaviour)]

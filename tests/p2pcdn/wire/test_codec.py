@@ -50,13 +50,11 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("decode", "case"), vectors("valid"))
-def test_valid_messages_decode_to_their_value(decode: Decoder, case: Case) -> None:
-    assert plain(decode(text_of(case))) == value_of(case)
-
-
-@pytest.mark.parametrize(("decode", "case"), vectors("valid"))
-def test_what_is_encoded_decodes_to_the_same(decode: Decoder, case: Case) -> None:
+def test_valid_messages_decode_to_their_value_and_as_encoded_once_more(
+    decode: Decoder, case: Case
+) -> None:
     message = decode(text_of(case))
+    assert plain(message) == value_of(case)
     assert decode(codec.encode(message)) == message  # type: ignore[arg-type]
     assert codec.encode_utf8(message).decode() == codec.encode(message)  # type: ignore[arg-type]
 

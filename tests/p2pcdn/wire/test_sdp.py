@@ -198,7 +198,7 @@ async def test_aiortc_offers_and_answers_with_what_is_left() -> None:
         await answerer.setLocalDescription(await answerer.createAnswer())
         answer = _as_from_this_machine(answerer.localDescription.sdp)
         await offerer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await opened.wait()
     finally:
         await offerer.close()
