@@ -43,6 +43,11 @@ class Case:
 
 MINUTE = {"seconds": "60", "warmup": "24", "tail": "16"}
 SMALL_AND_HOSTILE = {"viewers": "12", "seconds": "90", "warmup": "24", "pair": "true"}
+NETWORKS = {
+    "one big": "one-big-network",
+    "Zipf sizes": "zipf-networks",
+    "one each": "a-network-each",
+}
 SHAKY = {"http.bad": "4", "http.good": "20"}
 
 
@@ -60,6 +65,8 @@ def cases() -> Iterator[Case]:
             way = "eager" if prefetch == "true" else "sequential"
             changes = {"viewers": concurrent, "seconds": seconds, "peers.prefetch": prefetch}
             yield Case(f"VOD, c = {concurrent}, {way}", "vod-poisson", changes)
+    for name, scene in NETWORKS.items():
+        yield Case(f"networks, {name}", scene)
     yield Case("hostile, steady HTTP", "hostile", SMALL_AND_HOSTILE, 200)
     yield Case("hostile, shaky HTTP", "hostile", SMALL_AND_HOSTILE | SHAKY, 200)
     yield Case("honest, shaky HTTP", "shaky-http", {"viewers": "12", "seconds": "90"}, 200)
@@ -100,7 +107,8 @@ def measure(case: Case) -> dict[str, Any]:
 
 def _chunks(outcome: Outcome) -> float:
     """Chunks that were delivered."""
-    rows = outcome.results.viewers
+    runs = (outcome.results, *filter(None, [outcome.blind]))
+    rows = [row for results in runs for row in results.viewers]
     return sum(row.origin_bytes + row.peer_bytes for row in rows) / CHUNK_SIZE
 
 
@@ -108,6 +116,13 @@ AVERAGED = (
     "viewers", "copies", "limit", "offload", "offload_limit", "overhead", "startup", "startup_p95",
     "stalled", "stalled_share", "top_share", "waste", "margin_p01",
 )  # fmt: skip
+
+
+LOCAL = (
+    "intra", "intra_limit", "imports", "imports_limit", "imports_most", "imports_origin",
+    "completion_p99",
+)  # fmt: skip
+GAINED = ("reached", "reached_blind", "imports_blind")
 
 
 def _averages(outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -121,7 +136,19 @@ def _averages(outcomes: Iterable[Outcome]) -> dict[str, Any]:
         found["stalled_plain"] = round(fmean(p.stalled_plain for p in pairs), 4)
         found["worse"] = round(fmean(p.worse for p in pairs), 4)
         found["better"] = round(fmean(p.better for p in pairs), 4)
-    return found
+    return found | _locality(runs)
+
+
+def _locality(runs: list[Outcome]) -> dict[str, Any]:
+    """What stayed within networks, beside blind matching."""
+    gains = [o.gain for o in runs if o.gain is not None]
+    if not gains:
+        return {}
+    found = {name: round(fmean(getattr(g, name) for g in gains), 4) for name in GAINED}
+    for name in LOCAL:
+        found[name] = round(fmean(getattr(o.results.summary, name) for o in runs), 4)
+    blind = [o.blind.summary.completion_p99 for o in runs if o.blind is not None]
+    return found | {"completion_blind": round(fmean(blind), 4)}
 
 
 # All cases
@@ -144,16 +171,16 @@ def main() -> int:
     if options.case:
         print(json.dumps(measure(next(c for c in wanted if c.name == options.case))))
         return 0
-    rows = []
+    rows: list[dict[str, Any]] = []
     env = (
         compiled.environment(compiled.ready())
         if options.compiled
         else compiled.environment(compiled.ROOT)
     )
-    print(_head(), flush=True)
     for case in wanted:
+        said = len(list(_table(rows)))
         rows.append({"case": case.name} | _apart(case, options, env))
-        print(_line(rows[-1]), flush=True)
+        print(*list(_table(rows))[said:], sep="\n", flush=True)
         if options.out:
             _write(rows, options.out)
     return 0
@@ -187,21 +214,54 @@ COLUMNS = {
     "gigabytes": "GB",
 }
 
+NETWORK_COLUMNS = {
+    "intra": "within networks",
+    "intra_limit": "limit",
+    "reached": "reached",
+    "reached_blind": "blind",
+    "imports": "imports",
+    "imports_most": "most",
+    "imports_origin": "from the origin",
+    "imports_limit": "limit",
+    "imports_blind": "blind",
+    "completion_p99": "completion p99, s",
+    "completion_blind": "blind",
+    "copies": "copies",
+    "overhead": "overhead",
+    "stalled": "stalled, s",
+    "cpu_seconds": "CPU, s",
+    "us_a_chunk": "µs a chunk",
+}
 
-def _head() -> str:
-    return f"| case | {' | '.join(COLUMNS.values())} |\n|---{'|---' * len(COLUMNS)}|"
+
+def _columns(row: dict[str, Any]) -> dict[str, str]:
+    return NETWORK_COLUMNS if "reached" in row else COLUMNS
+
+
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Lines of Markdown; rows of networks have columns of their own."""
+    before: dict[str, str] | None = None
+    for row in rows:
+        columns = _columns(row)
+        if columns is not before:
+            yield from ["", _head(columns)] if before else [_head(columns)]
+        before = columns
+        yield _line(row)
+
+
+def _head(columns: dict[str, str]) -> str:
+    return f"| case | {' | '.join(columns.values())} |\n|---{'|---' * len(columns)}|"
 
 
 def _line(row: dict[str, Any]) -> str:
-    cells = (str(row.get(name, "")) for name in COLUMNS)
+    cells = (str(row.get(name, "")) for name in _columns(row))
     same = {True: " (the same)", False: " (NOT the same)"}.get(row.get("same", ""), "")
     return f"| {row['case']}{same} | {' | '.join(cells)} |"
 
 
 def _write(rows: list[dict[str, Any]], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    lines = [_head(), *map(_line, rows)]
-    (directory / "sim.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (directory / "sim.md").write_text("\n".join(_table(rows)) + "\n", encoding="utf-8")
     names = list(dict.fromkeys(name for row in rows for name in row))
     with (directory / "sim.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)

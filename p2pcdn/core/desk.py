@@ -22,6 +22,8 @@ HOLDERS = 8
 """Of a stripe: if all of them fail, the peers see to it themselves."""
 DELAY = 0.4
 """Seconds by which each holder waits longer than the one before it: two round trips and a half."""
+IMPORTERS_DELAY = 2 * HOLDERS * DELAY
+"""Seconds that importers wait: they fetch from the origin only if all else has failed."""
 FRONT = 2
 """Holders that matter from the start: they get the records, and are replaced when they leave."""
 
@@ -42,6 +44,8 @@ class Stripe:
     """By rank."""
     fetching: set[Member] = field(default_factory=set)
     """Those who say that they do."""
+    importers: set[Member] = field(default_factory=set)
+    """Those who bring it into their networks."""
     missed: bool = False
     """Somebody else had to do it for the first."""
 
@@ -101,6 +105,16 @@ class Desk:
         self.held.setdefault(member, set()).add(sequence)
         return self._lease(sequence, number, len(holders) - 1)
 
+    def add_importer(self, sequence: int, number: int, member: Member) -> Lease:
+        """Somebody who is to bring a stripe into its network, from wherever it is."""
+        stripes = self.parts[sequence].stripes
+        stripe = stripes[number]
+        stripe.importers.add(member)
+        delay = IMPORTERS_DELAY
+        if member in stripe.holders:
+            delay = _delay(stripe.holders.index(member))
+        return Lease(self.audience.rendition, sequence, number, len(stripes), delay, imports=True)
+
     def release(self, member: Member) -> Given:
         """The member fetches nothing any more. Gives the leases of those who are in front now."""
         given: Given = {}
@@ -128,8 +142,7 @@ class Desk:
 
     def _lease(self, sequence: int, number: int, rank: int) -> Lease:
         stripes = len(self.parts[sequence].stripes)
-        delay = round(rank * DELAY, 1)
-        return Lease(self.audience.rendition, sequence, number, stripes, delay)
+        return Lease(self.audience.rendition, sequence, number, stripes, _delay(rank))
 
     def _note_end(self, member: Member, sequence: int) -> None:
         self.held[member].discard(sequence)
@@ -144,6 +157,10 @@ class Desk:
         # comes out after the pause must not be leased to others once more.
         is_near = self.edge is not None and -MOST_AHEAD < sequence - self.edge <= 2 * MOST_AHEAD
         return now - parts.since > KEPT and not is_near
+
+
+def _delay(rank: int) -> float:
+    return round(rank * DELAY, 1)
 
 
 def _take_out(stripe: Stripe, member: Member) -> int:

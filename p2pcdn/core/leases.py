@@ -44,6 +44,8 @@ class Leases:
     """The leases of one peer."""
 
     def __init__(self) -> None:
+        self.importers = False
+        """Whether peers are named to bring what comes out into our network."""
         self._held: dict[SegmentKey, dict[int, _Held]] = {}
 
     def granted(self, leases: Iterable[Lease], now: float) -> None:
@@ -77,6 +79,7 @@ class Leases:
                 held.at(known_at),
                 held.begun_at is not None,
                 held.lease.delay,
+                held.lease.imports,
             )
             for held in self._held.get(key, {}).values()
         ]

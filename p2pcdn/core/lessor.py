@@ -22,11 +22,12 @@ from random import Random
 from p2pcdn.core.audience import MOST_AHEAD, Audience, Outlook
 from p2pcdn.core.desk import FRONT, Desk, Given, Stripe
 from p2pcdn.core.lots import drawn, eligible, stripes_of
+from p2pcdn.core.matching import Crowd
 from p2pcdn.core.member import Member, Swarm
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Outbox, Rules
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.manifest import Records
-from p2pcdn.wire.tracker import BeingFetched, Fetching, Leases, Refused
+from p2pcdn.wire.tracker import BeingFetched, Fetching, Importers, Leases, Refused
 
 EVERY = 1.5
 """Seconds between two looks at what an audience needs."""
@@ -35,6 +36,10 @@ SOON = 0.25
 MANY = 0.05
 """What share of an audience that is."""
 
+IMPORTERS_SAMPLE = 16
+"""Peers of a network looked at to find those who bring what comes out into it."""
+IMPORTERS_OF = 4
+"""And of so many of these, who have the most links abroad, each imports something."""
 FEW = 4
 """Segments of a recording that one look leases: the first of a crowd who get links are not to hold
 all of what is needed next, since those who get theirs a moment later can pass things on, too."""
@@ -79,6 +84,7 @@ class Lessor:
             return
         audience = desk.audience
         audience.members.discard(member)
+        self._tell_network(desk, member, came=False)
         self._tell(desk.release(member))
         if not audience.members:
             del self._desks[audience.swarm.key, audience.rendition]
@@ -96,8 +102,23 @@ class Lessor:
         if desk is None:
             desk = self._desks[key] = Desk(Audience(member.swarm, rendition))
         desk.audience.members.add(member)
+        self._tell_network(desk, member, came=True)
         self._desk_of[member] = desk
         self._stir(desk, now)
+
+    def _tell_network(self, desk: Desk, member: Member, *, came: bool) -> None:
+        """Say whether importers are named for a network: not for somebody who is alone there."""
+        name = member.vantage.operator
+        if not name or member.swarm.key[2]:  # it is kept to its network
+            return
+        crowd = desk.audience.networks.setdefault(name, Crowd())
+        before = len(crowd)
+        (crowd.add if came else crowd.discard)(member)
+        told = [member] if came and before >= 2 else list(crowd) if before + len(crowd) == 3 else []
+        for one in told:
+            self._outbox.tell(one.socket, Importers(len(crowd) >= 2))
+        if not crowd:
+            del desk.audience.networks[name]
 
     # Giving
 
@@ -110,7 +131,7 @@ class Lessor:
         desk.forget(now)
         few = FEW if is_regular else HASTY
         room = few if outlook.edge is None else MOST_AHEAD
-        self._tell(_Round(desk, outlook, room, now).given)
+        self._tell(_Round(desk, outlook, room, self._rng, now).given)
 
     def _tell(self, given: Given) -> None:
         for member, leases in given.items():
@@ -143,7 +164,7 @@ class Lessor:
         if desk is None or desk.audience.rendition != message.rendition:
             return None
         for stripe in desk.stripes(message.sequence)[message.stripe : message.stripe + 1]:
-            if member in stripe.holders:
+            if member in stripe.holders or member in stripe.importers:
                 return stripe
         return None
 
@@ -203,12 +224,13 @@ class Lessor:
 class _Round:
     """What one look gives, and to whom."""
 
-    def __init__(self, desk: Desk, outlook: Outlook, room: int, now: float) -> None:
+    def __init__(self, desk: Desk, outlook: Outlook, room: int, rng: Random, now: float) -> None:
         self.given: Given = {}
         self._desk = desk
         self._outlook = outlook
         self._now = now
         self._room = room
+        self._rng = rng
         fit: list[Member] = []
         before: list[Member] = []
         for sequence, takers in outlook.takers.items():
@@ -223,12 +245,33 @@ class _Round:
 
     def _fill(self, sequence: int, fit: list[Member]) -> None:
         """Find a segment the holders that it lacks."""
-        if fit and sequence not in self._desk.parts and self._room > 0:
+        new = bool(fit) and sequence not in self._desk.parts and self._room > 0
+        if new:
             self._desk.cut(sequence, stripes_of(self._outlook.size, fit), self._now)
             self._room -= 1
         for number, stripe in enumerate(self._desk.stripes(sequence)):
             if stripe.lacks(fit):
                 self._draw(sequence, number, stripe, fit)
+        if new:
+            self._name_importers(sequence)
+
+    def _name_importers(self, sequence: int) -> None:
+        """Of each network that has two members or more, one for each stripe, unless somebody there
+        is to fetch it from the origin."""
+        others = len(self._desk.audience.swarm.members) - 1
+        for network, crowd in self._desk.audience.networks.items():
+            if len(crowd) < 2:
+                continue
+            fit = eligible(crowd.sample(IMPORTERS_SAMPLE, self._rng), others, self._now)
+            fit.sort(key=_abroad, reverse=True)
+            del fit[max(IMPORTERS_OF, len(fit) // 2) :]
+            for number, stripe in enumerate(self._desk.stripes(sequence)):
+                if stripe.holders and stripe.holders[0].vantage.operator == network:
+                    continue
+                name = f"{network}\n{self._desk.audience.rendition}\n{sequence}\n{number}"
+                for member in drawn(fit, name, 1, self._now):
+                    lease = self._desk.add_importer(sequence, number, member)
+                    self.given.setdefault(member, []).append(lease)
 
     def _draw(self, sequence: int, number: int, stripe: Stripe, fit: list[Member]) -> None:
         name = f"{self._desk.audience.rendition}\n{sequence}\n{number}"
@@ -238,3 +281,10 @@ class _Round:
                 member.given.add(self._now)
             lease = self._desk.add(sequence, number, member)
             self.given.setdefault(member, []).append(lease)
+
+
+def _abroad(member: Member) -> int:
+    """How many of its neighbours are in other networks than it is."""
+    home = member.vantage.operator
+    partners = (pairing.other(member) for pairing in member.pairings.values())
+    return sum(other.vantage.operator != home for other in partners)

@@ -242,9 +242,11 @@ class Neighbours:
         for link in self._links.values():
             link.withdraw()
 
-    def routed(self, number: int, route: Route) -> None:
+    def routed(self, number: int, route: Route, rtt: float = 0.0) -> None:
         """A link goes this way, now. What has ever gone through a relay has to be paid for."""
         link = self._links.get(number)
+        if link is not None and rtt:
+            link.rtt = rtt
         if link is not None and link.account.route != "relay":
             link.account.route = route
 

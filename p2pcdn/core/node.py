@@ -77,7 +77,7 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey, chunk_length
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
 from p2pcdn.wire.manifest import Records, SegmentRecord
-from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Moved, Refused
+from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Importers, Moved, Refused
 from p2pcdn.wire.tracker import Leases as Granted
 
 DECIDE_EVERY = 0.05
@@ -224,8 +224,8 @@ class Node:
                 self._signaling.receive(message, now)
                 if self._signaling.pairing_of(link) is not None:
                     self._neighbours.opened(link, self._hello(), now)
-            case LinkRouted(link, route):
-                self._neighbours.routed(link, route)
+            case LinkRouted(link, route, rtt):
+                self._neighbours.routed(link, route, rtt)
             case LinkClosed(link, reason):
                 self._neighbours.closed(link, reason, now)
                 self._pass_on(now)  # before the pairing is forgotten: its figures count
@@ -330,6 +330,8 @@ class Node:
         match message:
             case Granted(leases):
                 self._leases.granted(leases, now)
+            case Importers(named):
+                self._leases.importers = named
             case BeingFetched(rendition, sequence, stripe):
                 self._leases.begun(SegmentKey(rendition, sequence), stripe, now)
             case Records():

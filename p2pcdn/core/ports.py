@@ -259,6 +259,8 @@ class LinkRouted:
 
     link: int
     route: Route
+    rtt: float = 0.0
+    """Seconds to the other end and back; 0 if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ OLD_TURN = 0.25
 """The part of its usual turn that each rank waits for that."""
 PROMPT = 0.3
 """Of links that bring a chunk within so many seconds none is too slow: they share the work."""
+FARTHER = 0.02
+"""Seconds of round trip beyond the nearest by which a link counts as far."""
+NEAR_FIRST = 2.5
+"""Seconds that near neighbours have for bringing what far ones hold as well."""
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""
 DOUBT = 1.0
@@ -90,6 +94,8 @@ class LeaseView:
     """Another holder has begun to fetch them: we step in if that comes to nothing."""
     delay: float = 0.0
     """How long those who hold the lease before us go before us."""
+    imports: bool = False
+    """We are also to bring them into our network from peers elsewhere."""
 
 
 @dataclass(slots=True)
@@ -155,6 +161,10 @@ class LinkView(Protocol):
         """Bytes a second that it brings when it is asked."""
 
     @property
+    def rtt(self) -> float:
+        """Seconds to the other end and back; 0 if that is not known."""
+
+    @property
     def busy_until(self) -> float:
         """Before this it is not to be asked."""
 
@@ -201,6 +211,8 @@ class View:
     links: Sequence[LinkView]
     salt: int = 0
     """Which to choose among equals."""
+    sheltered: bool = False
+    """Whether peers are named to bring what comes out into our network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,15 +474,16 @@ class _Free:
     open: int
     window: int
     received: int
+    far: bool
 
     @property
-    def turn(self) -> tuple[float, float, int]:
-        """Who is asked first: of those that are fast enough whoever has brought the least so far,
-        then the faster ones."""
+    def turn(self) -> tuple[float, bool, float, int]:
+        """Who is asked first: of those that are fast enough the near ones, of these whoever has
+        brought the least so far; then the faster ones."""
         takes = (self.open + 1) * CHUNK_SIZE / self.rate
         if takes <= PROMPT:
-            return 0.0, self.received + self.open * CHUNK_SIZE, self.number
-        return takes, 0.0, self.number
+            return 0.0, self.far, self.received + self.open * CHUNK_SIZE, self.number
+        return takes, self.far, 0.0, self.number
 
 
 @dataclass(slots=True)
@@ -481,12 +494,17 @@ class _Room:
     now: float
     wakes: list[float] = field(default_factory=list)
     free: list[_Free] = field(default_factory=list)
+    near: list[LinkView] = field(default_factory=list)
+    """Those to be believed, whether they are free or not."""
     left: int = 0
 
     def __post_init__(self) -> None:
         view, now = self.view, self.now
         most = int(LEAST_IN_ALL + view.goodput / 2 / CHUNK_SIZE)
         proven = open_in_all = 0
+        horizon = _horizon(view)
+        if view.sheltered:
+            self.near = [x for x in view.links if x.rtt <= horizon and x.is_credible(now)]
         for link in view.links:
             open_, received = link.in_flight, link.received
             open_in_all += open_
@@ -497,7 +515,10 @@ class _Room:
             if busy_until > now:
                 self.wakes.append(busy_until)
             elif open_ < window:
-                self.free.append(_Free(link.number, link.rate, link.held, open_, window, received))
+                far = link.rtt > horizon
+                self.free.append(
+                    _Free(link.number, link.rate, link.held, open_, window, received, far)
+                )
         self.left = min(min(most, IN_ALL) - proven, IN_ALL - open_in_all)
 
     def ask(self) -> Iterator[AskPeer]:
@@ -535,11 +556,12 @@ class _Room:
     ) -> Iterator[AskPeer]:
         if self._is_spare(segment):
             need = Need.SPARE
-        chunks &= self._offered(segment.key)
+        abroad = self._abroad(segment)
+        chunks &= self._offered(segment.key, abroad)
         while chunks and self.left > 0:
             chunk = pick(chunks, self.view.salt)
             bit = 1 << chunk
-            link = self._best(segment.key, bit)
+            link = self._best(segment.key, bit, abroad)
             link.open += 1
             self.left -= 1
             segment.missing &= ~bit
@@ -548,7 +570,7 @@ class _Room:
             yield AskPeer(link.number, segment.key, chunk, need)
             if link.open >= link.window:
                 self.free.remove(link)
-                chunks &= self._offered(segment.key)
+                chunks &= self._offered(segment.key, abroad)
 
     def _is_spare(self, segment: SegmentView) -> bool:
         """Whether it can wait: the plain player would not ask for it yet."""
@@ -556,11 +578,47 @@ class _Room:
             return False
         return segment.deadline - self.now > self.view.target
 
-    def _offered(self, key: SegmentKey) -> int:
-        """The chunks that a free link holds."""
-        return _held(key, self.free)
+    def _abroad(self, segment: SegmentView) -> int:
+        """The chunks that far links may be asked for: all if time runs short, before that those
+        that no near one holds, and first of these only what we are to bring into our network."""
+        everything = (1 << segment.chunks) - 1
+        if not self.view.sheltered or (segment.demanded and not self.view.live):
+            return everything
+        if segment.demanded:
+            short_at = latest_start(segment, self.view.http) - SOON
+            if short_at <= self.now:
+                return everything
+            self.wakes.append(short_at)
+        at = segment.since + NEAR_FIRST + segment.rank * TURN
+        ours = everything
+        if at > self.now:
+            self.wakes.append(at)
+            ours = 0
+            for lease in segment.leases:
+                if lease.imports:
+                    ours |= lease.chunks
+        return ours & ~_held(segment.key, self.near)
 
-    def _best(self, key: SegmentKey, bit: int) -> _Free:
+    def _offered(self, key: SegmentKey, abroad: int) -> int:
+        """The chunks that a free link holds; ``abroad`` are those for which far ones count."""
+        offered = 0
+        for link in self.free:
+            held = link.held.get(key, 0)
+            offered |= held & abroad if link.far else held
+        return offered
+
+    def _best(self, key: SegmentKey, bit: int, abroad: int) -> _Free:
         """The free holder whose turn it is."""
-        holders: Iterable[_Free] = (link for link in self.free if link.held.get(key, 0) & bit)
+        holders: Iterable[_Free] = (
+            link
+            for link in self.free
+            if link.held.get(key, 0) & bit and (bit & abroad or not link.far)
+        )
         return min(holders, key=lambda link: link.turn)
+
+
+def _horizon(view: View) -> float:
+    """The round trip beyond which a link is far; infinity if nobody says that there is anything to
+    be gained."""
+    known = [link.rtt for link in view.links if link.rtt]
+    return min(known) + FARTHER if view.sheltered and known else inf

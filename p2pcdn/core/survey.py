@@ -144,7 +144,7 @@ class Survey:
         """Holders of leases ask the origin, each in its turn; others are told by neighbours."""
         seen = self._seen[sequence]
         delay = self._leases.delay(SegmentKey(playing.rendition, sequence))
-        if delay is not None:
+        if delay is not None and delay < HEARSAY:
             return seen + delay
         deadline = self._playhead.deadline(sequence, self.duration(playing.rendition), None)
         size = self._transfers.usual_bytes(playing.rendition)
@@ -212,6 +212,7 @@ class Survey:
             target=playhead.target,
             floor=floor,
             patience=self._trust.patience(now),
+            sheltered=self._leases.importers,
             guided=self._signaling.state is State.IN and bool(links),
             hopeful_until=self._hopeful_until(now),
             bitrate=bitrate,

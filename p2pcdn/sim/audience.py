@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from p2pcdn.sim.clock import chance
 from p2pcdn.sim.network import Nat, Place
+from p2pcdn.sim.networks import NOBODYS, networks, seats, within
 from p2pcdn.sim.scene import Scene
 
 T = TypeVar("T")
@@ -41,6 +42,10 @@ class Conduct(Enum):
     FREE = "free"
 
 
+GIVERS = (Conduct.HONEST, Conduct.SILENT, Conduct.IDLE)
+"""Those whose uplink is of use to others."""
+
+
 @dataclass(slots=True)
 class Viewer:
     """One person with a browser."""
@@ -58,6 +63,9 @@ class Viewer:
     place: Place
     nat: Nat
     conduct: Conduct
+    network: int = NOBODYS
+    """The number of the network that he is in."""
+    address: str = ""
 
 
 def audience(scene: Scene, seed: int) -> list[Viewer]:
@@ -72,6 +80,7 @@ def audience(scene: Scene, seed: int) -> list[Viewer]:
         _viewer(scene, seed, number, arrives, ups[number], scale, nats[number], conducts[number])
         for number, arrives in enumerate(arrivals)
     ]
+    _seat(scene, seed, viewers)
     _wave(scene, viewers, chance(seed, "wave"))
     return viewers
 
@@ -96,6 +105,16 @@ def _viewer(
         nat=nat,
         conduct=conduct,
     )
+
+
+def _seat(scene: Scene, seed: int, viewers: list[Viewer]) -> None:
+    """Put them into networks, as far as the scene has any."""
+    seated = seats(scene, seed, len(viewers))
+    there = networks(scene, seed, seated)
+    for viewer, seat in zip(viewers, seated, strict=True):
+        viewer.network, viewer.address = seat
+        if (network := there.get(seat.network)) is not None:
+            viewer.place = within(network, viewer.place)
 
 
 def _arrivals(scene: Scene, dice: Random) -> list[float]:

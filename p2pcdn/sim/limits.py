@@ -7,6 +7,7 @@ their uplinks together are too small. *f* is what the origin sends of all that i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import exp
 
 
@@ -40,3 +41,17 @@ def lingering(rate: float, linger: float, seconds: float) -> float:
     """The share f of sequential viewers who come at ``rate`` a second and stay open for ``linger``
     seconds after the end."""
     return exp(-rate * linger) * poisson(rate * seconds)
+
+
+def imports(viewers: float, ratio: float) -> float:
+    """Copies of a content that a network of so many viewers has to get from elsewhere: one for all
+    of them, and more if their uplinks together are too small. ``ratio`` is as in `live`."""
+    return min(viewers, max(1.0, viewers * (1 - ratio)))
+
+
+def weighted(shares: Iterable[tuple[float, float]]) -> float:
+    """The mean of the second of each pair, by the weight of the first: what is attainable of all
+    networks, from their viewers n and the (n - 1) / n or less of each."""
+    pairs = list(shares)
+    total = sum(weight for weight, _ in pairs)
+    return sum(weight * share for weight, share in pairs) / total if total else 0.0

@@ -96,7 +96,7 @@ class Links:
         viewer, number = described(event.sdp)
         offerer = self._world.shells[viewer].links.ends.get(number)
         if offerer is not None and offerer.other is None:
-            end.join(offerer, self._world.scene.lines.loss)
+            self._world.join(end, offerer)
         self._describe(event.link, "active")
 
     def take_answer(self, event: ports.TakeAnswer) -> None:
@@ -142,7 +142,10 @@ class Links:
         self._world.linked(end, other)
         for one in (end, other):
             one.opened = True
-            self._world.shells[one.viewer].give(ports.LinkOpened(one.number))
+            shell = self._world.shells[one.viewer]
+            shell.give(ports.LinkOpened(one.number))
+            if self._world.networks:
+                shell.give(ports.LinkRouted(one.number, "srflx", one.rtt))
 
     def _close(self, number: int, noticed: float) -> None:
         end = self.ends.pop(number, None)

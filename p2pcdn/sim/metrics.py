@@ -13,17 +13,15 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from p2pcdn.sim import limits
-from p2pcdn.sim.audience import Conduct, Viewer
+from p2pcdn.sim import limits, traffic
+from p2pcdn.sim.audience import GIVERS, Viewer
 from p2pcdn.sim.network import Nat
 from p2pcdn.sim.scene import Scene
 from p2pcdn.sim.tally import Kind
+from p2pcdn.sim.traffic import NetworkRow
 
 if TYPE_CHECKING:
     from p2pcdn.sim.world import World
-
-GIVERS = (Conduct.HONEST, Conduct.SILENT, Conduct.IDLE)
-"""Those whose uplink is of use to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,22 @@ class Summary:
     margin_p01: float
     """Seconds that segments came before their time; one in a hundred came later."""
     margin_p50: float
+    completion_p99: float
+    """Seconds: live, from when a segment comes out until viewers have it; VOD, from when a viewer
+    comes until he has the last."""
+    intra: float | None
+    """Of what peers brought, the share that stayed within a network; None without networks, as are
+    all of these."""
+    intra_limit: float | None
+    """The most that it could be."""
+    imports: float | None
+    """Copies that a network got from elsewhere, on average."""
+    imports_limit: float | None
+    """The least that it could be."""
+    imports_most: float | None
+    """The copies of the network that got the most."""
+    imports_origin: float | None
+    """What of ``imports`` was from the origin."""
     events: int
     digest: str
 
@@ -108,6 +122,7 @@ class Results:
     summary: Summary
     viewers: list[ViewerRow]
     segments: list[SegmentRow]
+    networks: list[NetworkRow]
     margins: list[float]
     overheads: dict[str, int]
     """Bytes by what they were for."""
@@ -129,6 +144,19 @@ class Comparison:
     startup_plain: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The same viewers with a tracker that knows of networks, and with one that does not."""
+
+    reached: float
+    """The share of the attainable intra share that is reached; 1 where nothing is attainable."""
+    reached_blind: float
+    imports: float
+    imports_blind: float
+    completion: float
+    """Of ``completion_p99``, what it is by the one of blind matching."""
+
+
 WORSE = 0.3
 LEAST_LIMIT = 0.1
 """Copies, below which chance decides what a score is."""
@@ -145,6 +173,8 @@ def measure(world: World, name: str) -> Results:
     received = sum(row.origin_bytes + row.peer_bytes + row.waste_bytes for row in rows)
     started = [row.startup for row in honest if row.startup is not None]
     content = _content_bytes(world)
+    networks = traffic.rows(world, content)
+    local = traffic.locality(networks)
     summary = Summary(
         scene=name,
         seed=world.seed,
@@ -166,11 +196,18 @@ def measure(world: World, name: str) -> Results:
         rescues=sum(row.rescues for row in rows),
         margin_p01=quantile(margins, 0.01),
         margin_p50=quantile(margins, 0.5),
+        completion_p99=quantile(traffic.completion(world, measured(world)), 0.99),
+        intra=local.intra if local else None,
+        intra_limit=local.attainable if local else None,
+        imports=local.imports if local else None,
+        imports_limit=local.imports_limit if local else None,
+        imports_most=local.imports_most if local else None,
+        imports_origin=local.imports_origin if local else None,
         events=world.clock.happened,
         digest=world.trace.digest(),
     )
     overheads = {kind.value: size for kind, size in world.tally.measured.items()}
-    return Results(summary, rows, segments, margins, overheads)
+    return Results(summary, rows, segments, networks, margins, overheads)
 
 
 def compare(peers: Results, plain: Results) -> Comparison:
@@ -189,6 +226,21 @@ def compare(peers: Results, plain: Results) -> Comparison:
     )
 
 
+def gain(local: Results, blind: Results) -> Gain | None:
+    """What knowing of networks changed; None where there are none."""
+    ways = [traffic.locality(results.networks) for results in (local, blind)]
+    if ways[0] is None or ways[1] is None:
+        return None
+    slow = blind.summary.completion_p99
+    return Gain(
+        reached=ways[0].reached,
+        reached_blind=ways[1].reached,
+        imports=ways[0].imports,
+        imports_blind=ways[1].imports,
+        completion=local.summary.completion_p99 / slow if slow else 1.0,
+    )
+
+
 def quantile(ordered: Sequence[float], share: float) -> float:
     """What so many of the ordered values do not exceed."""
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
@@ -196,13 +248,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 def present(world: World, since: float, until: float) -> float:
     """How many viewers were there at a time, on average."""
-    if until <= since:
-        return 0.0
-    return sum(
-        max(min(world.stayed[v.number], until) - max(v.arrives, since), 0.0)
-        for v in world.viewers
-        if v.number in world.stayed
-    ) / (until - since)
+    return world.present(world.viewers, since, until)
 
 
 def _viewer(world: World, viewer: Viewer) -> ViewerRow:

@@ -122,7 +122,7 @@ class End:
     """One end of a link: its data channel's buffer, and the way to the other end."""
 
     __slots__ = (
-        "_buffer", "_buffered", "_clock", "_delay", "_dice", "_loss", "_mark", "_said_at",
+        "_buffer", "_buffered", "_clock", "_delay", "_dice", "_exit", "_loss", "_mark", "_said_at",
         "_waiting", "_watching",
         "carried", "closed", "line", "number", "on_drained", "on_frames", "on_message", "opened",
         "other", "viewer",
@@ -142,6 +142,7 @@ class End:
         self.on_drained: Callable[[End, int], None] | None = None
         self._clock = clock
         self._dice = dice
+        self._exit: Queue | None = None
         self._loss = 0.0
         self._delay = 0.0
         self._said_at = 0.0
@@ -153,12 +154,17 @@ class End:
         self._waiting = 0
         """Groups of frames that wait in our downlink."""
 
-    def join(self, other: End, loss: float) -> None:
-        """These two are the ends of one link from now on."""
+    def join(self, other: End, loss: float, transit: float = 0.0) -> None:
+        """These two are the ends of one link from now on; ``transit`` is what lies between their
+        networks, in seconds there and back."""
         self.other, other.other = other, self
-        delay = self.line.place.rtt(other.line.place) / 2
+        delay = (self.line.place.rtt(other.line.place) + transit) / 2
         for end in (self, other):
             end._delay, end._loss = delay, loss
+
+    def leave_by(self, way: Queue | None) -> None:
+        """What is carried has to pass this queue, which others share, after the own line's."""
+        self._exit = way
 
     @property
     def rtt(self) -> float:
@@ -188,11 +194,23 @@ class End:
                 self._buffer.append((up.take(size + HEADER_BYTES, now), size))
             self._buffered += total
             self.carried += total
-            arrives = up.free_at + self._delay
-            if self._loss and self._dice.random() < self._loss:
-                arrives += RETRANSMISSION + self.rtt
-            self._clock.at(arrives, other._queue, group, total)
+            if self._exit is not None:
+                self._clock.at(up.free_at, self._pass, group, total)
+            else:
+                self._clock.at(up.free_at + self._travels(), other._queue, group, total)
         self._watch()
+
+    def _pass(self, group: list[Frame], total: int) -> None:
+        """Frames are through our line, and wait for the way out of our network."""
+        if self._exit is not None and self.other is not None:
+            done = self._exit.take(total, self._clock.now)
+            self._clock.at(done + self._travels(), self.other._queue, group, total)
+
+    def _travels(self) -> float:
+        """How long a group takes to the other end's line."""
+        if self._loss and self._dice.random() < self._loss:
+            return self._delay + RETRANSMISSION + self.rtt
+        return self._delay
 
     def close(self) -> None:
         """Nothing leaves or arrives here any more; what is in the buffer never will."""

@@ -8,6 +8,7 @@ from p2pcdn.model import HASH_SIZE, Span
 from p2pcdn.sim.clock import Clock
 from p2pcdn.sim.http import Http, Request
 from p2pcdn.sim.media import Media
+from p2pcdn.sim.networks import NOBODYS
 from p2pcdn.sim.player import PLAYLIST
 from p2pcdn.sim.tally import HEADERS, PAGE, PLAYLIST_SEGMENT, RECORD, Kind, Tally
 from p2pcdn.wire.manifest import RenditionManifest
@@ -16,13 +17,17 @@ from p2pcdn.wire.manifest import RenditionManifest
 class Origin:
     """One viewer's requests, counted."""
 
-    def __init__(self, clock: Clock, media: Media, tally: Tally, http: Http) -> None:
+    def __init__(
+        self, clock: Clock, media: Media, tally: Tally, http: Http, network: int = NOBODYS
+    ) -> None:
+        """``network`` is the viewer's."""
         self.media_bytes = 0
         """That this viewer got from here."""
         self._clock = clock
         self._media = media
         self._tally = tally
         self._http = http
+        self._network = network
 
     def segment(
         self,
@@ -36,6 +41,7 @@ class Origin:
         def sent(size: int) -> None:
             self.media_bytes += size
             self._tally.segment(sequence, size, self._clock.now)
+            self._tally.route(NOBODYS, self._network, size, self._clock.now)
             if piece is not None:
                 piece(size)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from p2pcdn.sim.metrics import ViewerRow, quantile
 from p2pcdn.sim.run import Outcome
+from p2pcdn.sim.traffic import NetworkRow
 
 MISSING = "Pictures need matplotlib: `pip install 'p2pcdn[sim]'`."
 
@@ -29,6 +30,9 @@ def draw(outcomes: Sequence[Outcome], directory: Path) -> list[Path]:
     if len(outcomes) > 1:
         pictures["copies"] = _copies
         pictures["offload"] = _offload
+    if any(outcome.results.networks for outcome in outcomes):
+        pictures["imports"] = _imports
+        pictures["locality"] = _locality
     directory.mkdir(parents=True, exist_ok=True)
     return [_draw(paint, outcomes, directory / f"{name}.png") for name, paint in pictures.items()]
 
@@ -104,6 +108,36 @@ def _startup(axes: Any, outcomes: Sequence[Outcome]) -> None:
 def _stalls(axes: Any, outcomes: Sequence[Outcome]) -> None:
     _both(axes, outcomes, lambda row: row.stalled)
     axes.set(xlabel="seconds stalled", title="Stalls")
+
+
+def _imports(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    _networks(axes, outcomes, lambda row: row.imports, lambda row: row.imports_limit)
+    axes.set(ylabel="copies", yscale="log", title="What networks import")
+
+
+def _locality(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    _networks(axes, outcomes, lambda row: row.intra, lambda row: row.attainable)
+    axes.set(ylabel="share", ylim=(0, 1.02), title="What peers brought from within a network")
+
+
+def _networks(
+    axes: Any,
+    outcomes: Sequence[Outcome],
+    figure: Callable[[NetworkRow], float | None],
+    limit: Callable[[NetworkRow], float],
+) -> None:
+    """A figure of each network over its viewers: as it is, by blind matching, and at best."""
+    for number, outcome in enumerate(outcomes):
+        for results, mark, kind in ((outcome.results, "o", ""), (outcome.blind, "x", ", blind")):
+            if results is None:
+                continue
+            found = [(row.viewers, value) for row in results.networks
+                     if (value := figure(row)) is not None]  # fmt: skip
+            label = f"{_name(outcome)}{kind}"
+            axes.plot(*zip(*found, strict=True), mark, color=f"C{number}", label=label)
+        rows = sorted(outcome.results.networks, key=lambda row: row.viewers)
+        axes.plot([row.viewers for row in rows], [limit(row) for row in rows], "k--", linewidth=0.8)
+    axes.set(xscale="log", xlabel="viewers in the network")
 
 
 def _both(

@@ -57,6 +57,8 @@ class Player:
         self.loading: int | None = None
         self.margins: list[float] = []
         """Seconds of media ahead when each segment came; negative if the play head waited."""
+        self.came: dict[int, float] = {}
+        """When each segment came."""
         self.target = target
         self._clock = clock
         self._media = media
@@ -133,6 +135,7 @@ class Player:
             return
         now = self._clock.now
         self._got()
+        self.came[sequence] = now
         self.loading = None
         self._next = sequence + 1
         if self.started is None:

@@ -8,8 +8,9 @@ from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from p2pcdn.sim.metrics import SegmentRow, Summary, ViewerRow
+from p2pcdn.sim.metrics import Gain, SegmentRow, Summary, ViewerRow
 from p2pcdn.sim.run import Outcome
+from p2pcdn.sim.traffic import NetworkRow
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,6 +44,7 @@ def lines(outcome: Outcome) -> list[Line]:
         Line("waste", f"{s.waste:.2%}"),
         Line("rescues past the node", f"{s.rescues}"),
     ]  # fmt: skip
+    found += _localities(s, outcome.gain)
     if comparison is not None:
         found += [
             Line("plain start-up", f"{comparison.startup_plain:.2f} s"),
@@ -51,6 +53,28 @@ def lines(outcome: Outcome) -> list[Line]:
             Line("stalled less than plain", f"{comparison.better:.2%}", "of the viewers"),
         ]
     return [*found, Line("trace", s.digest, f"{s.events} events")]
+
+
+def _localities(s: Summary, gain: Gain | None) -> list[Line]:
+    """What stayed within networks, beside what blind matching comes to."""
+    if s.intra is None or s.intra_limit is None or s.imports is None:
+        return []
+    blind = ("", "", "")
+    if gain is not None:
+        blind = (
+            f", reached {gain.reached:.2f}, blind {gain.reached_blind:.2f}",
+            f", blind {gain.imports_blind:.2f}",
+            f"{gain.completion:.3f} of blind",
+        )
+    return [
+        Line("within networks", f"{s.intra:.2%}", f"limit {s.intra_limit:.2%}{blind[0]}"),
+        Line(
+            "imports in copies", f"{s.imports:.2f}",
+            f"limit {s.imports_limit:.2f}, from the origin {s.imports_origin:.2f}, "
+            f"most {s.imports_most:.2f}{blind[1]}",
+        ),
+        Line("completion, p99", f"{s.completion_p99:.2f} s", blind[2]),
+    ]  # fmt: skip
 
 
 def text(outcome: Outcome) -> str:
@@ -86,15 +110,18 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
     found["bytes"] = outcome.results.overheads
     if outcome.comparison is not None:
         found["comparison"] = asdict(outcome.comparison)
+    if outcome.gain is not None:
+        found["gain"] = asdict(outcome.gain)
     return found
 
 
 def write(outcomes: Sequence[Outcome], directory: Path) -> None:
-    """Write runs.csv, viewers.csv and segments.csv; rows say which run they are of."""
+    """Write runs.csv, viewers.csv, segments.csv and networks.csv; rows say of which run."""
     directory.mkdir(parents=True, exist_ok=True)
     _write(directory / "runs.csv", Summary, ([o.results.summary] for o in outcomes))
     _write(directory / "viewers.csv", ViewerRow, (o.results.viewers for o in outcomes))
     _write(directory / "segments.csv", SegmentRow, (o.results.segments for o in outcomes))
+    _write(directory / "networks.csv", NetworkRow, (o.results.networks for o in outcomes))
 
 
 def _write(file: Path, kind: type[Any], runs: Iterable[Iterable[Any]]) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from p2pcdn.sim.metrics import Comparison, Results, compare, measure
+import msgspec
+
+from p2pcdn.sim.metrics import Comparison, Gain, Results, compare, gain, measure
 from p2pcdn.sim.scene import Scene
 from p2pcdn.sim.world import World
 
@@ -19,12 +21,15 @@ def _nobody(share: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A scene's run, and its comparison with the plain one if that was run, too."""
+    """A scene's run, and its comparison with the plain one if that was run, too; the same of one
+    with a tracker that knows nothing of networks."""
 
     scene: Scene
     results: Results
     plain: Results | None = None
     comparison: Comparison | None = None
+    blind: Results | None = None
+    gain: Gain | None = None
 
 
 def run(
@@ -35,13 +40,33 @@ def run(
     trace: TextIO | None = None,
     progress: Progress = _nobody,
 ) -> Outcome:
-    """Run a scene, and the same without peers if it asks for that."""
-    share = 0.9 if scene.pair else 1.0
-    results = _once(scene, name, seed, False, trace, lambda done: progress(share * done))
-    if not scene.pair:
-        return Outcome(scene, results)
-    plain = _once(scene, name, seed, True, None, lambda done: progress(share + done / 10))
-    return Outcome(scene, results, plain, compare(results, plain))
+    """Run a scene, and the same without peers, or by blind matching, if it asks for that."""
+    blindly = msgspec.structs.replace(scene.networks, blind=True)
+    runs = [(scene, False, 10)]
+    runs += [(scene, True, 1)] * scene.pair
+    runs += [(msgspec.structs.replace(scene, networks=blindly), False, 10)] * scene.networks.pair
+    work = sum(weight for *_, weight in runs)
+    before = 0
+    found: list[Results] = []
+    for one, plain, weight in runs:
+        since, share = before / work, weight / work
+        before += weight
+
+        def told(done: float, since: float = since, share: float = share) -> None:
+            progress(since + share * done)
+
+        found.append(_once(one, name, seed, plain, None if found else trace, told))
+    results, others = found[0], found[1:]
+    plainly = others.pop(0) if scene.pair else None
+    blind = others.pop(0) if scene.networks.pair else None
+    return Outcome(
+        scene,
+        results,
+        plainly,
+        None if plainly is None else compare(results, plainly),
+        blind,
+        None if blind is None else gain(results, blind),
+    )
 
 
 def _once(

@@ -84,6 +84,27 @@ class NatPart(Table, frozen=True):
     """Viewers behind a NAT with an address for each destination."""
 
 
+class NetworksPart(Table, frozen=True):
+    """Whose networks viewers are in."""
+
+    kind: Literal["none", "one", "zipf", "each"] = "none"
+    """Nothing is said of that; one has ``share`` of all viewers, and the others as many each; their
+    sizes are Zipf's; or each viewer is in one of his own."""
+    count: Annotated[int, Meta(ge=2)] = 50
+    """How many there are, unless each viewer has his own."""
+    share: Share = 0.6
+    countries: Annotated[int, Meta(ge=1, le=16)] = 8
+    transit: NotNegative = 40.0
+    """Milliseconds that the way from one to another takes longer, there and back."""
+    uplink: NotNegative = 0.0
+    """What the viewers of one can send to others together, as a part of the sum of their uplinks;
+    0: there is no such limit."""
+    blind: bool = False
+    """Whether the tracker knows nothing of networks."""
+    pair: bool = False
+    """Whether the same viewers are also run with a tracker that knows nothing, to compare."""
+
+
 class ArrivalsPart(Table, frozen=True):
     """When viewers come."""
 
@@ -170,6 +191,7 @@ class Scene(Table, frozen=True, kw_only=True):
     lines: LinesPart = LinesPart()
     http: HttpPart = HttpPart()
     nat: NatPart = NatPart()
+    networks: NetworksPart = NetworksPart()
     arrivals: ArrivalsPart = ArrivalsPart()
     sessions: SessionsPart = SessionsPart()
     wave: WavePart = WavePart()

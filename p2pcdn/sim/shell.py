@@ -53,8 +53,7 @@ class Shell:
         self.viewer = viewer
         self.line = line
         self.origin = origin
-        number = viewer.number
-        self.address = f"{46 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.7"
+        self.address = viewer.address
         self.node: Node | None = None
         self.conduct = world.make_conduct(self)
         self.links = Links(self)
@@ -209,10 +208,12 @@ class Shell:
 
     def sent(self, end: End, frames: list[Frame]) -> None:
         """Frames that arrived together; the node is drained once for all."""
-        node = self.node
+        node, now = self.node, self.world.clock.now
+        if end.other is not None:
+            size = sum([len(frame.payload) for frame in frames])
+            self.world.brought(end.other.viewer, self.viewer, size)
         if self.over or node is None:
             return
-        now = self.world.clock.now
         for frame in frames:
             node.receive(ports.LinkSends(end.number, frame), now)
         self._turn(node)

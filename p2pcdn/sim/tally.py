@@ -33,6 +33,8 @@ class Tally:
         """By the sequence of its segment, from the beginning."""
         self.measured: dict[Kind, int] = dict.fromkeys(Kind, 0)
         """While the scene was measured."""
+        self.routes: Counter[tuple[int, int]] = Counter()
+        """The same of media by the networks that they came from and went to."""
         self._since = since
         self._until = until
 
@@ -44,6 +46,11 @@ class Tally:
         """Bytes of a segment."""
         self.media[sequence] += size
         self.count(Kind.MEDIA, size, now)
+
+    def route(self, giver: int, taker: int, size: int, now: float) -> None:
+        """Bytes of media have come from one network into another, or within one."""
+        if self._since <= now <= self._until:
+            self.routes[giver, taker] += size
 
     def overhead(self) -> int:
         """Bytes that are no media, while the scene was measured."""

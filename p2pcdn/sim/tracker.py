@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from p2pcdn.sim.clock import Clock, chance
 from p2pcdn.sim.media import CONTENT, SITE
 from p2pcdn.sim.network import Place
 from p2pcdn.sim.tally import Kind, Tally
-from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import FromTracker, Limits, ToTracker, Welcome
@@ -35,10 +33,10 @@ WELCOME = Welcome(PROTOCOL, "0" * 32, Limits(65_536, 20, 16), REPORT_EVERY)
 class Tracker:
     """The tracker of a scene. A socket is known by its viewer's number."""
 
-    def __init__(self, clock: Clock, tally: Tally, seed: int) -> None:
+    def __init__(self, clock: Clock, tally: Tally, seed: int, rules: Rules) -> None:
         self._clock = clock
         self._tally = tally
-        self._mind = Swarms(Rules(), chance(seed, "tracker"))
+        self._mind = Swarms(rules, chance(seed, "tracker"))
         self._shells: dict[int, Shell] = {}
         self._wakes_at = inf
         self.banned: set[int] = set()
@@ -70,7 +68,7 @@ class Tracker:
 
     def _open(self, shell: Shell) -> None:
         if shell.viewer.number in self._shells:
-            vantage = Vantage(ipaddress.ip_address(shell.address))
+            vantage = shell.world.vantage(shell.viewer)
             self._take(Opened(shell.viewer.number, vantage))
             self._tell(shell.viewer.number, WELCOME)
 

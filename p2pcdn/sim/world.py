@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from p2pcdn.core.ports import SegmentReady
+from p2pcdn.core.swarm_ports import Rules
 from p2pcdn.sim.audience import Viewer, audience
 from p2pcdn.sim.clock import Clock, chance
 from p2pcdn.sim.conduct import CONDUCTS, Honest
 from p2pcdn.sim.http import Http
 from p2pcdn.sim.media import Media
-from p2pcdn.sim.network import End, Line, Place
+from p2pcdn.sim.network import End, Line, Place, Queue
+from p2pcdn.sim.networks import Seat, networks
 from p2pcdn.sim.origin import Origin
 from p2pcdn.sim.plain import PlainLoader
 from p2pcdn.sim.player import PLAYLIST, Player
@@ -23,6 +27,7 @@ from p2pcdn.sim.tally import Tally
 from p2pcdn.sim.trace import Trace
 from p2pcdn.sim.tracker import Tracker
 from p2pcdn.sim.weather import Weather
+from p2pcdn.wire.candidate import Vantage
 
 ORIGIN = Place(0.0, 0.0, 5.0)
 LOOK = 1.0
@@ -41,8 +46,10 @@ class World:
         self.trace = Trace(trace)
         self.media = self.make_media()
         self.tally = Tally(scene.warmup, scene.seconds)
-        self.tracker = Tracker(self.clock, self.tally, seed)
+        self.tracker = Tracker(self.clock, self.tally, seed, rules_of(scene))
         self.viewers = audience(scene, seed)
+        self.networks = networks(scene, seed, [Seat(v.network, v.address) for v in self.viewers])
+        self._exits = self._make_exits()
         self.players: dict[int, Player] = {}
         self.origins: dict[int, Origin] = {}
         self.shells: dict[int, Shell] = {}
@@ -77,6 +84,49 @@ class World:
     def played(self, shell: Shell, segment: SegmentReady) -> None:
         """A viewer's node has given a segment to the player."""
 
+    # Between networks
+
+    def vantage(self, viewer: Viewer) -> Vantage:
+        """What the tracker knows of where a viewer is."""
+        network = self.networks.get(viewer.network)
+        address = ipaddress.ip_address(viewer.address)
+        if network is None or self.scene.networks.blind:
+            return Vantage(address)
+        return Vantage(address, operator=network.name, country=network.country)
+
+    def join(self, end: End, other: End) -> None:
+        """Make one link of two ends, with whatever lies between their networks."""
+        one, two = (self.viewers[e.viewer].network for e in (end, other))
+        abroad = one != two
+        transit = self.scene.networks.transit / 1000 if abroad else 0.0
+        end.join(other, self.scene.lines.loss, transit)
+        if abroad:
+            end.leave_by(self._exits.get(one))
+            other.leave_by(self._exits.get(two))
+
+    def brought(self, giver: int, taker: Viewer, size: int) -> None:
+        """A peer has brought bytes of media to another."""
+        self.tally.route(self.viewers[giver].network, taker.network, size, self.clock.now)
+
+    def present(self, viewers: Iterable[Viewer], since: float, until: float) -> float:
+        """How many of these were there at a time, on average."""
+        if until <= since:
+            return 0.0
+        stayed = self.stayed
+        return sum(
+            max(min(stayed[v.number], until) - max(v.arrives, since), 0.0)
+            for v in viewers
+            if v.number in stayed
+        ) / (until - since)
+
+    def _make_exits(self) -> dict[int, Queue]:
+        """By network, what all that leaves it has to pass; none if that is wide enough."""
+        part = self.scene.networks.uplink
+        ups: Counter[int] = Counter()
+        for viewer in self.viewers:
+            ups[viewer.network] += int(viewer.up)
+        return {number: Queue(part * ups[number]) for number in self.networks if part}
+
     # Its course
 
     def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
@@ -93,7 +143,8 @@ class World:
     def _arrive(self, viewer: Viewer) -> None:
         number = viewer.number
         line = Line(viewer.up, viewer.down, viewer.place)
-        origin = Origin(self.clock, self.media, self.tally, self._http(viewer, line))
+        http = self._http(viewer, line)
+        origin = Origin(self.clock, self.media, self.tally, http, viewer.network)
         loader: PlainLoader | Shell
         if self._plain:
             loader = PlainLoader(origin)
@@ -144,6 +195,11 @@ class World:
         )  # fmt: skip
         dice = chance(self.seed, "http", viewer.number)
         return Http(self.clock, line, ORIGIN, viewer.http, part.loss, weather, dice)
+
+
+def rules_of(scene: Scene) -> Rules:
+    """What the tracker goes by."""
+    return Rules(local_share=0.0) if scene.networks.blind else Rules()
 
 
 def shape(scene: Scene) -> tuple[int, float, int, int]:

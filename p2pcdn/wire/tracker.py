@@ -423,12 +423,21 @@ class Lease(Part, frozen=True):
     delay: Seconds
     """From when the peer first knows the segment's record; whoever is named first waits for nobody,
     and each further peer a little longer, in case that those before it fail."""
+    imports: bool = False
+    """Whether the peer is to bring the stripe into its network from peers elsewhere, too."""
 
 
 class Leases(Message, frozen=True, tag="leases"):
     """Stripes that the peer is to fetch; they come before their segments do."""
 
     leases: Annotated[tuple[Lease, ...], Meta(max_length=256)]
+
+
+class Importers(Message, frozen=True, tag="importers"):
+    """Whether peers are named to bring what comes out into this peer's network: those with leases
+    that say `imports`. All others can then wait for what is near."""
+
+    named: bool
 
 
 class BeingFetched(Message, frozen=True, tag="fetching"):
@@ -468,6 +477,7 @@ FromTracker = (
     | Candidated
     | Unpaired
     | Leases
+    | Importers
     | BeingFetched
     | Records
     | Moved

@@ -222,8 +222,8 @@ export class RtcLink {
       // Not in Firefox.
       const ice = connection.sctp?.transport.iceTransport;
       if (ice) ice.onselectedcandidatepairchange ??= () => void this._watchRoute();
-      const route = routeOf(await connection.getStats());
-      if (route && !this._over) this._tell({ type: "LinkRouted", link, route });
+      const [route, rtt] = routeOf(await connection.getStats());
+      if (route && !this._over) this._tell({ type: "LinkRouted", link, route, rtt });
     } catch {
       // The tracker knows who can only link through a relay.
     }
@@ -324,16 +324,19 @@ interface Stat {
   readonly localCandidateId?: string;
   readonly remoteCandidateId?: string;
   readonly candidateType?: string;
+  /** Seconds. Not in every Firefox. */
+  readonly currentRoundTripTime?: number;
 }
 
-/** What the pair of candidates that is in use goes by. */
-function routeOf(report: RTCStatsReport): Route | undefined {
+/** What the pair of candidates that is in use goes by, and its round trip, or 0. */
+function routeOf(report: RTCStatsReport): [Route | undefined, number] {
   const stats = report as ReadonlyMap<string | undefined, Stat>;
   const all = [...stats.values()];
   const named = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
   const pair = stats.get(named) ?? all.find(({ selected }) => selected);
   const ends = [pair?.localCandidateId, pair?.remoteCandidateId];
-  return ROUTES.find((route) => ends.some((id) => stats.get(id)?.candidateType === route));
+  const route = ROUTES.find((name) => ends.some((id) => stats.get(id)?.candidateType === name));
+  return [route, pair?.currentRoundTripTime ?? 0];
 }
 
 /** Waits until all candidates are there, or the moment for the first ones has passed. */

@@ -331,7 +331,13 @@ describe("behind a relay", () => {
     ["prflx", "srflx", "srflx"],
   ])("from %s to %s: %s", async (local, remote, route) => {
     await opened(ends(local, remote));
-    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route });
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route, rtt: 0 });
+  });
+
+  it("is told with how long it takes there and back, where that is known", async () => {
+    const stats = ends("host", "host");
+    await opened(stats.map((stat) => ({ ...stat, currentRoundTripTime: 0.045 })));
+    expect(told.at(-1)).toMatchObject({ route: "host", rtt: 0.045 });
   });
 
   it("is not told in words that nobody knows", async () => {
@@ -342,7 +348,7 @@ describe("behind a relay", () => {
   it("is told where the browser names the pair itself", async () => {
     const [, pair, , ...rest] = ends("relay", "host");
     await opened([{ ...pair, selected: true }, ...rest]);
-    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route: "relay" });
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route: "relay", rtt: 0 });
   });
 
   it("is told when it becomes so", async () => {
@@ -352,7 +358,7 @@ describe("behind a relay", () => {
       .onselectedcandidatepairchange as unknown as () => void;
     change();
     await settle();
-    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route: "relay" });
+    expect(told.at(-1)).toStrictEqual({ type: "LinkRouted", link: 7, route: "relay", rtt: 0 });
   });
 });
 

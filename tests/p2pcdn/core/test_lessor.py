@@ -9,13 +9,14 @@ from itertools import pairwise
 import pytest
 
 from p2pcdn.core.audience import MOST_AHEAD
-from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, KEPT, MOST_KEPT
+from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, IMPORTERS_DELAY, KEPT, MOST_KEPT
 from p2pcdn.core.lessor import EVERY, FEW, MOST_TOLD, SOON
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Rules
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (
     BeingFetched,
     Fetching,
+    Importers,
     Lease,
     Leases,
     Leave,
@@ -553,3 +554,67 @@ def test_records_that_nobody_waits_for_go_nowhere() -> None:
     world.wait(EVERY)
     assert publish(world, 99) == set()
     assert publish(world, 101, site="pk_other") == set()
+
+
+# Importers
+
+
+def networks(*operators: str) -> World:
+    """A crowd, linked as far as may be, of viewers in these networks who watch live."""
+    world = World(Rules(neighbours=16))
+    for operator in operators:
+        world.join(operator=operator)
+    world.settle()
+    world.wait(5.0)
+    for socket in world.open:
+        world.say(socket, Move(True, live(100)))
+    return world
+
+
+def told(world: World, socket: int) -> list[bool]:
+    return [message.named for message in world.all(socket, Importers)]
+
+
+def test_each_network_has_somebody_who_brings_each_stripe_in() -> None:
+    # Sockets 1 to 12 are of one network, 13 to 24 of another, the last of one of its own.
+    world = networks(*["AS1"] * 12, *["AS2"] * 12, "AS3")
+    world.wait(EVERY)
+    found: dict[Stripe, list[int]] = {stripe: [] for stripe in holders(world)}
+    for socket, lease in leases(world):
+        if lease.imports or not lease.delay:
+            found[lease.sequence, lease.stripe].append((socket - 1) // 12)
+    assert {tuple(sorted(set(those) - {2})) for those in found.values()} == {(0, 1)}
+    assert all(len(those) == len(set(those)) for those in found.values())
+
+
+def test_who_is_alone_or_in_no_known_network_has_no_importers() -> None:
+    world = networks("AS1", "AS2", "", "")
+    world.wait(EVERY)
+    assert not any(told(world, socket) for socket in world.heard)
+    assert not [lease for _, lease in leases(world) if lease.imports]
+
+
+def test_peers_hear_when_importers_are_named_for_their_network_and_when_no_more() -> None:
+    world = networks("AS1", "AS1", "AS1", "AS2")
+    assert [told(world, socket) for socket in (1, 2, 3, 4)] == [[True], [True], [True], []]
+    world.close(3)
+    assert told(world, 1) == [True]
+    world.close(2)
+    assert told(world, 1) == [True, False]
+
+
+def test_peers_that_are_kept_to_their_network_need_none() -> None:
+    world = World()
+    for _ in range(4):
+        world.join(operator="AS1", mode="network", position=live(100))
+    assert not any(told(world, socket) for socket in world.heard)
+
+
+def test_an_importer_may_fetch_if_all_else_fails() -> None:
+    world = networks(*["AS1"] * 12, *["AS2"] * 12)
+    world.wait(EVERY)
+    socket, lease = next(
+        (socket, lease) for socket, lease in leases(world) if lease.delay == IMPORTERS_DELAY
+    )
+    world.say(socket, fetching((lease.sequence, lease.stripe)))
+    assert not world.all(socket, Refused)

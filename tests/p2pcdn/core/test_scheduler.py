@@ -17,12 +17,14 @@ from p2pcdn.core.bits import mask_of, numbers_in, run
 from p2pcdn.core.http import Http
 from p2pcdn.core.link import Need
 from p2pcdn.core.scheduler import (
+    FARTHER,
     IN_ALL,
     LATEST_TURN,
     LEAST_IN_ALL,
     LEISURE,
     LOOK_AGAIN,
     MARGIN,
+    NEAR_FIRST,
     OLD_PATIENCE,
     OLD_TURN,
     ORPHAN_LEAD,
@@ -78,6 +80,7 @@ class Other:
     held: Held
     credible: bool = True
     received: int = 1
+    rtt: float = 0.0
 
     def is_credible(self, now: float) -> bool:
         return self.credible
@@ -559,6 +562,66 @@ def test_what_is_asked_of_those_who_may_lie_takes_nobody_elses_place() -> None:
     assert len(decide(replace(given, links=(*doubted, link(4)))).asks) == LEAST_IN_ALL
 
 
+NEAR = link(1, 0, 1, rtt=0.01)
+FAR = link(2, 0, 1, 2, 3, rtt=0.01 + FARTHER + 0.001)
+
+
+def asked(decision: Plan) -> dict[int, list[int]]:
+    """The chunks that each link is asked for."""
+    found: dict[int, list[int]] = {}
+    for ask in decision.asks:
+        assert isinstance(ask, AskPeer)
+        found.setdefault(ask.link, []).append(ask.chunk)
+    return {number: sorted(chunks) for number, chunks in found.items()}
+
+
+def sheltered(**others: object) -> View:
+    """Somebody in a network for which importers are named, who watches live."""
+    wanted = segment(4, **{"rank": 1, **others})
+    return view(wanted, links=(NEAR, FAR), live=True, patience=1.0, sheltered=True)
+
+
+def test_near_links_are_given_time_to_bring_what_far_ones_hold() -> None:
+    at = NEAR_FIRST + TURN
+    given = sheltered()
+    assert asked(decide(given)) == {1: [0, 1]}
+    assert decide(given).wake_at == pytest.approx(at)
+    assert asked(decide(given, at)) == {1: [0, 1], 2: [2, 3]}
+    assert asked(decide(replace(given, sheltered=False))) == asked(decide(given, at))
+    nearer = replace(FAR, rtt=0.01 + FARTHER)
+    assert asked(decide(replace(given, links=(NEAR, nearer))))[2] == [2, 3]
+    unknown = replace(FAR, rtt=0.0)
+    assert asked(decide(replace(given, links=(NEAR, unknown))))[2] == [2, 3]
+
+
+def test_who_imports_a_stripe_asks_far_links_for_it_at_once() -> None:
+    leases = [LeaseView(0b100, inf, imports=True), LeaseView(0b1000, inf)]
+    assert asked(decide(sheltered(leases=leases))) == {1: [0, 1], 2: [2]}
+
+
+def test_far_links_are_asked_when_time_runs_short() -> None:
+    http = latest_start(segment(4), HTTP) - segment(4).deadline
+    soon = sheltered(deadline=SOON + 1.0 - http)
+    assert asked(decide(soon)) == {1: [0, 1]}
+    assert decide(soon).wake_at == pytest.approx(1.0)
+    assert asked(decide(soon, 1.0)) == {1: [0, 1], 2: [2, 3]}
+
+
+def test_what_a_player_waits_for_of_a_recording_is_asked_of_anybody() -> None:
+    given = replace(sheltered(), live=False)
+    assert asked(decide(given)) == {1: [0, 1], 2: [2, 3]}
+    ahead = replace(given, segments=(segment(4, demanded=False),))
+    assert asked(decide(ahead)) == {1: [0, 1]}
+
+
+def test_of_those_who_are_fast_enough_the_near_ones_are_asked_first() -> None:
+    few = link(1, 0, rtt=0.01, received=10**9)
+    given = replace(sheltered(missing=1), links=(few, FAR))
+    assert asked(decide(given, NEAR_FIRST + TURN)) == {1: [0]}
+    blind = replace(given, sheltered=False)
+    assert asked(decide(blind, NEAR_FIRST + TURN)) == {2: [0]}
+
+
 def test_earlier_segments_come_first() -> None:
     second = segment(key=SegmentKey("v", 8))
     both = link(in_flight=WINDOW - 1, held={KEY: 1, second.key: 1})
@@ -580,6 +643,9 @@ NUMBERS = range(1, 7)
 KEYS = [SegmentKey("v", number) for number in range(5)]
 MASKS = st.integers(0, 2**10 - 1)
 TIMES = st.floats(-5, 20)
+
+
+LEASES = st.builds(LeaseView, MASKS, TIMES, imports=st.booleans())
 
 
 @st.composite
@@ -606,7 +672,7 @@ def segments_of(draw: st.DrawFn) -> list[SegmentView]:
                 loading_until=draw(TIMES),
                 fetching=draw(st.booleans()),
                 origin_after=draw(st.floats(-5, 5)),
-                leases=draw(st.lists(st.builds(LeaseView, MASKS, TIMES), max_size=3)),
+                leases=draw(st.lists(LEASES, max_size=3)),
             )
         )
     return found
@@ -621,6 +687,7 @@ LINKS = st.lists(
         st.floats(1, 1e7) | st.just(250_000.0),
         st.floats(-2, 2),
         st.dictionaries(st.sampled_from(KEYS), MASKS),
+        rtt=st.sampled_from([0.0, 0.01, 0.06]),
     ),
     max_size=6,
     unique_by=lambda link: link.number,
@@ -643,6 +710,7 @@ VIEWS = st.builds(
     segments=segments_of(),
     links=LINKS,
     salt=st.integers(0, 2**24),
+    sheltered=st.booleans(),
 )
 
 

@@ -32,3 +32,16 @@ def test_vod_by_how_many_watch_at_a_time() -> None:
     assert limits.prefetched(5.0) == pytest.approx(exp(-5))
     assert limits.lingering(0.01, 0.0, 500.0) == limits.poisson(5.0)
     assert limits.lingering(0.01, 100.0, 500.0) == pytest.approx(exp(-1) * limits.poisson(5.0))
+
+
+def test_a_network_imports_a_copy_and_what_its_uplinks_lack() -> None:
+    assert limits.imports(10, 1.2) == 1.0
+    assert limits.imports(10, 0.75) == pytest.approx(2.5)
+    assert limits.imports(1, 5.0) == 1.0
+    assert limits.imports(0.5, 1.0) == 0.5  # somebody is there half of the time
+    assert limits.imports(0, 1.0) == 0.0
+
+
+def test_shares_weigh_as_much_as_there_are_viewers() -> None:
+    assert limits.weighted([(30, 0.9), (10, 0.5)]) == pytest.approx(0.8)
+    assert limits.weighted([]) == 0.0

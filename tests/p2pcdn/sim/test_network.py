@@ -164,3 +164,23 @@ def test_what_has_no_other_end_goes_nowhere() -> None:
     end.say("anybody?")
     assert clock.happened == 0
     assert end.carried == 0
+
+
+def test_between_networks_the_way_is_longer() -> None:
+    pair = Pair()
+    near = pair.a.rtt
+    pair.b.join(pair.a, 0.0, 0.040)
+    assert pair.a.rtt == pair.b.rtt == pytest.approx(near + 0.040)
+
+
+def test_all_that_leaves_a_network_takes_turns_at_its_exit() -> None:
+    pair = Pair()
+    way = Queue(RATE / 4)
+    pair.a.leave_by(way)
+    way.take(RATE / 8, 0.0)  # others have put in as much as takes half a second
+    pair.a.carry(list(frames_of(0, CHUNK)))
+    pair.clock.run(5.0)
+    first_leaves = (len(CHUNK) + 4 * HEADER_BYTES) / RATE
+    [(came, _)] = pair.came
+    assert came == pytest.approx(0.5 + len(CHUNK) / (RATE / 4) + pair.a.rtt / 2, abs=first_leaves)
+    assert came > 0.5 + len(CHUNK) / (RATE / 4)

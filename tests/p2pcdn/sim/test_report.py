@@ -49,9 +49,27 @@ def test_files_have_a_row_for_each(outcome: Outcome, tmp_path: Path) -> None:
     report.write([outcome, outcome], tmp_path / "deep" / "out")
     rows = {
         name: list(csv.DictReader((tmp_path / "deep" / "out" / f"{name}.csv").open()))
-        for name in ("runs", "viewers", "segments")
+        for name in ("runs", "viewers", "segments", "networks")
     }
     assert [row["run"] for row in rows["runs"]] == ["0", "1"]
     assert len(rows["viewers"]) == 2 * 4
     assert len(rows["segments"]) == 2 * 10
+    assert not rows["networks"]
+    assert rows["runs"][0]["imports"] == ""
     assert float(rows["runs"][0]["copies"]) == outcome.results.summary.copies
+
+
+def test_networks_are_said_beside_their_limits_and_blind_matching(tmp_path: Path) -> None:
+    changes = VOD | {"networks.kind": "zipf", "networks.count": "2", "networks.pair": "true"}
+    outcome = run(load("flash-crowd", changes), "flash-crowd", 1)
+    summary, gain = outcome.results.summary, outcome.gain
+    assert gain is not None
+    lines = {line.label: line for line in report.lines(outcome)}
+    assert lines["within networks"].value == f"{summary.intra:.2%}"
+    assert f"blind {gain.reached_blind:.2f}" in lines["within networks"].beside
+    assert f"limit {summary.imports_limit:.2f}" in lines["imports in copies"].beside
+    assert lines["completion, p99"].beside == f"{gain.completion:.3f} of blind"
+    assert report.as_dict(outcome)["gain"]["completion"] == gain.completion
+    report.write([outcome], tmp_path)
+    rows = list(csv.DictReader((tmp_path / "networks.csv").open()))
+    assert [row["network"] for row in rows] == ["AS64512", "AS64513"]

@@ -33,6 +33,8 @@ type Stripes = Map<number, Held>;
 
 /** The leases of one peer. */
 export class Leases {
+  /** Whether peers are named to bring what comes out into our network. */
+  importers = false;
   private readonly _held = new Map<string, readonly [SegmentKey, Stripes]>();
 
   /** The tracker has given us these. */
@@ -74,6 +76,7 @@ export class Leases {
       at: turnOf(held, knownAt),
       begun: held.begunAt !== null,
       delay: held.lease.delay,
+      imports: held.lease.imports,
     }));
   }
 

@@ -236,9 +236,11 @@ export class Neighbours {
   }
 
   /** A link goes this way, now. What has ever gone through a relay has to be paid for. */
-  routed(number: number, route: Route): void {
-    const account = this._links.get(number)?.account;
-    if (account && account.route !== "relay") account.route = route;
+  routed(number: number, route: Route, rtt = 0): void {
+    const link = this._links.get(number);
+    if (!link) return;
+    if (rtt) link.rtt = rtt;
+    if (link.account.route !== "relay") link.account.route = route;
   }
 
   /** Tell every link, soon. What is gone is no longer announced as held or loading. */

@@ -178,7 +178,7 @@ export class Node {
         }
         break;
       case "LinkRouted":
-        this._neighbours.routed(message.link, message.route);
+        this._neighbours.routed(message.link, message.route, message.rtt);
         break;
       case "LinkClosed":
         this._neighbours.closed(message.link, message.reason, now);
@@ -274,6 +274,7 @@ export class Node {
 
   private _instructed(message: FromTracker, now: number): void {
     if (message.type === "leases") this._leases.granted(message.leases, now);
+    else if (message.type === "importers") this._leases.importers = message.named;
     else if (message.type === "fetching") this._leases.begun(message, message.stripe, now);
     else if (message.type === "records") this._transfers.offered(message, null, now);
     else if (message.type === "error" && message.fatal && UNWELCOME.has(message.code)) {

@@ -254,6 +254,8 @@ export interface LinkRouted {
   readonly type: "LinkRouted";
   readonly link: number;
   readonly route: Route;
+  /** Seconds to the other end and back; 0 or none if that is not known. */
+  readonly rtt?: number;
 }
 
 /** The connection failed or ended; nothing more will come. */

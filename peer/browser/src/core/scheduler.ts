@@ -26,7 +26,7 @@
  */
 
 import { CHUNK_SIZE, segmentId, type SegmentKey, type Span } from "../model";
-import { bitOf, firstOf, numbersIn, pick, someOf, spansIn, type Mask } from "./bits";
+import { bitOf, firstOf, numbersIn, pick, run, someOf, spansIn, type Mask } from "./bits";
 import type { Http } from "./http";
 import type { Link, Need } from "./link";
 import { earliest } from "./manifest";
@@ -63,6 +63,10 @@ const OLD_PATIENCE = 0.5;
 const OLD_TURN = 0.25;
 /** Of links that bring a chunk within so many seconds none is too slow: they share the work. */
 const PROMPT = 0.3;
+/** Seconds of round trip beyond the nearest by which a link counts as far. */
+const FARTHER = 0.02;
+/** Seconds that near neighbours have for bringing what far ones hold as well. */
+const NEAR_FIRST = 2.5;
 /** What flows is fast enough if it would bring so many times what is missing. */
 const MARGIN = 1.2;
 /**
@@ -84,6 +88,8 @@ export interface LeaseView {
   readonly begun: boolean;
   /** How long those who hold the lease before us go before us. */
   readonly delay: number;
+  /** We are also to bring them into our network from peers elsewhere. */
+  readonly imports: boolean;
 }
 
 /** A segment that is wanted and not whole. Chunks are masks, as in `bits`. */
@@ -126,7 +132,7 @@ export interface SegmentView {
 
 /** A link that can be asked. */
 export type LinkView = Readonly<
-  Pick<Link, "number" | "inFlight" | "window" | "rate" | "busyUntil" | "received" | "isCredible" | "held">
+  Pick<Link, "number" | "inFlight" | "window" | "rate" | "rtt" | "busyUntil" | "received" | "isCredible" | "held">
 >;
 
 /** All that the decision depends on. */
@@ -144,6 +150,8 @@ export interface View {
   readonly patience: number;
   /** Whether a tracker gives leases to us and our neighbours. */
   readonly guided: boolean;
+  /** Whether peers are named to bring what comes out into our network. */
+  readonly sheltered: boolean;
   /** Until when it is worth waiting for a first link. */
   readonly hopefulUntil: number;
   /** Bytes a second of the media. */
@@ -375,6 +383,7 @@ function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {
 /** A link that may be asked for more. */
 interface Free {
   readonly link: LinkView;
+  readonly far: boolean;
   open: number;
 }
 
@@ -382,11 +391,13 @@ interface Free {
 class Room {
   private _free: Free[] = [];
   private _left: number;
+  /** Those to be believed, whether they are free or not. */
+  private readonly _near: readonly LinkView[];
 
   constructor(
     private readonly _view: View,
     private readonly _now: number,
-    wakes: number[],
+    private readonly _wakes: number[],
   ) {
     const { goodput, links } = _view;
     const most = Math.floor(LEAST_IN_ALL + goodput / 2 / CHUNK_SIZE);
@@ -396,9 +407,12 @@ class Room {
       Math.min(most, IN_ALL) - openIn(proven),
       IN_ALL - openIn(links),
     );
+    const horizon = horizonOf(_view);
+    this._near = links.filter((link) => link.rtt <= horizon && link.isCredible(_now));
     for (const link of links) {
-      if (link.busyUntil > _now) wakes.push(link.busyUntil);
-      else if (link.inFlight < link.window) this._free.push({ link, open: link.inFlight });
+      const far = link.rtt > horizon;
+      if (link.busyUntil > _now) _wakes.push(link.busyUntil);
+      else if (link.inFlight < link.window) this._free.push({ link, far, open: link.inFlight });
     }
   }
 
@@ -444,11 +458,12 @@ class Room {
     const id = segmentId(key);
     const need = this._isSpare(segment) ? "spare" : usually;
     const asks: AskPeer[] = [];
-    let chunks = some & this._offered(id);
+    const abroad = this._abroad(segment);
+    let chunks = some & this._offered(id, abroad);
     while (chunks && this._left > 0) {
       const chunk = pick(chunks, this._view.salt);
       const bit = bitOf(chunk);
-      const best = this._best(id, bit);
+      const best = this._best(id, bit, abroad);
       if (!best) break;
       const { link } = best;
       best.open += 1;
@@ -459,7 +474,7 @@ class Room {
       asks.push({ type: "AskPeer", link: link.number, key, chunk, need });
       if (best.open >= link.window) {
         this._free = this._free.filter((other) => other !== best);
-        chunks &= this._offered(id);
+        chunks &= this._offered(id, abroad);
       }
     }
     return asks;
@@ -471,29 +486,62 @@ class Room {
     return !live && !demanded && deadline - this._now > target;
   }
 
-  /** The chunks that a free link holds. */
-  private _offered(id: string): Mask {
-    return heldBy(
-      this._free.map(({ link }) => link),
-      id,
-    );
+  /**
+   * The chunks that far links may be asked for: all if time runs short, before that those that no
+   * near one holds, and first of these only what we are to bring into our network.
+   */
+  private _abroad(segment: SegmentView): Mask {
+    const { sheltered, live, http } = this._view;
+    const all = run(0, segment.chunks - 1);
+    if (!sheltered || (segment.demanded && !live)) return all;
+    if (segment.demanded) {
+      const shortAt = latestStart(segment, http) - SOON;
+      if (shortAt <= this._now) return all;
+      this._wakes.push(shortAt);
+    }
+    const at = segment.since + NEAR_FIRST + segment.rank * TURN;
+    let ours = all;
+    if (at > this._now) {
+      this._wakes.push(at);
+      ours = segment.leases.reduce((some, { chunks, imports }) => some | (imports ? chunks : 0n), 0n);
+    }
+    return ours & ~heldBy(this._near, segmentId(segment.key));
+  }
+
+  /** The chunks that a free link holds; `abroad` are those for which far ones count. */
+  private _offered(id: string, abroad: Mask): Mask {
+    return this._free.reduce((all, { link, far }) => {
+      const held = link.held.get(id) ?? 0n;
+      return all | (far ? held & abroad : held);
+    }, 0n);
   }
 
   /** The free holder whose turn it is. */
-  private _best(id: string, bit: Mask): Free | undefined {
-    const holders = this._free.filter(({ link }) => (link.held.get(id) ?? 0n) & bit);
+  private _best(id: string, bit: Mask, abroad: Mask): Free | undefined {
+    const holders = this._free.filter(
+      ({ link, far }) => (link.held.get(id) ?? 0n) & bit && (!far || bit & abroad),
+    );
     return holders.sort((a, b) => before(turnOf(a), turnOf(b)))[0];
   }
 }
 
 /**
- * Who is asked first: of those that are fast enough whoever has brought the least so far, then the
- * faster ones.
+ * Who is asked first: of those that are fast enough a near one, of these whoever has brought the
+ * least so far, then the faster ones.
  */
-function turnOf({ link, open }: Free): readonly [number, number, number] {
+function turnOf({ link, open, far }: Free): readonly number[] {
   const takes = ((open + 1) * CHUNK_SIZE) / link.rate;
-  if (takes <= PROMPT) return [0, link.received + open * CHUNK_SIZE, link.number];
-  return [takes, 0, link.number];
+  if (takes <= PROMPT) return [0, +far, link.received + open * CHUNK_SIZE, link.number];
+  return [takes, +far, 0, link.number];
+}
+
+/**
+ * The round trip beyond which a link is far; infinity if nobody says that there is anything to be
+ * gained.
+ */
+function horizonOf({ sheltered, links }: View): number {
+  const known = links.map(({ rtt }) => rtt).filter((rtt) => rtt);
+  return sheltered ? Math.min(...known) + FARTHER : Infinity;
 }
 
 function before(a: readonly number[], b: readonly number[]): number {

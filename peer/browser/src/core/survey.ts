@@ -147,7 +147,7 @@ export class Survey {
   /** Holders of leases ask the origin, each in its turn; others are told by neighbours. */
   private _hearsayUntil({ rendition }: Playing, sequence: number, seen: number): number {
     const delay = this._leases.delay({ rendition, sequence });
-    if (delay !== null) return seen + delay;
+    if (delay !== null && delay < HEARSAY) return seen + delay;
     const deadline = this._playhead.deadline(sequence, this.duration(rendition), null);
     const latest = deadline - this._transfers.http.takes(this._transfers.usualBytes(rendition));
     return Math.min(seen + HEARSAY, Math.max(seen, (seen + latest) / 2));
@@ -217,6 +217,7 @@ export class Survey {
       target: playhead.target,
       floor,
       patience: this._trust.patience(now),
+      sheltered: this._leases.importers,
       guided: this._signaling.state === "in" && links.length > 0,
       hopefulUntil: this._hopefulUntil(now),
       bitrate,

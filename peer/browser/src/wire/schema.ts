@@ -225,6 +225,7 @@ export type FromTracker =
   | Candidated
   | Unpaired
   | Leases
+  | Importers
   | BeingFetched
   | Records
   | Moved
@@ -348,6 +349,16 @@ export interface Lease {
   readonly stripe: number;
   readonly stripes: number;
   readonly delay: number;
+  readonly imports: boolean;
+}
+
+/**
+ * Whether peers are named to bring what comes out into this peer's network: those with leases
+ * that say `imports`. All others can then wait for what is near.
+ */
+export interface Importers {
+  readonly type: "importers";
+  readonly named: boolean;
 }
 
 /** Another holder of this lease has begun to fetch the stripe. */
@@ -574,8 +585,9 @@ const Offered = record({ pairing: Id, peer: Id, sdp: Sdp });
 const Answered = record({ pairing: Id, sdp: Sdp });
 const Candidated = record({ pairing: Id, candidate: text(512), mid: optional(Mid, "0") });
 const Unpaired = record({ pairing: Id });
-const Lease = record({ rendition: text(512), sequence: Count, stripe: StripeNumber, stripes: integer(1, 8), delay: Seconds });
+const Lease = record({ rendition: text(512), sequence: Count, stripe: StripeNumber, stripes: integer(1, 8), delay: Seconds, imports: optional(boolean, false) });
 const Leases = record({ leases: list(Lease, 256) });
+const Importers = record({ named: boolean });
 const BeingFetched = record({ rendition: text(512), sequence: Count, stripe: StripeNumber });
 const SegmentRecord = record({ sequence: Count, uri: text(2048), length: integer(1, 4294967296), root: Digest, duration: optional(Count, 0), offset: optional(Count, 0) });
 const Signature = record({ key: text(64), algorithm: literal("ecdsa-p256", "ed25519"), value: text(256) });
@@ -585,7 +597,7 @@ const Records = record({ page: RenditionManifest, hashes: Base64 });
 const Moved = record({ url: SocketUrl, retry_after: optional(orNull(Seconds), null) });
 const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "bad_token", "banned", "draining", "expired", "internal", "malformed", "no_peers", "revoked", "site_off", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content", "wrong_origin");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
-export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, fetching: BeingFetched, records: Records, moved: Moved, error: Refused });
+export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, importers: Importers, fetching: BeingFetched, records: Records, moved: Moved, error: Refused });
 const Hello = record({ protocol: Count, content: ContentId, peer: Id, upload: boolean });
 const Span = tuple(integer(), integer());
 const Holding = record({ rendition: text(512), sequence: Count, chunks: list(Span, 128) });

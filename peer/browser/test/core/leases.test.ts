@@ -9,7 +9,7 @@ import type { Lease } from "../../src/wire/tracker";
 const key = { rendition: "v", sequence: 7 };
 
 function lease(stripe: number, more: Partial<Lease> = {}): Lease {
-  return { ...key, stripe, stripes: 2, delay: 0, ...more };
+  return { ...key, stripe, stripes: 2, delay: 0, imports: false, ...more };
 }
 
 function leasesOf(...granted: Lease[]): Leases {
@@ -58,7 +58,7 @@ describe("leases", () => {
     leases.begun(key, 0, 1);
     leases.begun(key, 1, 50);
     expect(leases.views(key, 8, 0)).toStrictEqual([
-      { chunks: run(0, 3), at: 5.5, begun: true, delay: 0.5 },
+      { chunks: run(0, 3), at: 5.5, begun: true, delay: 0.5, imports: false },
     ]);
   });
 

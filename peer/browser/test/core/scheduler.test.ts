@@ -47,7 +47,7 @@ function segmentView(more: Partial<SegmentView> = {}): SegmentView {
 /** A link that holds these chunks of segment 1. */
 function linkView(number: number, chunks: bigint, more: Partial<LinkView> = {}): LinkView {
   const held = new Map([[segmentId(key), chunks]]);
-  const usual = { inFlight: 0, window: 4, rate: 250_000, busyUntil: 0, received: 1 };
+  const usual = { inFlight: 0, window: 4, rate: 250_000, rtt: 0, busyUntil: 0, received: 1 };
   return { number, ...usual, isCredible: () => true, held, ...more };
 }
 
@@ -60,6 +60,7 @@ function viewOf(segments: SegmentView[], more: Partial<View> = {}): View {
     floor: 0,
     patience: 0.5,
     guided: true,
+    sheltered: false,
     hopefulUntil: 0,
     bitrate: 125_000,
     goodput: 0,
@@ -213,7 +214,7 @@ describe("what nobody holds", () => {
 });
 
 describe("a lease", () => {
-  const lease = { chunks: 0b1100n, at: 1, begun: false, delay: 0 };
+  const lease = { chunks: 0b1100n, at: 1, begun: false, delay: 0, imports: false };
   const ahead = { demanded: false, leases: [lease] };
 
   it("is acted upon in its turn, whether the player asks or not", () => {
@@ -387,6 +388,29 @@ describe("peers", () => {
     const view = viewOf([segmentView()], { links: [linkView(1, 0b1111n, { busyUntil: 0.2 })] });
     expect(plan(view, 0)).toStrictEqual({ asks: [], wakeAt: 0.2 });
     expect(wants(view, 0.2)).toHaveLength(4);
+  });
+
+  it("come after near ones if they are far, where importers are named", () => {
+    const near = linkView(1, 0b0011n, { rtt: 0.01 });
+    const far = linkView(2, 0b1111n, { rtt: 0.04 });
+    const lease = { chunks: 0b0100n, at: Infinity, begun: false, delay: 0, imports: true };
+    const asked = (more: Partial<SegmentView>, now: number, view: Partial<View> = {}): unknown => {
+      const { links = [near, far], ...others } = view;
+      const common = { links, live: true, patience: 1, sheltered: true, goodput: 1e6, ...others };
+      return wants(viewOf([segmentView({ rank: 1, ...more })], common), now)
+        .map(({ link, chunk }) => `${link}:${chunk}`)
+        .sort();
+    };
+    const all = ["1:0", "1:1", "2:2", "2:3"];
+    expect(asked({}, 0)).toStrictEqual(["1:0", "1:1"]);
+    expect(asked({ leases: [lease] }, 0)).toStrictEqual(["1:0", "1:1", "2:2"]);
+    expect(asked({ leases: [{ ...lease, imports: false }] }, 0)).toStrictEqual(["1:0", "1:1"]);
+    expect(asked({}, 2.9)).toStrictEqual(all);
+    expect(asked({}, 0, { sheltered: false })).toHaveLength(4);
+    expect(asked({}, 0, { live: false })).toStrictEqual(all);
+    expect(asked({ demanded: false }, 0, { live: false })).toStrictEqual(["1:0", "1:1"]);
+    expect(asked({}, 0, { links: [near, { ...far, rtt: 0 }] })).toStrictEqual(all);
+    expect(asked({ deadline: 4 }, 0.9)).toStrictEqual(all);
   });
 
   it("may have nothing to wait for", () => {

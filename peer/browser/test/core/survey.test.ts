@@ -26,7 +26,7 @@ const media = new Media(
 );
 const v = (sequence: number): SegmentKey => ({ rendition: "v", sequence });
 const lease = (sequence: number, delay = 0): Lease => {
-  return { ...v(sequence), stripe: 0, stripes: 1, delay };
+  return { ...v(sequence), stripe: 0, stripes: 1, delay, imports: false };
 };
 const hello = (peer: string): Hello => {
   return { type: "hello", protocol: 1, content: CONTENT, peer, upload: true };
