@@ -21,6 +21,7 @@ from p2pcdn.model import Mode, page_origin
 SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
 _THUMBPRINT = re.compile("[0-9a-f]{64}")
 _DATABASE = re.compile(r"/([A-Za-z_][A-Za-z0-9_-]{0,63})/?")
+_STORE = re.compile(r"(/\d{0,4})?")
 _HOURS = re.compile(r"(\d{1,2})(?::([0-5]\d))?-(\d{1,2})(?::([0-5]\d))?")
 
 ANYBODY = "*"
@@ -37,6 +38,9 @@ TURN_URL = re.compile(
     r"(\?transport=(?P<transport>udp|tcp))?"
 )
 """A TURN server (RFC 7065)."""
+
+SOCKET_URL = re.compile(r"wss?://[^/?#\s]+(/[!-~]*)?(?<!/)")
+"""A WebSocket of ours, to which the content's id may be added; without a slash at the end."""
 
 SECRET = "secret"
 """Marks a setting that is a secret itself, and no file with one: its value is never printed."""
@@ -467,6 +471,32 @@ class TrackerConfig(Section, frozen=True):
             "there are neither, that of `site`."
         ),
     ] = ()
+    store: Annotated[
+        str | None,
+        SECRET,  # where it carries a password
+        Meta(
+            description="Valkey or Redis by which several trackers, the nodes, act as one: "
+            "`valkey://:PASSWORD@HOST:6379/0`, `valkeys://` with TLS, `unix://PATH`; or `redis://` "
+            "and `rediss://`. Unless set, this tracker is alone. Needs `p2pcdn[valkey]`."
+        ),
+    ] = None
+    url: Annotated[
+        str | None,
+        Meta(
+            max_length=200,
+            description="Where viewers reach this node's socket, and no other node's, as "
+            "`wss://a.tracker.example/tracker/v1`: viewers whose content is at home here are sent "
+            "there. Needed with tracker.store.",
+        ),
+    ] = None
+    exchange: Annotated[
+        str | None,
+        Meta(
+            description="HOST:PORT of this node, for the other nodes alone: they pass on what "
+            "viewers say who cannot be sent here. It is not encrypted. Unless set, such viewers "
+            "meet only those at their own node."
+        ),
+    ] = None
     report_every: Annotated[
         float,
         Meta(gt=0, le=3600, description="How often peers report what they moved."),
@@ -527,6 +557,24 @@ class TrackerConfig(Section, frozen=True):
             )
         if self.mode == "relay" and not self.turn:
             raise ConfigError("tracker.mode = relay needs TURN servers: set tracker.turn.")
+        if self.store is not None:
+            store_url(self.store)
+        if (self.store is None) != (self.url is None):
+            missing = "tracker.url" if self.url is None else "tracker.store"
+            raise ConfigError(
+                f"Several nodes need both tracker.store and tracker.url: {missing} is not set."
+            )
+        if self.url is not None and SOCKET_URL.fullmatch(self.url) is None:
+            raise ConfigError(
+                "tracker.url is the URL of a WebSocket, such as "
+                f"wss://a.tracker.example/tracker/v1, not {self.url!r}."
+            )
+        if self.exchange is not None:
+            if self.store is None:
+                raise ConfigError(
+                    "tracker.exchange is for several nodes: tracker.store is not set."
+                )
+            split_address(self.exchange, "tracker.exchange")
 
     @property
     def proxy_networks(self) -> tuple[IPNetwork, ...]:
@@ -944,6 +992,26 @@ def clickhouse_place(url: str) -> ClickHousePlace:
         unquote(parts.password or ""),
         match[1],
     )
+
+
+def store_url(url: str) -> str:
+    """The URL of a store as redis-py has it. `ConfigError` if it is none; what is in it is not
+    repeated, since that may be a password."""
+    scheme, colon, rest = url.partition("://")
+    schemes = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "rediss"}
+    try:
+        parts = urlsplit(f"//{rest}")
+        known = scheme == "unix" or bool(parts.hostname)
+        good = parts.port != 0 and (scheme == "unix" or _STORE.fullmatch(parts.path) is not None)
+    except ValueError:
+        known = good = False
+    if not colon or scheme not in (*schemes, "unix") or not known or not good:
+        raise ConfigError(
+            "tracker.store is the URL of a Valkey or Redis server, such as "
+            "valkey://:PASSWORD@valkey.example.com:6379/0, valkeys:// for TLS, or "
+            "unix:///run/valkey.sock, with what is special in the password as %XX."
+        )
+    return f"{schemes.get(scheme, scheme)}://{rest}"
 
 
 def span_of_day(text: str) -> tuple[int, int]:

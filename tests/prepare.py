@@ -49,6 +49,11 @@ NEEDS = (
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
     Need("ffmpeg", "a player at the gateway", _program("ffmpeg")),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
+    Need(
+        "redis-server",
+        "several trackers with one store (or valkey-server)",
+        _program("valkey-server", "redis-server"),
+    ),
 )
 
 

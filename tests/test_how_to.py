@@ -28,6 +28,7 @@ from tracker.sites import sites_of, verifies
 from tracker.webtorrent import Doors
 
 TOKENS = (Path(__file__).parents[1] / "docs/how-to/tokens.md").read_text(encoding="utf-8")
+NODES = (Path(__file__).parents[1] / "docs/how-to/many-nodes.md").read_text(encoding="utf-8")
 ISPS = (Path(__file__).parents[1] / "docs/how-to/isps.md").read_text(encoding="utf-8")
 SITE, URL, NONCE = "pk_shop", "/media/show/master.m3u8", "0" * 32
 VIEWER = Signer.of("viewer")
@@ -60,6 +61,14 @@ def test_settings_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
         file.write_text(text)
         found = settings.load(file=file, environ={}).config.tracker
         assert found.mmdb or found.alto
+
+
+def test_nodes_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "p2pcdn.toml"
+    [text] = blocks("toml", NODES)
+    file.write_text(text)
+    found = settings.load(file=file, environ={}).config.tracker
+    assert None not in (found.store, found.url, found.exchange)
 
 
 @pytest.mark.parametrize("language", CALLS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -63,6 +63,8 @@ class Admission:
         """Addresses that have enough sockets for the others to hear of it."""
         self._joined: Counter[bytes] = Counter()
         """Joins since the others were told."""
+        self.joined: Callable[[bytes], None] = lambda _: None
+        """Told of the address of each join."""
         self._proxies = config.proxy_networks
         self._visitors: dict[bytes, _Visitor] = {}
         self._idle = 0
@@ -123,6 +125,7 @@ class Admission:
             raise RemoteError(ErrorCode.TOO_FAST, "too many joins from your address")
         if self._processes > 1:
             self._joined[key] += 1
+        self.joined(key)
 
     def beacon(self, address: IPAddress, now: float) -> None:
         """A page from there reports as it goes; `RemoteError` if too many did in too short a

@@ -2,9 +2,10 @@
 
 ``/api/v1/summary`` is since the ledger began, ``/api/v1/series`` and ``/api/v1/contents`` are of a
 range of time. ``/api/v1/stream`` sends server-sent events of one kind, whose data is ``{"summary":
-{...}, "series": [...], "site": ..., "price": ...}``: the summary as ``/api/v1/summary`` gives it,
-the samples since the last event, of which each is a second, and what the settings say. The first
-event has the samples of the last quarter of an hour.
+{...}, "series": [...], "nodes": ..., "site": ..., "price": ...}``: the summary as
+``/api/v1/summary`` gives it, the samples since the last event, of which each is a second, how many
+nodes there are, and what the settings say. The first event has the samples of the last quarter of
+an hour.
 No answer can be read by pages of other origins. openapi.json says all of it for programs.
 """
 
@@ -24,12 +25,15 @@ from aiohttp.typedefs import Handler
 
 from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.core.amounts import SHOWN, STEPS
+from p2pcdn.core.books import summary_of
 from p2pcdn.core.ledger import Ledger
+from p2pcdn.core.ledger_ports import Summary
 from p2pcdn.core.rollup import COARSE, Figures
 from p2pcdn.errors import ErrorCode, RemoteError
 from tracker import ranges
 from tracker.bookkeeper import Bookkeeper
 from tracker.export import Row, as_csv, as_json, format_of
+from tracker.nodes.nodes import Nodes
 from tracker.series import EVERY, Sample, Series
 from tracker.storage import Range, Storage, StorageError
 
@@ -95,6 +99,8 @@ class Api:
         self._draining = False
         self.path_of: Callable[[str], str | None] = lambda _: None
         """Where a content is, if anybody in this process knows."""
+        self.nodes: Nodes | None = None
+        """All nodes, if there may be several."""
 
     def routes(self) -> Iterable[tuple[str, Handler]]:
         """Where it answers, to whoever is let in."""
@@ -145,11 +151,18 @@ class Api:
     # Answers
 
     async def _summary(self, request: web.Request) -> web.Response:
-        summary = self._ledger.summary()
+        summary = self._of_all() if _is_of_all(request) else self._ledger.summary()
         if format_of(request) == "csv":
             row = msgspec.to_builtins(summary)
             return as_csv("p2pcdn-summary", list(row), [row])
         return as_json(summary)
+
+    def _of_all(self) -> Summary:
+        """What all nodes have counted together."""
+        if self.nodes is None:
+            return self._ledger.summary()
+        total = self.nodes.total()
+        return summary_of(total.amounts, total.viewers, total.swarms, total.refused, total.since)
 
     async def _points(self, request: web.Request) -> web.Response:
         plan = ranges.series(request.query, self._config, time.time())
@@ -260,12 +273,22 @@ class Api:
         return response
 
     def _event(self, samples: Iterable[Sample]) -> bytes:
-        data = _encode({"summary": self._ledger.summary(), "series": samples, **self._settings})
+        nodes = 1 if self.nodes is None else self.nodes.count
+        told = {"summary": self._ledger.summary(), "series": samples, "nodes": nodes}
+        data = _encode(told | self._settings)
         return b"data: " + data + b"\n\n"
 
 
 async def _openapi(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(OPENAPI, headers={"Cache-Control": "no-cache"})
+
+
+def _is_of_all(request: web.Request) -> bool:
+    """Whether all nodes are meant, and not this one alone."""
+    scope = request.query.get("scope", "node")
+    if scope not in ("node", "all"):
+        raise web.HTTPBadRequest(text="scope is node or all.")
+    return scope == "all"
 
 
 def _price(config: TrackerConfig) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Protocol
 
@@ -23,6 +23,7 @@ import structlog
 from aiohttp import web
 
 from p2pcdn.config import Config, TrackerConfig
+from p2pcdn.core.access import Site
 from p2pcdn.core.atlas import Atlas
 from p2pcdn.core.audit import Ceilings, Extent
 from p2pcdn.core.firsts import Place
@@ -41,7 +42,7 @@ from p2pcdn.wire.codec import encode_utf8
 from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import Limits, Welcome
 from tracker import beacons, dashboard_files, webtorrent
-from tracker.admission import Admission
+from tracker.admission import Admission, Shares
 from tracker.alto import Alto
 from tracker.api import Api
 from tracker.beacons import Beacons
@@ -52,13 +53,17 @@ from tracker.guests import Facts, Guests, Here, Realm, origin_of
 from tracker.homes import Homes
 from tracker.mind import Mind
 from tracker.networks import Networks
+from tracker.nodes.arrivals import Arrivals
+from tracker.nodes.moves import Moves
+from tracker.nodes.nodes import Nodes
+from tracker.nodes.totals import Total
 from tracker.relays import Relays
 from tracker.reload import Reloader
 from tracker.sites import key_files, sites_of, tell_who_may_come
 from tracker.storage import Storage
 from tracker.storage.sqlite import Sqlite
 from tracker.stun import StunServer
-from tracker.visits import Tour, Visit
+from tracker.visits import Places, Tour, Visit
 from tracker.websocket import key_of
 from tracker.webtorrent import Doors, WebTorrent
 
@@ -132,6 +137,10 @@ class Tracker:
             self._api.path_of = self._crew.where
         self.account: Account = self._crew or ledger
         """Told by an origin in this process of what it has sent, and of what there is."""
+        self._nodes = None if config.tracker.store is None else self._join_nodes(realms)
+        self._moves = None if self._nodes is None else Moves(self._nodes, self._homes)
+        self._places: Places = self._moves or self._homes
+        """Where something is at home, among all of them."""
         self._alto = Alto(config.tracker.alto, self._draw)
         self._stun = StunServer()
         self._stun_url: str | None = None
@@ -170,6 +179,9 @@ class Tracker:
             await self._api.start()
         if self._crew is not None:
             await self._crew.start()
+        if self._nodes is not None:
+            self._use(self._nodes.sites)
+            await self._nodes.start()
         await self._relays.start()
         self._alto.start()
         tell_who_may_come(self._sites)
@@ -183,6 +195,9 @@ class Tracker:
         self._draining = True
         if self._api is not None:
             self._api.drain()
+        if self._nodes is not None and self._moves is not None:
+            await self._nodes.withdraw()
+            self._moves.drain()
         going = RemoteError(ErrorCode.DRAINING, "this tracker is going away")
         for guest in self._guests:
             guest.send_back(going)
@@ -195,8 +210,12 @@ class Tracker:
         self._networks.close()
         self._mind.close()
         self._webtorrent.close()
+        if self._moves is not None:
+            await self._moves.close()
         if self._crew is not None:
             await self._crew.close()  # it may have more for the ledger
+        if self._nodes is not None:
+            await self._nodes.close()
         if self._api is not None:
             await self._api.close()  # before all else that is waited for: it has the ledger
         if self._forward is not None:
@@ -210,7 +229,7 @@ class Tracker:
         return []
 
     def notes(self) -> list[str]:
-        noting = (self._crew, self._api, self._alto)
+        noting = (self._crew, self._nodes, self._api, self._alto)
         return [note for each in noting if each is not None for note in each.notes()]
 
     def publish(self, records: Records) -> None:
@@ -234,6 +253,40 @@ class Tracker:
         else:
             self._stun_url = f"stun::{port}"
 
+    # Other nodes
+
+    def _join_nodes(self, realms: Sequence[Realm]) -> Nodes:
+        ours, webtorrent = (realm.complain for realm in realms)
+        nodes = Nodes(
+            self._config,
+            self._sites,
+            [
+                Arrivals(lambda: Visit(self._homes), ours),
+                Arrivals(lambda: Tour(self._homes), webtorrent),
+            ],
+            apply=self._use,
+            own=self._total,
+            joined=self._joined_elsewhere,
+            changed=self._nodes_changed,
+            worker="" if self._worker.is_first else self._worker.name,
+        )
+        self._admission.joined = nodes.joined
+        if self._api is not None:
+            self._api.nodes = nodes
+        return nodes
+
+    def _total(self) -> Total:
+        """What this node has counted."""
+        now = self._ledger.summary()
+        return Total(self._ledger.sums, now.viewers, now.swarms, now.refused_reports, now.since)
+
+    def _joined_elsewhere(self, address: bytes, joins: int) -> None:
+        self._admission.hear("nodes", Shares({}, {address: joins}), self._now())
+
+    def _nodes_changed(self) -> None:
+        if self._moves is not None and not self._draining:
+            self._moves.changed()
+
     def _draw(self, atlas: Atlas) -> None:
         """The operator's maps say something else; who is here stays where he was."""
         self._networks.regions = atlas.regions
@@ -243,6 +296,13 @@ class Tracker:
     def _apply(self, config: Config) -> None:
         """The configuration says something else of the sites."""
         sites = sites_of(config)
+        if self._nodes is not None:
+            self._nodes.decree(sites)
+        else:
+            self._use(sites)
+
+    def _use(self, sites: dict[str, Site]) -> None:
+        """This is in force from now on."""
         if sites == self._sites:
             return
         self._sites = sites
@@ -300,12 +360,14 @@ class Tracker:
         limits: TrackerConfig,
     ) -> None:
         ours = realm is self._mind
-        visit = Visit(self._homes) if ours else Tour(self._homes)
+        visit = self._visit() if ours else Tour(self._places)
 
         def gone() -> None:
             self._admission.leave(address)
-            self._guests.leave(visit.guest)
-            self._announcers.discard(visit.guest)
+            self._guests.leave(guest)
+            self._announcers.discard(guest)
+            if self._moves is not None and isinstance(visit, Visit):
+                self._moves.leave(visit)
             visit.closed()
 
         connection = Connection(
@@ -319,13 +381,20 @@ class Tracker:
             dropped=self._ledger.turned_away,
             gone=gone,
         )
-        visit.guest = Here(connection, facts, realm.complain)
-        self._guests.enter(visit.guest)
+        visit.guest = guest = Here(connection, facts, realm.complain)
+        self._guests.enter(guest)
         if ours:
             connection.tell(encode_utf8(self._welcome(facts.nonce)))
         else:  # these clients are told nothing but what their protocol knows
-            self._announcers.add(visit.guest)
+            self._announcers.add(guest)
         connection.listen()
+
+    def _visit(self) -> Visit:
+        if self._moves is None:
+            return Visit(self._places)
+        visit = Visit(self._moves, self._moves.sends_on)
+        self._moves.enter(visit)
+        return visit
 
     def _welcome(self, nonce: str) -> Welcome:
         limits = self._limits

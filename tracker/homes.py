@@ -65,14 +65,6 @@ class Homes:
         """Whether it may be at more places than one."""
         return any(key in keys for keys in self._full.values())
 
-    def here(self, index: int) -> Realm:
-        """Who thinks here, for somebody of whom it is not known what he comes for."""
-        return self.at(self.name, index)
-
-    def realm(self, index: int, key: bytes) -> Realm:
-        """Who thinks for somebody who comes for this."""
-        return self.at(self.home(key), index)
-
     # Who is full
 
     def fill(self, sizes: Iterable[tuple[bytes, int]]) -> frozenset[bytes] | None:

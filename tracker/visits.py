@@ -6,8 +6,12 @@ swarms by one socket (`Tour`), each of them at home somewhere else (`Stay`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from p2pcdn.errors import ErrorCode, RemoteError
-from p2pcdn.wire.codec import content_of
+from p2pcdn.wire.codec import aim_of, encode_utf8
+from p2pcdn.wire.tracker import Moved
 from p2pcdn.wire.webtorrent import (
     ID_LENGTH,
     MOST_SCRAPED,
@@ -17,8 +21,7 @@ from p2pcdn.wire.webtorrent import (
     scrape_of,
     subject_of,
 )
-from tracker.guests import Facts, Here, Realm
-from tracker.homes import Homes
+from tracker.guests import Facts, Guest, Realm
 
 OURS, WEBTORRENT = 0, 1
 """The indexes of the realms that speak these protocols."""
@@ -27,27 +30,51 @@ NOTHING = Subject()
 """What a message is about that nobody has looked at."""
 
 
+class Places(Protocol):
+    """Who knows where something is at home; as `tracker.homes.Homes` does."""
+
+    @property
+    def name(self) -> str:
+        """Our own place."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there are no others."""
+
+    def home(self, key: bytes, /) -> str:
+        """Where somebody belongs who comes for this."""
+
+    @property
+    def at(self) -> Callable[[str, int], Realm]:
+        """The realms at a place, by their index."""
+
+
 class Visit:
     """A socket that comes for one content."""
 
-    __slots__ = ("_homes", "_number", "_realm", "guest")
+    __slots__ = ("_homes", "_number", "_realm", "_sends_on", "content", "follows", "guest", "place")
 
-    def __init__(self, homes: Homes) -> None:
-        self.guest: Here
+    def __init__(
+        self, homes: Places, sends_on: Callable[[str], Moved | None] = lambda _: None
+    ) -> None:
+        """``sends_on`` says where somebody who comes for a content had better go."""
+        self.guest: Guest
+        self.content: str | None = None
+        """What it has come for, once that is known."""
+        self.follows = False
+        """Whether it goes where it is sent."""
+        self.place = homes.name
+        """Who thinks for it."""
         self._homes = homes
+        self._sends_on = sends_on
         self._realm: Realm | None = None
         self._number = -1
 
     def hear(self, data: bytes) -> None:
         """Its message; `RemoteError` if it is none."""
-        if self._realm is None:
-            try:
-                realm = self._realm_for(data)
-                self._number = realm.opened(self.guest)
-            except RemoteError as error:
-                self.guest.send_back(error)  # its home is away for now
-                return
-            self._realm = realm
+        if self._realm is None and not self._comes_in(data):
+            return
+        assert self._realm is not None  # it is in
         self._realm.said(self._number, data)
 
     def closed(self) -> None:
@@ -55,11 +82,30 @@ class Visit:
         if self._realm is not None:
             self._realm.closed(self._number)
 
-    def _realm_for(self, data: bytes) -> Realm:
-        content = content_of(data)
-        if content is None:  # somebody here will say what is wrong
-            return self._homes.here(OURS)
-        return self._homes.realm(OURS, content.encode())
+    def move(self, moved: Moved) -> None:
+        """It is to go to another node."""
+        self.guest.tell(encode_utf8(moved))
+        self.guest.dismiss(None)
+
+    def _comes_in(self, data: bytes) -> bool:
+        """Whether it is let in where its first message says that it belongs."""
+        aim = aim_of(data)
+        if aim is not None:  # else somebody here will say what is wrong
+            assert aim.content is not None  # or it were no aim
+            moved = self._sends_on(aim.content) if aim.follows else None
+            if moved is not None:
+                self.move(moved)
+                return False
+            self.content, self.follows = aim.content, aim.follows
+            self.place = self._homes.home(aim.content.encode())
+        realm = self._homes.at(self.place, OURS)
+        try:
+            self._number = realm.opened(self.guest)
+        except RemoteError as error:
+            self.guest.send_back(error)  # its home is away for now
+            return False
+        self._realm = realm
+        return True
 
 
 class Tour:
@@ -68,8 +114,8 @@ class Tour:
 
     __slots__ = ("_alone", "_homes", "_stays", "guest")
 
-    def __init__(self, homes: Homes) -> None:
-        self.guest: Here
+    def __init__(self, homes: Places) -> None:
+        self.guest: Guest
         self._homes = homes
         self._alone = homes.name if homes.is_alone else None
         """The only place, if there is but one."""

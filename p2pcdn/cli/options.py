@@ -17,9 +17,14 @@ FLAGS = {
     "content": "DIR",
     "data": "DIR",
     "site": "ID",
+    "tracker.store": "URL",
+    "tracker.url": "URL",
     "workers": "N",
 }
 """Settings that have a flag of their own; `--set` reaches all others."""
+
+NAMES = {"tracker.store": "store", "tracker.url": "public_url"}
+"""What a flag is called that is not called as its setting."""
 
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -46,7 +51,7 @@ def with_settings(*flags: str) -> Callable[[Callable[..., Any]], Callable[..., A
             config_file: Path | None, assignments: tuple[str, ...], log_level: str, **given: Any
         ) -> Any:
             logs.configure(log_level)
-            named = {flag: given.pop(flag) for flag in flags}
+            named = {flag: given.pop(NAMES.get(flag, flag)) for flag in flags}
             texts = settings.parse_assignments(assignments)
             texts |= {key: text for key, text in named.items() if text is not None}
             return function(settings=settings.load(flags=texts, file=config_file), **given)
@@ -85,7 +90,9 @@ def joins_swarms(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _flag(key: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     setting = settings.SETTINGS[key]
-    return click.option(f"--{key}", metavar=FLAGS[key], help=setting.description)
+    name = NAMES.get(key, key)
+    flag = f"--{name.replace('_', '-')}"
+    return click.option(flag, name, metavar=FLAGS[key], help=setting.description)
 
 
 def _common() -> list[Callable[[Callable[..., Any]], Callable[..., Any]]]:

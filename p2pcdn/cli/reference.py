@@ -39,7 +39,7 @@ table `[sites.pk_demo]`.
 
 `p2pcdn config --default` prints a TOML file with all of them, and `p2pcdn config --show` what is in
 force, and from where: stars for what is a secret itself (`tracker.admin_token`, `peer.token`) or
-may carry one (`ledger.clickhouse`), the name for a file with one.
+may carry one (`ledger.clickhouse`, `tracker.store`), the name for a file with one.
 Times are seconds and sizes bytes.
 """
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@with_settings("listen", "content", "data", "site", "workers")
+@with_settings("listen", "content", "data", "site", "workers", "tracker.store", "tracker.url")
 def command(settings: Settings) -> int:
     """Serve the media of a directory, and match its viewers.
 

@@ -9,7 +9,7 @@ from p2pcdn.settings import Settings
 
 
 @click.command()
-@with_settings("listen", "data", "site", "workers")
+@with_settings("listen", "data", "site", "workers", "tracker.store", "tracker.url")
 def command(settings: Settings) -> int:
     """Match peers, relay their signalling, show the dashboard.
 

@@ -50,6 +50,13 @@ class Books:
         return replace(self._everything)
 
     @property
+    def sums(self) -> Amounts:
+        """What all runs have seen."""
+        total = self.total
+        total.add(self._carried)
+        return total
+
+    @property
     def knows_origin(self) -> bool:
         """Whether what an origin sends is counted, by this or another run: else it is elsewhere."""
         return self._everything.origin_bytes + self._carried.origin_bytes > 0
@@ -81,33 +88,7 @@ class Books:
 
     def summary(self, viewers: int, swarms: int) -> Summary:
         """The figures as of now, of all runs together."""
-        total = self.total
-        total.add(self._carried)
-        is_known = self.knows_origin or total.peer_bytes_confirmed <= 0
-        return Summary(
-            **{name: bounded(getattr(total, name)) for name in SHOWN},
-            saved_bytes=total.saved_bytes,
-            offload=total.offload if is_known else None,
-            best_offload=total.best_offload if is_known else None,
-            viewers=viewers,
-            swarms=swarms,
-            refused_reports=self._refused,
-            link_success=total.link_success,
-            link_time=total.link_time,
-            startups=total.startups,
-            startup_p50=total.startup(0.5),
-            startup_p95=total.startup(0.95),
-            announce_time=total.time_to("announce"),
-            answer_time=total.time_to("answer"),
-            ice_time=total.time_to("ice"),
-            open_time=total.time_to("open"),
-            first_chunk_time=total.time_to("first_chunk"),
-            played_seconds=total.played_ms / 1000,
-            stalled_seconds=total.stalled_ms / 1000,
-            rebuffer_ratio=total.rebuffer_ratio,
-            bitrate=total.bitrate,
-            since=self._since,
-        )
+        return summary_of(self.sums, viewers, swarms, self._refused, self._since)
 
     def take_in(self, reading: Reading) -> None:
         """Enter what other books have had since the last reading of theirs."""
@@ -140,6 +121,36 @@ class Books:
             failures,
             swarms,
         )
+
+
+def summary_of(total: Amounts, viewers: int, swarms: int, refused: int, since: float) -> Summary:
+    """What is told of amounts, and of who is there now; ``refused`` are reports that made no sense,
+    ``since`` is when the counting began."""
+    is_known = total.origin_bytes > 0 or total.peer_bytes_confirmed <= 0
+    return Summary(
+        **{name: bounded(getattr(total, name)) for name in SHOWN},
+        saved_bytes=total.saved_bytes,
+        offload=total.offload if is_known else None,
+        best_offload=total.best_offload if is_known else None,
+        viewers=viewers,
+        swarms=swarms,
+        refused_reports=refused,
+        link_success=total.link_success,
+        link_time=total.link_time,
+        startups=total.startups,
+        startup_p50=total.startup(0.5),
+        startup_p95=total.startup(0.95),
+        announce_time=total.time_to("announce"),
+        answer_time=total.time_to("answer"),
+        ice_time=total.time_to("ice"),
+        open_time=total.time_to("open"),
+        first_chunk_time=total.time_to("first_chunk"),
+        played_seconds=total.played_ms / 1000,
+        stalled_seconds=total.stalled_ms / 1000,
+        rebuffer_ratio=total.rebuffer_ratio,
+        bitrate=total.bitrate,
+        since=since,
+    )
 
 
 def _book(books: dict[K, Amounts], key: K) -> Amounts:

@@ -100,6 +100,11 @@ class Ledger:
         return self._books.total
 
     @property
+    def sums(self) -> Amounts:
+        """What all runs have seen."""
+        return self._books.sums
+
+    @property
     def knows_origin(self) -> bool:
         """Whether what an origin sends is counted, by this or another run: else it is elsewhere."""
         return self._books.knows_origin

@@ -15,16 +15,18 @@ from p2pcdn.wire.tracker import Beacon, FromTracker, ToTracker
 T = TypeVar("T")
 
 
-class _Aim(msgspec.Struct):
+class Aim(msgspec.Struct, frozen=True):
     """What of a message says where it belongs."""
 
     type: str
     content: ContentId | None = None
+    follows: bool = False
+    """Whether the peer goes where `moved` sends it."""
 
 
 _encoder = msgspec.json.Encoder()
 _to_tracker: msgspec.json.Decoder[ToTracker] = msgspec.json.Decoder(ToTracker)
-_aim: msgspec.json.Decoder[_Aim] = msgspec.json.Decoder(_Aim)
+_aim: msgspec.json.Decoder[Aim] = msgspec.json.Decoder(Aim)
 _from_tracker: msgspec.json.Decoder[FromTracker] = msgspec.json.Decoder(FromTracker)
 _beacon: msgspec.json.Decoder[Beacon] = msgspec.json.Decoder(Beacon)
 _link: msgspec.json.Decoder[LinkMessage] = msgspec.json.Decoder(LinkMessage)
@@ -48,14 +50,14 @@ def decode_to_tracker(text: str | bytes) -> ToTracker:
     return _decode(_to_tracker, text)
 
 
-def content_of(text: bytes) -> str | None:
+def aim_of(text: bytes) -> Aim | None:
     """The content that a peer wants to join, without all else that its message says; None if it is
     no join, or nothing that makes sense: `decode_to_tracker` says what is wrong with it then."""
     try:
         aim = _aim.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return aim.content if aim.type == "join" else None
+    return aim if aim.type == "join" and aim.content is not None else None
 
 
 def decode_from_tracker(text: str | bytes) -> FromTracker:

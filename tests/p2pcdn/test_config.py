@@ -21,6 +21,7 @@ from p2pcdn.config import (
     info_hash_of,
     span_of_day,
     split_address,
+    store_url,
     turn_host,
 )
 from p2pcdn.errors import ConfigError
@@ -56,6 +57,53 @@ def test_a_certificate_needs_its_key() -> None:
     with pytest.raises(ConfigError, match=r"tls\.cert is not set"):
         Tls(key=Path("a.pem"))
     assert Tls(cert=Path("a.pem"), key=Path("b.pem")).cert == Path("a.pem")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("valkey://127.0.0.1", "redis://127.0.0.1"),
+        ("valkey://me:hu%2Fsh@[::1]:6380/12", "redis://me:hu%2Fsh@[::1]:6380/12"),
+        ("valkeys://:hush@valkey.example.com/0", "rediss://:hush@valkey.example.com/0"),
+        ("redis://127.0.0.1:6379/", "redis://127.0.0.1:6379/"),
+        ("rediss://redis.example.com", "rediss://redis.example.com"),
+        ("unix:///run/valkey.sock?db=2", "unix:///run/valkey.sock?db=2"),
+    ],
+)
+def test_a_store_is_valkeys_or_rediss(given: str, wanted: str) -> None:
+    assert store_url(given) == wanted
+    TrackerConfig(store=given, url="wss://a.example/tracker/v1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "127.0.0.1:6379", "http://127.0.0.1", "valkey://", "valkey://:hush@", "valkey://h:port/0",
+     "valkey://me:hush@h/database", "valkey://h:0/0", "memcached://h"],
+)  # fmt: skip
+def test_another_store_is_refused_without_repeating_a_password(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"tracker\.store is the URL .* such as ") as raised:
+        TrackerConfig(store=url, url="wss://a.example/tracker/v1")
+    assert "hush" not in str(raised.value)
+
+
+def test_nodes_need_a_store_and_a_url_each() -> None:
+    with pytest.raises(ConfigError, match=r"tracker\.url is not set"):
+        TrackerConfig(store="valkey://h")
+    with pytest.raises(ConfigError, match=r"tracker\.store is not set"):
+        TrackerConfig(url="wss://a.example/tracker/v1")
+    with pytest.raises(ConfigError, match=r"tracker\.exchange is for several nodes"):
+        TrackerConfig(exchange="10.0.0.1:7000")
+    with pytest.raises(ConfigError, match=r"tracker\.exchange is HOST:PORT"):
+        TrackerConfig(store="valkey://h", url="wss://a.example/x", exchange="10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a.example/tracker/v1", "a.example", "wss://", "wss://a.example/x/", "wss://a b/"],
+)
+def test_a_nodes_url_is_that_of_a_socket(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"tracker\.url is the URL of a WebSocket"):
+        TrackerConfig(store="valkey://h", url=url)
 
 
 def test_a_ledger_in_clickhouse_is_a_url_with_a_database() -> None:

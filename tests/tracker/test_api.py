@@ -8,7 +8,7 @@ import io
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import jsonschema
@@ -19,11 +19,13 @@ from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from p2pcdn.core.amounts import Amounts
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.core.ledger_ports import Failure, Group
 from p2pcdn.core.rollup import Figures
 from tests.tracker.rig import PATIENCE, Rig, rig
 from tracker import api
+from tracker.nodes.totals import Total
 from tracker.storage import Range, Share, StorageError
 from tracker.storage.sqlite import Sqlite
 
@@ -95,6 +97,34 @@ async def test_the_stream_begins_with_what_was_and_goes_on() -> None:
             assert seen == later["summary"]["origin_bytes"] == 4321
             ats = [sample["at"] for sample in first["series"] + later["series"]]
             assert ats == sorted(ats)
+
+
+async def test_a_tracker_that_is_alone_is_all_there_is() -> None:
+    async with rig() as tracker:
+        await tracker.joined(1)
+        told = [await tracker.json(f"/api/v1/summary?scope={scope}") for scope in ("node", "all")]
+        assert told[0]["viewers"] == told[1]["viewers"] == 1
+        async with tracker.session.get(f"{tracker.server.url}/api/v1/summary?scope=x") as response:
+            assert response.status == 400
+        async with stream(tracker) as response:
+            assert (await event(response))["nodes"] == 1
+
+
+async def test_any_node_tells_the_sum_of_all() -> None:
+    class Nodes:
+        count = 3
+
+        def total(self) -> Total:
+            return Total(Amounts(origin_bytes=30, peer_bytes_confirmed=10), 7, 2, 1, 5.0)
+
+    async with rig() as tracker:
+        tracker.api.nodes = cast(Any, Nodes())
+        told = await tracker.json("/api/v1/summary?scope=all")
+        assert (told["origin_bytes"], told["viewers"], told["swarms"]) == (30, 7, 2)
+        assert (told["offload"], told["since"], told["refused_reports"]) == (0.25, 5.0, 1)
+        assert (await tracker.json("/api/v1/summary"))["origin_bytes"] == 0
+        async with stream(tracker) as response:
+            assert (await event(response))["nodes"] == 3
 
 
 async def test_the_stream_says_what_a_gigabyte_costs() -> None:

@@ -24,14 +24,16 @@ def test_all_agree_and_nobody_has_it_all() -> None:
 
 def test_a_realm_is_where_its_key_is_at_home() -> None:
     known = homes()
-    assert cast(Any, known.realm(1, b"x")) == (known.home(b"x"), 1)
-    assert cast(Any, known.here(1)) == ("0", 1)
+    home = known.home(b"x")
+    assert cast(Any, known.at(home, 1)) == (home, 1)
+    assert cast(Any, known.at(known.name, 1)) == ("0", 1)
 
 
 def test_who_is_alone_has_everything() -> None:
     realm = cast(Any, object())
     alone = Homes.alone([realm])
-    assert alone.realm(0, b"x") is alone.here(0) is realm
+    assert alone.home(b"x") == alone.name
+    assert alone.at(alone.name, 0) is realm
     assert alone.fill([(b"x", 10**9)]) is None
 
 

@@ -16,7 +16,7 @@ from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.wire import codec
 from p2pcdn.wire.link import LinkMessage
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
-from p2pcdn.wire.tracker import Beacon, FromTracker, ToTracker
+from p2pcdn.wire.tracker import Beacon, FromTracker, Join, ToTracker
 from tests.p2pcdn.wire.vectors import Case, cases, note_of, text_of, value_of
 
 Decoder = Callable[[str], msgspec.Struct]
@@ -151,4 +151,13 @@ def test_a_damaged_message_is_refused_or_still_one(damage: tuple[Decoder, str]) 
     ],
 )
 def test_what_a_socket_is_for_is_known_without_all_else(text: str, content: str | None) -> None:
-    assert codec.content_of(text.encode(errors="surrogateescape")) == content
+    aim = codec.aim_of(text.encode(errors="surrogateescape"))
+    assert (None if aim is None else aim.content) == content
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_it_is_known_whether_a_socket_follows(follows: bool) -> None:
+    join = Join(1, "s", "a" * 32, "browser", True, follows=follows)
+    aim = codec.aim_of(codec.encode_utf8(join))
+    assert aim is not None
+    assert aim.follows == follows

@@ -1,0 +1,1 @@
+"""What a tracker carries on one core: beside `bittorrent-tracker`, and by itself."""
