@@ -38,7 +38,7 @@ demo: $(BUNDLE) $(VENV)/.installed
 	@$(BIN)/p2pcdn demo $(ARGS)
 
 # Crowds of real browsers need both cores of a small machine: one test after the other. Of the other
-# browsers there are two tests at once; what has none waits more than it works, in four processes.
+# browsers there are two tests at once; what has none waits as much as it works, in three processes.
 # Tests that know no time but their own take what all those leave of the machine, and tell at the
 # end. 5 is pytest's word for that there was nothing to run (`ARGS="-k ..."`).
 TIMELESS := tests/p2pcdn/core tests/p2pcdn/sim tests/p2pcdn/wire tests/fuzz
@@ -53,7 +53,7 @@ test: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	$(BIN)/python -m tests.idle $(BIN)/pytest $(TIMELESS) --timeout 0 $(ARGS) >$$later 2>&1 & \
 	run tests/e2e -m crowd; \
 	run tests/e2e -m "browser and not crowd" --numprocesses 2 --dist loadgroup; \
-	run -m "not browser" --ignore tests/e2e $(TIMELESS:%=--ignore %) --numprocesses 4 --dist worksteal; \
+	run -m "not browser" --ignore tests/e2e $(TIMELESS:%=--ignore %) --numprocesses 3 --dist worksteal; \
 	wait $$!; told $$?; cat $$later; \
 	[ "$$ran" ] && [ -z "$$failed" ]
 

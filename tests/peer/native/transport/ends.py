@@ -17,7 +17,7 @@ from peer.native.transport.choice import Choice, transport_of
 
 Told = TypeVar("Told", bound=Input)
 
-PATIENCE = 15.0
+PATIENCE = 40.0
 """Seconds after which a test gives up; nothing here takes one."""
 
 
