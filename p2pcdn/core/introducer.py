@@ -157,11 +157,12 @@ class Introducer:
         aim = min(len(member.pairings) + local - member.near, links)
         waits = busy = False
         around = nearby.around(here, FEW, self._rng, costs)
+        others = (other for other in around if other is not member)
 
         def away(other: Member) -> Distance:
             return distance(here, other.where, costs)
 
-        for other in ranked_near(member, around, away, self._rng):
+        for other in ranked_near(member, others, away, self._rng):
             if not self._may_meet(member, other, now) or self._is_crowd(member, other):
                 continue
             if len(member.pairings) >= aim:

@@ -573,6 +573,15 @@ def test_blind_matching_is_a_setting() -> None:
     assert 0.1 < found["AS0"] / found.total() < 0.4
 
 
+def test_where_nobody_is_near_it_is_as_if_that_did_not_matter() -> None:
+    found = []
+    for share in (0.75, 0.0):
+        world = World(Rules(local_share=share))
+        among(world, 100, "")
+        found.append(neighbours(world))
+    assert found[0] == found[1]
+
+
 def test_use_comes_before_nearness() -> None:
     world = World(Rules(neighbours=4))
     near = [world.join(position=at(140), source=source(n), operator="AS1") for n in range(9)]
