@@ -15,6 +15,10 @@ The rate is measured where there is something to measure: while bytes are waitin
 Shells tell when half of what is in a channel's buffer after sending has gone: until then that half
 is there, whatever the rate says, and for the rest the measured rate says how much is left. So a
 rate that is thought too high is found out, rather than believed more and more.
+
+A fast line is done with what little is asked for before that says anything, each time. What goes
+within a second it can do at least, however many pauses there were: so its rate is found step by
+step, as more is promised.
 """
 
 from __future__ import annotations
@@ -39,6 +43,10 @@ MEASURED = 16_384
 """Bytes that have to go before they say something about the rate."""
 MEASURED_FOR = 0.02
 """Seconds below which no rate is taken: what goes is told in lumps."""
+WHILE = 1.0
+"""Seconds: what goes within them, pauses or not, the line can do."""
+HELD = 262_144
+"""Bytes that may be told to have gone and are still on this machine: what SCTP takes at once."""
 STUCK = 2.0
 """Seconds after which a channel that tells nothing no longer counts: its other end may be gone."""
 SMOOTHING = 0.25
@@ -70,6 +78,9 @@ class Uplink:
         links told us."""
         self._gone = 0
         self._told: set[int] = set()
+        self._while_since = 0.0
+        """When this while began, and how many bytes have gone in it."""
+        self._went = 0
 
     def busy(self, queued: int, patience: float, now: float) -> float | None:
         """How long somebody who asks for a chunk, and would wait for ``patience`` seconds, should
@@ -110,13 +121,17 @@ class Uplink:
             self._begin(now)
             self._buffered.clear()
             self._untold.clear()
+        if now >= self._while_since + WHILE:
+            self._begin_while(now)
         self._buffered[link] = self._buffered.get(link, 0) + size
         self._untold[link] = now
         self._left, self._as_of = left + size, now
 
     def drained(self, link: int, buffered: int, now: float) -> None:
         """So many bytes are left in a link's channel."""
-        self._gone += max(self._buffered.get(link, 0) - buffered, 0)
+        gone = max(self._buffered.get(link, 0) - buffered, 0)
+        self._gone += gone
+        self._went += gone
         self._buffered[link] = buffered
         self._untold.pop(link, None)
         self._told.add(link)
@@ -125,6 +140,8 @@ class Uplink:
         if took >= MEASURED_FOR and self._gone >= MEASURED and self._have_all_told(now):
             self._measure(self._gone / took)
             self._begin(now)
+            self._begin_while(now)
+        self._raise(now)
         left = min(self._in_buffers(now), sum(self._buffered.values()))
         self._left, self._as_of = max(left, buffered), now
 
@@ -142,6 +159,16 @@ class Uplink:
         rate = min(max(rate, LEAST_RATE), MOST_RATE)
         self.rate += (SMOOTHING if self.measured else 1.0) * (rate - self.rate)
         self.measured = True
+
+    def _begin_while(self, now: float) -> None:
+        self._while_since, self._went = now, 0
+
+    def _raise(self, now: float) -> None:
+        """Believe in no less than what this while has shown."""
+        took = max(now - self._while_since, WHILE)
+        least = min((self._went - HELD) / took, MOST_RATE)
+        if least > self.rate:
+            self.rate, self.measured = least, True
 
     def _high(self) -> float:
         return min(max(IN_BUFFERS * self.rate, LEAST_BUFFERED), MOST_BUFFERED)

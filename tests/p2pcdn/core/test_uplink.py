@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from p2pcdn.core.uplink import (
     FIRST_RATE,
+    HELD,
     LEAST_BUFFERED,
     LEAST_RATE,
     LEAST_WAIT,
@@ -20,6 +21,7 @@ from p2pcdn.core.uplink import (
     MOST_WAIT,
     OVERBOOKED,
     STUCK,
+    WHILE,
     Uplink,
 )
 from p2pcdn.model import CHUNK_SIZE
@@ -50,6 +52,17 @@ class Line:
         """So many seconds in which each link has always more to send."""
         for _ in range(round(seconds / STEP)):
             self._fill(links)
+            self._drain()
+
+    def give(self, link: int, size: int) -> None:
+        """Send so many bytes, as soon as there is room for them."""
+        end = self.sent + size
+        while self.sent < end:
+            while self.sent < end and self.uplink.has_room(link, self.now):
+                self.uplink.sent(link, FRAME, self.now)
+                self._buffers[link] = self._buffers.get(link, 0.0) + FRAME
+                self.sent += FRAME
+                self._tell_at[link] = self._buffers[link] / 2
             self._drain()
 
     def rest(self, seconds: float) -> None:
@@ -116,6 +129,32 @@ def test_pauses_say_nothing() -> None:
         line.rest(3.0)
         line.keep_busy(1, seconds=0.3)
     assert line.uplink.rate == pytest.approx(before, rel=0.3)
+
+
+def test_a_fast_line_is_found_out_though_it_is_done_at_once_each_time() -> None:
+    """Whoever asks takes what is not refused, and comes back a moment later."""
+    line = Line(Uplink(), 12_500_000.0)
+    rates = []
+    for _ in range(100):
+        owed = 0
+        while owed < 16 * CHUNK_SIZE and line.uplink.busy(owed, PATIENCE, line.now) is None:
+            owed += CHUNK_SIZE
+        line.give(1, owed)
+        line.rest(0.1)
+        rates.append(line.uplink.rate)
+    assert line.uplink.measured
+    assert rates[-1] > 4_000_000.0
+    assert max(rates) <= 1.01 * line.rate
+
+
+def test_what_sctp_takes_at_once_is_no_sign_of_a_fast_line() -> None:
+    uplink, now = Uplink(), NOW
+    for _ in range(20):
+        for _ in range(HELD // CHUNK_SIZE):
+            uplink.sent(1, CHUNK_SIZE, now)
+            uplink.drained(1, 0, now + STEP)
+        now += WHILE
+    assert (uplink.rate, uplink.measured) == (FIRST_RATE, False)
 
 
 def test_too_few_bytes_say_nothing() -> None:

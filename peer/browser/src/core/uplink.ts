@@ -14,6 +14,10 @@
  * Shells tell when half of what is in a channel's buffer after sending has gone: until then that
  * half is there, whatever the rate says, and for the rest the measured rate says how much is left. So
  * a rate that is thought too high is found out, rather than believed more and more.
+ *
+ * A fast line is done with what little is asked for before that says anything, each time. What goes
+ * within a second it can do at least, however many pauses there were: so its rate is found step by
+ * step, as more is promised.
  */
 
 import { CHUNK_SIZE } from "../model";
@@ -34,6 +38,10 @@ const MOST_BUFFERED = 262_144;
 const MEASURED = 16_384;
 /** Seconds below which no rate is taken: what goes is told in lumps. */
 const MEASURED_FOR = 0.02;
+/** Seconds: what goes within them, pauses or not, the line can do. */
+const WHILE = 1;
+/** Bytes that may be told to have gone and are still on this machine: what SCTP takes at once. */
+const HELD = 262_144;
 /** Seconds after which a channel that tells nothing no longer counts: its other end may be gone. */
 const STUCK = 2;
 const SMOOTHING = 0.25;
@@ -63,6 +71,9 @@ export class Uplink {
   private _since = 0;
   private _gone = 0;
   private readonly _told = new Set<number>();
+  /** When this while began, and how many bytes have gone in it. */
+  private _whileSince = 0;
+  private _went = 0;
   /** When the next one who is refused may come back. */
   private _nextTurn = 0;
 
@@ -102,6 +113,7 @@ export class Uplink {
       this._buffered.clear();
       this._untold.clear();
     }
+    if (now >= this._whileSince + WHILE) this._beginWhile(now);
     this._buffered.set(link, (this._buffered.get(link) ?? 0) + size);
     this._untold.set(link, now);
     this._left = left + size;
@@ -110,7 +122,9 @@ export class Uplink {
 
   /** So many bytes are left in a link's channel. */
   drained(link: number, buffered: number, now: number): void {
-    this._gone += Math.max((this._buffered.get(link) ?? 0) - buffered, 0);
+    const gone = Math.max((this._buffered.get(link) ?? 0) - buffered, 0);
+    this._gone += gone;
+    this._went += gone;
     this._buffered.set(link, buffered);
     this._untold.delete(link);
     this._told.add(link);
@@ -120,7 +134,9 @@ export class Uplink {
     if (took >= MEASURED_FOR && this._gone >= MEASURED && all) {
       this._measure(this._gone / took);
       this._begin(now);
+      this._beginWhile(now);
     }
+    this._raise(now);
     const left = Math.min(this._inBuffers(now), this._bufferedIn(this._buffered.keys()));
     this._left = Math.max(left, buffered);
     this._asOf = now;
@@ -143,6 +159,21 @@ export class Uplink {
     const rate = clamp(measured, LEAST_RATE, MOST_RATE);
     this.rate += (this.measured ? SMOOTHING : 1) * (rate - this.rate);
     this.measured = true;
+  }
+
+  private _beginWhile(now: number): void {
+    this._whileSince = now;
+    this._went = 0;
+  }
+
+  /** Believe in no less than what this while has shown. */
+  private _raise(now: number): void {
+    const took = Math.max(now - this._whileSince, WHILE);
+    const least = Math.min((this._went - HELD) / took, MOST_RATE);
+    if (least > this.rate) {
+      this.rate = least;
+      this.measured = true;
+    }
   }
 
   private _high(): number {
