@@ -2,6 +2,9 @@
 
 A thread writes, so that a slow disk holds up no link. What cannot be written stays in memory: the
 store goes on without the disk, says so once, and tries again every minute, or when there is room.
+
+After a start nothing goes for want of room as long as contents are coming back and ask for what is
+there of them: nobody knows yet which of it is wanted.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import shutil
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +37,9 @@ FORMAT = "p2pcdn store "
 """What the file ``format`` says before the version."""
 RETRY = 60.0
 """Seconds until a disk that was full, or failed, is tried again."""
+
+SETTLED = 120.0
+"""Seconds in which nobody has asked for anything from before, after which the rest of it may go."""
 
 _CONTENT = re.compile("[0-9a-f]{32}")
 _ROOT = re.compile("[0-9a-f]{64}")
@@ -65,10 +71,15 @@ class Disk:
         """What somebody reads and writes."""
         self._users: Counter[SegmentFile] = Counter()
         """By how many stores: two peers may hold the same content."""
-        self._refused: list[tuple[SegmentFile, int, bytes, Callable[[], None]]] = []
+        self._refused: deque[tuple[SegmentFile, int, bytes, Callable[[], None]]] = deque()
         """What there was no room for, or no disk."""
+        self._released: dict[Path, int] = {}
+        """What nobody uses any more, and how many bytes it is."""
         self._strangers: dict[Path, int] = {}
-        """What is there from before, and nobody has asked for yet: the oldest first."""
+        """What is there from before, and nobody has asked for yet: what was used longest ago
+        first."""
+        self._asked_at = time.monotonic()
+        """When somebody last asked for any of that."""
         self._mutex = threading.Lock()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         try:
@@ -95,14 +106,21 @@ class Disk:
         with self._mutex:
             if path not in self._files:
                 self._files[path] = SegmentFile(path)
-                self._strangers.pop(path, None)
+                self._released.pop(path, None)
+                if self._strangers.pop(path, None) is not None:
+                    self._asked_at = time.monotonic()
             file = self._files[path]
             self._users[file] += 1
             return file
 
     def has(self, content: str, root: str) -> bool:
-        """Whether there is anything from before of a segment that nobody has asked for yet."""
-        return self.directory / content / root[:2] / root in self._strangers
+        """Whether there is anything of a segment: from before, or from others who use it now."""
+        path = self.directory / content / root[:2] / root
+        with self._mutex:
+            file = self._files.get(path)
+            if file is None:
+                return path in self._strangers or path in self._released
+        return bool(file.chunks())
 
     def write(self, file: SegmentFile, chunk: int, data: bytes, done: Callable[[], None]) -> None:
         """Write a chunk, soon; ``done`` is called by another thread when that is so."""
@@ -140,17 +158,15 @@ class Disk:
     # The thread that writes
 
     def _write(self, file: SegmentFile, chunk: int, data: bytes, done: Callable[[], None]) -> None:
-        was_failing = self._failing
         if not self._attempt(file, chunk, data, done):
             self._refused.append((file, chunk, data, done))
-        elif was_failing:
+        elif self._refused:
             self._again()
 
     def _again(self) -> None:
-        """Try once more to write what was refused before."""
-        refused, self._refused = self._refused, []
-        for one in refused:
-            self._write(*one)
+        """Write what was refused before, as far as that is possible now."""
+        while self._refused and self._attempt(*self._refused[0]):
+            self._refused.popleft()
 
     def _attempt(
         self, file: SegmentFile, chunk: int, data: bytes, done: Callable[[], None]
@@ -184,19 +200,24 @@ class Disk:
         return True
 
     def _make_room(self, size: int) -> bool:
-        """Delete what nobody has asked for since the start, if that is needed; whether there is
-        room."""
+        """Delete what nobody uses, if that is needed; whether there is room."""
         while self.used + size > self.limit:
             with self._mutex:
-                path = next(iter(self._strangers), None)
+                unused = self._released or self._unwanted()
+                path = next(iter(unused), None)
                 if path is None:
                     return False
-                self.used -= self._strangers.pop(path)
+                self.used -= unused.pop(path)
                 path.unlink(missing_ok=True)
         return True
 
+    def _unwanted(self) -> dict[Path, int]:
+        """What is there from before, once it can be told that nobody will ask for it."""
+        settled = time.monotonic() >= self._asked_at + SETTLED
+        return self._strangers if settled else {}
+
     def _remove(self, file: SegmentFile) -> None:
-        self._refused = [one for one in self._refused if one[0] is not file]
+        self._refused = deque(one for one in self._refused if one[0] is not file)
         try:
             size = file.path.stat().st_size
             file.remove()
@@ -212,7 +233,7 @@ class Disk:
         with self._mutex:
             for file in files:
                 if self._leave(file) and file.path.exists():
-                    self._strangers[file.path] = file.path.stat().st_size
+                    self._released[file.path] = file.path.stat().st_size
 
     # What is there
 

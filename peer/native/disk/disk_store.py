@@ -146,9 +146,13 @@ class DiskStore(Store):
     # What `Recall` needs
 
     def is_there(self, segment: SegmentKey) -> bool:
-        """Whether there is a file of the segment from an earlier session, not looked at yet."""
+        """Whether there is a file of the segment, from an earlier session or another store, that
+        this one has not looked at yet."""
         root = self.root_of(segment)
-        return root is not None and self._disk.has(self._content, root)
+        known = self._files.get(segment)
+        if root is None or (known is not None and known.path.name == root):
+            return False
+        return self._disk.has(self._content, root)
 
     def file(self, segment: SegmentKey) -> SegmentFile | None:
         """The segment's file; None if nobody knows any more what it is."""
@@ -178,6 +182,7 @@ class DiskStore(Store):
         file = self._files.get(key.segment)
         if file is None or key.chunk >= len(hashes):
             return None  # what cannot be verified any more is as good as gone
+        file.note()
         name = file.path.name, key.chunk
         recent = self._disk.recent.get(name)
         if recent is not None:

@@ -11,9 +11,11 @@ got wrong, does not pass the check of its hash.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import threading
+import time
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +24,8 @@ from p2pcdn.model import CHUNK_SIZE
 
 HEAD = struct.Struct(">II")
 MOST_CHUNKS = 65_536
+NOTE_EVERY = 600.0
+"""Seconds between two notes that a file is used."""
 
 
 class Place(NamedTuple):
@@ -41,6 +45,7 @@ class SegmentFile:
         self._end: int | None = None
         """Where the last whole chunk ends; None: nobody has looked yet."""
         self._removed = False
+        self._noted_at = -NOTE_EVERY
 
     def chunks(self) -> list[int]:
         """The numbers of the chunks that seem to be there; nobody has verified them."""
@@ -87,6 +92,15 @@ class SegmentFile:
             self._places[chunk] = Place(self._end + HEAD.size, len(data))
             self._end += len(written)
             return len(written)
+
+    def note(self) -> None:
+        """Somebody was given some of it: its time of change is when it was last of use, for whoever
+        starts from this store later."""
+        now = time.monotonic()
+        if now >= self._noted_at + NOTE_EVERY:
+            self._noted_at = now
+            with contextlib.suppress(OSError):
+                os.utime(self.path)
 
     def forget(self, chunk: int) -> None:
         """What is there of a chunk is wrong; it may be written once more."""

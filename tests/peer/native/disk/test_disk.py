@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 
 from p2pcdn.errors import ConfigError
 from peer.native.disk import disk as module
-from peer.native.disk.disk import Disk, StoreError
+from peer.native.disk.disk import SETTLED, Disk, StoreError
 from peer.native.disk.segment_file import HEAD, SegmentFile
 
 CONTENT = "0123456789abcdef" * 2
@@ -38,7 +39,6 @@ def test_what_is_written_is_there_after_a_restart(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "store", 10_000)
     assert written(disk, 1)
     assert disk.used == SIZE
-    assert not disk.has(CONTENT, root(1)), "it is not from before"
     disk.close()
     again = Disk(tmp_path / "store", 10_000)
     assert again.used == SIZE
@@ -115,7 +115,58 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
         Disk(tmp_path / "file", 10_000)
 
 
-def test_what_nobody_has_asked_for_makes_room_the_oldest_first(tmp_path: Path) -> None:
+def test_another_store_of_this_process_has_what_one_has_written(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, 10_000)
+    disk.file(CONTENT, root(1))
+    assert not disk.has(CONTENT, root(1)), "nothing has been written"
+    assert written(disk, 1)
+    assert disk.has(CONTENT, root(1))
+    disk.close()
+
+
+def test_nothing_goes_after_a_start_while_contents_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest take longer than the smallest, and may be what is wanted most."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    disk = Disk(tmp_path, 4 * SIZE)
+    for number in (1, 2, 3, 4):
+        written(disk, number)
+    disk.close()
+    disk = Disk(tmp_path, 4 * SIZE)
+    now = SETTLED - 1.0
+    assert not written(disk, 5)
+    disk.file(CONTENT, root(1))
+    now = 2 * SETTLED - 2.0
+    assert not written(disk, 6)
+    assert all(disk.has(CONTENT, root(number)) for number in (1, 2, 3, 4))
+    now = 2 * SETTLED
+    assert written(disk, 7)
+    held = [number for number in range(8) if disk.has(CONTENT, root(number))]
+    assert held[0] == 1
+    assert held[-3:] == [5, 6, 7], "what had waited for room is written, too"
+    disk.close()
+
+
+def test_what_is_released_makes_room_at_once(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, 2 * SIZE)
+    assert written(disk, 1)
+    disk.close()
+    disk = Disk(tmp_path, 2 * SIZE)
+    file = disk.file(CONTENT, root(2))
+    disk.write(file, 0, DATA, lambda: None)
+    disk.release([file])
+    assert written(disk, 3)
+    assert disk.has(CONTENT, root(1))
+    assert not disk.has(CONTENT, root(2))
+    disk.close()
+
+
+def test_what_nobody_has_asked_for_makes_room_the_oldest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLED", 0.0)
     disk = Disk(tmp_path, 3 * SIZE)
     assert all(written(disk, number) for number in (1, 2, 3))
     assert not written(disk, 4), "all three are in use"

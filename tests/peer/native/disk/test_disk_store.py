@@ -246,17 +246,27 @@ def test_what_one_drops_the_other_keeps_and_goes_on_writing(stage: Stage, other:
 def test_what_one_closes_is_no_strangers_until_the_other_does(stage: Stage, other: Stage) -> None:
     stage.put(1)
     other.put(1)
-    name = stage.path(1).name
+    path = stage.path(1)
     stage.store.close()
     third = Stage(stage.disk)
     third.put(1)
     stage.settle()
-    assert not stage.disk.has(CONTENT, name)
+    assert path not in stage.disk._released
     assert third.store.file(SegmentKey("v", 1)) is other.store.file(SegmentKey("v", 1))
     other.store.close()
     third.store.close()
     stage.settle()
-    assert stage.disk.has(CONTENT, name)
+    assert path in stage.disk._released
+
+
+def test_what_one_holds_is_there_for_the_other(stage: Stage, other: Stage) -> None:
+    stage.put(1)
+    assert not other.store.is_there(SegmentKey("v", 2))
+    stage.settle()
+    assert not stage.store.is_there(SegmentKey("v", 1)), "it has it in its hands"
+    assert other.store.is_there(SegmentKey("v", 1))
+    other.path(1)
+    assert not other.store.is_there(SegmentKey("v", 1))
 
 
 def test_a_write_of_what_was_dropped_is_none_of_what_came_again(

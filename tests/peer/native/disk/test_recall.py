@@ -67,6 +67,18 @@ async def test_what_is_right_is_recalled_once(scene: Scene) -> None:
     assert scene.path.stat().st_size == 2 * (LENGTH + HEAD.size), "it was there"
 
 
+async def test_what_another_store_has_written_is_recalled(scene: Scene) -> None:
+    scene.open()
+    other = Stage(scene.stage.disk)
+    other.put(2, chunks=(1,))
+    scene.stage.disk.flush()
+    key = SegmentKey("v", 2)
+    assert not scene.recall.is_over(key)
+    await scene.looked.wait()
+    assert scene.fed == [Recalled(key, 1, chunk_of(2, 1))]
+    assert scene.recall.is_over(key)
+
+
 async def test_a_flipped_bit_is_named_and_comes_anew(scene: Scene) -> None:
     data = bytearray(scene.path.read_bytes())
     data[HEAD.size + 500] ^= 1

@@ -8,11 +8,12 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from peer.native.disk.segment_file import HEAD, SegmentFile
+from peer.native.disk.segment_file import HEAD, NOTE_EVERY, SegmentFile
 
 DATA = bytes(range(256)) * 256
 
@@ -104,6 +105,7 @@ def test_a_write_that_fails_leaves_no_trace(path: Path) -> None:
 
 KILLED = """
 import sys
+import time
 from pathlib import Path
 from peer.native.disk.segment_file import SegmentFile
 
@@ -131,3 +133,18 @@ def test_who_is_killed_while_writing_loses_one_chunk_at_most(path: Path) -> None
         assert file.read(number) == number.to_bytes(4, "big") * 16_384
     file.append(60_001, DATA)
     assert reopened(path).read(60_001) == DATA
+
+
+def test_that_it_is_used_is_noted_now_and_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    file = SegmentFile(path)
+    file.note()
+    assert not path.exists()
+    file = SegmentFile(path)
+    file.append(0, DATA)
+    for at, noted in ((0.0, True), (NOTE_EVERY - 1.0, False), (NOTE_EVERY, True)):
+        now = at
+        os.utime(path, (1.0, 1.0))
+        file.note()
+        assert (path.stat().st_mtime > 1.0) is noted
