@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import threading
 import time
 from collections import Counter, deque
@@ -26,11 +25,7 @@ import structlog
 from p2pcdn.errors import ConfigError, P2pcdnError
 from peer.native.disk.recent import Recent
 from peer.native.disk.segment_file import SegmentFile
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from peer.native.file_lock import seize
 
 VERSION = 1
 FORMAT = "p2pcdn store "
@@ -248,10 +243,7 @@ class Disk:
                 f"{error.strerror}."
             ) from error
         try:
-            if sys.platform == "win32":
-                msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            seize(lock, wait=False)
         except OSError as error:
             lock.close()
             raise StoreError(

@@ -117,7 +117,8 @@ class Api:
         page = admitted.origin if admitted.role is Role.PAGE else None
         if page is not None:
             await self._assert_readable(page, asked.url)
-        entry = await self._contents.add(asked.url, keep=asked.keep and page is None, page=page)
+        keep = asked.keep and page is None
+        entry = await self._contents.add(asked.url, keep=keep, page=page, lasts=True)
         return _json(self._described(entry, admitted), 201)
 
     async def _assert_readable(self, page: str, url: str) -> None:

@@ -15,18 +15,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
 from p2pcdn.config import Config
-from p2pcdn.errors import P2pcdnError
+from p2pcdn.errors import ConfigError, P2pcdnError
 from peer.native.addresses import ContentAddress
 from peer.native.disk.disk import Disk
 from peer.native.gateway.guard import session
 from peer.native.gateway.playlists import Playlists
+from peer.native.gateway.state import Remembered
 from peer.native.runner import NativePeer
 from peer.native.shares import Wish, share_out
 
@@ -78,6 +80,8 @@ class Entry:
     """When it was read last, or added."""
     peer: NativePeer | None = None
     failure: str | None = None
+    lasts: bool = False
+    """There again after a restart."""
     paused: bool = False
     tried: float = 0.0
     length: int | None = None
@@ -92,7 +96,7 @@ class Entry:
     @property
     def state(self) -> str:
         """`shared`, `paused` or `plain`."""
-        return "plain" if self.peer is None else "paused" if self.paused else "shared"
+        return "paused" if self.paused else "plain" if self.peer is None else "shared"
 
     @property
     def path(self) -> str:
@@ -135,11 +139,13 @@ class Contents:
         self._make = make
         self._sources: dict[str, Source] = {}
         self._entries: dict[str, Entry] = {}
-        self.busy: set[asyncio.Task[None]] = set()
+        self.busy: set[asyncio.Task[object]] = set()
         """Attempts to join that nobody waits for."""
         self._given = 0
         """Bytes that contents have sent to others which are gone."""
         self._clock: asyncio.TimerHandle | None = None
+        self.changed: Callable[[list[Remembered]], None] = lambda _: None
+        """Told what is to be there again after a restart."""
 
     @property
     def all(self) -> list[Entry]:
@@ -159,22 +165,38 @@ class Contents:
         """A content by its id."""
         return self._entries.get(id_)
 
-    async def add(self, url: str, *, keep: bool, page: str | None = None) -> Entry:
+    def restore(self, contents: Iterable[Remembered]) -> None:
+        """Have what was there before, each as soon as it is joined."""
+        for known in contents:
+            with contextlib.suppress(ConfigError):  # an earlier version took it
+                entry = self._enter(known.url, known.keep, known.page)
+                entry.lasts, entry.paused = True, known.paused
+                self._do(self._join(entry))
+
+    async def add(
+        self, url: str, *, keep: bool, page: str | None = None, lasts: bool = False
+    ) -> Entry:
         """The content at a URL, which joins its swarm if it has not; for a page, as far as that
-        could ask for it by itself. `ConfigError` if the URL can't be a content's."""
+        could ask for it by itself. One that ``lasts`` is there again after a restart. `ConfigError`
+        if the URL can't be a content's."""
+        entry = self._enter(url, keep, page)
+        entry.lasts |= lasts
+        await self._make_room(entry)
+        if keep and not entry.keep:
+            await self._keep(entry)
+        self._note()
+        await self._join(entry)
+        return entry
+
+    def _enter(self, url: str, keep: bool, page: str | None) -> Entry:
         address = ContentAddress.parse(url)
         source = self._source(address, page)
         id_ = _short(f"{source.id} {address.path}")
         now = asyncio.get_running_loop().time()
-        entry = self._entries.get(id_)
-        if entry is None:
-            entry = self._entries[id_] = Entry(id_, url, address, source, keep, now)
-            await self._make_room(entry)
-        entry.used = now
-        if keep and not entry.keep:
-            await self._keep(entry)
-        await self._join(entry)
-        return entry
+        if id_ not in self._entries:
+            self._entries[id_] = Entry(id_, url, address, source, keep, now)
+        self._entries[id_].used = now
+        return self._entries[id_]
 
     async def reading(self, source: Source, rendition: str) -> Entry | None:
         """The content of which somebody reads a rendition, if there is one."""
@@ -192,12 +214,12 @@ class Contents:
     async def pause(self, entry: Entry, paused: bool) -> None:
         """Leave the swarm and keep what is held, or come back."""
         async with entry.lock:
-            if entry.peer is None or entry.paused == paused:
-                entry.paused = paused
-                return
-            entry.paused = True
-            await (entry.peer.pause() if paused else entry.peer.resume())
+            if entry.peer is not None and entry.paused != paused:
+                entry.paused = True
+                await (entry.peer.pause() if paused else entry.peer.resume())
             entry.paused = paused
+        self._note()
+        await self._join(entry)
 
     async def remove(self, entry: Entry) -> None:
         """Forget a content, and what is held of it."""
@@ -208,9 +230,11 @@ class Contents:
             await entry.close()
         self._given += entry.given
         self._govern()
+        self._note()
 
     async def close(self) -> None:
         """Leave all swarms."""
+        self.changed = lambda _: None
         for task in self.busy:
             task.cancel()
         await asyncio.gather(*(self.remove(entry) for entry in self.all))
@@ -236,9 +260,22 @@ class Contents:
         if entry.failure is None and entry.peer is None:
             await self._join(entry)
         elif now >= entry.tried + AGAIN and not entry.lock.locked():
-            task = asyncio.create_task(self._join(entry), name=f"join {entry.id}")
-            self.busy.add(task)
-            task.add_done_callback(self.busy.discard)
+            self._do(self._join(entry))
+
+    def _do(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do what nobody waits for."""
+        task = asyncio.create_task(work)
+        self.busy.add(task)
+        task.add_done_callback(self.busy.discard)
+
+    def _note(self) -> None:
+        self.changed(
+            [
+                Remembered(entry.url, entry.keep, entry.paused, entry.source.page)
+                for entry in self._entries.values()
+                if entry.lasts
+            ]
+        )
 
     async def _join(self, entry: Entry) -> None:
         async with entry.lock:

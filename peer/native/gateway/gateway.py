@@ -114,6 +114,8 @@ class Gateway:
         self._listener = await asyncio.get_running_loop().create_server(
             maker(self._runner.server, admission), sock=listening
         )
+        self.contents.restore(self._state.contents)
+        self.contents.changed = self._state.note
         log.info("gateway", address=address)
         return self
 

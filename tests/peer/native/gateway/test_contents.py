@@ -19,6 +19,7 @@ from peer.native.gateway.contents import (
     Contents,
     Entry,
 )
+from peer.native.gateway.state import Remembered
 from peer.native.runner import PeerError
 from peer.native.shares import Wish
 
@@ -149,6 +150,58 @@ async def test_it_pauses_and_comes_back(contents: Contents, peers: Any) -> None:
     for paused, state in ((True, "paused"), (True, "paused"), (False, "shared")):
         await contents.pause(entry, paused)
         assert (entry.state, peers.opened[0].paused) == (state, paused)
+
+
+async def test_what_could_not_be_joined_pauses_too_and_is_joined_when_it_comes_back(
+    contents: Contents, peers: Any
+) -> None:
+    peers.refuses = "There is no tracker."
+    entry = await contents.add(FILM, keep=False)
+    peers.refuses = None
+    await contents.pause(entry, True)
+    assert (entry.state, peers.opened) == ("paused", [])
+    await contents.pause(entry, False)
+    assert entry.state == "shared"
+
+
+async def test_what_lasts_is_told_whenever_it_changes(contents: Contents) -> None:
+    told: list[list[Remembered]] = []
+    contents.changed = told.append
+    page = "https://page.example"
+    other = "https://media.example/media/other.mp4"
+    await contents.add("https://media.example/media/passing.mp4", keep=True)
+    entry = await contents.add(FILM, keep=False, lasts=True)
+    await contents.add(other, keep=False, lasts=True, page=page)
+    await contents.add(FILM, keep=True)
+    await contents.pause(entry, True)
+    theirs = Remembered(other, page=page)
+    assert told[-1] == [Remembered(FILM, keep=True, paused=True), theirs]
+    await contents.remove(entry)
+    assert told[-1] == [theirs]
+    count = len(told)
+    await contents.close()
+    assert len(told) == count, "it is there again"
+
+
+async def test_what_was_there_is_there_again(contents: Contents, peers: Any) -> None:
+    told: list[list[Remembered]] = []
+    page = "https://page.example"
+    known = [
+        Remembered(FILM, keep=True),
+        Remembered("nonsense"),
+        Remembered("https://media.example/media/a.mp4", paused=True),
+        Remembered("https://media.example/media/b.mp4", page=page),
+    ]
+    contents.restore(known)
+    contents.changed = told.append
+    assert len(contents.all) == 3, "at once, or what is told next would lack them"
+    for entry in contents.all:
+        await settled(contents, entry)
+    assert [entry.state for entry in contents.all] == ["shared", "paused", "shared"]
+    assert [peer.options["keep"] for peer in peers.opened] == [True, False]
+    await contents.add(FILM, keep=True)
+    del known[1]
+    assert told == [known]
 
 
 async def test_one_that_is_removed_leaves(contents: Contents, peers: Any) -> None:

@@ -70,3 +70,25 @@ async def test_there_is_no_code_where_no_page_would_find_it(tmp_path: Path) -> N
             assert "There is no code" in await answer.text()
     async with Gateway(config(tmp_path, "127.0.0.1:0")) as gateway:
         assert gateway.new_code()
+
+
+async def test_what_was_added_to_it_is_there_again(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9/media"  # so each is there, from the origin, if that ever is
+
+    async def listed(gateway: Gateway, http: aiohttp.ClientSession) -> list[tuple[str, bool, str]]:
+        async with http.get(f"{gateway.url}api/v1/contents") as answer:
+            return [(one["url"], one["keep"], one["state"]) for one in await answer.json()]
+
+    async with aiohttp.ClientSession() as http:
+        async with Gateway(config(tmp_path)) as gateway:
+            await gateway.contents.add(f"{nobody}/named.mp4", keep=True)
+            for name in ("kept.mp4", "removed.mp4"):
+                body = {"url": f"{nobody}/{name}", "keep": True}
+                async with http.post(f"{gateway.url}api/v1/contents", json=body) as answer:
+                    added = await answer.json()
+            await http.delete(f"{gateway.url}api/v1/contents/{added['id']}")
+            kept = gateway.contents.all[1]
+            await http.patch(f"{gateway.url}api/v1/contents/{kept.id}", json={"paused": True})
+            assert len(await listed(gateway, http)) == 2
+        async with Gateway(config(tmp_path)) as gateway:
+            assert await listed(gateway, http) == [(f"{nobody}/kept.mp4", True, "paused")]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from peer.native.gateway.admission import hash_of
-from peer.native.gateway.state import FILE, MOST_PAGES, State
+from peer.native.gateway.state import FILE, LOCK, MOST_PAGES, Remembered, State
 
 PAGE = "https://www.example.com"
 
@@ -84,3 +86,65 @@ def test_two_with_one_folder_lose_no_page_of_each_other(tmp_path: Path) -> None:
     assert one.pages == other.pages == State(tmp_path).pages == both
     assert other.part(PAGE)
     assert State(tmp_path).pages == {hash_of(others): "https://other.example"}
+
+
+def test_two_that_begin_with_nothing_are_one_gateway(tmp_path: Path) -> None:
+    """Neither has written anything but that."""
+    one, other = State(tmp_path), State(tmp_path)
+    assert one.secret == other.secret
+    secrets = {hash_of(one.pair(PAGE)), hash_of(other.pair("https://other.example"))}
+    assert set(State(tmp_path).pages) == secrets
+
+
+def test_several_that_pair_at_once_lose_nothing(tmp_path: Path) -> None:
+    def pair(name: str) -> None:
+        state = State(tmp_path)
+        for number in range(20):
+            state.pair(f"https://{name}-{number}.example")
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(pair, "abc"))
+    pages = set(State(tmp_path).pages.values())
+    assert pages == {f"https://{name}-{number}.example" for name in "abc" for number in range(20)}
+
+
+def test_who_is_killed_while_writing_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    State(tmp_path).pair(PAGE)
+    state = State(tmp_path)
+
+    def killed(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            state.pair("https://other.example")
+    assert list(State(tmp_path).pages.values()) == [PAGE]
+    State(tmp_path).pair("https://third.example")
+    assert set(State(tmp_path).pages.values()) == {PAGE, "https://third.example"}
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, LOCK}
+
+
+def test_contents_are_remembered_and_of_pages_those_that_are_paired(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.pair(PAGE)
+    owners = Remembered("https://cdn.example/media/a.m3u8", keep=True, paused=True)
+    pages = Remembered("https://cdn.example/media/b.m3u8", page=PAGE)
+    state.note([owners, pages])
+    again = State(tmp_path)
+    assert again.contents == [owners, pages]
+    again.part(PAGE)
+    assert again.contents == [owners]
+    again.note([])
+    assert State(tmp_path).contents == []
+
+
+def test_two_remember_each_others_contents(tmp_path: Path) -> None:
+    one, other = State(tmp_path), State(tmp_path)
+    a, b, c = (Remembered(f"https://cdn.example/media/{name}.m3u8") for name in "abc")
+    one.note([a, b])
+    other.note([c])
+    one.note([b])
+    assert set(State(tmp_path).contents) == {b, c}
