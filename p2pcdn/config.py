@@ -654,8 +654,9 @@ class PeerConfig(Section, frozen=True):
         int,
         Meta(
             ge=1_048_576,
-            description="Most media that the peer holds in memory; beyond it the segments furthest "
-            "from use are dropped. With peer.store, only what is not on disk.",
+            description="Most media that the peer holds in memory, of all contents together; "
+            "beyond it the segments furthest from use are dropped. With peer.store, only what is "
+            "not on disk.",
         ),
     ] = 1_073_741_824
     store: Annotated[

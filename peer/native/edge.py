@@ -4,7 +4,7 @@
 
     list of a site --every half minute--> which contents --> a NativePeer each
                                                                 ^      |
-          shares of the disk, rate, hours, a day's budget ------'      '-- what was given, to whom
+         shares of the store, rate, hours, a day's budget ------'      '-- what was given, to whom
 
 What is named has to be there, or the edge ends; what a list names is tried again and again.
 """
@@ -42,7 +42,7 @@ MISSED = 10
 """Looks at a list that a content may be missing at before it is let go: an origin that has just
 started finds its contents one after the other."""
 SHARE_EVERY = 60.0
-"""Seconds between two times of sharing out the disk."""
+"""Seconds between two times of sharing out the store."""
 
 Show = Callable[[NativePeer], Awaitable[None]]
 """Shows how far a peer has got, until it is cancelled or the peer fails."""
@@ -144,8 +144,7 @@ class Edge:
                     for site in peer.follow:
                         group.create_task(self._follow(site))
                     group.create_task(self._govern())
-                    if self._disk is not None:
-                        group.create_task(self._share_out())
+                    group.create_task(self._share_out())
             except BaseExceptionGroup as errors:
                 raise errors.exceptions[0] from None
 
@@ -173,12 +172,15 @@ class Edge:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _held_once(self, url: str) -> None:
+        share = self._first_share()
+        memory = share if self._disk is None else self._memory(len(self._holding))
+        settings = msgspec.structs.replace(self._config.peer, store_bytes=memory)
         peer = NativePeer(
             url,
-            config=self._config,
+            config=msgspec.structs.replace(self._config, peer=settings),
             tracker=self._tracker,
             disk=self._disk,
-            share=None if self._disk is None else self._first_share(),
+            share=share,
         )
         async with self._turn:
             await peer.__aenter__()
@@ -231,26 +233,36 @@ class Edge:
 
     # What all have together
 
+    @property
+    def _room(self) -> int:
+        """Bytes of the store: of the disk, if there is one, else of memory."""
+        return self._config.peer.store_bytes if self._disk is None else self._disk.share
+
+    def _memory(self, count: int) -> int:
+        """Bytes of memory that each of so many contents may take beside the disk."""
+        return self._config.peer.store_bytes // max(count, 1)
+
     def _first_share(self) -> int:
         """A content that comes takes what is left, or else what it turns out to be worth."""
-        assert self._disk is not None
         taken = sum(peer.share or 0 for peer in self.peers.values())
         coming = max(len(self._holding) - len(self.peers), 1)
-        return max(self._disk.share - taken, 0) // coming
+        return max(self._room - taken, 0) // coming
 
     async def _share_out(self) -> None:
-        assert self._disk is not None
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SHARE_EVERY)
+            gone = self._demands.keys() - self._holding.keys()
+            for url in gone:
+                del self._demands[url]
             wishes = {}
             for url, peer in self.peers.items():
                 wish = peer.wish()
                 demand = self._demands.setdefault(url, Demand())
                 wishes[url] = wish, demand.note(wish.peers, loop.time())
-            shares = share_out(self._disk.share, wishes)
+            shares = share_out(self._room, wishes)
             # Who has to give something up goes first.
-            memory = self._config.peer.store_bytes // max(len(shares), 1)
+            memory = self._memory(len(shares))
             for url in sorted(shares, key=lambda url: shares[url] - (self.peers[url].share or 0)):
                 self.peers[url].resize(shares[url], memory)
 

@@ -156,9 +156,10 @@ class Keeper:
         return (0, -1, False) if known is None else (known.first, known.last, known.live)
 
     def worth(self, key: SegmentKey, head: int) -> tuple[bool, int, str]:
-        """Sorts what may go first: of a finished rendition, what is not wanted, then its end."""
+        """Sorts what may go first: of a finished rendition that is to be kept, what is not wanted,
+        then its end."""
         rendition = self._renditions.get(key.rendition)
-        if rendition is None or rendition.live:
+        if rendition is None or rendition.live or not self._all:
             return worth(key, head)
         return (key.sequence <= rendition.end, -key.sequence, key.rendition)
 
@@ -208,7 +209,7 @@ class Keeper:
         from there on."""
         rendition = self._renditions[key.rendition]
         rendition.kept.discard(key.sequence)
-        if not rendition.live:
+        if self._all and not rendition.live:
             rendition.beyond = min(key.sequence, rendition.end + 1)
             rendition.cursor = min(rendition.cursor, key.sequence)
 

@@ -37,6 +37,7 @@ from peer.native.fetches import Fetches
 from peer.native.http_source import HttpSource
 from peer.native.keeper import Keeper, Progress
 from peer.native.links import Links
+from peer.native.memory_store import MemoryStore
 from peer.native.readers import Reader
 from peer.native.shares import Wish
 from peer.native.tokens import Tokens
@@ -337,6 +338,7 @@ class NativePeer:
         node = Node(identity, asyncio.get_running_loop().time(), store=store)
         keeper = Keeper(renditions, store.limit, self._keep)
         engine = self._engine = Engine(node, keeper, self._refused)
+        store.worth, store.evicted = keeper.worth, keeper.evicted
         if isinstance(store, DiskStore):
             self._recall = furnish(store, engine)
         self._transport = self._transport or _transport(settings)
@@ -375,10 +377,10 @@ class NativePeer:
         upload = upload and p2p
         self._engine.feed(Allow(p2p, upload, token=known, mode=settings.mode, caps=caps))
 
-    def _store(self, content: str) -> Store:
+    def _store(self, content: str) -> MemoryStore | DiskStore:
         memory = self._config.peer.store_bytes
         if self._disk is None:
-            return Store(memory)
+            return MemoryStore(memory)
         share = self._disk.share if self.share is None else self.share
         return DiskStore(self._disk, content, share, memory)
 

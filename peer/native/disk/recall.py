@@ -143,8 +143,7 @@ def furnish(store: DiskStore, engine: Engine) -> Recall:
         keeper.lost(key)
         engine.look_again()
 
-    store.root_of, store.hashes_of = root_of, node.hashes
-    store.worth, store.evicted, store.lost = keeper.worth, keeper.evicted, lost
+    store.root_of, store.hashes_of, store.lost = root_of, node.hashes, lost
     recall = Recall(store, engine.feed, engine.look_again)
     recall.record = node.record
     engine.is_recalled = recall.is_over

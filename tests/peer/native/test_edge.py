@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from p2pcdn.config import Config, PeerConfig
 from p2pcdn.model import CHUNK_SIZE
 from peer.native import edge as module
+from peer.native.disk import disk as disk_module
 from peer.native.edge import Edge, Part
 from peer.native.runner import NativePeer, PeerError
 from tests.peer.native.hosting import LENGTH, SEGMENTS, Site, playlist, write_segments
@@ -237,7 +238,34 @@ async def test_the_store_goes_to_what_is_asked_for(site: Site, tmp_path: Path) -
     assert sum(sizes) <= config.peer.max_size
 
 
-async def test_contents_that_went_make_room(site: Site, tmp_path: Path) -> None:
+async def test_contents_have_one_memory_together(site: Site) -> None:
+    """Each had all of it, and two together twice as much."""
+    one, two = two_films(site)
+    config = Config(peer=PeerConfig(store_bytes=ONE + ONE // 2))
+    async with running(Edge([one, two], config=config)) as edge:
+        await until(lambda: len(edge.peers) == 2)
+        assert sum(peer.store.limit for peer in edge.peers.values()) <= config.peer.store_bytes
+        async with NativePeer(two, config=Config(peer=PeerConfig(upload=False))):
+            await until(lambda: edge.peers[two].store.size == ONE)
+            held = sum(peer.store.size for peer in edge.peers.values())
+            assert 0 < held <= config.peer.store_bytes
+
+
+async def test_what_a_content_was_asked_for_is_forgotten_with_it(site: Site) -> None:
+    one, two = two_films(site)
+    listed = site.content / "list.txt"
+    listed.write_text(f"{one}\n{two}")
+    edge = Edge([], config=following(Config(), site.media("list.txt")))
+    async with running(edge):
+        await until(lambda: edge._demands.keys() == {one, two})
+        listed.write_text(one)
+        await until(lambda: edge._demands.keys() == {one})
+
+
+async def test_contents_that_went_make_room(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_module, "SETTLED", 0.0)
     one, two = two_films(site)
     config = Config(peer=PeerConfig(store=tmp_path / "store", max_size=ONE + ONE // 16))
     for url in (one, two):

@@ -366,3 +366,18 @@ def test_how_large_it_is_as_far_as_one_can_tell() -> None:
     assert list(keeper.kept_segments()) == []
     keeper.kept(v(1))
     assert list(keeper.kept_segments()) == [v(1)]
+
+
+def test_of_what_is_only_read_what_lies_behind_goes_first() -> None:
+    keeper = Keeper(["v"], PLENTY, all_=False)
+    keeper.page(page(0, 1, 2, 3))
+    for sequence in range(4):
+        keeper.kept(v(sequence))
+    assert sorted(map(v, range(4)), key=lambda key: keeper.worth(key, 2)) == [
+        v(0),
+        v(1),
+        v(3),
+        v(2),
+    ]
+    keeper.evicted(v(1))
+    assert keeper.progress == Progress(kept=3, wanted=4)

@@ -184,7 +184,7 @@ async def test_everybody_is_made_known_to_whom_he_needs(scene: Scene) -> None:
     record = SimpleNamespace(root="ab" * 32)
     engine = SimpleNamespace(
         node=SimpleNamespace(record=lambda key: record if key == KEY else None, hashes=None),
-        keeper=SimpleNamespace(worth=None, evicted=None, lost=told.append),
+        keeper=SimpleNamespace(lost=told.append),
         feed=told.append,
         look_again=lambda: told.append("look again"),
     )
