@@ -53,6 +53,8 @@ class Fetches:
         """What is known of a segment, whoever told it."""
         self._take_hashes = take_hashes
         """Feeds hashes, if somebody has to see them first."""
+        self.received = 0
+        """Bytes of media that have come, whatever becomes of them."""
         self._ranges: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -121,13 +123,14 @@ class Fetches:
             self._feed(RangeFailed(event.fetch, SourceReason.MISSING))
             return
         span = Span(record.offset + event.span.first, record.offset + event.span.last)
+
+        def take(data: bytes) -> None:
+            self.received += len(data)
+            self._feed(RangeData(event.fetch, data))
+
         try:
             timing = await self._source.range(
-                event.key.rendition,
-                record.uri,
-                span,
-                lambda data: self._feed(RangeData(event.fetch, data)),
-                fresh=event.fresh,
+                event.key.rendition, record.uri, span, take, fresh=event.fresh
             )
         except SourceError as error:
             log.info("no_range", key=event.key, reason=error.reason, error=error.detail)

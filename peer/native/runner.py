@@ -59,7 +59,7 @@ UNPROVED = {ErrorCode.BAD_TOKEN, ErrorCode.EXPIRED, ErrorCode.REVOKED}
 
 
 PATIENCE = 20.0
-"""Seconds that a reader waits for a segment."""
+"""Seconds that a player waits for a segment, and who only wants the bytes for any more of them."""
 
 
 SAMPLE = 256
@@ -194,7 +194,8 @@ class NativePeer:
         """A segment, verified; `SourceError` if neither peers nor the origin can bring it.
 
         ``within`` are the seconds until it is needed, if the reader knows; else they are judged by
-        what it has been given.
+        what it has been given. A player is told after a while that nobody brings it; who only wants
+        the bytes waits as long as there are more and more.
         """
         answers: asyncio.Future[bytes | SourceReason] = asyncio.get_running_loop().create_future()
 
@@ -206,15 +207,27 @@ class NativePeer:
             raise SourceError(SourceReason.ABORTED, "the peer has ended")
         self._engine.ask(reader, key, answer, within)
         try:
-            async with asyncio.timeout(PATIENCE):
-                given = await answers
-        except TimeoutError:
-            raise SourceError(SourceReason.TIMEOUT, f"{key}") from None
+            given = await self._awaited(answers, reader.plays)
         finally:
             self._engine.forgo(key, answer)
         if isinstance(given, SourceReason):
             raise SourceError(given, f"{key}")
         return given
+
+    async def _awaited(
+        self, answers: asyncio.Future[bytes | SourceReason], plays: bool
+    ) -> bytes | SourceReason:
+        while True:
+            before = self._received()
+            await asyncio.wait([answers], timeout=PATIENCE)
+            if answers.done():
+                return answers.result()
+            if plays or self._received() == before:
+                return SourceReason.TIMEOUT
+
+    def _received(self) -> int:
+        """Bytes of this content that have come from anybody."""
+        return self._around.fetches.received + self.stats.peer_bytes
 
     def leave(self, reader: Reader) -> None:
         """A reader has what it wanted: nothing more is fetched for it."""

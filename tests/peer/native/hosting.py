@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 from origin.app import Origin
 from p2pcdn.config import Config, OriginConfig, TrackerConfig
@@ -73,3 +75,43 @@ async def hosted(content: Path, data: Path, tracker: TrackerConfig) -> AsyncIter
     services = Origin(config, ledger), Tracker(config, ledger)
     async with Server.of(config, list(services)) as server:
         yield Site(server, *services, ledger, content)
+
+
+@asynccontextmanager
+async def slowed(url: str, rate: float) -> AsyncIterator[str]:
+    """The server at a URL by another one, from where no more than so many bytes a second come in
+    all."""
+    server = urlsplit(url)
+    connections: set[asyncio.Task[None]] = set()
+    line = asyncio.Lock()
+
+    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter, slow: bool) -> None:
+        while data := await source.read(int(rate / 20)):
+            if slow:
+                async with line:
+                    await asyncio.sleep(len(data) / rate)
+            target.write(data)
+            await target.drain()
+        target.write_eof()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        connections.add(task)
+        there_reader, there_writer = await asyncio.open_connection(server.hostname, server.port)
+        with suppress(OSError):
+            await asyncio.gather(
+                carry(reader, there_writer, False), carry(there_reader, writer, True)
+            )
+        for end in (writer, there_writer):
+            end.close()
+        connections.discard(task)
+
+    between = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{between.sockets[0].getsockname()[1]}"
+    finally:
+        between.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)

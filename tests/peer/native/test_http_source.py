@@ -191,6 +191,25 @@ async def test_an_answer_that_stalls(
     assert caught.value.reason is SourceReason.TIMEOUT
 
 
+async def test_an_answer_may_take_as_long_as_it_likes_while_more_of_it_comes(
+    source: HttpSource, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_source, "SILENCE", 2.0)
+
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=206)
+        response.headers["Content-Range"] = "bytes 0-999/10240"
+        response.content_length = 1_000
+        await response.prepare(request)
+        for at in range(0, 1_000, 100):
+            await response.write(DATA[at : at + 100])
+            await asyncio.sleep(0.25)
+        return response
+
+    origin.answer = drip
+    assert await fetch(source, Span(0, 999)) == DATA[:1_000]
+
+
 async def test_nobody_there() -> None:
     async with TestServer(web.Application()) as server:
         url = str(server.make_url("/media/x.mp4"))

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from p2pcdn.errors import ConfigError
-from p2pcdn.model import CHUNK_SIZE
+from p2pcdn.errors import ConfigError, SourceError, SourceReason
+from p2pcdn.model import CHUNK_SIZE, SegmentKey
 from peer import Peer, PeerError
+from peer.native import runner
+from peer.native.readers import Reader
 from peer.native.runner import NativePeer
-from tests.peer.native.hosting import LENGTH, SEGMENTS, Site, playlist, write_segments
+from tests.peer.native.hosting import LENGTH, SEGMENTS, Site, playlist, slowed, write_segments
 
 ROOT = Path(__file__).parents[3]
 HIGH = "show/high/index.m3u8"
@@ -52,6 +54,33 @@ async def test_what_peers_hold_comes_from_them(site: Site) -> None:
             assert read == whole(site, "high", range(SEGMENTS))
             assert peer.stats.origin_bytes == 0
             assert peer.stats.peer_bytes == SEGMENTS * LENGTH
+
+
+async def test_who_only_wants_the_bytes_waits_while_more_of_them_come(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come side by side, the first not much sooner than the last."""
+    monkeypatch.setattr(runner, "PATIENCE", 1.0)
+    count = 4
+    async with (
+        slowed(site.url, count * LENGTH / 3) as url,
+        Peer(f"{url}/media/{HIGH}") as peer,
+    ):
+        read = b"".join([chunk async for chunk in peer.read(last=count - 1)])
+    assert read == whole(site, "high", range(count))
+
+
+async def test_who_only_wants_the_bytes_is_told_when_no_more_come(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with NativePeer(site.media(HIGH), keep=False) as peer:
+        await peer.until(lambda: peer.extent(HIGH)[1] >= 0)
+        monkeypatch.setattr(runner, "PATIENCE", 0.2)
+        monkeypatch.setattr(peer._engine, "ask", lambda *asked: None)
+        for reader in (Reader(plays=False), Reader()):
+            with pytest.raises(SourceError) as caught:
+                await peer.fetch(reader, SegmentKey(HIGH, 0))
+            assert caught.value.reason is SourceReason.TIMEOUT
 
 
 async def test_one_that_reads_shares_what_it_has_read(site: Site) -> None:
