@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from p2pcdn.config import Config, PeerConfig
 from p2pcdn.core.node import Node
@@ -84,12 +85,14 @@ class NativePeer:
         disk: Disk | None = None,
         share: int | None = None,
         session: Callable[[], aiohttp.ClientSession] = aiohttp.ClientSession,
+        key: EllipticCurvePrivateKey | None = None,
     ) -> None:
         """``tracker`` is needed where the tracker is not beside the origin; ``transport`` carries
         the links, aiortc's by default; without ``keep`` nothing is fetched but what is read.
         ``disk`` is a store that several contents have together, and ``share`` how many bytes of it
         are this one's; without it, the store is the one that is configured, and all of it.
-        ``session`` makes what asks origin and tracker, where not everything may be asked."""
+        ``session`` makes what asks origin and tracker, where not everything may be asked; ``key``
+        is what the join token is bound to, if somebody has got one for it."""
         self.url = url
         self.address = ContentAddress.parse(url)
         self.tracker = self.address.tracker if tracker is None else tracker_url(tracker)
@@ -97,6 +100,7 @@ class NativePeer:
         self._transport = transport
         self._keep = keep
         self._session = session
+        self._key = key
         self.renditions: tuple[str, ...] = ()
         """What can be read of it, by the origin's manifest; a file has one."""
         self._disk = disk
@@ -243,6 +247,10 @@ class NativePeer:
         self._allow(True)
         await self._join()
 
+    def give_token(self, token: str) -> None:
+        """Another join token, for when the one before is about to expire."""
+        self._around.tokens.give(token)
+
     def limit(self, *, upload: bool, rate: float | None, budget: int | None) -> None:
         """From now on this is what may be given: so many bytes a second, and so many more."""
         peer = self._config.peer
@@ -377,6 +385,7 @@ class NativePeer:
                 token_url=settings.token_url,
                 proved=engine.feed,
                 failed=lambda: self._around.tracker.drop(),
+                key=self._key,
             ),
         )
         engine.start(self._around)

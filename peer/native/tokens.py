@@ -4,7 +4,8 @@
 
     thumbprint --POST--> the site's back end --token--> proof of the tracker's nonce --> join, renew
 
-The key lives as long as the peer does. A token that was given by hand cannot be renewed.
+The key lives as long as the peer does. A token that was given by hand cannot be renewed, unless
+somebody gives another.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from p2pcdn import es256
 from p2pcdn.core.ports import Prove, Proved
 from p2pcdn.wire.manifest import to_base64
 from p2pcdn.wire.token import LONGEST, key_of, proof_text, thumbprint
-from p2pcdn.wire.tracker import Credentials, Proof
+from p2pcdn.wire.tracker import Credentials, Proof, PublicKey
 from peer.native.http_source import why
 
 TIMEOUT = 4.0
@@ -32,6 +33,21 @@ TIMEOUT = 4.0
 _TOKEN = re.compile(rf"[A-Za-z0-9_.-]{{1,{LONGEST}}}")
 
 log = structlog.get_logger("p2pcdn.peer")
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """A key to prove join tokens with."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def thumbprint_of(key: ec.EllipticCurvePrivateKey) -> str:
+    """What a token's ``cnf.jkt`` has to be for this key (RFC 7638)."""
+    return thumbprint(_public(key))
+
+
+def _public(key: ec.EllipticCurvePrivateKey) -> PublicKey:
+    encoded = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return key_of(encoded)
 
 
 class Tokens:
@@ -49,18 +65,22 @@ class Tokens:
         token_url: str | None,
         proved: Callable[[Proved], None],
         failed: Callable[[], None],
+        key: ec.EllipticCurvePrivateKey | None = None,
     ) -> None:
+        """``key`` is one that somebody has a token bound to; without it, they have one of their
+        own."""
         self._session = session
         self._site = site
         self._content = content
         self._url = url
         self._token = token
         self._token_url = token_url
+        self._shown: str | None = None
+        """The token that was proved last."""
         self._proved = proved
         self._failed = failed
-        self._private = ec.generate_private_key(ec.SECP256R1())
-        public = self._private.public_key()
-        self._key = key_of(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+        self._private = key or new_key()
+        self._key = _public(self._private)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -80,11 +100,15 @@ class Tokens:
 
     def do(self, event: Prove) -> None:
         """Get a token, and prove that it is ours."""
-        if event.fresh and not self.renewable:
-            return
+        if event.fresh and not self.renewable and self._token == self._shown:
+            return  # that is tried again, and by then somebody may have brought another
         task = asyncio.create_task(self._do(event), name="join token")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def give(self, token: str) -> None:
+        """Another token by hand, for when the one before is about to expire."""
+        self._token = token
 
     async def close(self) -> None:
         """Ask for nothing more."""
@@ -96,6 +120,7 @@ class Tokens:
     async def _do(self, event: Prove) -> None:
         token = await self._ask() if self._token_url is not None else self._token
         if token is not None:
+            self._shown = token
             self._proved(Proved(event.nonce, self._credentials(event.nonce, token)))
         elif not event.fresh:
             self._failed()

@@ -12,6 +12,7 @@
 import type { Handover } from "./handover";
 import type { SegmentKey } from "./model";
 import type { Asker } from "./runner";
+import type { TokenRequest, TokenSource } from "./tokens";
 
 /** Where the address is remembered, which is as good as a key. */
 const PLACE = "p2pcdn.local";
@@ -22,6 +23,9 @@ const WRITTEN = /^[0-9A-HJKMNP-TV-Z]{12}$/;
 
 /** Milliseconds that it may take to say that it is there: it is on this machine. */
 const PATIENCE = 3_000;
+
+/** Milliseconds until the peer gets another token; the longest last five minutes. */
+const RENEW = 60_000;
 
 /** So many demands in a row that came to nothing, and the page goes on by itself. */
 const MOST_FAILURES = 3;
@@ -144,6 +148,8 @@ async function json(answer: Response | undefined): Promise<unknown> {
 
 class LocalPeer implements Handover {
   private readonly _contents = new Map<string, Promise<string>>();
+  /** When each was last told of, for those that want tokens. */
+  private readonly _told = new Map<string, number>();
   private readonly _open = new Map<Asker, AbortController>();
   private _failures = 0;
 
@@ -152,10 +158,16 @@ class LocalPeer implements Handover {
     private readonly _lost: () => void,
   ) {}
 
-  demand(url: string, key: SegmentKey, within: number, asker: Asker): void {
+  demand(
+    url: string,
+    key: SegmentKey,
+    within: number,
+    asker: Asker,
+    token?: TokenSource,
+  ): void {
     const control = new AbortController();
     this._open.set(asker, control);
-    void this._fetch(url, key, within, asker, control.signal);
+    void this._fetch(url, key, within, asker, token, control.signal);
   }
 
   release(asker: Asker): void {
@@ -168,10 +180,11 @@ class LocalPeer implements Handover {
     { rendition, sequence }: SegmentKey,
     within: number,
     asker: Asker,
+    token: TokenSource | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     try {
-      const content = this._content(url);
+      const content = this._content(url, token);
       const id = await content;
       const path = rendition.split("/").map(encodeURIComponent).join("/");
       // The player judges by what it took, as of a server.
@@ -183,10 +196,11 @@ class LocalPeer implements Handover {
           signal,
         });
       let answer = await get(id);
-      if (answer.status === 404) {
-        // It was restarted, or had to make room: it hears of the content once more.
+      if (answer.status === 404 || (answer.status === 502 && typeof token === "function")) {
+        // It was restarted, had to make room, or its token is over: it hears of the content once
+        // more.
         if (this._contents.get(url) === content) this._contents.delete(url);
-        answer = await get(await this._content(url));
+        answer = await get(await this._content(url, token));
       }
       if (!answer.ok) throw new Error(`${answer.status}`);
       const data = new Uint8Array(await answer.arrayBuffer());
@@ -203,23 +217,44 @@ class LocalPeer implements Handover {
   }
 
   /** What the peer calls the content whose playlist is at `url`. */
-  private _content(url: string): Promise<string> {
+  private _content(url: string, token: TokenSource | undefined): Promise<string> {
     let content = this._contents.get(url);
+    if (content && typeof token === "function" && Date.now() >= (this._told.get(url) ?? 0) + RENEW) {
+      void this._add(url, token).catch(() => undefined);
+    }
     if (!content) {
-      content = this._add(url);
+      content = this._add(url, token);
       this._contents.set(url, content);
       content.catch(() => this._contents.delete(url));
     }
     return content;
   }
 
-  private async _add(url: string): Promise<string> {
+  private async _add(url: string, source: TokenSource | undefined): Promise<string> {
+    this._told.set(url, Date.now());
+    const token = typeof source === "function" ? await this._token(url, source) : source;
     const answer = await fetch(`${this._base}api/v1/contents`, {
       method: "POST",
-      body: JSON.stringify({ url }),
+      body: JSON.stringify({ url, token }),
     });
     if (!answer.ok) throw new Error(`${answer.status}`);
     const { id } = (await answer.json()) as { id: string };
     return id;
+  }
+
+  /** A token for the native peer, which has a key of its own; without one it plays all the same. */
+  private async _token(
+    url: string,
+    source: Exclude<TokenSource, string>,
+  ): Promise<string | undefined> {
+    try {
+      const answer = await fetch(`${this._base}api/v1/token?url=${encodeURIComponent(url)}`, {
+        cache: "no-store",
+      });
+      if (!answer.ok) return undefined;
+      return (await source((await answer.json()) as TokenRequest)).trim();
+    } catch {
+      return undefined;
+    }
   }
 }

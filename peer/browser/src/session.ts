@@ -157,7 +157,7 @@ export class Session extends EventTarget {
 
   demand(key: SegmentKey, within: number, asker: Asker): void {
     const { _handover: handover, _url: url } = this;
-    if (handover && url) handover.demand(url, key, within, asker);
+    if (handover && url) handover.demand(url, key, within, asker, this._options.token);
     else if (this._runner) this._runner.demand(key, within, asker);
     else asker.failed("missing");
   }

@@ -27,6 +27,8 @@ export interface TokenRequest {
   readonly content: string;
   /** The path of what the player plays, as in `/media/show/master.m3u8`, if it is our end point's. */
   readonly url: string | undefined;
+  /** The native peer on the viewer's machine that is to join; none: the page itself. */
+  readonly client?: "native";
 }
 
 /** A token, or a function that gets one each time it is asked. */

@@ -258,6 +258,81 @@ describe("demands that are handed over", () => {
     expect(fetched).toHaveBeenCalledOnce();
   });
 
+  describe("of a site that wants tokens", () => {
+    const wanted = { thumbprint: "t", site: "s", content: "c", url: "/media/x", client: "native" };
+    const bodies = (): unknown[] =>
+      fetched.mock.calls.flatMap(([, init]) => (init?.body ? [JSON.parse(init.body as string)] : []));
+    let status = 200;
+
+    beforeEach(() => {
+      status = 200;
+      fetched.mockImplementation((url) => {
+        if (url.includes("/token?")) return Promise.resolve(Response.json(wanted));
+        if (url.endsWith("contents")) return Promise.resolve(Response.json({ id: "id" }));
+        return Promise.resolve(new Response(data, { status }));
+      });
+    });
+
+    it("bring one that is made out for the native peer", async () => {
+      const source = vi.fn(() => "a.b.c\n");
+      const one = asker();
+      peer.demand(FILM, KEY, 1, one, source);
+      await vi.waitFor(() => {
+        expect(one.ready).toHaveBeenCalledOnce();
+      });
+      expect(source).toHaveBeenCalledExactlyOnceWith(wanted);
+      expect(fetched.mock.calls[0]?.[0]).toBe(
+        `${BASE}api/v1/token?url=${encodeURIComponent(FILM)}`,
+      );
+      expect(bodies()).toStrictEqual([{ url: FILM, token: "a.b.c" }]);
+    });
+
+    it("bring another when that is over", async () => {
+      const source = vi.fn().mockReturnValueOnce("first").mockResolvedValueOnce("second");
+      status = 502;
+      const one = asker();
+      peer.demand(FILM, KEY, 1, one, source);
+      await vi.waitFor(() => {
+        expect(one.failed).toHaveBeenCalledOnce();
+      });
+      expect(bodies()).toStrictEqual([
+        { url: FILM, token: "first" },
+        { url: FILM, token: "second" },
+      ]);
+    });
+
+    it("bring another every minute", async () => {
+      const source = vi.fn(() => "a.b.c");
+      const now = vi.spyOn(Date, "now").mockReturnValue(0);
+      for (const [time, times] of [
+        [0, 1],
+        [59_999, 1],
+        [60_000, 2],
+        [119_999, 2],
+      ] as const) {
+        now.mockReturnValue(time);
+        const one = asker();
+        peer.demand(FILM, KEY, 1, one, source);
+        await vi.waitFor(() => {
+          expect(one.ready).toHaveBeenCalledOnce();
+          expect(bodies()).toHaveLength(times);
+        });
+      }
+      now.mockRestore();
+    });
+
+    it("bring what the page has, if that is all, and play without", async () => {
+      const [given, none] = [asker(), asker()];
+      peer.demand(FILM, KEY, 1, given, "given");
+      const source = vi.fn().mockRejectedValue(new Error("signed out"));
+      peer.demand(`${FILM}?2`, KEY, 1, none, source);
+      await vi.waitFor(() => {
+        for (const { ready } of [given, none]) expect(ready).toHaveBeenCalledOnce();
+      });
+      expect(bodies()).toStrictEqual([{ url: FILM, token: "given" }, { url: `${FILM}?2` }]);
+    });
+  });
+
   it("may be taken back", async () => {
     const one = asker();
     fetched.mockImplementation((_, init) => {

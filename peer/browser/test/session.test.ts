@@ -356,9 +356,17 @@ describe("a player that is handed over", () => {
     expect(runner().permits.at(-1)).toMatchObject({ p2p: false });
     expect(session.takes(0)).toBe(true);
     session.demand(KEY, 1.5, asker);
-    expect(handover.demand).toHaveBeenCalledExactlyOnceWith(FILM, KEY, 1.5, asker);
+    expect(handover.demand).toHaveBeenCalledExactlyOnceWith(FILM, KEY, 1.5, asker, undefined);
     session.release(KEY, asker);
     expect(handover.release).toHaveBeenCalledExactlyOnceWith(asker);
+  });
+
+  it("says where tokens come from", () => {
+    const token = vi.fn();
+    begin({ endpoint: "https://cdn.example/p2pcdn.js", token });
+    session.load(FILM);
+    session.demand(KEY, 1.5, asker);
+    expect(handover.demand).toHaveBeenLastCalledWith(FILM, KEY, 1.5, asker, token);
   });
 
   it("comes back", () => {

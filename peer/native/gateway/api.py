@@ -5,6 +5,7 @@ request                     what it does                                        
 ==========================  ==============================================================  =======
 GET ``/``                   says that it is there, and its version                          yes
 POST ``/contents``          ``{"url": ..., "keep": true}`` adds a content; where it is read  no keep
+GET ``/token?url=``         what a join token for a content has to be made out for          yes
 GET ``/contents``           all contents, with their figures                                no
 GET ``/contents/ID``        one of them                                                     own
 PATCH ``/contents/ID``      ``{"paused": true}`` leaves its swarm, ``false`` comes back     no
@@ -20,20 +21,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import hdrs, web
 
 from p2pcdn import __version__
-from p2pcdn.errors import ConfigError, P2pcdnError
+from p2pcdn.errors import ConfigError, P2pcdnError, SourceError
+from p2pcdn.wire.token import LONGEST
 from peer.native.addresses import ContentAddress
 from peer.native.gateway.admission import Pass, Role
 from peer.native.gateway.codes import Codes, shown
 from peer.native.gateway.contents import Contents, Entry
-from peer.native.gateway.guard import may_read
+from peer.native.gateway.guard import may_read, session
 from peer.native.gateway.media import NOT_FOR_PAGES
 from peer.native.gateway.state import State
+from peer.native.http_source import HttpSource
+from peer.native.tokens import thumbprint_of
 
 Answer = Callable[[web.Request, Pass, str], Awaitable[web.Response]]
 
@@ -43,6 +47,7 @@ class Add(msgspec.Struct, forbid_unknown_fields=True):
 
     url: str
     keep: bool = False
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)] | None = None
 
 
 class Change(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,6 +73,7 @@ class Api:
             ("GET", "contents/"): (self._show, True),
             ("PATCH", "contents/"): (self._change, False),
             ("DELETE", "contents/"): (self._remove, False),
+            ("GET", "token"): (self._token, True),
             ("GET", "code"): (self._code, False),
             ("POST", "code"): (self._new_code, False),
             ("GET", "pages"): (self._pages, False),
@@ -116,15 +122,35 @@ class Api:
         asked = msgspec.json.decode(await request.read(), type=Add)
         page = admitted.origin if admitted.role is Role.PAGE else None
         if page is not None:
-            await self._assert_readable(page, asked.url)
+            await self._assert_readable(page, ContentAddress.parse(asked.url))
         keep = asked.keep and page is None
-        entry = await self._contents.add(asked.url, keep=keep, page=page, lasts=True)
+        entry = await self._contents.add(
+            asked.url, keep=keep, page=page, lasts=True, token=asked.token
+        )
         return _json(self._described(entry, admitted), 201)
 
-    async def _assert_readable(self, page: str, url: str) -> None:
-        address = ContentAddress.parse(url)
-        manifest = address.manifest(address.path)
-        if not await may_read(page, manifest):
+    async def _token(self, request: web.Request, admitted: Pass, name: str) -> web.Response:
+        page = admitted.origin if admitted.role is Role.PAGE else None
+        address = ContentAddress.parse(request.query.get("url", ""))
+        if page is not None:
+            await self._assert_readable(page, address)
+        try:
+            async with session(page, address.origin) as asking:
+                manifest = await HttpSource(asking, address).manifest(address.path)
+        except SourceError as error:
+            raise web.HTTPBadGateway(text="The origin gives no manifest of it.") from error
+        return _json(
+            {
+                "thumbprint": thumbprint_of(self._contents.key(page)),
+                "site": manifest.site,
+                "content": manifest.content,
+                "url": f"/media/{address.path}",
+                "client": "native",
+            }
+        )
+
+    async def _assert_readable(self, page: str, address: ContentAddress) -> None:
+        if not await may_read(page, address.manifest(address.path)):
             raise web.HTTPForbidden(text=NOT_FOR_PAGES)
 
     async def _list(self, request: web.Request, admitted: Pass, name: str) -> web.Response:

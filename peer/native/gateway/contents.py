@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from msgspec.structs import replace
 
 from p2pcdn.config import Config
@@ -31,6 +32,7 @@ from peer.native.gateway.playlists import Playlists
 from peer.native.gateway.state import Remembered
 from peer.native.runner import NativePeer
 from peer.native.shares import Wish, share_out
+from peer.native.tokens import new_key
 
 MOST = 16
 """Contents of the owner's at once; the one that was read longest ago goes for one more, but for
@@ -80,6 +82,8 @@ class Entry:
     """When it was read last, or added."""
     peer: NativePeer | None = None
     failure: str | None = None
+    token: str | None = None
+    """A join token that somebody has brought for it."""
     lasts: bool = False
     """There again after a restart."""
     paused: bool = False
@@ -144,6 +148,7 @@ class Contents:
         self._given = 0
         """Bytes that contents have sent to others which are gone."""
         self._clock: asyncio.TimerHandle | None = None
+        self._keys: dict[str | None, EllipticCurvePrivateKey] = {}
         self.changed: Callable[[list[Remembered]], None] = lambda _: None
         """Told what is to be there again after a restart."""
 
@@ -174,16 +179,28 @@ class Contents:
                 self._do(self._join(entry))
 
     async def add(
-        self, url: str, *, keep: bool, page: str | None = None, lasts: bool = False
+        self,
+        url: str,
+        *,
+        keep: bool,
+        page: str | None = None,
+        lasts: bool = False,
+        token: str | None = None,
     ) -> Entry:
-        """The content at a URL, which joins its swarm if it has not; for a page, as far as that
-        could ask for it by itself. One that ``lasts`` is there again after a restart. `ConfigError`
-        if the URL can't be a content's."""
+        """The content at a URL, which joins its swarm if it has not, by this ``token`` if one is
+        given; for a page, as far as that could ask for it by itself. One that ``lasts`` is there
+        again after a restart. `ConfigError` if the URL can't be a content's."""
         entry = self._enter(url, keep, page)
         entry.lasts |= lasts
         await self._make_room(entry)
-        if keep and not entry.keep:
-            await self._keep(entry)
+        first = token is not None and entry.token is None
+        if first or (keep and not entry.keep):
+            entry.token = token or entry.token
+            await self._renew(entry, keep or entry.keep)
+        elif token is not None:
+            entry.token = token
+            if entry.peer is not None:
+                entry.peer.give_token(token)
         self._note()
         await self._join(entry)
         return entry
@@ -241,10 +258,17 @@ class Contents:
         if self._clock is not None:
             self._clock.cancel()
 
-    async def _keep(self, entry: Entry) -> None:
-        """What was only read is to be kept from now on: that takes another peer."""
+    def key(self, page: str | None) -> EllipticCurvePrivateKey:
+        """To which tokens that a page brings are bound: no two pages are shown the same."""
+        if page not in self._keys:
+            self._keys[page] = new_key()
+        return self._keys[page]
+
+    async def _renew(self, entry: Entry, keep: bool) -> None:
+        """What was only read is to be kept from now on, or a token has come: that takes another
+        peer."""
         async with entry.lock:
-            entry.keep = True
+            entry.keep = keep
             await entry.close()
 
     def _source(self, address: ContentAddress, page: str | None) -> Source:
@@ -293,6 +317,9 @@ class Contents:
         page = entry.source.page
         size, memory = self._sizes(entry)[entry.id], self._memory(entry)
         settings = replace(self._config.peer, store_bytes=size if self._disk is None else memory)
+        if page is not None or entry.token is not None:
+            # What the owner has for his own contents is none of a page's business.
+            settings = replace(settings, token=entry.token, token_url=None)
         return self._make(
             entry.url,
             config=replace(self._config, peer=settings),
@@ -301,6 +328,7 @@ class Contents:
             share=None if self._disk is None else size,
             keep=entry.keep,
             session=lambda: session(page, entry.source.base),
+            key=None if entry.token is None else self.key(page),
         )
 
     # What all have together

@@ -47,8 +47,7 @@ def session(page: str | None, base: str | None = None, **options: Any) -> aiohtt
     async def guarded(
         request: aiohttp.ClientRequest, ask: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        # Any page may open a socket anywhere, and who is asked for tokens the owner has set.
-        if request.url.scheme in _SOCKETS or request.method == hdrs.METH_POST:
+        if request.url.scheme in _SOCKETS:  # any page may open one anywhere
             return await ask(request)
         if only is not None and request.url.origin() != only:
             raise NotForPagesError(f"{request.url.origin()} is not the origin of the content")

@@ -24,7 +24,7 @@ from p2pcdn.service import Server
 from p2pcdn.wire.manifest import to_base64
 from p2pcdn.wire.tracker import Join
 from peer.native.runner import NativePeer, PeerError
-from peer.native.tokens import Tokens
+from peer.native.tokens import Tokens, new_key, thumbprint_of
 from tests.p2pcdn.core.minting import Signer
 from tracker.app import Tracker
 from tracker.sites import sites_of, verifies
@@ -87,7 +87,7 @@ async def back_end() -> AsyncIterator[BackEnd]:
 class Asking:
     """Tokens, and what came of asking for them."""
 
-    def __init__(self, session: aiohttp.ClientSession, **where: str | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, **where: Any) -> None:
         self.proved: list[Proved] = []
         self.failed = 0
         sources: dict[str, Any] = {"token": None, "token_url": None, **where}
@@ -111,7 +111,7 @@ class Asking:
 
 
 @asynccontextmanager
-async def asking(**where: str | None) -> AsyncIterator[Asking]:
+async def asking(**where: Any) -> AsyncIterator[Asking]:
     async with aiohttp.ClientSession() as session:
         made = Asking(session, **where)
         yield made
@@ -138,6 +138,22 @@ async def test_a_back_end_is_asked_each_time_and_the_proof_is_right(back_end: Ba
     with pytest.raises(Exception, match="another content"):
         sites.admit(join, Visitor(NONCE), time.time())
     assert bound.count(".") == 2
+
+
+async def test_another_by_hand_is_used_when_it_is_time() -> None:
+    async with asking(token="first") as made:
+        await made.ask()
+        await made.ask(fresh=True)
+        made.tokens.give("second")
+        await made.ask(fresh=True)
+        await made.ask(fresh=True)
+        assert [said.credentials.token for said in made.proved] == ["first", "second"]
+
+
+async def test_a_key_to_which_somebody_has_a_token_bound_is_used() -> None:
+    key = new_key()
+    async with asking(token="a.b.c", key=key) as made, asking(token="a.b.c") as other:
+        assert made.tokens.thumbprint == thumbprint_of(key) != other.tokens.thumbprint
 
 
 async def test_a_token_that_comes_in_pieces_is_put_together(back_end: BackEnd) -> None:

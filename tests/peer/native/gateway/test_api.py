@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -10,6 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from peer.native.gateway import Gateway
+from peer.native.runner import PeerError
+from tests.peer.native import test_tokens as tokens
 from tests.peer.native.gateway.conftest import ask, request
 from tests.peer.native.gateway.test_connection import NOTHING
 from tests.peer.native.gateway.test_media import beside, on_disk, watched
@@ -151,6 +155,41 @@ async def test_a_page_reads_what_it_could_read_by_itself(
     async with http.get(beside(added["media"], "low/0.ts"), headers=page.headers) as answer:
         assert await answer.read() == (site.content / "show/low/0.ts").read_bytes()
     assert (await page("GET", f"contents/{added['id']}"))[1]["bytes"]["origin"] >= LENGTH
+
+
+async def test_a_page_brings_a_token_where_a_site_wants_one(
+    content: Path, tmp_path: Path, gateway: Gateway, owner: Client, http: aiohttp.ClientSession
+) -> None:
+    page = await paired(gateway, http, "http://127.0.0.1:9")
+    async with tokens.hosted(content, tmp_path / "data") as (url, _):
+        await page("POST", "contents", {"url": url})
+        [entry] = gateway.contents.all
+        assert entry.peer is not None
+        with pytest.raises(PeerError, match="bad_token"):
+            await entry.peer.until(lambda: False)
+        status, wanted = await page("GET", f"token?url={url}")
+        assert status == 200
+        assert (wanted["site"], wanted["url"]) == (tokens.SITE, tokens.PATH)
+        token = tokens.BACK_END.token(
+            {
+                "iss": wanted["site"],
+                "content": wanted["content"],
+                "client": wanted["client"],
+                "cnf": {"jkt": wanted["thumbprint"]},
+                "jti": "one",
+                "exp": int(time.time()) + 120,
+            }
+        )
+        _, added = await page("POST", "contents", {"url": url, "token": token})
+        assert added["failure"] is None
+        peer = entry.peer
+        await peer.until(lambda: bool(peer.peer))
+        assert token not in str(added)
+        others = await owner("GET", f"token?url={url}")
+        assert others[1]["thumbprint"] != wanted["thumbprint"], "nobody is known by his key"
+    assert (await page("GET", f"token?url={url}"))[0] == 403
+    assert (await owner("GET", f"token?url={url}"))[0] == 502
+    assert (await owner("GET", "token"))[0] == 400
 
 
 async def test_a_page_gets_nothing_of_this_machine(

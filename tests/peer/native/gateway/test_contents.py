@@ -43,6 +43,7 @@ class FakePeer:
         self.links: dict[int, str] = {}
         self.stats = SimpleNamespace(uploaded_bytes=0)
         self.limits: dict[str, Any] = {}
+        self.given: str | None = None
 
     async def __aenter__(self) -> Self:
         if self.refuses is not None:
@@ -62,6 +63,9 @@ class FakePeer:
 
     def limit(self, **limits: Any) -> None:
         self.limits = limits
+
+    def give_token(self, token: str) -> None:
+        self.given = token
 
     async def pause(self) -> None:
         self.paused = True
@@ -150,6 +154,32 @@ async def test_it_pauses_and_comes_back(contents: Contents, peers: Any) -> None:
     for paused, state in ((True, "paused"), (True, "paused"), (False, "shared")):
         await contents.pause(entry, paused)
         assert (entry.state, peers.opened[0].paused) == (state, paused)
+
+
+async def test_a_page_has_nothing_of_the_owners_tokens_and_brings_its_own(peers: Any) -> None:
+    settings = PeerConfig(token="of.the.owner", token_url="https://owner.example/token")
+    contents = Contents(Config(peer=settings), make=peers)
+    page = "https://page.example"
+    await contents.add(FILM, keep=True)
+    entry = await contents.add(FILM, keep=False, page=page)
+    for token in ("of.the.page", "newer"):
+        assert await contents.add(FILM, keep=False, page=page, token=token) is entry
+    assert peers.opened[-1].given == "newer"
+    peers.opened[-1].failure = PeerError("The tracker says expired.")
+    await contents.add(FILM, keep=False, page=page)
+    used = [
+        (options["config"].peer.token, options["config"].peer.token_url, options["key"])
+        for options in (peer.options for peer in peers.opened)
+    ]
+    key = contents.key(page)
+    assert used == [
+        ("of.the.owner", "https://owner.example/token", None),
+        (None, None, None),
+        ("of.the.page", None, key),
+        ("newer", None, key),
+    ]
+    assert contents.key("https://other.example") is not key
+    await contents.close()
 
 
 async def test_what_could_not_be_joined_pauses_too_and_is_joined_when_it_comes_back(
