@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Coroutine
-from typing import Any
 
 from aiortc import (
     RTCConfiguration,
@@ -27,18 +24,23 @@ from aiortc import (
 )
 from aiortc.rtcdatachannel import RTCDataChannel
 
-from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRouted
+from p2pcdn.core.ports import CandidateFound, LinkOpened, LinkRouted
 from p2pcdn.model import FRAME_PAYLOAD
 from p2pcdn.wire.candidate import Candidate
-from p2pcdn.wire.chunk import Frame, encode_frame
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.link import LinkMessage
-from peer.native.transport import CONTROL, DATA, Feed, Inbox, LinkError, ice
+from peer.native.transport import CONTROL, DATA, Feed, ice
 from peer.native.transport.acknowledgements import acknowledge_sparingly
-from peer.native.transport.description import put_together, take_apart, usable
+from peer.native.transport.description import put_together, take_apart
 from peer.native.transport.guard import guard
-from peer.native.transport.mdns import is_local_name
-from peer.native.transport.shared import CLOSING, LAST_WORDS, MOST_CANDIDATES, MOST_TOLD, Shared
+from peer.native.transport.shared import (
+    CLOSING,
+    LAST_WORDS,
+    MOST_TOLD,
+    Kind,
+    Shared,
+    SharedLink,
+)
 
 AHEAD = 2 * FRAME_PAYLOAD
 """Bytes of media handed to aiortc ahead of time. It has one queue for both channels, so this is
@@ -55,13 +57,12 @@ class AiortcTransport(Shared):
         return AiortcLink(self, number, feed)
 
 
-class AiortcLink:
+class AiortcLink(SharedLink):
     """One `RTCPeerConnection`."""
 
     def __init__(self, transport: AiortcTransport, number: int, feed: Feed) -> None:
+        super().__init__(transport, number, feed)
         self._transport = transport
-        self._number = number
-        self._inbox = Inbox(number, feed)
         self._mode, self._relays = transport.mode, transport.relays
         policy = RTCIceTransportPolicy.RELAY if self._mode == "relay" else RTCIceTransportPolicy.ALL
         # Without a configuration aiortc would ask a third party's STUN server.
@@ -76,69 +77,31 @@ class AiortcLink:
         self._ice = sctp.transport.transport._connection
         guard(sctp, self._inbox)
         acknowledge_sparingly(sctp, more=lambda: self._ice._queue.qsize() > 0)
-        self._frames: deque[bytes] = deque()
-        self._waiting = 0
-        """Bytes of these frames."""
-        self._half = -1
-        """Bytes that are left when half of what waited after sending has gone; -1 once that was
-        told."""
-        self._described = asyncio.Event()
-        """Set once the other end is described; its candidates wait for that."""
-        self._candidates = 0
-        self._turn = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # Coming about
 
-    async def offer(self) -> str:
-        async with self._turn:
-            try:
-                await self._gather()
-                await self._connection.setLocalDescription(await self._connection.createOffer())
-            except Exception as error:
-                raise LinkError(f"no offer: {error!r}") from error
-            return self._description()
+    async def _describe(self, kind: Kind) -> str:
+        await self._gather()
+        if kind == "offer":
+            description = await self._connection.createOffer()
+        else:
+            description = await self._connection.createAnswer()
+        await self._connection.setLocalDescription(description)
+        return self._description()
 
-    async def answer(self, sdp: str) -> str:
-        async with self._turn:
-            try:
-                await self._take(sdp, "offer")
-                await self._gather()
-                await self._connection.setLocalDescription(await self._connection.createAnswer())
-            except Exception as error:
-                raise LinkError(f"no answer: {error!r}") from error
-            return self._description()
+    async def _take_bare(self, sdp: str, kind: Kind) -> None:
+        await self._connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
 
-    async def take_answer(self, sdp: str) -> None:
-        async with self._turn:
-            try:
-                await self._take(sdp, "answer")
-            except Exception as error:
-                raise LinkError(f"not an answer: {error!r}") from error
-
-    def add_candidate(self, candidate: str) -> None:
-        self._candidates += 1
-        parsed = usable(candidate)
-        if parsed is not None and self._candidates <= MOST_CANDIDATES and not self._inbox.over:
-            self._start(self._add_candidate(parsed))
-
-    async def _add_candidate(self, parsed: Candidate) -> None:
-        address: str | None = parsed.address
-        if is_local_name(parsed.address):
-            found = await self._transport.resolver.resolve(parsed.address)
-            address = None if found is None else str(found)
-        await self._described.wait()
-        if address is None or self._inbox.over:
-            return
+    async def _reach(self, candidate: Candidate, address: str) -> None:
         await self._connection.addIceCandidate(
             RTCIceCandidate(
-                component=parsed.component,
-                foundation=parsed.foundation,
+                component=candidate.component,
+                foundation=candidate.foundation,
                 ip=address,
-                port=parsed.port,
-                priority=parsed.priority,
-                protocol=parsed.transport,
-                type=parsed.kind,
+                port=candidate.port,
+                priority=candidate.priority,
+                protocol=candidate.transport,
+                type=candidate.kind,
                 sdpMid=self._sctp.mid,
             )
         )
@@ -148,13 +111,6 @@ class AiortcLink:
             await ice.gather_relayed(self._ice, self._relays)
             return
         await ice.gather(self._ice, ice.local_addresses(self._transport.local))
-
-    async def _take(self, sdp: str, kind: str) -> None:
-        bare, candidates = take_apart(sdp)
-        await self._connection.setRemoteDescription(RTCSessionDescription(bare, kind))
-        self._described.set()
-        for candidate in candidates:
-            self.add_candidate(candidate)
 
     def _description(self) -> str:
         """How this end describes itself, while STUN finds out more."""
@@ -178,42 +134,22 @@ class AiortcLink:
             return
         self._control.send(encode(message))
 
-    def send(self, frame: Frame) -> None:
-        data = encode_frame(frame)
-        self._frames.append(data)
-        self._waiting += len(data)
-        self._pump()
-        self._half = self._left() // 2
-
-    def _left(self) -> int:
-        """Bytes that wait, here and in aiortc."""
-        return self._waiting + self._data.bufferedAmount
-
-    def _pump(self) -> None:
+    def _pump(self) -> int:
         while self._frames and self._data.bufferedAmount < AHEAD:
             if self._data.readyState != "open":
-                return
+                break
             data = self._frames.popleft()
             self._waiting -= len(data)
             self._data.send(data)
         # It tells when it falls to this from above, so never of a frame that is alone at its mark.
-        self._data.bufferedAmountLowThreshold = self._data.bufferedAmount // 2
-
-    def _drained(self) -> None:
-        """aiortc has put half of what it was given into packets."""
-        self._pump()
-        left = self._left()
-        if left <= self._half:
-            self._half = -1
-            self._inbox.feed(LinkDrained(self._number, left))
+        buffered = self._data.bufferedAmount
+        self._data.bufferedAmountLowThreshold = buffered // 2
+        return buffered
 
     # Its end
 
     async def close(self) -> None:
-        self._inbox.hush()
-        self._frames.clear()
-        for task in self._tasks:
-            task.cancel()
+        self._hush()
         async with self._turn:
             await self._say_last_words()
             with contextlib.suppress(TimeoutError):
@@ -256,8 +192,3 @@ class AiortcLink:
     async def _watch(self) -> None:
         await ice.vanished(self._ice)
         self._inbox.closed("timeout")
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -14,44 +14,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from p2pcdn.core.ports import CandidateFound, LinkDrained, LinkOpened, LinkRouted
-from p2pcdn.core.uplink import MEASURED_FOR
+from p2pcdn.core.ports import CandidateFound, LinkOpened, LinkRouted
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Candidate
-from p2pcdn.wire.chunk import FRAME_BYTES, Frame, encode_frame
+from p2pcdn.wire.chunk import FRAME_BYTES, Frame
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.link import CONTROL_BYTES, LinkMessage
 from peer.native.transport import (
     CONTROL,
     DATA,
     Feed,
-    Inbox,
-    LinkError,
     Relay,
     Transport,
     TransportLink,
     ice,
     libdatachannel,
 )
-from peer.native.transport.description import put_together, take_apart, usable
+from peer.native.transport.description import put_together, take_apart
 from peer.native.transport.handover import Handover
 from peer.native.transport.libdatachannel import ALL, CLOSED, FAILED, RELAYED
-from peer.native.transport.mdns import is_local_name
-from peer.native.transport.shared import CLOSING, LAST_WORDS, MOST_CANDIDATES, MOST_TOLD, Shared
+from peer.native.transport.shared import (
+    CLOSING,
+    LAST_WORDS,
+    MOST_TOLD,
+    Kind,
+    Shared,
+    SharedLink,
+)
 
 AHEAD = 2 * FRAME_BYTES
 """Bytes of media handed to libdatachannel beyond what its SCTP takes: it has one queue for both
 channels, so this is what a control message may have to wait for."""
-LATE = 1.25 * MEASURED_FOR
-"""Seconds after which it is told now and then that media has gone, though it went at once,"""
-LATE_EVERY = 1.0
-"""and how often."""
 LARGEST = max(CONTROL_BYTES, FRAME_BYTES) + 1
 """A longer message is cut off there, which shows that it was too long."""
 
@@ -101,14 +99,13 @@ class FastTransport(Shared):
         return [f"stun:{_host(host)}:{port}"]
 
 
-class FastLink:
+class FastLink(SharedLink):
     """One peer connection of libdatachannel."""
 
     def __init__(self, transport: FastTransport, number: int, feed: Feed) -> None:
+        super().__init__(transport, number, feed)
         self._transport = transport
         self._library = transport.library
-        self._number = number
-        self._inbox = Inbox(number, feed)
         self._loop = asyncio.get_running_loop()
         self._relayed_only = transport.mode == "relay"
         self._handover = Handover[Callable[[], None]](lambda said: said())
@@ -128,70 +125,22 @@ class FastLink:
         self._open = False
         self._gone = False
         """Whether the connection was closed, and may not be called any more."""
-        self._frames: deque[bytes] = deque()
-        self._waiting = 0
-        """Bytes of these frames."""
-        self._half = -1
-        """Bytes that are left when half of what waited after sending has gone; -1 once that was
-        told."""
-        self._looks = False
-        """Whether we are about to see how much is left."""
-        self._late_at = -LATE_EVERY
-        """When that was last put off."""
         self._known: set[str] | None = None
         """Our candidates that the other end knows of; None before we have described ourselves."""
-        self._described = asyncio.Event()
-        """Set once the other end is described; its candidates wait for that."""
-        self._candidates = 0
-        self._turn = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._looks = False
+        """Whether we are about to see how much is left."""
 
     # Coming about
 
-    async def offer(self) -> str:
-        async with self._turn:
-            try:
-                return await self._describe("offer")
-            except Exception as error:
-                raise LinkError(f"no offer: {error!r}") from error
-
-    async def answer(self, sdp: str) -> str:
-        async with self._turn:
-            try:
-                await self._take(sdp, "offer")
-                return await self._describe("answer")
-            except Exception as error:
-                raise LinkError(f"no answer: {error!r}") from error
-
-    async def take_answer(self, sdp: str) -> None:
-        async with self._turn:
-            try:
-                await self._take(sdp, "answer")
-            except Exception as error:
-                raise LinkError(f"not an answer: {error!r}") from error
-
-    def add_candidate(self, candidate: str) -> None:
-        self._candidates += 1
-        parsed = usable(candidate)
-        if parsed is not None and self._candidates <= MOST_CANDIDATES and not self._inbox.over:
-            self._start(self._add_candidate(parsed))
-
-    async def _add_candidate(self, parsed: Candidate) -> None:
-        address: str | None = parsed.address
-        if is_local_name(parsed.address):
-            found = await self._transport.resolver.resolve(parsed.address)
-            address = None if found is None else str(found)
-        await self._described.wait()
-        if address is None or self._inbox.over:
-            return
+    async def _reach(self, candidate: Candidate, address: str) -> None:
         line = (
-            f"candidate:{parsed.foundation} {parsed.component} UDP {parsed.priority} {address} "
-            f"{parsed.port} typ {parsed.kind}"
+            f"candidate:{candidate.foundation} {candidate.component} UDP {candidate.priority} "
+            f"{address} {candidate.port} typ {candidate.kind}"
         )
         with contextlib.suppress(RuntimeError):  # an address of a kind that we have none of
             self._connection.add_remote_candidate(line, "0")
 
-    async def _describe(self, kind: str) -> str:
+    async def _describe(self, kind: Kind) -> str:
         """How this end describes itself, while STUN or a relay finds out more."""
         await asyncio.to_thread(self._connection.set_local_description, kind)
         bare, candidates = take_apart(self._connection.get_local_description() or "")
@@ -202,12 +151,8 @@ class FastLink:
             candidates += _advertised(candidates, self._transport.advertise)
         return put_together(bare, candidates)
 
-    async def _take(self, sdp: str, kind: str) -> None:
-        bare, candidates = take_apart(sdp)
-        await asyncio.to_thread(self._connection.set_remote_description, bare, kind)
-        self._described.set()
-        for candidate in candidates:
-            self.add_candidate(candidate)
+    async def _take_bare(self, sdp: str, kind: Kind) -> None:
+        await asyncio.to_thread(self._connection.set_remote_description, sdp, kind)
 
     def _found(self, candidate: str, mid: str) -> None:
         candidate = candidate.removeprefix("a=")
@@ -229,64 +174,40 @@ class FastLink:
             self._inbox.closed("failed")
 
     def send(self, frame: Frame) -> None:
-        data = encode_frame(frame)
-        self._frames.append(data)
-        self._waiting += len(data)
-        self._pump()
-        self._half = self._left() // 2
-        if not self._looks and self._left() <= self._half:
+        if self._put(frame) == 0 and not self._looks:
+            # SCTP has taken all of it at once, of which libdatachannel says nothing.
             self._looks = True
-            self._look_soon()
+            self._loop.call_soon(self._look)
 
     def _is_open(self) -> bool:
         return self._open and not self._gone
 
-    def _left(self) -> int:
-        """Bytes that wait, here and in libdatachannel."""
-        return self._waiting + (self._data.buffered_amount() if self._is_open() else 0)
-
-    def _pump(self) -> None:
+    def _pump(self) -> int:
         if not self._is_open():
-            return
+            return 0
         try:
-            while self._frames and self._data.buffered_amount() < AHEAD:
+            buffered: int = self._data.buffered_amount()
+            while self._frames and buffered < AHEAD:
                 data = self._frames.popleft()
                 self._waiting -= len(data)
                 self._data.send_bytes(data)
+                buffered = self._data.buffered_amount()
         except RuntimeError:
             self._inbox.closed("failed")
-            return
-        self._data.set_buffered_amount_low_threshold(self._data.buffered_amount() // 2)
-
-    def _look_soon(self) -> None:
-        """SCTP has taken all of it at once. That is told late now and then, or nothing would ever
-        take long enough for the core to measure, which then believes what it began with."""
-        now = self._loop.time()
-        if now < self._late_at + LATE_EVERY:
-            self._loop.call_soon(self._look)
-        else:
-            self._late_at = now
-            self._loop.call_later(LATE, self._look)
+            return 0
+        if buffered:
+            self._data.set_buffered_amount_low_threshold(buffered // 2)
+            buffered = self._data.buffered_amount()  # it may have gone before that was set
+        return buffered
 
     def _look(self) -> None:
         self._looks = False
         self._drained()
 
-    def _drained(self) -> None:
-        """libdatachannel has given half of what it had to its SCTP."""
-        self._pump()
-        left = self._left()
-        if left <= self._half:
-            self._half = -1
-            self._inbox.feed(LinkDrained(self._number, left))
-
     # Its end
 
     async def close(self) -> None:
-        self._inbox.hush()
-        self._frames.clear()
-        for task in self._tasks:
-            task.cancel()
+        self._hush()
         async with self._turn:
             if self._gone:
                 return
@@ -366,11 +287,6 @@ class FastLink:
             self._ended.set()
             self._open = False
             self._inbox.closed("failed" if state == FAILED else "closed")
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _is_within_reach(relay: Relay) -> bool:

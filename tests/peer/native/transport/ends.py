@@ -102,3 +102,20 @@ class Stranger:
         answer = await end.link.answer(self.connection.localDescription.sdp)
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         await end.until(LinkOpened)
+
+
+Met = tuple[Stranger, End]
+
+
+@asynccontextmanager
+async def met(choice: Choice) -> AsyncIterator[Met]:
+    """Somebody who does as he likes, and an end of ours."""
+    transport, stranger = transport_of(choice), Stranger()
+    end = End(transport)
+    await stranger.call(end)
+    try:
+        yield stranger, end
+    finally:
+        await end.link.close()
+        await stranger.connection.close()
+        await transport.close()

@@ -13,6 +13,7 @@ FILES = (
     "transport/test_choice.py",
     "transport/test_fast.py",
     "transport/test_libdatachannel.py",
+    "transport/test_strangers.py",
     "transport/test_transports.py",
     "test_relayed.py::test_what_a_relay_carries_saves_nothing",
 )

@@ -1,4 +1,5 @@
-"""An end that does not keep to the rules."""
+"""An end that does not keep to the rules, and what becomes of aiortc's SCTP by that; what holds for
+each transport is in `test_strangers.py`."""
 
 from __future__ import annotations
 
@@ -19,72 +20,18 @@ from aiortc.rtcsctptransport import (
 
 from p2pcdn.core.ports import LinkBroke, LinkSays, LinkSends
 from p2pcdn.errors import ErrorCode
-from p2pcdn.model import FRAME_PAYLOAD
 from p2pcdn.wire.chunk import Frame, encode_frame
-from p2pcdn.wire.link import CONTROL_BYTES, Cancel
-from peer.native.transport.aiortc import AiortcTransport
-from tests.peer.native.transport.ends import End, Stranger
+from p2pcdn.wire.link import Cancel
+from tests.peer.native.transport.ends import Met, met
 
 
 @pytest.fixture
 async def stranger_and_end() -> AsyncIterator[Met]:
-    transport, stranger = AiortcTransport(), Stranger()
-    end = End(transport)
-    await stranger.call(end)
-    yield stranger, end
-    await end.link.close()
-    await stranger.connection.close()
-    await transport.close()
+    async with met("aiortc") as pair:
+        yield pair
 
 
-Met = tuple[Stranger, End]
-
-
-@pytest.mark.parametrize(
-    ("message", "code"),
-    [
-        (b"\0" * 8, ErrorCode.BAD_FRAME),
-        (encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))) + b"x", ErrorCode.TOO_LARGE),
-        (bytes(256 * 1024), ErrorCode.TOO_LARGE),
-        ("text", ErrorCode.UNEXPECTED),
-    ],
-)
-async def test_what_is_no_frame_breaks_the_link(
-    stranger_and_end: Met, message: bytes | str, code: ErrorCode
-) -> None:
-    stranger, end = stranger_and_end
-    stranger.data.send(message)
-    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
-
-
-@pytest.mark.parametrize(
-    ("message", "code"),
-    [
-        ("{}", ErrorCode.MALFORMED),
-        ('{"type":"cancel","want":1,"x":"' + "x" * CONTROL_BYTES + '"}', ErrorCode.TOO_LARGE),
-        (b"bytes", ErrorCode.UNEXPECTED),
-        ("", ErrorCode.UNEXPECTED),
-    ],
-)
-async def test_what_is_no_control_message_breaks_the_link(
-    stranger_and_end: Met, message: bytes | str, code: ErrorCode
-) -> None:
-    stranger, end = stranger_and_end
-    stranger.control.send(message)
-    assert await end.until(LinkBroke) == [LinkBroke(1, code.value)]
-
-
-async def test_a_frame_and_a_message_at_their_limits_pass(stranger_and_end: Met) -> None:
-    stranger, end = stranger_and_end
-    stranger.data.send(encode_frame(Frame(0, 0, bytes(FRAME_PAYLOAD))))
-    text = '{"type":"cancel","want":1,"x":""}'
-    stranger.control.send(text[:-2] + "x" * (CONTROL_BYTES - len(text)) + text[-2:])
-    await end.until(LinkSends)
-    assert await end.until(LinkSays) == [LinkSays(1, Cancel(1))]
-    assert not end.all(LinkBroke)
-
-
-async def test_a_channel_too_many_breaks_the_link(stranger_and_end: Met) -> None:
+async def test_channels_too_many_leave_nothing_behind(stranger_and_end: Met) -> None:
     stranger, end = stranger_and_end
     for number in range(1000):
         stranger.connection.createDataChannel(f"extra {number}")
