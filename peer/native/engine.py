@@ -16,6 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 
 import structlog
 
@@ -36,6 +37,7 @@ from p2pcdn.core.ports import (
     FetchRecords,
     Input,
     LinkDown,
+    LinkSends,
     LinkUp,
     MakeAnswer,
     MakeOffer,
@@ -95,6 +97,8 @@ class Engine:
         self._busy = False
         self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_at = inf
+        """When it wakes us."""
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._around: Surroundings | None = None
@@ -179,14 +183,19 @@ class Engine:
         finally:
             self._busy = False
         self._arm()
-        self._news.set()
 
     def _empty_inbox(self) -> None:
+        something = False
         while self._inbox:
             while self._inbox:
-                self._receive(self._inbox.popleft())
-                self._drain()
-            self._inbox.extend(self._wishes(self._loop.time()))
+                given = self._inbox.popleft()
+                self._receive(given)
+                # Most frames are but a part of a chunk: nobody has to think about those.
+                something |= self._drain() or not isinstance(given, LinkSends)
+            if something:
+                self._inbox.extend(self._wishes(self._loop.time()))
+        if something:
+            self._news.set()
 
     def _wishes(self, now: float) -> Iterator[Input]:
         """What readers want; if there are none, what the keeper does."""
@@ -208,20 +217,37 @@ class Engine:
         except RemoteError as error:
             log.warning("refused", what=type(given).__name__, code=error.code, detail=error.detail)
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
+        """Do what the node says; whether it said anything."""
         # Messages first: what is said over a link goes out before it is closed.
-        for message in self.node.take_messages():
+        messages = self.node.take_messages()
+        for message in messages:
             self._send(message)
-        for event in self.node.take_events():
+        events = self.node.take_events()
+        for event in events:
             self._do(event)
+        return bool(messages or events)
+
+    def _timer_at(self) -> float:
+        """When something is to be done though nothing happens; infinity if there is no need."""
+        machines = (self.node, self.keeper, self.readers)
+        return min([at for one in machines if (at := one.timer_at()) is not None], default=inf)
 
     def _arm(self) -> None:
+        at = self._timer_at()
+        if self._stopped or at >= self._armed_at:
+            return  # by then it looks again
         if self._timer is not None:
             self._timer.cancel()
-        machines = (self.node, self.keeper, self.readers)
-        times = [at for machine in machines if (at := machine.timer_at()) is not None]
-        if times and not self._stopped:
-            self._timer = self._loop.call_at(min(times), self._take, None)
+        self._armed_at = at
+        self._timer = self._loop.call_at(at, self._wake)
+
+    def _wake(self) -> None:
+        self._armed_at = inf
+        if self._timer_at() <= self._loop.time():
+            self._take(None)
+        else:
+            self._arm()
 
     # What the node says
 

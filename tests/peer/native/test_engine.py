@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -20,6 +21,7 @@ from p2pcdn.core.ports import (
     FetchManifest,
     Input,
     LinkDown,
+    LinkSends,
     LinkUp,
     Outgoing,
     Playing,
@@ -34,6 +36,7 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.errors import ErrorCode, RemoteError, SourceReason
 from p2pcdn.model import SegmentKey
+from p2pcdn.wire.chunk import Frame
 from p2pcdn.wire.link import Bye
 from p2pcdn.wire.tracker import Leave
 from peer.native.engine import Engine, Surroundings
@@ -167,6 +170,50 @@ async def test_the_timer_wakes_the_node(stage: Stage) -> None:
     stage.node.wake_at = loop.time() + 0.01
     stage.engine.feed(TrackerDown())
     await asyncio.wait_for(stage.node.woken.wait(), 5)
+
+
+async def test_a_timer_that_comes_soon_enough_is_left_as_it_is(stage: Stage) -> None:
+    loop = asyncio.get_running_loop()
+    timers = []
+    for late in (60.0, 61.0, 30.0):
+        stage.node.wake_at = loop.time() + late
+        stage.engine.feed(TrackerDown())
+        timers.append(stage.engine._timer)
+    assert timers[0] is timers[1] is not timers[2]
+    stage.node.wake_at = None
+    stage.engine.feed(TrackerDown())
+    stage.engine._wake()
+    assert not stage.node.woken.is_set(), "there was nothing to do"
+
+
+async def test_a_part_of_a_chunk_is_nothing_to_think_about(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thought, looked = 0, 0
+
+    def wishes(*asked: object) -> Iterator[Input]:
+        nonlocal thought
+        thought += 1
+        return iter(())
+
+    def condition() -> bool:
+        nonlocal looked
+        looked += 1
+        return False
+
+    monkeypatch.setattr(stage.keeper, "wishes", wishes)
+    waiting = asyncio.create_task(stage.engine.until(condition))
+    await asyncio.sleep(0)
+    part, rest = (LinkSends(1, Frame(0, at, b"x")) for at in (0, 1))
+    stage.node.answers[rest] = [LinkUp(1, "a")]
+    stage.engine.feed(part)
+    await asyncio.sleep(0)
+    assert (thought, looked) == (0, 1)
+    stage.engine.feed(rest)
+    await asyncio.sleep(0)
+    assert (thought, looked) == (1, 2)
+    assert stage.node.heard == [part, rest]
+    waiting.cancel()
 
 
 async def test_links_that_are_up_are_known(stage: Stage) -> None:
