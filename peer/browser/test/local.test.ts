@@ -261,7 +261,9 @@ describe("demands that are handed over", () => {
   describe("of a site that wants tokens", () => {
     const wanted = { thumbprint: "t", site: "s", content: "c", url: "/media/x", client: "native" };
     const bodies = (): unknown[] =>
-      fetched.mock.calls.flatMap(([, init]) => (init?.body ? [JSON.parse(init.body as string)] : []));
+      fetched.mock.calls.flatMap(([, init]) =>
+        init?.body ? [JSON.parse(init.body as string) as unknown] : [],
+      );
     let status = 200;
 
     beforeEach(() => {
