@@ -37,6 +37,7 @@ def content_at(index: int, among: int = 2) -> str:
 
 
 FIRST, SECOND = content_at(0), content_at(1)
+EXTENT = Extent(1000.0, 4, 0, 9)
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +160,7 @@ async def test_while_the_first_is_away_the_others_go_on_adding_up(tmp_path: Path
         await first.until(lambda: first.ledger.summary().joins == 1)
         await first.server.close()
         await second.joined(content=SECOND)
+        second.tracker.account.measured(SECOND, "v", EXTENT)
         assert second.tracker.notes() != []
         async with second.session.get(f"{second.server.url}/api/v1/summary") as response:
             assert response.status == 503
@@ -168,6 +170,7 @@ async def test_while_the_first_is_away_the_others_go_on_adding_up(tmp_path: Path
         summary = await second.json("/api/v1/summary")
         assert (summary["joins"], summary["viewers"]) == (1, 2)  # the other join was told before
         assert second.tracker.notes() == []
+        await anew.until(lambda: list(anew.ledger.extents()) == [(SECOND, "v", EXTENT)])
         await anew.close()
 
 
@@ -215,18 +218,17 @@ async def test_sockets_of_an_address_are_counted_at_all_workers(tmp_path: Path) 
 
 
 async def test_what_an_origin_sends_counts_at_the_contents_home(tmp_path: Path) -> None:
-    extent = Extent(1000.0, 4, 0, 9)
     async with workers(tmp_path) as (first, second):
         await second.joined(content=SECOND)
         for rig in (first, second):
-            rig.tracker.account.measured(SECOND, "v", extent)
+            rig.tracker.account.measured(SECOND, "v", EXTENT)
             rig.tracker.account.origin_sent(1000, 7, SECOND, Place("file", 0))
         await first.until(lambda: first.ledger.total.origin_bytes == 2000)
         total = first.ledger.total
         assert total.least_bytes == 1000  # peers could have had it
         assert second.ledger.total.least_bytes == 1000
-        await first.until(lambda: list(first.ledger.extents()) == [(SECOND, "v", extent)])
-        assert list(second.ledger.extents()) == [(SECOND, "v", extent)]
+        await first.until(lambda: list(first.ledger.extents()) == [(SECOND, "v", EXTENT)])
+        assert list(second.ledger.extents()) == [(SECOND, "v", EXTENT)]
 
 
 async def test_what_comes_out_reaches_its_home_and_is_told_once(tmp_path: Path) -> None:
