@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,8 @@ class Exchange:
         self._servers: list[asyncio.Server] = []
         self._outward: dict[str, Outward] = {}
         self._inward: dict[str, Inward] = {}
+        self._met: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """Set while we hear a place."""
         self._lines: set[Line] = set()
         """Of all who have dialled us, known or not."""
         self._leaving: set[asyncio.Task[None]] = set()
@@ -104,9 +107,10 @@ class Exchange:
     # Whom we know
 
     async def reach(self, names: Iterable[str]) -> None:
-        """Wait until these hear us."""
+        """Wait until these hear us, and we them."""
         for name in names:
             await self._outward[name].reached.wait()
+            await self._met[name].wait()
 
     async def listen(self, path: Path) -> None:
         """Be reached by a Unix socket."""
@@ -164,11 +168,16 @@ class Exchange:
         if before is not None:
             before.abort()  # it has begun anew, and nobody has told us
         self._inward[inward.name] = inward
+        self._met[inward.name].set()
+        place = self._outward.get(inward.name)
+        if place is not None:
+            place.hurry()
         self._came(inward.name)
 
     def _has_gone(self, inward: Inward) -> None:
         if self._inward.get(inward.name) is inward:
             del self._inward[inward.name]
+            self._met[inward.name].clear()
             self._gone(inward.name)
             if not self._inward:
                 self._deserted.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -41,6 +42,7 @@ class Outward:
         self._came = came
         self.reached = asyncio.Event()
         """Set while it hears us."""
+        self._hurries = asyncio.Event()
         self._line: Line | None = None
         self._guests: dict[int, Guest] = {}
         self._numbers = count()
@@ -54,6 +56,10 @@ class Outward:
     def is_up(self) -> bool:
         """Whether it hears us."""
         return self._line is not None
+
+    def hurry(self) -> None:
+        """It has just been heard of: there is no reason to wait."""
+        self._hurries.set()
 
     def opened(self, realm: int, guest: Guest) -> int:
         """A guest is for one of the realms there; `RemoteError` if that cannot be for now."""
@@ -137,7 +143,10 @@ class Outward:
             else:
                 assert line is not None  # who dials makes one
                 await asyncio.shield(line.gone)
-            await asyncio.sleep(random.uniform(*AGAIN))
+            self._hurries.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(random.uniform(*AGAIN)):
+                    await self._hurries.wait()
 
 
 class SentBack(msgspec.Struct, frozen=True):

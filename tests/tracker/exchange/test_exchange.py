@@ -11,6 +11,7 @@ import pytest
 
 from p2pcdn.errors import ErrorCode, RemoteError
 from tests.tracker.exchange.meeting import Echo, Visitor, until
+from tracker.exchange import outward
 from tracker.exchange.exchange import Exchange, tcp, unix
 from tracker.guests import Realm
 
@@ -107,15 +108,19 @@ async def test_who_goes_is_missed_and_waited_for_in_vain(tmp_path: Path) -> None
         assert a.notes == [("b", b"last words")]
 
 
-async def test_one_can_wait_for_others(tmp_path: Path) -> None:
+async def test_one_can_wait_until_all_hear_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outward, "AGAIN", (60.0, 60.0))
     a, b = Place("a"), Place("b")
+    await a.exchange.listen(tmp_path / "a")
     a.exchange.meet("b", unix(tmp_path / "b"))
-    waiting = asyncio.create_task(a.exchange.reach(["b"]))
-    await asyncio.sleep(0)
-    assert not waiting.done()
+    await asyncio.sleep(0.05)  # it is not there, and would be tried again in a minute
     await b.exchange.listen(tmp_path / "b")
-    await waiting
-    assert a.exchange.places == ["b"]
+    b.exchange.meet("a", unix(tmp_path / "a"))
+    async with asyncio.timeout(5):
+        await b.exchange.reach(["a"])
+        await a.exchange.reach(["b"])
     await b.exchange.close()
     await until(lambda: not a.exchange.places)
     waiting = asyncio.create_task(a.exchange.reach(["b"]))
