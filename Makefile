@@ -73,6 +73,7 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m bench.search
 	@$(BIN)/python -m bench.siege --rounds 3
 	@$(BIN)/python -m bench.ledger
+	@$(BIN)/python -m bench.tracker
 	@$(BIN)/python -m bench.native
 	@$(BIN)/python -m bench.savings
 	@$(BIN)/python -m bench.churn

@@ -200,7 +200,7 @@ class Tracker:
             self._moves.drain()
         going = RemoteError(ErrorCode.DRAINING, "this tracker is going away")
         for guest in self._guests:
-            guest.send_back(going)
+            guest.send_back(going, together=len(self._guests))
         await self._guests.gone(DRAIN_TIME)
 
     async def close(self) -> None:

@@ -25,6 +25,10 @@ RETRY = (1.0, 5.0)
 """Seconds between which a peer that is turned away for now is told to come back, so that not all
 of them do at the same time."""
 
+COME_BACK = 200.0
+"""How many come back each second, on average, of those who were told to at the same time: half of
+what one core lets in beside its other work."""
+
 Complain = Callable[[RemoteError, float | None], bytes | None]
 """What a guest is told whose socket is closed; as in `Realm`."""
 
@@ -105,8 +109,9 @@ class Here:
     def dismiss(self, code: ErrorCode | None) -> None:
         self.connection.dismiss(code)
 
-    def send_back(self, error: RemoteError) -> None:
-        self.connection.refuse(self._complain(error, retry_after()), error.code)
+    def send_back(self, error: RemoteError, together: int = 0) -> None:
+        """As in `Guest`; ``together`` are so many that come back at the same time."""
+        self.connection.refuse(self._complain(error, retry_after(together)), error.code)
 
 
 class Guests:
@@ -153,6 +158,8 @@ def origin_of(request: web.Request) -> str | None:
     return ", ".join(given) if given else None
 
 
-def retry_after() -> float:
-    """Seconds after which somebody is to come back who is turned away for now."""
-    return round(random.uniform(*RETRY), 1)
+def retry_after(together: int = 0) -> float:
+    """Seconds after which somebody is to come back who is turned away for now, ``together`` with so
+    many others."""
+    first, last = RETRY
+    return round(random.uniform(first, max(last, first + together / COME_BACK)), 1)

@@ -37,6 +37,8 @@ class Books:
         self._failures: Counter[Failure] = Counter()
         """What has come to nothing since the last reading."""
         self._refused = 0
+        self._signalled = 0
+        """Bytes of the tracker's that are not entered yet."""
 
     def carry(self, amounts: Amounts, since: float) -> None:
         """What all other runs have written down, instead of what was known of them before; the
@@ -47,6 +49,7 @@ class Books:
     @property
     def total(self) -> Amounts:
         """What this run has seen."""
+        self._enter_signalled()
         return replace(self._everything)
 
     @property
@@ -81,6 +84,16 @@ class Books:
             if not self.members[group]:
                 del self.members[group]
 
+    def signalled(self, size: int) -> None:
+        """The tracker sent or received these bytes. They are entered when somebody looks: there
+        are two messages for each that is passed on."""
+        self._signalled += size
+
+    def _enter_signalled(self) -> None:
+        size, self._signalled = self._signalled, 0
+        for amounts in self.of("") if size else ():
+            amounts.overhead_bytes += size
+
     def failed(self, kind: str, reason: str) -> None:
         """Something has come to nothing."""
         self._failures[Failure(kind, reason)] += 1
@@ -110,6 +123,7 @@ class Books:
     ) -> Reading:
         """What is new since the last reading; ``viewers`` are there now, by content, in so many
         ``swarms``, and ``members`` in groups, if there are others than ours."""
+        self._enter_signalled()
         contents, self._contents = self._contents, {}
         groups, self._groups = self._groups, {}
         failures, self._failures = self._failures, Counter()

@@ -150,8 +150,7 @@ class Ledger:
 
     def signalled(self, size: int) -> None:
         """The tracker sent or received these bytes."""
-        for amounts in self._books.of(""):
-            amounts.overhead_bytes += size
+        self._books.signalled(size)
 
     def extents(self) -> Iterator[tuple[str, str, Extent]]:
         """All that origins have said of what there is: content, rendition, and its extent."""

@@ -156,10 +156,9 @@ class Crowd(Generic[T]):
                     drawn.add(place)
                     yield members[place]
             return
-        left = members.copy()
-        for _ in range(min(most, len(left))):
-            place = int(random() * len(left))
+        left, size = members.copy(), len(members)
+        for _ in range(min(most, size)):
+            place = int(random() * size)
+            size -= 1
             yield left[place]
-            last = left.pop()
-            if place < len(left):
-                left[place] = last
+            left[place] = left[size]

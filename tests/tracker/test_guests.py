@@ -10,7 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from p2pcdn.errors import ErrorCode, RemoteError
 from p2pcdn.wire.candidate import parse_address
-from tracker.guests import Facts, Guests, Here
+from tracker.guests import Facts, Guests, Here, retry_after
 
 FACTS = Facts("203.0.113.7", "firefox", None, "nonce")
 
@@ -80,6 +80,14 @@ def test_who_is_sent_back_is_told_when_to_come() -> None:
         assert code is ErrorCode.DRAINING
         heard.append(seconds)
     assert set(heard) > {b"1", b"4"}  # not all at the same time
+
+
+def test_the_more_come_back_together_the_more_time_they_have() -> None:
+    alone = [retry_after() for _ in range(200)]
+    crowd = [retry_after(5000) for _ in range(1000)]
+    assert 1.0 <= min(alone) <= max(alone) <= 5.0
+    assert 1.0 <= min(crowd) <= max(crowd) <= 26.0
+    assert sum(at <= 5.0 for at in crowd) < 300  # 160 of them, about
 
 
 async def test_guests_are_counted_while_they_stay() -> None:

@@ -1,0 +1,102 @@
+"""The measured servers, each a process of its own on a core of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).parents[2]
+
+Name = Literal["p2pcdn", "bittorrent-tracker"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: what it uses is read from the kernel (Linux)."""
+
+    name: Name
+    port: int
+    process: int
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, of all its threads, in user and kernel mode."""
+        threads = Path(f"/proc/{self.process}/task").glob("*/schedstat")
+        return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
+
+    def memory(self) -> int:
+        """Bytes that are resident now."""
+        pages = Path(f"/proc/{self.process}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cores() -> tuple[int, int]:
+    """One for the server and one for the load; the same twice where there is but one."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[-1]
+
+
+@contextmanager
+def server(name: Name, port: int = 0) -> Iterator[Server]:
+    """A server on the first core, until the block ends; then it is killed, and says nothing."""
+    with tempfile.TemporaryDirectory() as directory:
+        if name == "p2pcdn":
+            port = port or free_port()
+            command = [sys.executable, "-m", "tracker"]
+        else:
+            node = shutil.which("node")
+            if node is None:
+                raise SystemExit("bittorrent-tracker's server needs node.")
+            command = [node, str(Path(__file__).with_name("server.mjs"))]
+        # All limits stay as they are by default; sources are spread, so that nobody meets one.
+        variables = {
+            "P2PCDN_LISTEN": f"127.0.0.1:{port}",
+            "P2PCDN_DATA": directory,
+            "P2PCDN_TRACKER_STUN": "false",
+            "P2PCDN_TRACKER_WEBTORRENT_ORIGINS": "*",
+        }
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE if name != "p2pcdn" else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            os.sched_setaffinity(process.pid, {cores()[0]})
+            if process.stdout is not None:
+                port = int(process.stdout.readline())
+            _wait_for(port)
+            yield Server(name, port, process.pid)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("The server does not start.")
