@@ -49,8 +49,9 @@ test: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	wait $$preparing && exit $$tested
 	@told() { case $$1 in 0) ran=yes ;; 5) ;; *) failed=yes ;; esac; }; \
 	run() { $(BIN)/pytest "$$@" $(ARGS); told $$?; }; \
-	later=$$(mktemp); trap 'kill $$! 2>/dev/null; rm $$later' EXIT; trap 'exit 130' INT TERM; \
-	$(BIN)/python -m tests.idle $(BIN)/pytest $(TIMELESS) --timeout 0 $(ARGS) >$$later 2>&1 & \
+	later=$$(mktemp); trap 'kill -TERM -$$! 2>/dev/null; rm $$later' EXIT; trap 'exit 130' INT TERM; \
+	$(BIN)/python -m tests.idle $(BIN)/pytest $(TIMELESS) --numprocesses 2 --dist worksteal --timeout 0 \
+		$(ARGS) >$$later 2>&1 & \
 	run tests/e2e -m crowd; \
 	run tests/e2e -m "browser and not crowd" --numprocesses 2 --dist loadgroup; \
 	run -m "not browser" --ignore tests/e2e $(TIMELESS:%=--ignore %) --numprocesses 3 --dist worksteal; \
