@@ -76,7 +76,7 @@ def server(name: Name, port: int = 0) -> Iterator[Server]:
             os.sched_setaffinity(process.pid, {cores()[0]})
             if process.stdout is not None:
                 port = int(process.stdout.readline())
-            _wait_for(port)
+            wait_for(port)
             yield Server(name, port, process.pid)
         finally:
             process.kill()
@@ -91,7 +91,7 @@ def free_port() -> int:
     return port
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     for _ in range(600):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
