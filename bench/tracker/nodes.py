@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+
+import structlog
 
 from tests.tracker.nodes.cluster import Node, Viewer, content_at, until, viewers
 from tests.valkey import PROGRAM, Valkey
@@ -49,7 +52,8 @@ class Road:
             return
         onward, back = await asyncio.open_connection("127.0.0.1", self._to)
         self._streams |= {writer, back}
-        await asyncio.gather(_copy(reader, back), _copy(onward, writer))
+        with contextlib.suppress(asyncio.CancelledError):  # it ends with the benchmark
+            await asyncio.gather(_copy(reader, back), _copy(onward, writer))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -180,6 +184,7 @@ async def newcomers_at(stage: Stage, found: list[Viewer], nodes: list[Node]) -> 
 async def main() -> None:
     if PROGRAM is None:
         raise SystemExit("This takes a store: apt-get install redis-server.")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         valkey = Valkey(folder)

@@ -31,6 +31,7 @@ export type State = "waiting" | "live" | "quiet" | "lost" | "refused";
 interface Event {
   summary: Summary;
   series: Sample[];
+  nodes: number;
   site: string;
   price: Price | null;
 }
@@ -45,6 +46,8 @@ export class Board {
   state: State = "waiting";
   range: Range;
   summary: Summary | undefined;
+  /** How many trackers act as one; the figures are of the one that is asked. */
+  nodes = 1;
   site = "";
   price: Price | null = null;
   readonly history = new History();
@@ -104,8 +107,9 @@ export class Board {
     });
   }
 
-  private take({ summary, series, site, price }: Event): void {
+  private take({ summary, series, nodes, site, price }: Event): void {
     this.summary = summary;
+    this.nodes = nodes;
     this.site = site;
     this.price = price;
     this.history.add(series);

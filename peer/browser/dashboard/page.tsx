@@ -37,6 +37,7 @@ export function Page({ board, choose }: Props): JSX.Element {
         <p class="brand">
           <img src="icon.svg" alt="" width="28" height="28" /> p2pcdn <span>dashboard</span>
         </p>
+        {board.nodes > 1 && <p id="nodes" class="status">One of {board.nodes} nodes</p>}
         <p id="status" class="status" role="status" data-state={state}>{STATES[state]}</p>
       </header>
       <main>

@@ -17,17 +17,24 @@ import aiohttp
 
 from p2pcdn.core.homes import home_of
 from p2pcdn.wire.tracker import (
+    Answered,
     FromTracker,
+    Invite,
     Join,
     Joined,
+    Linked,
     Moved,
     Offered,
+    Prepared,
     Refused,
+    SendAnswer,
+    SendOffer,
     Taken,
     Welcome,
 )
 from peer.native.tracker_client import TrackerClient
 from tests.e2e.servers import free_port
+from tests.p2pcdn.core.swarming import sdp
 from tests.tracker.rig import join
 
 MOST_HOPS = 3
@@ -122,8 +129,17 @@ class Viewer:
             case Moved(url=url, retry_after=retry_after):
                 self._hops += 1
                 self.client.move(url, retry_after)
-            case Taken() | Offered():
+            case Taken(offer=offer):
                 self.paired += 1
+                self.client.send(Prepared(offer + 1, sdp()))
+            case Invite(pairing=pairing):
+                self.client.send(SendOffer(pairing, sdp()))
+            case Offered(pairing=pairing):
+                self.paired += 1
+                self.client.send(SendAnswer(pairing, sdp("active")))
+                self.client.send(Linked(pairing, 50.0))
+            case Answered(pairing=pairing):
+                self.client.send(Linked(pairing, 50.0))
             case Refused(retry_after=retry_after, fatal=True):
                 self.client.drop(retry_after)
 

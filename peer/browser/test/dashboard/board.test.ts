@@ -26,7 +26,7 @@ class Stream extends EventTarget {
   }
 }
 
-const EVENT = { summary: { viewers: 2 }, series: [], site: "pk_demo", price: null };
+const EVENT = { summary: { viewers: 2 }, series: [], nodes: 3, site: "pk_demo", price: null };
 
 let board: Board;
 let changes: number;
