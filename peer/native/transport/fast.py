@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from p2pcdn.core.ports import CandidateFound, LinkOpened, LinkRouted
+from p2pcdn.core.uplink import MEASURED_FOR
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import FRAME_BYTES, Frame
@@ -50,6 +51,10 @@ from peer.native.transport.shared import (
 AHEAD = 2 * FRAME_BYTES
 """Bytes of media handed to libdatachannel beyond what its SCTP takes: it has one queue for both
 channels, so this is what a control message may have to wait for."""
+LATE = 1.25 * MEASURED_FOR
+"""Seconds after which it is told now and then that media has gone, though it went at once,"""
+LATE_EVERY = 1.0
+"""and how often."""
 LARGEST = max(CONTROL_BYTES, FRAME_BYTES) + 1
 """A longer message is cut off there, which shows that it was too long."""
 
@@ -129,6 +134,8 @@ class FastLink(SharedLink):
         """Our candidates that the other end knows of; None before we have described ourselves."""
         self._looks = False
         """Whether we are about to see how much is left."""
+        self._late_at = -LATE_EVERY
+        """When that was last put off."""
 
     # Coming about
 
@@ -177,7 +184,7 @@ class FastLink(SharedLink):
         if self._put(frame) == 0 and not self._looks:
             # SCTP has taken all of it at once, of which libdatachannel says nothing.
             self._looks = True
-            self._loop.call_soon(self._look)
+            self._look_soon()
 
     def _is_open(self) -> bool:
         return self._open and not self._gone
@@ -199,6 +206,16 @@ class FastLink(SharedLink):
             self._data.set_buffered_amount_low_threshold(buffered // 2)
             buffered = self._data.buffered_amount()  # it may have gone before that was set
         return buffered
+
+    def _look_soon(self) -> None:
+        """That is told late now and then, or nothing would ever take long enough for the core to
+        measure: who is asked for a chunk at a time would learn little of how fast the line is."""
+        now = self._loop.time()
+        if now < self._late_at + LATE_EVERY:
+            self._loop.call_soon(self._look)
+        else:
+            self._late_at = now
+            self._loop.call_later(LATE, self._look)
 
     def _look(self) -> None:
         self._looks = False
