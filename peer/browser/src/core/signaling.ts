@@ -296,6 +296,7 @@ export class Signaling {
         break;
       case "leases":
       case "fetching":
+      case "importers":
       case "records":
         break; // are the node's business
     }
