@@ -380,6 +380,15 @@ class TrackerConfig(Section, frozen=True):
             "peers alone.",
         ),
     ] = 30.0
+    importers: Annotated[
+        bool,
+        Meta(
+            description="Name viewers of each operator's network (tracker.mmdb) who bring what "
+            "comes out into it, and have the others there wait for them: less of it crosses from "
+            "one network into another. It costs time: live segments are complete seconds later, "
+            "and where there are many networks the origin may send more copies."
+        ),
+    ] = False
     mode: Annotated[
         Mode,
         Meta(

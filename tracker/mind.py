@@ -310,6 +310,7 @@ def rules(config: Config, sites: dict[str, Site]) -> Rules:
         ban_time=limits.ban_time,
         stun=limits.stun,
         lease_ahead=limits.lease_ahead,
+        importers=limits.importers,
         position_lasts=max(30.0, 3 * limits.report_every),  # peers tell theirs with their reports
     )
 

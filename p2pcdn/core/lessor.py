@@ -109,7 +109,9 @@ class Lessor:
     def _tell_network(self, desk: Desk, member: Member, *, came: bool) -> None:
         """Say whether importers are named for a network: not for somebody who is alone there."""
         name = member.vantage.operator
-        if not name or member.swarm.key[2]:  # it is kept to its network
+        if (
+            not self._rules.importers or not name or member.swarm.key[2]
+        ):  # it is kept to its network
             return
         crowd = desk.audience.networks.setdefault(name, Crowd())
         before = len(crowd)
@@ -252,7 +254,7 @@ class _Round:
         for number, stripe in enumerate(self._desk.stripes(sequence)):
             if stripe.lacks(fit):
                 self._draw(sequence, number, stripe, fit)
-        if new:
+        if new and self._desk.audience.networks:
             self._name_importers(sequence)
 
     def _name_importers(self, sequence: int) -> None:

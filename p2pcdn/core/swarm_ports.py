@@ -46,6 +46,8 @@ class Rules:
     """Whether peers are told of a STUN server."""
     lease_ahead: float = 30.0
     """So many seconds ahead it is named who fetches what; 0: not at all."""
+    importers: bool = False
+    """Whether it is also named who brings what comes out into each operator's network."""
     position_lasts: float = 30.0
     """A position that was told longer ago says nothing about now: its tab may be asleep."""
 

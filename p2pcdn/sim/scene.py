@@ -99,6 +99,8 @@ class NetworksPart(Table, frozen=True):
     uplink: NotNegative = 0.0
     """What the viewers of one can send to others together, as a part of the sum of their uplinks;
     0: there is no such limit."""
+    importers: bool = False
+    """Whether the tracker names who brings what comes out into each network."""
     blind: bool = False
     """Whether the tracker knows nothing of networks."""
     pair: bool = False

@@ -199,7 +199,9 @@ class World:
 
 def rules_of(scene: Scene) -> Rules:
     """What the tracker goes by."""
-    return Rules(local_share=0.0) if scene.networks.blind else Rules()
+    if scene.networks.blind:
+        return Rules(local_share=0.0)
+    return Rules(importers=scene.networks.importers)
 
 
 def shape(scene: Scene) -> tuple[int, float, int, int]:

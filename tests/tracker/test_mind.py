@@ -114,6 +114,8 @@ def test_a_refusal_fits_whatever_was_wrong() -> None:
 def test_the_rules_are_those_of_the_configuration() -> None:
     assert rules(Config(), {}).lease_ahead == 30.0
     assert rules(Config(tracker=TrackerConfig(lease_ahead=0)), {}).lease_ahead == 0
+    assert not rules(Config(), {}).importers
+    assert rules(Config(tracker=TrackerConfig(importers=True)), {}).importers
     assert rules(Config(), {}).position_lasts == 30.0
     assert rules(Config(tracker=TrackerConfig(report_every=60.0)), {}).position_lasts == 180.0
 

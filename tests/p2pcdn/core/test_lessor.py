@@ -561,7 +561,7 @@ def test_records_that_nobody_waits_for_go_nowhere() -> None:
 
 def networks(*operators: str) -> World:
     """A crowd, linked as far as may be, of viewers in these networks who watch live."""
-    world = World(Rules(neighbours=16))
+    world = World(Rules(neighbours=16, importers=True))
     for operator in operators:
         world.join(operator=operator)
     world.settle()
@@ -603,8 +603,22 @@ def test_peers_hear_when_importers_are_named_for_their_network_and_when_no_more(
     assert told(world, 1) == [True, False]
 
 
-def test_peers_that_are_kept_to_their_network_need_none() -> None:
+def test_unless_it_is_switched_on_there_are_none() -> None:
+    assert not Rules().importers
     world = World()
+    for _ in range(4):
+        world.join(operator="AS1", position=live(100))
+    world.settle()
+    world.wait(10.0)
+    assert holders(world)
+    assert not any(told(world, socket) for socket in world.heard)
+    assert not [lease for _, lease in leases(world) if lease.imports]
+    desk = next(iter(world.swarms._lessor._desks.values()))
+    assert not desk.audience.networks
+
+
+def test_peers_that_are_kept_to_their_network_need_none() -> None:
+    world = World(Rules(importers=True))
     for _ in range(4):
         world.join(operator="AS1", mode="network", position=live(100))
     assert not any(told(world, socket) for socket in world.heard)
