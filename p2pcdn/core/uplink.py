@@ -18,7 +18,8 @@ rate that is thought too high is found out, rather than believed more and more.
 
 A fast line is done with what little is asked for before that says anything, each time. What goes
 within a second it can do at least, however many pauses there were: so its rate is found step by
-step, as more is promised.
+step, as more is promised. What SCTP may still hold of each link has not gone; so that this does not
+hide all that many links carry, they are looked at for as many seconds.
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ MEASURED = 16_384
 MEASURED_FOR = 0.02
 """Seconds below which no rate is taken: what goes is told in lumps."""
 WHILE = 1.0
-"""Seconds: what goes within them, pauses or not, the line can do."""
+"""Seconds for each link: what goes within them, pauses or not, the line can do."""
 HELD = 262_144
-"""Bytes that may be told to have gone and are still on this machine: what SCTP takes at once."""
+"""Bytes that may be told to have gone and are still on this machine: what SCTP takes at once, of
+each link."""
 STUCK = 2.0
 """Seconds after which a channel that tells nothing no longer counts: its other end may be gone."""
 SMOOTHING = 0.25
@@ -79,8 +81,8 @@ class Uplink:
         self._gone = 0
         self._told: set[int] = set()
         self._while_since = 0.0
-        """When this while began, and how many bytes have gone in it."""
-        self._went = 0
+        """When this while began, and how many bytes of each link have gone in it."""
+        self._went: dict[int, int] = {}
 
     def busy(self, queued: int, patience: float, now: float) -> float | None:
         """How long somebody who asks for a chunk, and would wait for ``patience`` seconds, should
@@ -121,7 +123,7 @@ class Uplink:
             self._begin(now)
             self._buffered.clear()
             self._untold.clear()
-        if now >= self._while_since + WHILE:
+        if now >= self._while_since + WHILE * max(len(self._went), 1):
             self._begin_while(now)
         self._buffered[link] = self._buffered.get(link, 0) + size
         self._untold[link] = now
@@ -131,7 +133,7 @@ class Uplink:
         """So many bytes are left in a link's channel."""
         gone = max(self._buffered.get(link, 0) - buffered, 0)
         self._gone += gone
-        self._went += gone
+        self._went[link] = self._went.get(link, 0) + gone
         self._buffered[link] = buffered
         self._untold.pop(link, None)
         self._told.add(link)
@@ -149,6 +151,7 @@ class Uplink:
         """The link is over."""
         self._buffered.pop(link, None)
         self._untold.pop(link, None)
+        self._went.pop(link, None)
 
     def _begin(self, now: float) -> None:
         """Measure anew from now on."""
@@ -161,12 +164,14 @@ class Uplink:
         self.measured = True
 
     def _begin_while(self, now: float) -> None:
-        self._while_since, self._went = now, 0
+        self._while_since = now
+        self._went.clear()
 
     def _raise(self, now: float) -> None:
         """Believe in no less than what this while has shown."""
         took = max(now - self._while_since, WHILE)
-        least = min((self._went - HELD) / took, MOST_RATE)
+        went = sum(max(size - HELD, 0) for size in self._went.values())
+        least = min(went / took, MOST_RATE)
         if least > self.rate:
             self.rate, self.measured = least, True
 

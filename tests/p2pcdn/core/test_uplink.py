@@ -147,14 +147,43 @@ def test_a_fast_line_is_found_out_though_it_is_done_at_once_each_time() -> None:
     assert max(rates) <= 1.01 * line.rate
 
 
-def test_what_sctp_takes_at_once_is_no_sign_of_a_fast_line() -> None:
+@pytest.mark.parametrize("links", [1, 4, 8, 16])
+def test_what_sctp_takes_at_once_is_no_sign_of_a_fast_line(links: int) -> None:
+    """Each link's takes so much, and has sent it when the next comes."""
     uplink, now = Uplink(), NOW
     for _ in range(20):
-        for _ in range(HELD // CHUNK_SIZE):
-            uplink.sent(1, CHUNK_SIZE, now)
-            uplink.drained(1, 0, now + STEP)
-        now += WHILE
+        for link in range(links):
+            for _ in range(HELD // CHUNK_SIZE):
+                uplink.sent(link, CHUNK_SIZE, now)
+                uplink.drained(link, 0, now + STEP)
+        now += max(links * HELD / FIRST_RATE, WHILE)
     assert (uplink.rate, uplink.measured) == (FIRST_RATE, False)
+
+
+@pytest.mark.parametrize("links", [1, 4, 8])
+def test_many_links_do_not_hide_a_fast_line(links: int) -> None:
+    """Its channels take each chunk at once; whoever got one asks again a round trip later."""
+    uplink, now = Uplink(), NOW
+    for turn in range(200):
+        for number in range(16):
+            if uplink.busy(number * CHUNK_SIZE, PATIENCE, now) is None:
+                link = (turn + number) % links
+                uplink.sent(link, CHUNK_SIZE, now)
+                uplink.drained(link, 0, now + STEP)
+        now += 0.05
+    assert uplink.measured
+    assert uplink.rate > 4_000_000.0
+
+
+def test_what_went_over_a_link_that_is_over_is_forgotten() -> None:
+    """It may be dropped rather than sent; and links that come and go make no while endless."""
+    uplink = Uplink()
+    for link in range(100):
+        for _ in range(2 * HELD // CHUNK_SIZE):
+            uplink.sent(link, CHUNK_SIZE, NOW)
+            uplink.drained(link, 0, NOW + STEP)
+        uplink.forget(link)
+    assert uplink.rate <= FIRST_RATE
 
 
 def test_too_few_bytes_say_nothing() -> None:

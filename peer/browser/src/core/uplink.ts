@@ -17,7 +17,8 @@
  *
  * A fast line is done with what little is asked for before that says anything, each time. What goes
  * within a second it can do at least, however many pauses there were: so its rate is found step by
- * step, as more is promised.
+ * step, as more is promised. What SCTP may still hold of each link has not gone; so that this does not
+ * hide all that many links carry, they are looked at for as many seconds.
  */
 
 import { CHUNK_SIZE } from "../model";
@@ -38,9 +39,12 @@ const MOST_BUFFERED = 262_144;
 const MEASURED = 16_384;
 /** Seconds below which no rate is taken: what goes is told in lumps. */
 const MEASURED_FOR = 0.02;
-/** Seconds: what goes within them, pauses or not, the line can do. */
+/** Seconds for each link: what goes within them, pauses or not, the line can do. */
 const WHILE = 1;
-/** Bytes that may be told to have gone and are still on this machine: what SCTP takes at once. */
+/**
+ * Bytes that may be told to have gone and are still on this machine: what SCTP takes at once, of each
+ * link.
+ */
 const HELD = 262_144;
 /** Seconds after which a channel that tells nothing no longer counts: its other end may be gone. */
 const STUCK = 2;
@@ -71,9 +75,9 @@ export class Uplink {
   private _since = 0;
   private _gone = 0;
   private readonly _told = new Set<number>();
-  /** When this while began, and how many bytes have gone in it. */
+  /** When this while began, and how many bytes of each link have gone in it. */
   private _whileSince = 0;
-  private _went = 0;
+  private readonly _went = new Map<number, number>();
   /** When the next one who is refused may come back. */
   private _nextTurn = 0;
 
@@ -113,7 +117,7 @@ export class Uplink {
       this._buffered.clear();
       this._untold.clear();
     }
-    if (now >= this._whileSince + WHILE) this._beginWhile(now);
+    if (now >= this._whileSince + WHILE * Math.max(this._went.size, 1)) this._beginWhile(now);
     this._buffered.set(link, (this._buffered.get(link) ?? 0) + size);
     this._untold.set(link, now);
     this._left = left + size;
@@ -124,7 +128,7 @@ export class Uplink {
   drained(link: number, buffered: number, now: number): void {
     const gone = Math.max((this._buffered.get(link) ?? 0) - buffered, 0);
     this._gone += gone;
-    this._went += gone;
+    this._went.set(link, (this._went.get(link) ?? 0) + gone);
     this._buffered.set(link, buffered);
     this._untold.delete(link);
     this._told.add(link);
@@ -146,6 +150,7 @@ export class Uplink {
   forget(link: number): void {
     this._buffered.delete(link);
     this._untold.delete(link);
+    this._went.delete(link);
   }
 
   /** Measure anew from now on. */
@@ -163,13 +168,15 @@ export class Uplink {
 
   private _beginWhile(now: number): void {
     this._whileSince = now;
-    this._went = 0;
+    this._went.clear();
   }
 
   /** Believe in no less than what this while has shown. */
   private _raise(now: number): void {
     const took = Math.max(now - this._whileSince, WHILE);
-    const least = Math.min((this._went - HELD) / took, MOST_RATE);
+    let went = 0;
+    for (const size of this._went.values()) went += Math.max(size - HELD, 0);
+    const least = Math.min(went / took, MOST_RATE);
     if (least > this.rate) {
       this.rate = least;
       this.measured = true;

@@ -89,7 +89,44 @@ describe("what it measures", () => {
     uplink.drained(1, 0, 10);
     expect(uplink.measured).toBe(false);
   });
+
+  it.each([1, 4, 16])("is nothing where SCTP has taken all at once: of %i links", (links) => {
+    const uplink = new Uplink();
+    for (let turn = 0, now = 0; turn < 20; turn++) {
+      for (let link = 0; link < links; link++) give(uplink, link, 262_144, now);
+      now += Math.max((links * 262_144) / FIRST_RATE, 1);
+    }
+    expect([uplink.rate, uplink.measured]).toStrictEqual([FIRST_RATE, false]);
+  });
+
+  it.each([1, 4, 8])("is that a line is fast, over %i links, though it is done at once", (links) => {
+    const uplink = new Uplink();
+    for (let turn = 0; turn < 200; turn++) {
+      for (let number = 0; number < 16; number++) {
+        if (uplink.busy(number * 65_536, 0.2, turn * 0.05) !== null) continue;
+        give(uplink, (turn + number) % links, 65_536, turn * 0.05);
+      }
+    }
+    expect(uplink.rate).toBeGreaterThan(4_000_000);
+  });
+
+  it("is nothing of a link that is over", () => {
+    const uplink = new Uplink();
+    for (let link = 0; link < 100; link++) {
+      give(uplink, link, 2 * 262_144, 0);
+      uplink.forget(link);
+    }
+    expect(uplink.rate).toBe(FIRST_RATE);
+  });
 });
+
+/** A channel that takes it all at once. */
+function give(uplink: Uplink, link: number, size: number, now: number): void {
+  for (let left = size; left > 0; left -= 65_536) {
+    uplink.sent(link, 65_536, now);
+    uplink.drained(link, 0, now + STEP);
+  }
+}
 
 describe("what it keeps in the buffers", () => {
   it("keeps a line busy, and holds little of a slow one", () => {
