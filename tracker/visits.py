@@ -112,24 +112,18 @@ class Tour:
     """A socket of WebTorrent's that may come for many things, at home in several places. What is
     wrong with one of them does not close it: it is there for the others, too."""
 
-    __slots__ = ("_alone", "_homes", "_stays", "guest")
+    __slots__ = ("_homes", "_stays", "guest")
 
     def __init__(self, homes: Places) -> None:
         self.guest: Guest
         self._homes = homes
-        self._alone = homes.name if homes.is_alone else None
-        """The only place, if there is but one."""
         self._stays: dict[str, Stay] = {}
         """By place."""
 
     def hear(self, data: bytes) -> None:
         """Its message."""
-        if self._alone is not None:
-            stay = self._stays.get(self._alone)
-            if stay is None:
-                self._say(self._alone, data)
-            else:
-                stay.realm.said(stay.number, data)
+        if self._homes.is_alone:  # for now: other nodes may come
+            self._say(self._homes.name, data)
             return
         subject = subject_of(data)
         hashes = subject.info_hashes

@@ -17,7 +17,7 @@ from tests.tracker.rig import join
 from tracker.guests import Here, Realm
 from tracker.homes import Homes
 from tracker.nodes.moves import Moves
-from tracker.visits import OURS, Visit
+from tracker.visits import OURS, Tour, Visit
 
 ME, OTHER, THIRD = (f"ws://{name}.example/tracker/v1" for name in "abc")
 
@@ -146,6 +146,21 @@ async def test_a_client_of_webtorrents_is_at_the_homes_of_what_it_names(stage: S
     assert stage.moves.at(stage.moves.name, OURS) is stage.here
     stage.nodes.there = [ME]
     assert stage.moves.is_alone
+
+
+async def test_a_client_of_webtorrents_goes_along_as_nodes_come(stage: Stage) -> None:
+    info_hash = next(
+        h for h in map(str, range(10**19, 2 * 10**19)) if home(h, [ME, OTHER]) == OTHER
+    )
+    announce = b'{"action":"announce","info_hash":"%s"}' % info_hash.encode()
+    stage.nodes.there = [ME]
+    tour = Tour(stage.moves)
+    tour.guest = Here(cast(Any, Line()), FACTS, lambda error, retry: None)
+    tour.hear(announce)
+    assert not stage.nodes.realms[OTHER].guests
+    stage.nodes.there = [ME, OTHER]
+    tour.hear(announce)
+    assert len(stage.nodes.realms[OTHER].guests) == 1
 
 
 async def test_when_homes_change_those_go_who_belong_elsewhere(stage: Stage) -> None:
