@@ -195,13 +195,13 @@ class Tracker:
         self._draining = True
         if self._api is not None:
             self._api.drain()
-        if self._nodes is not None and self._moves is not None:
-            await self._nodes.withdraw()
+        if self._moves is not None:
             self._moves.drain()
         going = RemoteError(ErrorCode.DRAINING, "this tracker is going away")
         for guest in self._guests:
             guest.send_back(going, together=len(self._guests))
-        await self._guests.gone(DRAIN_TIME)
+        goodbye = [] if self._nodes is None else [self._nodes.withdraw()]
+        await asyncio.gather(self._guests.gone(DRAIN_TIME), *goodbye)
 
     async def close(self) -> None:
         self._guests.abort()
@@ -214,10 +214,10 @@ class Tracker:
             await self._moves.close()
         if self._crew is not None:
             await self._crew.close()  # it may have more for the ledger
-        if self._nodes is not None:
-            await self._nodes.close()
         if self._api is not None:
             await self._api.close()  # before all else that is waited for: it has the ledger
+        if self._nodes is not None:
+            await self._nodes.close()
         if self._forward is not None:
             await self._forward.close()
         await self._relays.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from fakeredis import FakeAsyncRedis
 
 from p2pcdn.config import Config, PeerConfig, TrackerConfig
 from p2pcdn.core.ledger import Ledger
@@ -39,6 +40,9 @@ from tests.p2pcdn.core.telling import gave, got, report, several, size
 from tests.tracker.rig import PATIENCE, join, link, rig
 from tracker import metrics
 from tracker.app import Tracker
+from tracker.nodes import nodes
+from tracker.nodes import store as nodes_store
+from tracker.nodes.store import Store
 from tracker.storage import sqlite
 from tracker.storage.sqlite import Sqlite
 
@@ -291,6 +295,48 @@ async def test_a_tracker_that_stops_says_so_and_when_to_come_back() -> None:
         assert await waiting.last_words() == ("draining", 1012)
         await closing
         assert tracker.ledger.summary().viewers == 0
+
+
+async def test_neither_guests_nor_the_ledger_wait_for_the_store_of_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    class Silent(Store):
+        """Does not answer any more."""
+
+        answers = True
+
+        async def do(self, batch: nodes_store.Batch) -> None:
+            if not self.answers:
+                done.append("store asked")
+                await asyncio.Event().wait()
+            await super().do(batch)
+
+    store = Silent("", FakeAsyncRedis())
+    monkeypatch.setattr(nodes, "Store", lambda url: store)
+    async with rig(store="valkey://127.0.0.1/0", url="ws://a.example/tracker/v1") as tracker:
+        api = tracker.tracker._api
+        assert api is not None
+        write = api.close
+
+        async def written() -> None:
+            await write()
+            done.append("ledger written")
+
+        monkeypatch.setattr(api, "close", written)
+        client = await tracker.joined()
+        store.answers = False
+        done.clear()
+        async with asyncio.timeout(PATIENCE):
+            draining = asyncio.create_task(tracker.tracker.drain())
+            await client.expect(Refused)
+            await draining
+            asked = len(done)
+            await tracker.tracker.close()
+        assert asked >= 1
+        assert done[asked] == "ledger written"
+        assert "store asked" in done[asked + 1 :]
 
 
 async def test_a_tracker_stops_in_time_whatever_its_peers_do() -> None:

@@ -30,6 +30,9 @@ from tracker.nodes.totals import Total, Totals
 PAUSE = 0.05
 """Seconds between two batches at least, however much news there is."""
 
+GOODBYE = 0.2
+"""Seconds that the store has to hear that we go: if it is slower, our record lapses anyway."""
+
 _SECRET = f"{PREFIX}secret"
 _SECRET_BYTES = 32
 _DECREE_FILE = "sites.json"
@@ -231,8 +234,9 @@ class Nodes:
         self._registry.leave(batch)
         self._totals.leave(batch)
         batch.ask("PUBLISH", NEWS, "left")
-        with contextlib.suppress(StoreError):
-            await self._store.do(batch)
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                await self._store.do(batch)
 
     # The exchange
 
