@@ -194,7 +194,7 @@ class Link:
         self.busy_until = 0.0
         """Before this it is not asked for anything."""
         self.rtt = 0.0
-        """Seconds to the other end and back; 0 if that is not known."""
+        """Seconds to the other end and back, the least that was told; 0 if that is not known."""
         self.account = Account()
         """What has gone over it since the last report."""
         self.received = 0

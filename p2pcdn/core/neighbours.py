@@ -243,10 +243,11 @@ class Neighbours:
             link.withdraw()
 
     def routed(self, number: int, route: Route, rtt: float = 0.0) -> None:
-        """A link goes this way, now. What has ever gone through a relay has to be paid for."""
+        """A link goes this way, now. What has ever gone through a relay has to be paid for; and how
+        far the other end is tells the least round trip, since queues add to the others."""
         link = self._links.get(number)
         if link is not None and rtt:
-            link.rtt = rtt
+            link.rtt = min(link.rtt or rtt, rtt)
         if link is not None and link.account.route != "relay":
             link.account.route = route
 

@@ -28,6 +28,12 @@ const SILENCE = 5_000;
 /** Milliseconds that the last messages have for leaving. */
 const FAREWELL = 1_000;
 
+/** Milliseconds between two looks at how long it takes there and back: a full line adds to it. */
+const LOOK_EVERY = 10_000;
+
+/** Seconds there and back where a browser that tells whole milliseconds tells none. */
+const LEAST_RTT = 0.0005;
+
 /** If the ends differ, the first of these tells. */
 const ROUTES: readonly Route[] = ["relay", "srflx", "prflx", "host"];
 
@@ -55,6 +61,7 @@ export class RtcLink {
   private _over = false;
   private _remote: Promise<unknown> = Promise.resolve();
   private _timer = 0;
+  private _look = 0;
 
   constructor(
     readonly number: number,
@@ -219,11 +226,15 @@ export class RtcLink {
   private async _watchRoute(): Promise<void> {
     try {
       const { _connection: connection, number: link } = this;
+      const again = (): void => void this._watchRoute();
       // Not in Firefox.
       const ice = connection.sctp?.transport.iceTransport;
-      if (ice) ice.onselectedcandidatepairchange ??= () => void this._watchRoute();
+      if (ice) ice.onselectedcandidatepairchange ??= again;
       const [route, rtt] = routeOf(await connection.getStats());
-      if (route && !this._over) this._tell({ type: "LinkRouted", link, route, rtt });
+      if (this._over) return;
+      clearTimeout(this._look);
+      this._look = self.setTimeout(again, LOOK_EVERY);
+      if (route) this._tell({ type: "LinkRouted", link, route, rtt });
     } catch {
       // The tracker knows who can only link through a relay.
     }
@@ -299,6 +310,7 @@ export class RtcLink {
   private _silence(): void {
     this._over = true;
     clearTimeout(this._timer);
+    clearTimeout(this._look);
     const { _connection: connection, _control: control, _data: data } = this;
     connection.onicecandidate = connection.onconnectionstatechange = null;
     connection.oniceconnectionstatechange = connection.ondatachannel = null;
@@ -328,7 +340,7 @@ interface Stat {
   readonly currentRoundTripTime?: number;
 }
 
-/** What the pair of candidates that is in use goes by, and its round trip, or 0. */
+/** What the pair of candidates that is in use goes by, and its round trip, or 0 if nobody says. */
 function routeOf(report: RTCStatsReport): [Route | undefined, number] {
   const stats = report as ReadonlyMap<string | undefined, Stat>;
   const all = [...stats.values()];
@@ -336,7 +348,8 @@ function routeOf(report: RTCStatsReport): [Route | undefined, number] {
   const pair = stats.get(named) ?? all.find(({ selected }) => selected);
   const ends = [pair?.localCandidateId, pair?.remoteCandidateId];
   const route = ROUTES.find((name) => ends.some((id) => stats.get(id)?.candidateType === name));
-  return [route, pair?.currentRoundTripTime ?? 0];
+  const rtt = pair?.currentRoundTripTime;
+  return [route, rtt === undefined ? 0 : Math.max(rtt, LEAST_RTT)];
 }
 
 /** Waits until all candidates are there, or the moment for the first ones has passed. */

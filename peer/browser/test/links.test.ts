@@ -340,6 +340,30 @@ describe("behind a relay", () => {
     expect(told.at(-1)).toMatchObject({ route: "host", rtt: 0.045 });
   });
 
+  it("is told as less than a millisecond where that is no millisecond", async () => {
+    const stats = ends("host", "host");
+    await opened(stats.map((stat) => ({ ...stat, currentRoundTripTime: 0 })));
+    expect(told.at(-1)).toMatchObject({ route: "host", rtt: 0.0005 });
+  });
+
+  it("is looked at again and again, as long as there is the link", async () => {
+    const stats = ends("host", "host");
+    await opened(stats.map((stat) => ({ ...stat, currentRoundTripTime: 0.345 })));
+    connection().stats = stats.map((stat) => ({ ...stat, currentRoundTripTime: 0.045 }));
+    vi.advanceTimersByTime(50);
+    await settle();
+    const before = told.length;
+    for (let look = 0; look < 2; look++) {
+      vi.advanceTimersByTime(10_000);
+      await settle();
+    }
+    expect(told.slice(before)).toMatchObject([{ rtt: 0.045 }, { rtt: 0.045 }]);
+    links.act({ type: "CloseLink", link: 7 });
+    vi.advanceTimersByTime(1_000);
+    await settle();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("is not told in words that nobody knows", async () => {
     await opened(ends("tunnel", "tunnel"));
     expect(told.at(-1)).toStrictEqual({ type: "LinkOpened", link: 7 });

@@ -150,7 +150,7 @@ export class Link {
   sent = 0;
   /** Bytes that we have promised to the other end and not sent. */
   owed = 0;
-  /** Seconds to the other end and back; 0 if that is not known. */
+  /** Seconds to the other end and back, the least that was told; 0 if that is not known. */
   rtt = 0;
   /** What has gone over it since the last report. */
   account = new Account();

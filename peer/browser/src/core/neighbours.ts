@@ -235,11 +235,14 @@ export class Neighbours {
     for (const link of this._links.values()) link.withdraw();
   }
 
-  /** A link goes this way, now. What has ever gone through a relay has to be paid for. */
+  /**
+   * A link goes this way, now. What has ever gone through a relay has to be paid for; and how far the
+   * other end is tells the least round trip, since queues add to the others.
+   */
   routed(number: number, route: Route, rtt = 0): void {
     const link = this._links.get(number);
     if (!link) return;
-    if (rtt) link.rtt = rtt;
+    if (rtt) link.rtt = Math.min(link.rtt || rtt, rtt);
     if (link.account.route !== "relay") link.account.route = route;
   }
 
