@@ -59,8 +59,9 @@ class Nodes:
     ) -> None:
         """``sites`` is what the configuration says of them; ``apply`` is told what is in force
         instead, ``joined`` of joins at other nodes, ``changed`` when other nodes are there than
-        before; ``own`` is what we have counted. ``worker`` tells processes of one node apart, of
-        which the one without a name is reached by others and tells what all of them counted."""
+        before, or are reached; ``own`` is what we have counted. ``worker`` tells processes of one
+        node apart, of which the one without a name is reached by others and tells what all of them
+        counted."""
         limits = config.tracker
         assert limits.store is not None  # or there are no nodes
         assert limits.url is not None
@@ -286,6 +287,7 @@ class Nodes:
             name,
             self._secret,
             self._realms,
+            reached=lambda _: self._changed(),  # whom we could not pass on we now can
             came=lambda name: self._line(name, up=True),
             gone=lambda name: self._line(name, up=False),
         )

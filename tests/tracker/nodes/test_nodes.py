@@ -71,6 +71,8 @@ class Stage:
         self.applied: dict[str, list[dict[str, Site]]] = {}
         self.joined: dict[str, list[tuple[bytes, int]]] = {}
         self.changes: dict[str, int] = {}
+        self.told: dict[str, Callable[[], None]] = {}
+        """What is called as a node says that something has changed."""
 
     async def node(self, name: str, *, reached: bool = False, worker: str = "") -> Nodes:
         where = f"127.0.0.1:{free_port()}" if reached else None
@@ -86,6 +88,8 @@ class Stage:
 
         def changed() -> None:
             self.changes[key] += 1
+            if key in self.told:
+                self.told[key]()
 
         made = self.nodes[key] = Nodes(
             config,
@@ -202,6 +206,16 @@ async def test_a_guest_is_heard_at_another_node(stage: Stage) -> None:
     realm.closed(number)
     await stage.until(lambda: not stage.realms["b"].guests)
     assert not a.reaches(stage.url("c"))
+
+
+async def test_who_could_not_be_passed_on_is_once_a_line_is_up(stage: Stage) -> None:
+    """Homes change before there is a line to the node that has come."""
+    a = await stage.node("a", reached=True)
+    reached: list[bool] = []
+    stage.told["a"] = lambda: reached.append(a.reaches(stage.url("b")))
+    await stage.node("b", reached=True)
+    await stage.until(lambda: reached[-1:] == [True])
+    assert reached[0] is False
 
 
 async def test_who_cannot_be_reached_has_no_realm(stage: Stage) -> None:
