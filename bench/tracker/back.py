@@ -15,7 +15,20 @@ import structlog
 
 from bench.tracker.process import free_port, server
 from bench.tracker.sockets import source
-from p2pcdn.wire.tracker import FromTracker, Welcome
+from bench.tracker.viewers import ANSWER, CONTENT, OFFER
+from p2pcdn.model import PROTOCOL
+from p2pcdn.wire.tracker import (
+    Answered,
+    FromTracker,
+    Invite,
+    Join,
+    Joined,
+    Linked,
+    Offered,
+    SendAnswer,
+    SendOffer,
+    Welcome,
+)
 from peer.native.tracker_client import TrackerClient
 
 AWAY = 2.0
@@ -33,12 +46,24 @@ async def kill(clients: int) -> tuple[int, float]:
 
     def client(number: int, session: aiohttp.ClientSession) -> TrackerClient:
         def hear(message: FromTracker) -> None:
-            if isinstance(message, Welcome):
-                here.add(number)
+            match message:
+                case Welcome():
+                    content = f"{number // CONTENT:032x}"
+                    one.send(Join(PROTOCOL, "pk_demo", content, "native", True))
+                case Joined():
+                    here.add(number)
+                case Invite(pairing=pairing):
+                    one.send(SendOffer(pairing, OFFER))
+                case Offered(pairing=pairing):
+                    one.send(SendAnswer(pairing, ANSWER))
+                case Answered(pairing=pairing):
+                    one.send(Linked(pairing, 100.0))
 
-        rng = random.Random(number)
-        lost = here.discard
-        return TrackerClient(session, url, hear=hear, lost=lambda: lost(number), rng=rng)
+        def lost() -> None:
+            here.discard(number)
+
+        one = TrackerClient(session, url, hear=hear, lost=lost, rng=random.Random(number))
+        return one
 
     async def until(wanted: int, seconds: float) -> None:
         deadline = loop.time() + seconds

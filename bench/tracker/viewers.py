@@ -66,7 +66,7 @@ def sdp(setup: str) -> str:
     )
 
 
-_OFFER, _ANSWER = sdp("actpass"), sdp("active")
+OFFER, ANSWER = sdp("actpass"), sdp("active")
 _CANDIDATE = (
     "candidate:1 1 udp 2113937151 6b1d5a3e-7c0f-4f0e-9a0a-0f3d5c7b9e11.local 50000 typ host"
 )
@@ -98,7 +98,7 @@ class Viewer(Socket):
         match decode_from_tracker(data):
             case Welcome():
                 self._began = self._crowd.now()
-                offers = tuple(PreparedOffer(number, _OFFER) for number in (1, 2))
+                offers = tuple(PreparedOffer(number, OFFER) for number in (1, 2))
                 content = f"{self.number // CONTENT:032x}"
                 join = Join(PROTOCOL, "pk_demo", content, "browser", True, offers)
                 self.say(encode_utf8(join))
@@ -106,10 +106,10 @@ class Viewer(Socket):
                 self._crowd.times.append(self._crowd.now() - self._began)
                 self.joined = True
             case Offered(pairing=pairing):
-                self.say(encode_utf8(SendAnswer(pairing, _ANSWER)))
+                self.say(encode_utf8(SendAnswer(pairing, ANSWER)))
                 self._gather(pairing)
             case Invite(pairing=pairing):
-                self.say(encode_utf8(SendOffer(pairing, _OFFER)))
+                self.say(encode_utf8(SendOffer(pairing, OFFER)))
                 self._gather(pairing)
             case Taken(pairing=pairing):
                 self._gather(pairing)
