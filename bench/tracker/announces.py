@@ -186,7 +186,7 @@ async def measure(
     used = server.cpu() - used
     tally = load.tally
     if load.failures:
-        raise SystemExit(f"{server.name} refuses: {load.failures.most_common(3)}")
+        raise RuntimeError(f"{server.name} refuses: {load.failures.most_common(3)}")
     p50, p99 = percentiles(tally.times)
     return Result(
         server.name,

@@ -55,7 +55,7 @@ def server(name: Name, port: int = 0) -> Iterator[Server]:
         else:
             node = shutil.which("node")
             if node is None:
-                raise SystemExit("bittorrent-tracker's server needs node.")
+                raise RuntimeError("bittorrent-tracker's server needs node.")
             command = [node, str(Path(__file__).with_name("server.mjs"))]
         # All limits stay as they are by default; sources are spread, so that nobody meets one.
         variables = {
@@ -99,4 +99,4 @@ def wait_for(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise SystemExit("The server does not start.")
+    raise RuntimeError("The server does not start.")

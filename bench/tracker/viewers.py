@@ -184,7 +184,7 @@ async def measure(
     await paced(viewers / REPORT_EVERY, seconds, lambda: next(turn).report())
     watching = (server.cpu() - used) / viewers / seconds
     if closed := sum(viewer.closed for viewer in everybody):
-        raise SystemExit(f"{closed} of {viewers} viewers were sent away.")
+        raise RuntimeError(f"{closed} of {viewers} viewers were sent away.")
     return Cost(
         viewers, crowd.linked, *percentiles(crowd.times), took, joining, watching, memory / viewers
     )
