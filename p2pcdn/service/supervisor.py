@@ -57,6 +57,8 @@ class Supervisor:
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._lives: dict[int, socket.socket] = {}
         """Our end of what each worker reads: it ends with us, however we end."""
+        self._ready: set[int] = set()
+        """Those that serve, or did until just now."""
         self._reserved: list[socket.socket] = []
 
     async def run(self, tell: Callable[[], None] = lambda: None) -> int:
@@ -111,7 +113,10 @@ class Supervisor:
                 pause = shortest if loop.time() - began > longest else min(2 * pause, longest)
                 await asyncio.sleep(pause)
                 began = loop.time()
-                code = await self._start(index)
+                try:
+                    code = await self._start(index)
+                except OSError as error:  # no memory or no program just now; the others serve on
+                    log.warning("worker_not_started", worker=index, error=str(error))
             log.info("worker_started", worker=index, pid=self._processes[index].pid)
 
     async def _start(self, index: int) -> int | None:
@@ -132,6 +137,7 @@ class Supervisor:
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,  # Ctrl-C is for us, and we tell them
                 )
+            self._ready.discard(index)
             self._processes[index] = process
             ours.setblocking(False)
             loop = asyncio.get_running_loop()
@@ -141,6 +147,7 @@ class Supervisor:
             lives, self._lives[index] = self._lives.get(index), ours.dup()
             if lives is not None:
                 lives.close()
+            self._ready.add(index)
             return None
 
     @contextlib.contextmanager
@@ -149,9 +156,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
 
         def pass_on() -> None:
-            for process in self._processes.values():
+            for index in self._ready:  # others would die of it, and read all as they start
                 with contextlib.suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGHUP)
+                    self._processes[index].send_signal(signal.SIGHUP)
 
         loop.add_signal_handler(signal.SIGHUP, pass_on)
         try:

@@ -11,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -111,6 +112,47 @@ async def test_all_serve_on_one_port_and_who_dies_is_started_again() -> None:
     assert not directory.exists()
     with pytest.raises(ConnectionRefusedError):
         await who(started.port)
+
+
+async def test_who_cannot_be_started_just_now_is_later_and_the_others_serve_on(
+    tmp_path: Path,
+) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    command = (str(python), "-c", PROGRAM, "9", "willing")
+    with structlog.testing.capture_logs() as logs:
+        async with running(Supervisor("127.0.0.1", 0, 2, command)) as started:
+            pids = await all_of(started.port, lambda found: len(found) == 2)
+            python.unlink()  # as an upgrade does for a moment
+            os.kill(pids[1], signal.SIGKILL)
+            async with asyncio.timeout(PATIENCE):
+                while all(entry["event"] != "worker_not_started" for entry in logs):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            python.symlink_to(sys.executable)
+            again = await all_of(started.port, lambda found: found.get(1, pids[1]) != pids[1])
+            assert again.get(0, pids[0]) == pids[0]
+
+
+async def test_a_hangup_is_not_for_who_is_just_starting(tmp_path: Path) -> None:
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    slow = textwrap.dedent(f"""
+        import pathlib, time
+        pathlib.Path({str(begun)!r}).touch()
+        while not pathlib.Path({str(go)!r}).exists():
+            time.sleep(0.01)
+    """)
+    command = (sys.executable, "-c", slow + PROGRAM, "9", "willing")
+
+    async def hang_up() -> None:
+        while not begun.exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0)  # it is passed on
+        go.touch()
+
+    hanging_up = asyncio.create_task(hang_up())
+    async with running(Supervisor("127.0.0.1", 0, 2, command)):
+        await hanging_up
 
 
 @pytest.mark.parametrize("most", [0, 1])
