@@ -40,6 +40,8 @@ class Kind(IntEnum):
     """Have it come again: the code, and for people what was wrong."""
     NOTE = 8
     """Something of ours that you should know."""
+    PING = 9
+    """I am still here."""
 
 
 class Frame(NamedTuple):

@@ -4,6 +4,9 @@
 
     connected --HELLO, a nonce, both--> PROOF, both --> up --frames--> lost
 
+Once it is up each end says something every `PING_EVERY`: whoever has heard nothing for `SILENCE`
+takes the other for gone, since packets may vanish without a word, and so may machines.
+
 Both prove that they know the secret which all places share, over the other's nonce, so that whoever
 listens in learns nothing to come in by. It hides nothing of what is said: the network between
 places is the operator's own.
@@ -27,6 +30,12 @@ is as good as gone."""
 
 HELLO_TIMEOUT = 5.0
 """Seconds until it has to be known who is at the other end."""
+
+PING_EVERY = 1.0
+"""Seconds after which we say that we are there."""
+
+SILENCE = 3.0
+"""Seconds after which a place that says nothing is gone."""
 
 _NONCE = 16
 
@@ -68,6 +77,8 @@ class Line(asyncio.Protocol):
         self._is_up = False
         self._waiting: list[bytes] = []
         self._size = 0
+        self._heard = 0.0
+        """When something came last, by the loop's clock."""
         self._patience: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done once the line is no more."""
@@ -106,12 +117,14 @@ class Line(asyncio.Protocol):
         self.send(Kind.HELLO, body=self._nonce)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
         try:
             for frame in self._reader.feed(data):
                 if self._transport is None:
                     return
                 if self._is_up:
-                    self._owner.hear(frame)
+                    if frame.kind is not Kind.PING:
+                        self._owner.hear(frame)
                 else:
                     self._meet(frame)
         except FrameError as error:
@@ -125,6 +138,14 @@ class Line(asyncio.Protocol):
         waiting, self._waiting, self._size = self._waiting, [], 0
         if waiting and self._transport is not None:
             self._transport.write(b"".join(waiting))
+
+    def _ping(self) -> None:
+        if self._loop.time() - self._heard > SILENCE:
+            log.warning("place_silent", seconds=SILENCE)
+            self.abort()
+            return
+        self.send(Kind.PING)
+        self._patience = self._loop.call_later(PING_EVERY, self._ping)
 
     def _end(self) -> None:
         self._transport = None
@@ -152,6 +173,7 @@ class Line(asyncio.Protocol):
                 raise FrameError("it does not know our secret")
             assert self._patience is not None  # it is set before anything comes
             self._patience.cancel()
+            self._patience = self._loop.call_later(PING_EVERY, self._ping)
             self._is_up = True
             self._owner.up(self, proof.name)
         else:

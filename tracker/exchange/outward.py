@@ -13,7 +13,7 @@ import structlog
 
 from p2pcdn.errors import ErrorCode, RemoteError
 from tracker.exchange.frames import Frame, FrameError, Kind
-from tracker.exchange.line import Line
+from tracker.exchange.line import HELLO_TIMEOUT, Line
 from tracker.guests import Guest
 
 AGAIN = (0.1, 0.3)
@@ -137,8 +137,9 @@ class Outward:
                 return line
 
             try:
-                await self._dial(make)
-            except OSError:
+                async with asyncio.timeout(HELLO_TIMEOUT):  # a system tries for minutes
+                    await self._dial(make)
+            except (OSError, UnicodeError):  # the latter of a name that is none
                 pass  # it is not there yet, or not any more
             else:
                 assert line is not None  # who dials makes one

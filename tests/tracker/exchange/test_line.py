@@ -109,6 +109,33 @@ async def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
     far.close()
 
 
+async def test_who_is_not_heard_any_more_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packets vanish without a word, or a process has stopped."""
+    monkeypatch.setattr(line_module, "PING_EVERY", 0.01)
+    monkeypatch.setattr(line_module, "SILENCE", 0.2)
+    one, a, other, b = await lines()
+    await until(lambda: a.names and b.names)
+    assert other._transport is not None
+    monkeypatch.setattr(other._transport, "write", lambda _: None)
+    with structlog.testing.capture_logs() as logs:
+        async with asyncio.timeout(5):
+            await one.gone
+    assert a.losses == 1
+    assert logs[0]["event"] == "place_silent"
+    other.abort()
+
+
+async def test_who_has_nothing_to_say_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "PING_EVERY", 0.001)
+    one, a, other, b = await lines()
+    await until(lambda: a.names and b.names)
+    heard = one._heard
+    await until(lambda: one._heard > heard)
+    assert not a.heard
+    for line in (one, other):
+        line.abort()
+
+
 async def test_what_is_said_in_one_turn_goes_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     one, a, _, b = await lines()
     await until(lambda: a.names and b.names)

@@ -9,6 +9,7 @@ import pytest
 
 from p2pcdn.errors import ErrorCode, RemoteError
 from tests.tracker.exchange.meeting import Echo, Visitor, until
+from tracker.exchange import outward
 from tracker.exchange.exchange import Exchange, unix
 from tracker.exchange.frames import Frame, FrameError, Kind
 from tracker.exchange.outward import Outward
@@ -61,6 +62,23 @@ async def test_another_place_than_was_meant_is_none(tmp_path: Path) -> None:
     assert not here.places
     await here.close()
     await there.close()
+
+
+async def test_who_does_not_answer_is_dialled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outward, "HELLO_TIMEOUT", 0.01)
+    monkeypatch.setattr(outward, "AGAIN", (0.001, 0.001))
+    dials = 0
+
+    async def dial(_: object) -> object:
+        nonlocal dials
+        dials += 1
+        if dials == 2:
+            raise UnicodeError("label too long")  # of a name that nobody can have
+        return await asyncio.Event().wait()
+
+    place = Outward("b", dial, lambda _: pytest.fail("nobody answers"))
+    await until(lambda: dials > 2)
+    await place.close()
 
 
 @pytest.mark.parametrize(
