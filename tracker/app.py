@@ -370,17 +370,23 @@ class Tracker:
                 self._moves.leave(visit)
             visit.closed()
 
-        connection = Connection(
-            line,
-            key,
-            limits,
-            self._clock,
-            hear=visit.hear,
-            complain=realm.complain,
-            count=self._ledger.signalled if ours else None,
-            dropped=self._ledger.turned_away,
-            gone=gone,
-        )
+        try:
+            connection = Connection(
+                line,
+                key,
+                limits,
+                self._clock,
+                hear=visit.hear,
+                complain=realm.complain,
+                count=self._ledger.signalled if ours else None,
+                dropped=self._ledger.turned_away if ours else None,
+                gone=gone,
+            )
+        except BaseException:  # it was never anybody's who would say that it is gone
+            line.transport.abort()
+            line.leave()
+            self._admission.leave(address)
+            raise
         visit.guest = guest = Here(connection, facts, realm.complain)
         self._guests.enter(guest)
         if ours:

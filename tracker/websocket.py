@@ -16,6 +16,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 from picows import (
@@ -46,6 +47,8 @@ _ANSWER = WSUpgradeResponse.create_101_response(
 
 _NO_HEADERS: CIMultiDict[str] = CIMultiDict()
 
+log = structlog.get_logger("p2pcdn.tracker")
+
 
 def key_of(request: web.Request) -> bytes | None:
     """The key that a WebSocket handshake is to be answered with (RFC 6455, 4.2.1); None if the
@@ -63,8 +66,8 @@ class Lane:
 
     It would close the socket 10 ms after it has said why, which is too soon for whoever is far
     away: with data unread in its buffer the kernel resets a connection, and last words are lost.
-    As its logger, too, picows speaks of nothing but what is no WebSocket; any client can cause
-    that, so it is not for the log.
+    It is picows's logger, too. Most of what that would write is what is no WebSocket, which any
+    client can cause, so it is not for the log.
     """
 
     __slots__ = ("_give_up", "_transport", "get_write_buffer_size", "write", "writelines")
@@ -85,13 +88,20 @@ class Lane:
     def isEnabledFor(self, _: int) -> bool:  # noqa: N802 - as loggers have it
         return False
 
-    def info(self, *_: object) -> None:
+    def debug(self, *_: object) -> None:
         pass
+
+    info = debug
 
     def error(self, *_: object) -> None:
         self._give_up()
 
-    warning = exception = error
+    warning = error
+
+    def exception(self, *_: object) -> None:
+        """What failed is ours: a client's faults are errors."""
+        log.exception("socket_failed")  # noqa: LOG004 - picows calls it in its handlers
+        self._give_up()
 
 
 class Frames:
@@ -123,7 +133,8 @@ class Frames:
         """Parse what had been read before, and read on."""
         tail, self._tail = self._tail, b""
         self.transport.resume_reading()
-        _feed(self._protocol, tail)
+        while tail and self.transport.get_protocol() is self._protocol:  # both may change meanwhile
+            tail = _feed(self._protocol, tail)
 
     def renew(self) -> None:
         """Begin again with small buffers: picows's only ever grow. To be called between frames."""
@@ -159,7 +170,7 @@ class Frames:
         )
         protocol.connection_made(lane)
         lane.write = write
-        _feed(protocol, _REQUEST % self._key)
+        _feed(protocol, _REQUEST % self._key)  # it fits
         lane.write = self.transport.write
         protocol.transport.request.headers = _NO_HEADERS  # a kilobyte less
         self.transport.set_protocol(protocol)
@@ -179,10 +190,10 @@ class _Sink(asyncio.Protocol):
         self._protocol.connection_lost(exc)
 
 
-def _feed(protocol: WSProtocol, data: bytes) -> None:
-    while data:
-        room = protocol.get_buffer(-1)
-        size = min(len(room), len(data))
-        room[:size] = data[:size]
-        protocol.buffer_updated(size)
-        data = data[size:]
+def _feed(protocol: WSProtocol, data: bytes) -> bytes:
+    """Have it parse as much as its buffer takes; what is left."""
+    room = protocol.get_buffer(-1)
+    size = min(len(room), len(data))
+    room[:size] = data[:size]
+    protocol.buffer_updated(size)
+    return data[size:]

@@ -18,7 +18,6 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from itertools import count
-from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -147,7 +146,8 @@ class Doors:
         `RemoteError` says what would be right."""
         if ANYBODY in self._named or origin in self._named or origin in self._open:
             return
-        if origin is not None and origin not in self._shut and urlsplit(origin).netloc == host:
+        own = (f"http://{host}", f"https://{host}")
+        if origin in own and origin not in self._shut:
             return
         whose = "What is no page" if origin is None else f"The pages of {origin[:128]}"
         raise RemoteError(
@@ -180,6 +180,8 @@ def limits(config: TrackerConfig) -> TrackerConfig:
         config,
         message_bytes=config.webtorrent.message_bytes,
         hello_timeout=max(FIRST_WORDS, config.hello_timeout),
+        # A client announces all its swarms as soon as it is connected, and answers what it hears.
+        burst=max(config.burst, 2 * config.webtorrent.swarms_per_socket),
     )
 
 

@@ -148,9 +148,13 @@ class DeadlineHandler(RequestHandler):
 
     def hand_over(self) -> Line:
         """Let go of the connection: for aiohttp it is as if it were lost. It keeps its place among
-        those that are open. `ConnectionResetError` if it really is lost."""
+        those that are open. `ConnectionResetError` if it really is lost, or if earlier answers have
+        not been read: no proper client asks for more then, and the next protocol would not be
+        told that it has to wait."""
         transport, home = self.transport, self._home
         if transport is None or home is None or transport.is_closing():
+            raise ConnectionResetError
+        if transport.get_write_buffer_size():
             raise ConnectionResetError
         transport.pause_reading()  # nothing more is for us
         self.transport = self._home = None

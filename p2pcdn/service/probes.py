@@ -45,7 +45,7 @@ def routes(
 
 @web.middleware
 async def count_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Count each answer; a WebSocket counts when it closes."""
+    """Count each answer; a WebSocket counts as it is handed over."""
     status = 499  # the client went before there was an answer, as nginx counts it
     try:
         response = await handler(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket as sockets
 import struct
+import time
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from p2pcdn.wire.codec import encode
 from p2pcdn.wire.tracker import Joined, Leave, Move, Refused, Report, SendCandidate, SendOffer
 from tests.p2pcdn.core.swarming import sdp
 from tests.tracker.rig import Client, Rig, join, rig
+from tracker.connection import Connection
 
 PROTOCOL_ERROR, INVALID_TEXT, POLICY, TOO_BIG = 1002, 1007, 1008, 1009
 BYSTANDERS = "b" * 32
@@ -158,6 +160,30 @@ async def test_a_message_in_endless_pieces_is_a_flood() -> None:
         assert await other.lives()
 
 
+async def test_a_few_empty_pieces_are_a_flood_as_well() -> None:
+    """At the usual limits: by its bytes alone a piece would count for nothing."""
+    async with rig() as tracker:
+        client = await tracker.joined()
+        limits = tracker.config.tracker
+        client.write(frame(FIRST) + frame(FOLLOWING) * 34 * limits.burst)
+        assert await client.last_words() == ("too_fast", POLICY)
+
+
+async def test_a_message_that_does_not_end_is_over_in_time() -> None:
+    async def go_on(client: Client) -> None:
+        while True:
+            client.write(frame(FOLLOWING, b"x"))
+            await asyncio.sleep(0.1)
+
+    async with rig(heartbeat=0.5) as tracker:
+        client = await tracker.joined()
+        client.write(frame(FIRST, b"{"))
+        goes_on = asyncio.create_task(go_on(client))
+        assert await client.last_words() == ("timeout", POLICY)
+        goes_on.cancel()
+        await asyncio.wait([goes_on])
+
+
 async def test_an_unfinished_message_is_no_join() -> None:
     async with rig(hello_timeout=0.2) as tracker:
         client = await tracker.client()
@@ -190,6 +216,34 @@ async def test_what_is_no_websocket_ends_its_socket_and_no_other(
         assert await client.last_words() == ("", close_code)
         await tracker.until(lambda: tracker.ledger.summary().viewers == 1)
         assert await other.lives()
+
+
+async def test_garbage_after_the_last_words_keeps_none_of_them_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with rig() as tracker:
+        client = await tracker.joined()
+        client.write(frame(b"\x81", b"nonsense"))
+        await client.expect(Refused)
+        client.write(b"\x83\x80" + bytes(4))
+        assert await client.last_words() == ("", POLICY)
+        await tracker.until(lambda: not tracker.tracker._guests)
+    assert not caplog.records  # the loop would say there what has failed
+
+
+async def test_what_fails_as_a_socket_closes_is_said() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async with rig() as tracker:
+        client = await tracker.joined()
+        (guest,) = tracker.tracker._guests
+        gone, guest.connection._gone = guest.connection._gone, fail
+        with structlog.testing.capture_logs() as logs:
+            client.transport.abort()
+            await tracker.until(lambda: bool(logs))
+        assert [entry["event"] for entry in logs] == ["socket_failed"]
+        gone()
 
 
 async def test_text_that_is_no_utf8_inside_a_text_is_malformed() -> None:
@@ -231,6 +285,25 @@ async def test_one_more_has_to_wait_but_does_no_harm() -> None:
         await send_reports(client, 4)
         assert await client.lives()  # the sixth: three more than the burst
         assert loop.time() - began > 0.2
+
+
+async def test_nothing_overtakes_what_has_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the loop stands still between two of one read, and the last is due by then."""
+
+    def wait(self: Connection, *args: Any) -> None:
+        waits(self, *args)
+        time.sleep(0.15)
+
+    waits = Connection._wait
+    monkeypatch.setattr(Connection, "_wait", wait)
+    async with rig(messages_per_second=20, burst=2) as tracker:
+        client = await tracker.client()
+        (guest,) = tracker.tracker._guests
+        heard: list[bytes] = []
+        monkeypatch.setattr(guest.connection, "_hear", heard.append)
+        client.write(b"".join(frame(b"\x81", bytes([digit])) for digit in b"1234"))
+        await tracker.until(lambda: len(heard) == 4)
+        assert heard == [b"1", b"2", b"3", b"4"]
 
 
 async def test_who_keeps_it_up_is_closed_and_others_are_served_meanwhile() -> None:
@@ -280,7 +353,7 @@ async def test_a_peer_that_has_joined_may_be_silent() -> None:
 
 
 async def test_a_peer_that_answers_no_pings_is_gone() -> None:
-    async with rig(heartbeat=0.1) as tracker:
+    async with rig(heartbeat=0.3) as tracker:
         client = await tracker.client(autoping=False)
         await client.join()
         pings = 0
@@ -289,6 +362,15 @@ async def test_a_peer_that_answers_no_pings_is_gone() -> None:
                 pings += 1
         assert pings >= 1
         await tracker.until(lambda: tracker.ledger.summary().viewers == 0)
+
+
+async def test_who_was_silent_while_we_stood_still_is_asked_first() -> None:
+    async with rig(heartbeat=1) as tracker:
+        client = await tracker.client(autoping=False)
+        await client.join()
+        time.sleep(1.7)  # noqa: ASYNC251 - the whole machine stands still
+        asked = await asyncio.wait_for(client.socket.receive(), 10)
+        assert asked.type is aiohttp.WSMsgType.PING
 
 
 async def test_a_peer_that_vanishes_is_gone_at_once() -> None:
@@ -353,8 +435,12 @@ class Deaf:
                 await self.say(text)
 
 
-async def test_a_slow_reader_is_cut_and_others_are_served_meanwhile() -> None:
-    async with rig(send_queue=16, messages_per_second=1e4, burst=100_000) as tracker:
+@pytest.mark.parametrize(
+    "limits",
+    [{"send_queue": 16}, {"send_queue": 1_000_000, "message_bytes": 1024, "heartbeat": 60}],
+)
+async def test_a_slow_reader_is_cut_and_others_are_served_meanwhile(limits: dict[str, Any]) -> None:
+    async with rig(messages_per_second=1e4, burst=100_000, **limits) as tracker:
         other = await bystander(tracker)
         async with Deaf(tracker) as deaf:
             await deaf.say(encode(join()))

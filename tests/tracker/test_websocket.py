@@ -49,8 +49,8 @@ async def asked(
         {},
         {"Connection": "keep-alive, Upgrade"},  # Firefox
         {"Upgrade": "WebSocket"},
-        {"Sec-WebSocket_Extensions": "permessage-deflate; client_max_window_bits"},
-        {"Sec-WebSocket_Key": " dGhlIHNhbXBsZSBub25jZQ== "},
+        {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"},
+        {"Sec-WebSocket-Key": " dGhlIHNhbXBsZSBub25jZQ== "},
     ],
 )
 async def test_a_handshake_is_answered_by_its_key(changes: dict[str, str]) -> None:
@@ -88,6 +88,18 @@ async def test_a_large_message_leaves_no_large_buffer() -> None:
             await client.send(padded(size))
             assert await client.lives()
             assert len(guest.connection._frames._protocol.get_buffer(-1)) < 2 * READ_BUFFER
+
+
+async def test_a_socket_that_is_idle_has_no_large_buffer() -> None:
+    async with rig() as tracker:
+        client = await tracker.joined()
+        (guest,) = tracker.tracker._guests
+        await client.send(padded(15_000))
+        assert await client.lives()
+        client.write(frame(b"\x8a"))  # a pong: nothing else has come for a while
+        frames = guest.connection._frames
+        await tracker.until(lambda: len(frames._protocol.get_buffer(-1)) < 2 * READ_BUFFER)
+        assert await client.lives()
 
 
 async def test_last_words_arrive_though_the_peer_goes_on_writing() -> None:

@@ -96,6 +96,25 @@ async def may_be_lost_already() -> None:
         await asyncio.wait_for(told.wait(), 10)
 
 
+async def has_no_answers_unread() -> None:
+    """Or its next protocol would never be told that it has to wait."""
+
+    async def pile(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(bytes(16_000_000))
+        try:
+            hand_over(request)
+        except ConnectionResetError:
+            told.set()
+            raise
+        return HandedOver()
+
+    told = asyncio.Event()
+    async with hosted(web.get("/raw", pile)) as server, connected(server) as wire:
+        wire.send(REQUEST)
+        await asyncio.wait_for(told.wait(), 10)
+
+
 @pytest.mark.parametrize(
     "scene",
     [
@@ -103,6 +122,7 @@ async def may_be_lost_already() -> None:
         has_been_asked_for_other_things_before,
         keeps_its_place_until_it_is_closed,
         may_be_lost_already,
+        has_no_answers_unread,
     ],
 )
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
