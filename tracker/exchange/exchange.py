@@ -167,6 +167,7 @@ class Exchange:
         before = self._inward.get(inward.name)
         if before is not None:
             before.abort()  # it has begun anew, and nobody has told us
+            self._gone(inward.name)
         self._inward[inward.name] = inward
         self._met[inward.name].set()
         place = self._outward.get(inward.name)

@@ -104,10 +104,12 @@ class Line(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Hang up at once."""
+        """Hang up at once. The owner hears of it in a later turn of the loop: it may be amid what
+        it says."""
         if self._transport is not None:
             self._transport.abort()
-            self._end()
+            self._transport = None
+            self._waiting.clear()
 
     # asyncio's protocol
 

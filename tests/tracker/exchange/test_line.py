@@ -136,6 +136,20 @@ async def test_who_has_nothing_to_say_is_still_there(monkeypatch: pytest.MonkeyP
         line.abort()
 
 
+async def test_a_line_is_not_lost_amid_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or guests would leave while it is thought about what one of them said."""
+    monkeypatch.setattr(line_module, "MOST_WAITING", 1000)
+    one, a, other, b = await lines()
+    await until(lambda: a.names and b.names)
+    with structlog.testing.capture_logs():
+        one.send(Kind.TELL, 1, bytes(2000))
+    assert a.losses == 0
+    other.send(Kind.SAID, 1, b"hello")  # what comes now is not heard
+    await one.gone
+    assert (a.losses, a.heard) == (1, [])
+    await other.gone
+
+
 async def test_what_is_said_in_one_turn_goes_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     one, a, _, b = await lines()
     await until(lambda: a.names and b.names)
