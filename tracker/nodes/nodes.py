@@ -126,8 +126,8 @@ class Nodes:
         if self._away is not None:
             since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._away))
             notes.append(
-                f"The store of the nodes is away since {since}: this node matches whoever is with "
-                "it, and knows no news of the others."
+                f"The store of the nodes is of no use since {since}: this node matches whoever is "
+                "with it, and knows no news of the others."
             )
         for url in self._registry.rivals:
             what = "tracker.url" if url == self.url else "data directory"
@@ -192,9 +192,23 @@ class Nodes:
             await asyncio.sleep(PAUSE)
 
     async def _turn(self) -> None:
-        """Tell and ask all there is."""
+        """Tell and ask all there is; whatever comes of it, we go on saying that we are there."""
         if self._leaves:
             return
+        try:
+            await self._look()
+        except Exception as error:
+            self._registry.away(asyncio.get_running_loop().time())
+            if self._away is None:
+                self._away = time.time()
+                strange = not isinstance(error, StoreError)
+                log.warning("store_away", error=str(error), exc_info=strange)
+        else:
+            if self._away is not None:
+                self._away = None
+                log.info("store_back")
+
+    async def _look(self) -> None:
         now = asyncio.get_running_loop().time()
         batch = Batch()
         self._registry.ask(batch)
@@ -205,17 +219,7 @@ class Nodes:
             self._joins.ask(batch, self._secret, time.time())
         if not self._worker:
             self._totals.ask(batch, now)
-        try:
-            await self._store.do(batch)
-        except StoreError as error:
-            self._registry.away(asyncio.get_running_loop().time())
-            if self._away is None:
-                self._away = time.time()
-                log.warning("store_away", error=str(error))
-            return
-        if self._away is not None:
-            self._away = None
-            log.info("store_back")
+        await self._store.do(batch)
         changed = self._registry.looked(now)
         await self._meet()
         if changed:
@@ -228,6 +232,9 @@ class Nodes:
                 if await self._store.news():
                     self._wake.set()
             except StoreError:
+                await asyncio.sleep(BEAT)
+            except Exception:
+                log.exception("no_news")
                 await asyncio.sleep(BEAT)
 
     async def _say_goodbye(self) -> None:

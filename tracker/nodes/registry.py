@@ -14,6 +14,7 @@ those who were there before are taken to be there still.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,7 +22,9 @@ from typing import Any
 import msgspec
 import structlog
 
+from p2pcdn.config import split_address
 from p2pcdn.core.homes import home_of
+from p2pcdn.errors import ConfigError
 from tracker.nodes.store import PREFIX, Batch
 
 BEAT = 0.5
@@ -182,7 +185,10 @@ class Registry:
             self._found[url] = node
 
     def _named(self, answer: Any) -> None:
-        self._names = {self._me.url, *(name.decode() for name in answer)}
+        self._names = {self._me.url}
+        for name in answer:
+            with contextlib.suppress(UnicodeDecodeError):  # that is nobody's
+                self._names.add(name.decode())
 
 
 def _record(url: str) -> str:
@@ -192,6 +198,12 @@ def _record(url: str) -> str:
 def _node(answer: bytes | None) -> Node | None:
     """A record; None if there is none, or none that we understand."""
     try:
-        return None if answer is None else msgspec.json.decode(answer, type=Node)
+        node = None if answer is None else msgspec.json.decode(answer, type=Node)
     except msgspec.DecodeError:
         return None
+    if node is not None and node.exchange is not None:
+        try:
+            split_address(node.exchange)
+        except ConfigError:
+            return msgspec.structs.replace(node, exchange=None)
+    return node

@@ -78,7 +78,7 @@ class Totals:
         for name, text in answer.items():
             try:
                 found[name.decode()] = msgspec.json.decode(text, type=Total)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 continue  # of another version; it is heard of again when it is like ours
         found.pop(self._ledger, None)
         self._others = found

@@ -109,7 +109,7 @@ async def test_while_the_store_does_not_answer_all_goes_on(cluster: Cluster) -> 
     async with viewers([(cluster.urls[1], content)]) as found:
         cluster.valkey.pause()
         try:
-            await until(lambda: "The store of the nodes is away" in cluster.nodes[1].note)
+            await until(lambda: "The store of the nodes is of no use" in cluster.nodes[1].note)
             async with viewers([(url, content) for url in cluster.urls]) as others:
                 assert [viewer.peers for viewer in others] == [1, 2, 3]
                 await meet([*found, *others])

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from p2pcdn.config import Config, TrackerConfig
 from p2pcdn.core.access import Site
@@ -178,10 +179,45 @@ async def test_a_store_that_is_away_is_said_and_everybody_stays(stage: Stage) ->
     stage.shared.away = True
     await stage.until(lambda: bool(a.notes()))
     [note] = a.notes()
-    assert note.startswith("The store of the nodes is away since 20")
+    assert note.startswith("The store of the nodes is of no use since 20")
     assert a.count == 2
     stage.shared.away = False
     await stage.until(lambda: not a.notes())
+    assert a.count == 2
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        ("SADD", "p2pcdn:nodes", b"\xff\xfe"),
+        ("HSET", "p2pcdn:totals", b"\xff\xfe", '{"amounts":{}}'),
+        ("SET", "p2pcdn:node:ws://x.example/tracker/v1", '{"url":"ws://x","exchange":"10.0.0.1"}'),
+    ],
+)
+async def test_what_is_strange_in_the_store_is_passed_over(
+    stage: Stage, strange: tuple[str | bytes, ...]
+) -> None:
+    await stage.shared.ask("SADD", "p2pcdn:nodes", "ws://x.example/tracker/v1")
+    await stage.shared.ask(*strange)
+    a, b = await stage.node("a", reached=True), await stage.node("b", reached=True)
+    await stage.until(lambda: a.reaches(stage.url("b")) and a.total().viewers == 20)
+    assert a.notes() == b.notes() == []
+
+
+async def test_a_node_whose_owner_fails_goes_on_being_there(stage: Stage) -> None:
+    a, b = await stage.node("a"), await stage.node("b")
+    await stage.until(lambda: a.count == 2)
+
+    def fail(_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    b._decrees._apply = fail
+    with structlog.testing.capture_logs() as logs:
+        a.decree(CLOSED)
+        await stage.until(lambda: any(entry["event"] == "store_back" for entry in logs))
+    assert [entry["exc_info"] for entry in logs if entry["event"] == "store_away"] == [True]
+    a.decree(OPEN)
+    await stage.until(lambda: b.sites == OPEN)
     assert a.count == 2
 
 
