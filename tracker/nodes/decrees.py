@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
-from hashlib import sha256
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -45,8 +44,8 @@ class Decree(msgspec.Struct, frozen=True):
 
     version: Version
     sites: dict[str, Site]
-    file: str = ""
-    """On disk: the digest of what the node's own file said then."""
+    said: dict[str, Site] | None = None
+    """On disk: what the node's own file said then."""
 
 
 class Decrees:
@@ -64,7 +63,8 @@ class Decrees:
         self._node = node
         self._apply = apply
         self._file = file
-        self._digest = _digest(sites)
+        self._said = sites
+        """What our file says."""
         self._in_force = Decree(Version(), sites)
         self._is_new = False
         """Whether our file has changed, and nobody has been told so."""
@@ -74,7 +74,7 @@ class Decrees:
         """One that we do not understand."""
         kept = None if file is None else _read(file)
         if kept is not None:
-            self._is_new = kept.file != self._digest and kept.sites != sites
+            self._is_new = kept.said not in (None, sites) and kept.sites != sites
             self._in_force = Decree(kept.version, sites if self._is_new else kept.sites)
 
     @property
@@ -85,14 +85,13 @@ class Decrees:
     @property
     def differs(self) -> bool:
         """Whether our own file says something else."""
-        return _digest(self._in_force.sites) != self._digest
+        return self._in_force.sites != self._said
 
     def say(self, sites: dict[str, Site]) -> None:
         """Our configuration says something else from now on."""
-        digest = _digest(sites)
-        if digest == self._digest:
+        if sites == self._said:
             return
-        self._digest = digest
+        self._said = sites
         self._is_new = sites != self._in_force.sites
         self._put(Decree(self._in_force.version, sites))
 
@@ -137,13 +136,9 @@ class Decrees:
     def _put(self, decree: Decree) -> None:
         before, self._in_force = self._in_force, decree
         if self._file is not None and decree.version.number:
-            _write(self._file, msgspec.structs.replace(decree, file=self._digest))
+            _write(self._file, msgspec.structs.replace(decree, said=self._said))
         if decree.sites != before.sites:
             self._apply(decree.sites)
-
-
-def _digest(sites: Mapping[str, Site]) -> str:
-    return sha256(msgspec.json.encode(sites, order="deterministic")).hexdigest()
 
 
 def _version(answer: bytes | None) -> Version:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,38 @@ async def test_a_file_that_changed_while_its_node_was_down_counts(stage: Stage) 
     assert a.sites == off("2")
     await stage.ask()
     assert stage.in_force() == [off("2")] * 2
+
+
+async def test_a_version_that_knows_one_more_setting_takes_no_file_for_changed(
+    stage: Stage,
+) -> None:
+    """What was kept by the version before says nothing of that setting."""
+    stage.node("a", OPEN)
+    stage.node("b", OPEN)
+    await stage.ask()
+    stage.nodes["a"].say(off("stolen"))
+    await stage.ask()
+    file = stage.folder / "b/sites.json"
+    kept = json.loads(file.read_bytes())
+    for site in (kept["sites"]["s"], kept["said"]["s"]):
+        del site["revoked_contents"]
+    file.write_text(json.dumps(kept))
+    b = stage.node("b", OPEN)
+    assert b.sites == off("stolen")
+    await stage.ask()
+    assert stage.in_force() == [off("stolen")] * 2
+
+
+async def test_what_was_kept_without_what_the_file_said_holds(stage: Stage) -> None:
+    stage.node("a", off("stolen"))
+    await stage.ask()
+    file = stage.folder / "a/sites.json"
+    kept = json.loads(file.read_bytes())
+    del kept["said"]
+    file.write_text(json.dumps(kept))
+    a = stage.node("a", OPEN)
+    assert a.sites == off("stolen")
+    assert a.differs
 
 
 async def test_a_node_that_starts_while_the_store_is_away_knows_what_was_revoked(
