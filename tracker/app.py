@@ -202,6 +202,8 @@ class Tracker:
             guest.send_back(going, together=len(self._guests))
         goodbye = [] if self._nodes is None else [self._nodes.withdraw()]
         await asyncio.gather(self._guests.gone(DRAIN_TIME), *goodbye)
+        if self._crew is not None:
+            self._crew.tell()  # answers under way may take longer than the first waits
 
     async def close(self) -> None:
         self._guests.abort()
@@ -213,9 +215,11 @@ class Tracker:
         if self._moves is not None:
             await self._moves.close()
         if self._crew is not None:
-            await self._crew.close()  # it may have more for the ledger
+            await self._crew.hear_the_last()
         if self._api is not None:
             await self._api.close()  # before all else that is waited for: it has the ledger
+        if self._crew is not None:
+            await self._crew.close()
         if self._nodes is not None:
             await self._nodes.close()
         if self._forward is not None:

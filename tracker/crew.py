@@ -40,8 +40,9 @@ EVERY = 1.0
 FIRST_WORDS = 0.5
 """Seconds that one who begins waits for those who are there."""
 
-LAST_WORDS = 0.4
-"""Seconds that the first waits for what the others have counted, once all of them go."""
+LAST_WORDS = 0.7
+"""Seconds that the first waits for what the others have counted, once all of them go: longer than
+they wait for answers under way, and short enough to write it down."""
 
 MOST_RENDITIONS = 4096
 """Live ones of which it is remembered what was passed on last."""
@@ -115,15 +116,18 @@ class Crew:
                 await self._exchange.reach(there)
         self._task = asyncio.create_task(self._tell_others(), name="crew")
 
+    async def hear_the_last(self) -> None:
+        """The first waits for what the others have counted; the account is whole then."""
+        if self._task is not None and self._worker.is_first:
+            await self._exchange.deserted(LAST_WORDS)
+
     async def close(self) -> None:
-        """Tell the others the last; the first waits for theirs."""
+        """Tell the others the last, and hang up."""
         if self._task is None:
             return
         self._task.cancel()
         await asyncio.wait([self._task])
         self.tell()
-        if self._worker.is_first:
-            await self._exchange.deserted(LAST_WORDS)
         await self._exchange.close()
 
     def notes(self) -> list[str]:

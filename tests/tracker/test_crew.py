@@ -17,6 +17,8 @@ from p2pcdn.core.audit import Extent
 from p2pcdn.core.firsts import Place
 from p2pcdn.core.homes import home_of
 from p2pcdn.model import home_of as address_of
+from p2pcdn.service import server
+from p2pcdn.service.server import ANSWER_TIME, CLOSE_TIME
 from p2pcdn.service.worker import Worker, secret_file
 from p2pcdn.wire.candidate import parse_address
 from p2pcdn.wire.codec import encode
@@ -179,6 +181,48 @@ async def test_the_last_that_a_worker_counted_is_written(tmp_path: Path) -> None
         second.ledger.origin_sent(1000)
         await asyncio.gather(first.server.close(), second.server.close())
         assert first.ledger.total.origin_bytes == 1000
+
+
+async def test_who_drains_tells_at_once_what_it_has_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "EVERY", 1000.0)
+    async with workers(tmp_path) as (first, second):
+        second.ledger.origin_sent(1000)
+        await second.tracker.drain()
+        await first.until(lambda: first.ledger.total.origin_bytes == 1000)
+
+
+async def test_the_first_writes_what_the_last_of_all_has_counted_before_it_hangs_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An answer under way at another worker may take this long, and then the ledger is written.
+    assert ANSWER_TIME < crew.LAST_WORDS < CLOSE_TIME
+    monkeypatch.setattr(crew, "LAST_WORDS", PATIENCE)
+    monkeypatch.setattr(server, "CLOSE_TIME", PATIENCE)
+    async with workers(tmp_path) as (first, second):
+        made = first.tracker._crew
+        assert made is not None
+        written: list[int] = []
+        hang_up, write = made._exchange.close, first.api.close
+
+        async def writes() -> None:
+            written.append(first.ledger.total.origin_bytes)
+            await write()
+
+        async def hangs_up() -> None:
+            assert written == [1000]
+            await hang_up()
+            written.append(-1)
+
+        monkeypatch.setattr(made._exchange, "close", hangs_up)
+        monkeypatch.setattr(first.api, "close", writes)
+        closing = asyncio.create_task(first.server.close())
+        await first.until(lambda: not first.server._listeners)
+        second.ledger.origin_sent(1000)
+        await second.server.close()
+        await closing
+        assert written == [1000, -1]
 
 
 async def test_a_page_that_goes_may_report_to_any_worker_and_counts_once(tmp_path: Path) -> None:
