@@ -57,10 +57,10 @@ class Command:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGINT)
         try:
-            await asyncio.wait_for(self.process.wait(), 10)
+            await asyncio.wait_for(self.process.wait(), 40)
         except TimeoutError:
             await self.kill()
-            raise AssertionError(f"did not stop within 10 s:\n{self.text}") from None
+            raise AssertionError(f"did not stop within 40 s:\n{self.text}") from None
 
     async def printed(self, text: str) -> None:
         """Wait until a line with this text was printed."""
