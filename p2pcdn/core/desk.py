@@ -22,8 +22,6 @@ HOLDERS = 8
 """Of a stripe: if all of them fail, the peers see to it themselves."""
 DELAY = 0.4
 """Seconds by which each holder waits longer than the one before it: two round trips and a half."""
-IMPORTERS_DELAY = 2 * HOLDERS * DELAY
-"""Seconds that importers wait: they fetch from the origin only if all else has failed."""
 FRONT = 2
 """Holders that matter from the start: they get the records, and are replaced when they leave."""
 
@@ -108,12 +106,8 @@ class Desk:
     def add_importer(self, sequence: int, number: int, member: Member) -> Lease:
         """Somebody who is to bring a stripe into its network, from wherever it is."""
         stripes = self.parts[sequence].stripes
-        stripe = stripes[number]
-        stripe.importers.add(member)
-        delay = IMPORTERS_DELAY
-        if member in stripe.holders:
-            delay = _delay(stripe.holders.index(member))
-        return Lease(self.audience.rendition, sequence, number, len(stripes), delay, imports=True)
+        stripes[number].importers.add(member)
+        return Lease(self.audience.rendition, sequence, number, len(stripes), 0.0, imports=True)
 
     def release(self, member: Member) -> Given:
         """The member fetches nothing any more. Gives the leases of those who are in front now."""

@@ -6,6 +6,9 @@
                                   ^
                                   '-- another holder has begun: later, in case that it fails
 
+A lease that `imports` is of another kind: its stripe is brought into our network from peers
+elsewhere, never from the origin. Who is to do both holds two leases of one stripe.
+
 Leases come before their segments do. Several peers hold one for the same stripe, each with a
 longer delay than the one before, so that a stripe comes out even if the first of them fail.
 """
@@ -46,19 +49,20 @@ class Leases:
     def __init__(self) -> None:
         self.importers = False
         """Whether peers are named to bring what comes out into our network."""
-        self._held: dict[SegmentKey, dict[int, _Held]] = {}
+        self._held: dict[SegmentKey, dict[tuple[int, bool], _Held]] = {}
+        """By the number of the stripe, and whether it is to be imported."""
 
     def granted(self, leases: Iterable[Lease], now: float) -> None:
         """The tracker has given us these."""
         for lease in leases:
             key = SegmentKey(lease.rendition, lease.sequence)
-            self._held.setdefault(key, {})[lease.stripe] = _Held(lease, now)
+            self._held.setdefault(key, {})[lease.stripe, lease.imports] = _Held(lease, now)
         while len(self._held) > MOST_SEGMENTS:
             del self._held[next(iter(self._held))]
 
     def begun(self, key: SegmentKey, stripe: int, now: float) -> None:
         """Another holder has begun to fetch a stripe."""
-        held = self._held.get(key, {}).get(stripe)
+        held = self._held.get(key, {}).get((stripe, False))
         if held is not None:
             held.begun_at = now
 
@@ -67,9 +71,10 @@ class Leases:
         return self._held
 
     def delay(self, key: SegmentKey) -> float | None:
-        """How long after its publication a segment may first be of interest to us; None if no
-        lease of ours is for it."""
-        return min((held.lease.delay for held in self._held.get(key, {}).values()), default=None)
+        """How long after its publication we may first have to fetch some of a segment; None if no
+        lease of ours has us fetch it."""
+        leases = (held.lease for held in self._held.get(key, {}).values())
+        return min((lease.delay for lease in leases if not lease.imports), default=None)
 
     def views(self, key: SegmentKey, chunks: int, known_at: float) -> list[LeaseView]:
         """What the scheduler has to know of a segment with so many chunks."""
@@ -87,7 +92,9 @@ class Leases:
     def use(self, key: SegmentKey, chunks: int, fetched: Span) -> list[int]:
         """The chunks ``fetched`` are being fetched; returns the stripes that are so begun."""
         begun = []
-        for stripe, held in self._held.get(key, {}).items():
+        for (stripe, imports), held in self._held.get(key, {}).items():
+            if imports:
+                continue
             if not held.used and run(*fetched) & _stripe(held.lease, chunks):
                 held.used = True
                 begun.append(stripe)

@@ -109,9 +109,8 @@ class Lessor:
     def _tell_network(self, desk: Desk, member: Member, *, came: bool) -> None:
         """Say whether importers are named for a network: not for somebody who is alone there."""
         name = member.vantage.operator
-        if (
-            not self._rules.importers or not name or member.swarm.key[2]
-        ):  # it is kept to its network
+        is_kept = bool(member.swarm.key[2])  # to its network
+        if not self._rules.importers or not name or is_kept:
             return
         crowd = desk.audience.networks.setdefault(name, Crowd())
         before = len(crowd)
@@ -166,7 +165,7 @@ class Lessor:
         if desk is None or desk.audience.rendition != message.rendition:
             return None
         for stripe in desk.stripes(message.sequence)[message.stripe : message.stripe + 1]:
-            if member in stripe.holders or member in stripe.importers:
+            if member in stripe.holders:
                 return stripe
         return None
 

@@ -77,7 +77,15 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.model import PROTOCOL, ChunkKey, SegmentKey, chunk_length
 from p2pcdn.wire.link import Gone, Have, Hello, Loading
 from p2pcdn.wire.manifest import Records, SegmentRecord
-from p2pcdn.wire.tracker import BeingFetched, Fetching, FromTracker, Importers, Moved, Refused
+from p2pcdn.wire.tracker import (
+    BeingFetched,
+    Fetching,
+    FromTracker,
+    Importers,
+    Joined,
+    Moved,
+    Refused,
+)
 from p2pcdn.wire.tracker import Leases as Granted
 
 DECIDE_EVERY = 0.05
@@ -234,7 +242,10 @@ class Node:
                 self._instructed(said, now)
                 self._signaling.receive(message, now)
                 self._reporter.begin(now)
-            case TrackerDown() | Proved() | Described() | CandidateFound():
+            case TrackerDown():
+                self._leases.importers = False  # nobody names any now
+                self._signaling.receive(message, now)
+            case Proved() | Described() | CandidateFound():
                 self._signaling.receive(message, now)
             case _:
                 if isinstance(message, Loaded):
@@ -330,6 +341,8 @@ class Node:
         match message:
             case Granted(leases):
                 self._leases.granted(leases, now)
+            case Joined():
+                self._leases.importers = False  # it may be another network
             case Importers(named):
                 self._leases.importers = named
             case BeingFetched(rendition, sequence, stripe):

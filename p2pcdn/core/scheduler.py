@@ -418,7 +418,7 @@ def _fetch_leased(
     due = 0
     for lease in segment.leases:
         chunks = lease.chunks & orphans
-        if not chunks:
+        if not chunks or lease.imports:  # of peers alone
             continue
         at = max(lease_at(lease, segment, view), segment.origin_after)
         if at <= now:
@@ -495,7 +495,7 @@ class _Room:
     wakes: list[float] = field(default_factory=list)
     free: list[_Free] = field(default_factory=list)
     near: list[LinkView] = field(default_factory=list)
-    """Those to be believed, whether they are free or not."""
+    """Those that are near, and can be asked or are sending."""
     left: int = 0
 
     def __post_init__(self) -> None:
@@ -504,7 +504,7 @@ class _Room:
         proven = open_in_all = 0
         horizon = _horizon(view)
         if view.sheltered:
-            self.near = [x for x in view.links if x.rtt <= horizon and x.is_credible(now)]
+            self.near = [x for x in view.links if x.rtt <= horizon and _serves(x, now)]
         for link in view.links:
             open_, received = link.in_flight, link.received
             open_in_all += open_
@@ -579,8 +579,8 @@ class _Room:
         return segment.deadline - self.now > self.view.target
 
     def _abroad(self, segment: SegmentView) -> int:
-        """The chunks that far links may be asked for: all if time runs short, before that those
-        that no near one holds, and first of these only what we are to bring into our network."""
+        """The chunks that far links may be asked for: all once near ones had time or time runs
+        short, before that what we are to bring into our network and no near one can send."""
         everything = (1 << segment.chunks) - 1
         if not self.view.sheltered or (segment.demanded and not self.view.live):
             return everything
@@ -589,14 +589,16 @@ class _Room:
             if short_at <= self.now:
                 return everything
             self.wakes.append(short_at)
-        at = segment.since + NEAR_FIRST + segment.rank * TURN
-        ours = everything
-        if at > self.now:
-            self.wakes.append(at)
-            ours = 0
-            for lease in segment.leases:
-                if lease.imports:
-                    ours |= lease.chunks
+        at = segment.since + NEAR_FIRST + min(segment.rank, LATEST_TURN) * TURN
+        if at <= self.now:
+            return everything
+        self.wakes.append(at)
+        ours = 0
+        for lease in segment.leases:
+            if lease.imports and lease.at <= self.now:
+                ours |= lease.chunks
+            elif lease.imports:
+                self.wakes.append(lease.at)
         return ours & ~_held(segment.key, self.near)
 
     def _offered(self, key: SegmentKey, abroad: int) -> int:
@@ -615,6 +617,12 @@ class _Room:
             if link.held.get(key, 0) & bit and (bit & abroad or not link.far)
         )
         return min(holders, key=lambda link: link.turn)
+
+
+def _serves(link: LinkView, now: float) -> bool:
+    """Whether a link is to be believed, and brings something of ours or would if it were asked:
+    what is full or busy with others is not to keep anybody else from being asked."""
+    return link.is_credible(now) and (link.in_flight > 0 or link.busy_until <= now)
 
 
 def _horizon(view: View) -> float:

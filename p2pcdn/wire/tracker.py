@@ -424,7 +424,8 @@ class Lease(Part, frozen=True):
     """From when the peer first knows the segment's record; whoever is named first waits for nobody,
     and each further peer a little longer, in case that those before it fail."""
     imports: bool = False
-    """Whether the peer is to bring the stripe into its network from peers elsewhere, too."""
+    """Whether the peer is not to fetch the stripe, but to bring it into its network from peers
+    elsewhere. Who is to do both holds two leases."""
 
 
 class Leases(Message, frozen=True, tag="leases"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from p2pcdn.core.bits import run
 from p2pcdn.core.leases import MOST_SEGMENTS, STEP_IN, Leases
@@ -39,6 +40,22 @@ def test_nobody_begins_with_a_lease() -> None:
     assert leases.use(KEY, CHUNKS, Span(0, 7)) == []
     leases.begun(KEY, 0, NOW)
     leases.done(KEY)
+
+
+def test_what_is_imported_is_apart_from_what_is_fetched() -> None:
+    imported = replace(lease(rank=3), imports=True)
+    both = leases_of(imported, lease(rank=2))
+    assert both.delay(KEY) == pytest.approx(0.8)
+    both.granted([lease()], NOW)  # those before us have left: nothing is said of importing
+    assert [view.imports for view in both.views(KEY, CHUNKS, NOW)] == [True, False]
+    assert both.delay(KEY) == 0
+    both.begun(KEY, 0, NOW)
+    assert [view.begun for view in both.views(KEY, CHUNKS, NOW)] == [False, True]
+    assert both.use(KEY, CHUNKS, Span(0, 7)) == [0]
+    alone = leases_of(imported)
+    assert alone.delay(KEY) is None
+    assert alone.use(KEY, CHUNKS, Span(0, 7)) == []
+    assert list(alone.segments()) == [KEY]
 
 
 def test_a_stripe_is_a_run_of_chunks() -> None:

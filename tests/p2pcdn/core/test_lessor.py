@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from p2pcdn.core.audience import MOST_AHEAD
-from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, IMPORTERS_DELAY, KEPT, MOST_KEPT
+from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, KEPT, MOST_KEPT
 from p2pcdn.core.lessor import EVERY, FEW, MOST_TOLD, SOON
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Rules
 from p2pcdn.wire.manifest import Records
@@ -68,6 +68,8 @@ def holders(world: World) -> dict[Stripe, list[int]]:
     """The sockets that hold each stripe, by rank."""
     found: dict[Stripe, dict[int, float]] = {}
     for socket, lease in leases(world):
+        if lease.imports:
+            continue
         found.setdefault((lease.sequence, lease.stripe), {})[socket] = lease.delay
     return {stripe: sorted(delays, key=delays.__getitem__) for stripe, delays in found.items()}
 
@@ -624,11 +626,14 @@ def test_peers_that_are_kept_to_their_network_need_none() -> None:
     assert not any(told(world, socket) for socket in world.heard)
 
 
-def test_an_importer_may_fetch_if_all_else_fails() -> None:
+def test_who_only_imports_a_stripe_has_no_business_with_the_origin() -> None:
     world = networks(*["AS1"] * 12, *["AS2"] * 12)
     world.wait(EVERY)
-    socket, lease = next(
-        (socket, lease) for socket, lease in leases(world) if lease.delay == IMPORTERS_DELAY
+    found = holders(world)
+    socket, stripe = next(
+        (socket, (lease.sequence, lease.stripe))
+        for socket, lease in leases(world)
+        if lease.imports and socket not in found[lease.sequence, lease.stripe]
     )
-    world.say(socket, fetching((lease.sequence, lease.stripe)))
-    assert not world.all(socket, Refused)
+    world.say(socket, fetching(stripe))
+    assert world.refusals(socket) == [("unexpected", False)]

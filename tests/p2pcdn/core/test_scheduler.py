@@ -595,8 +595,49 @@ def test_near_links_are_given_time_to_bring_what_far_ones_hold() -> None:
 
 
 def test_who_imports_a_stripe_asks_far_links_for_it_at_once() -> None:
-    leases = [LeaseView(0b100, inf, imports=True), LeaseView(0b1000, inf)]
-    assert asked(decide(sheltered(leases=leases))) == {1: [0, 1], 2: [2]}
+    leases = [LeaseView(0b100, NOW, imports=True), LeaseView(0b1000, NOW + 1.2, imports=True)]
+    given = sheltered(leases=leases)
+    assert asked(decide(given)) == {1: [0, 1], 2: [2]}
+    assert decide(given).wake_at == pytest.approx(1.2)
+    assert asked(decide(given, NOW + 1.2)) == {1: [0, 1], 2: [2, 3]}
+    assert asked(decide(sheltered(leases=[LeaseView(0b100, NOW)]))) == {1: [0, 1]}
+
+
+def test_who_only_imports_a_stripe_does_not_ask_the_origin_for_it() -> None:
+    lease = LeaseView(1, NOW)
+    wanted = segment(4, missing=1, leases=[lease])
+    given = view(wanted, links=(replace(NEAR, held={}),), live=True)
+    assert of_origin(decide(given)) == {0}
+    wanted.leases = [replace(lease, imports=True)]
+    wanted.missing = 1
+    assert not decide(replace(given, sheltered=True)).asks
+
+
+@pytest.mark.parametrize("near", [link(1, 0, 1, rtt=0.01), link(1, 2, 3, rtt=0.01)])
+def test_near_links_that_are_busy_keep_no_far_one_from_being_asked(near: Other) -> None:
+    away = replace(near, busy_until=100.0)
+    mine = [LeaseView(0b1111, NOW, imports=True)]
+    given = replace(sheltered(leases=mine), links=(away, FAR))
+    assert asked(decide(given)) == {2: [0, 1, 2, 3]}, "it imports what nobody near can send"
+    given = replace(sheltered(), links=(away, FAR))
+    assert asked(decide(given)) == {}
+    assert asked(decide(given, NEAR_FIRST + TURN)) == {2: [0, 1, 2, 3]}
+    ahead = replace(given, segments=(segment(4, demanded=False, rank=1),), live=False)
+    assert asked(decide(ahead, NEAR_FIRST + TURN)) == {2: [0, 1, 2, 3]}
+
+
+def test_what_a_near_link_is_sending_is_not_asked_of_a_far_one() -> None:
+    sending = link(1, 2, rtt=0.01, in_flight=1, busy_until=100.0)
+    mine = [LeaseView(0b1100, NOW, imports=True)]
+    given = replace(sheltered(leases=mine), links=(sending, FAR))
+    assert asked(decide(given)) == {2: [3]}
+
+
+def test_far_links_are_waited_for_no_longer_than_the_latest_turn() -> None:
+    given = sheltered(rank=30)
+    at = NEAR_FIRST + LATEST_TURN * TURN
+    assert decide(given).wake_at == pytest.approx(at)
+    assert asked(decide(given, at)) == {1: [0, 1], 2: [2, 3]}
 
 
 def test_far_links_are_asked_when_time_runs_short() -> None:

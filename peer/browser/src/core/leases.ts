@@ -5,6 +5,9 @@
  *                                   ^
  *                                   '-- another holder has begun: later, in case that it fails
  *
+ * A lease that `imports` is of another kind: its stripe is brought into our network from peers
+ * elsewhere, never from the origin. Who is to do both holds two leases of one stripe.
+ *
  * Leases come before their segments do. Several peers hold one for the same stripe, each with a
  * longer delay than the one before, so that a stripe comes out even if the first of them fail.
  */
@@ -28,8 +31,8 @@ interface Held {
   used: boolean;
 }
 
-/** The leases of one segment, by their stripes. */
-type Stripes = Map<number, Held>;
+/** The leases of one segment, by their stripes and whether these are to be imported. */
+type Stripes = Map<string, Held>;
 
 /** The leases of one peer. */
 export class Leases {
@@ -40,19 +43,19 @@ export class Leases {
   /** The tracker has given us these. */
   granted(leases: Iterable<Lease>, now: number): void {
     for (const lease of leases) {
-      const { rendition, sequence, stripe } = lease;
+      const { rendition, sequence } = lease;
       const key = { rendition, sequence };
       const id = segmentId(key);
-      const held = this._held.get(id) ?? ([key, new Map<number, Held>()] as const);
+      const held = this._held.get(id) ?? ([key, new Map<string, Held>()] as const);
       this._held.set(id, held);
-      held[1].set(stripe, { lease, grantedAt: now, begunAt: null, used: false });
+      held[1].set(nameOf(lease), { lease, grantedAt: now, begunAt: null, used: false });
     }
     forgetOldest(this._held, MOST_SEGMENTS);
   }
 
   /** Another holder has begun to fetch a stripe. */
   begun(key: SegmentKey, stripe: number, now: number): void {
-    const held = this._of(key).get(stripe);
+    const held = this._of(key).get(nameOf({ stripe, imports: false }));
     if (held) held.begunAt = now;
   }
 
@@ -62,11 +65,12 @@ export class Leases {
   }
 
   /**
-   * How long after its publication a segment may first be of interest to us; null if no lease of
-   * ours is for it.
+   * How long after its publication we may first have to fetch some of a segment; null if no lease
+   * of ours has us fetch it.
    */
   delay(key: SegmentKey): number | null {
-    return earliest(Array.from(this._of(key).values(), ({ lease }) => lease.delay));
+    const leases = Array.from(this._of(key).values(), ({ lease }) => lease);
+    return earliest(leases.filter(({ imports }) => !imports).map(({ delay }) => delay));
   }
 
   /** What the scheduler has to know of a segment with so many chunks. */
@@ -83,8 +87,9 @@ export class Leases {
   /** The chunks `fetched` are being fetched; returns the stripes that are so begun. */
   use(key: SegmentKey, chunks: number, fetched: Span): number[] {
     const begun = [];
-    for (const [stripe, held] of this._of(key)) {
-      if (held.used || !(run(...fetched) & stripeOf(held.lease, chunks))) continue;
+    for (const held of this._of(key).values()) {
+      const { stripe, imports } = held.lease;
+      if (imports || held.used || !(run(...fetched) & stripeOf(held.lease, chunks))) continue;
       held.used = true;
       begun.push(stripe);
     }
@@ -97,8 +102,12 @@ export class Leases {
   }
 
   private _of(key: SegmentKey): Stripes {
-    return this._held.get(segmentId(key))?.[1] ?? new Map<number, Held>();
+    return this._held.get(segmentId(key))?.[1] ?? new Map<string, Held>();
   }
+}
+
+function nameOf({ stripe, imports }: Pick<Lease, "stripe" | "imports">): string {
+  return `${stripe} ${imports}`;
 }
 
 /** When it is our turn. */

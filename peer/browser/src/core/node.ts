@@ -186,6 +186,9 @@ export class Node {
         this._signaling.receive(message, now);
         break;
       case "TrackerDown":
+        this._leases.importers = false; // nobody names any now
+        this._signaling.receive(message, now);
+        break;
       case "Proved":
       case "Described":
       case "CandidateFound":
@@ -274,6 +277,7 @@ export class Node {
 
   private _instructed(message: FromTracker, now: number): void {
     if (message.type === "leases") this._leases.granted(message.leases, now);
+    else if (message.type === "joined") this._leases.importers = false; // it may be another network
     else if (message.type === "importers") this._leases.importers = message.named;
     else if (message.type === "fetching") this._leases.begun(message, message.stripe, now);
     else if (message.type === "records") this._transfers.offered(message, null, now);

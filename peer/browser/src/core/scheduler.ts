@@ -349,7 +349,7 @@ function fetchLeased(
 ): AskOrigin[] {
   let due = 0n;
   for (const lease of segment.leases) {
-    const chunks = lease.chunks & orphans;
+    const chunks = lease.imports ? 0n : lease.chunks & orphans; // those are for peers alone
     const at = Math.max(leaseAt(lease, segment, view), segment.originAfter);
     if (at <= now) due |= chunks;
     else if (chunks) wakes.push(at);
@@ -391,7 +391,7 @@ interface Free {
 class Room {
   private _free: Free[] = [];
   private _left: number;
-  /** Those to be believed, whether they are free or not. */
+  /** Those that are near, and can be asked or are sending. */
   private readonly _near: readonly LinkView[];
 
   constructor(
@@ -408,7 +408,7 @@ class Room {
       IN_ALL - openIn(links),
     );
     const horizon = horizonOf(_view);
-    this._near = links.filter((link) => link.rtt <= horizon && link.isCredible(_now));
+    this._near = links.filter((link) => link.rtt <= horizon && serves(link, _now));
     for (const link of links) {
       const far = link.rtt > horizon;
       if (link.busyUntil > _now) _wakes.push(link.busyUntil);
@@ -487,8 +487,8 @@ class Room {
   }
 
   /**
-   * The chunks that far links may be asked for: all if time runs short, before that those that no
-   * near one holds, and first of these only what we are to bring into our network.
+   * The chunks that far links may be asked for: all once near ones had time or time runs short,
+   * before that what we are to bring into our network and no near one can send.
    */
   private _abroad(segment: SegmentView): Mask {
     const { sheltered, live, http } = this._view;
@@ -499,13 +499,12 @@ class Room {
       if (shortAt <= this._now) return all;
       this._wakes.push(shortAt);
     }
-    const at = segment.since + NEAR_FIRST + segment.rank * TURN;
-    let ours = all;
-    if (at > this._now) {
-      this._wakes.push(at);
-      ours = segment.leases.reduce((some, { chunks, imports }) => some | (imports ? chunks : 0n), 0n);
-    }
-    return ours & ~heldBy(this._near, segmentId(segment.key));
+    const at = segment.since + NEAR_FIRST + Math.min(segment.rank, LATEST_TURN) * TURN;
+    if (at <= this._now) return all;
+    const imported = segment.leases.filter(({ imports }) => imports);
+    this._wakes.push(at, ...imported.map((lease) => lease.at));
+    const ours = imported.filter((lease) => lease.at <= this._now);
+    return ours.reduce((some, { chunks }) => some | chunks, 0n) & ~heldBy(this._near, segmentId(segment.key));
   }
 
   /** The chunks that a free link holds; `abroad` are those for which far ones count. */
@@ -533,6 +532,14 @@ function turnOf({ link, open, far }: Free): readonly number[] {
   const takes = ((open + 1) * CHUNK_SIZE) / link.rate;
   if (takes <= PROMPT) return [0, +far, link.received + open * CHUNK_SIZE, link.number];
   return [takes, +far, 0, link.number];
+}
+
+/**
+ * Whether a link is to be believed, and brings something of ours or would if it were asked: what is
+ * full or busy with others is not to keep anybody else from being asked.
+ */
+function serves(link: LinkView, now: number): boolean {
+  return link.isCredible(now) && (link.inFlight > 0 || link.busyUntil <= now);
 }
 
 /**

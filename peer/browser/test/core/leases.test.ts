@@ -33,6 +33,21 @@ describe("leases", () => {
     expect(leases.use(key, 8, [0, 7])).toStrictEqual([]);
   });
 
+  it("of what is imported are apart from those of what is fetched", () => {
+    const imported = lease(0, { delay: 1.2, imports: true });
+    const both = leasesOf(imported, lease(0, { delay: 0.8 }));
+    expect(both.delay(key)).toBe(0.8);
+    both.granted([lease(0)], 0); // those before us have left: nothing is said of importing
+    expect(both.views(key, 8, 0).map(({ imports }) => imports)).toStrictEqual([true, false]);
+    expect(both.delay(key)).toBe(0);
+    both.begun(key, 0, 0);
+    expect(both.views(key, 8, 0).map(({ begun }) => begun)).toStrictEqual([false, true]);
+    expect(both.use(key, 8, [0, 7])).toStrictEqual([0]);
+    const alone = leasesOf(imported);
+    expect([alone.delay(key), alone.use(key, 8, [0, 7])]).toStrictEqual([null, []]);
+    expect(alone.segments()).toStrictEqual([key]);
+  });
+
   it("are for runs of chunks, which together are the segment", () => {
     const leases = leasesOf(lease(1), lease(0));
     expect(leases.segments()).toStrictEqual([key]);

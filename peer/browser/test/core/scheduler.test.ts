@@ -393,7 +393,7 @@ describe("peers", () => {
   it("come after near ones if they are far, where importers are named", () => {
     const near = linkView(1, 0b0011n, { rtt: 0.01 });
     const far = linkView(2, 0b1111n, { rtt: 0.04 });
-    const lease = { chunks: 0b0100n, at: Infinity, begun: false, delay: 0, imports: true };
+    const lease = { chunks: 0b0100n, at: 0, begun: false, delay: 0, imports: true };
     const asked = (more: Partial<SegmentView>, now: number, view: Partial<View> = {}): unknown => {
       const { links = [near, far], ...others } = view;
       const common = { links, live: true, patience: 1, sheltered: true, goodput: 1e6, ...others };
@@ -404,6 +404,8 @@ describe("peers", () => {
     const all = ["1:0", "1:1", "2:2", "2:3"];
     expect(asked({}, 0)).toStrictEqual(["1:0", "1:1"]);
     expect(asked({ leases: [lease] }, 0)).toStrictEqual(["1:0", "1:1", "2:2"]);
+    expect(asked({ leases: [{ ...lease, at: 1.2 }] }, 1.1)).toStrictEqual(["1:0", "1:1"]);
+    expect(asked({ leases: [{ ...lease, at: 1.2 }] }, 1.2)).toContain("2:2");
     expect(asked({ leases: [{ ...lease, imports: false }] }, 0)).toStrictEqual(["1:0", "1:1"]);
     expect(asked({}, 2.9)).toStrictEqual(all);
     expect(asked({}, 0, { sheltered: false })).toHaveLength(4);
@@ -411,6 +413,24 @@ describe("peers", () => {
     expect(asked({ demanded: false }, 0, { live: false })).toStrictEqual(["1:0", "1:1"]);
     expect(asked({}, 0, { links: [near, { ...far, rtt: 0 }] })).toStrictEqual(all);
     expect(asked({ deadline: 4 }, 0.9)).toStrictEqual(all);
+    expect(asked({ rank: 30 }, 2.5 + 4 * 0.4)).toStrictEqual(all);
+    const away = { links: [linkView(1, 0b0011n, { rtt: 0.01, busyUntil: 100 }), far] };
+    const mine = { leases: [{ ...lease, chunks: 0b1111n }] };
+    expect(asked(mine, 0, away)).toStrictEqual(["2:0", "2:1", "2:2", "2:3"]);
+    expect(asked({}, 0, away)).toStrictEqual([]);
+    expect(asked({}, 2.9, away)).toStrictEqual(["2:0", "2:1", "2:2", "2:3"]);
+    const sending = { links: [linkView(1, 0b0001n, { rtt: 0.01, busyUntil: 9, inFlight: 1 }), far] };
+    expect(asked(mine, 0, sending)).toStrictEqual(["2:1", "2:2", "2:3"]);
+  });
+
+  it("bring what we only import, and never the origin", () => {
+    const lease = { chunks: 1n, at: 0, begun: false, delay: 0, imports: false };
+    const asks = (imports: boolean): number => {
+      const leases = [{ ...lease, imports }];
+      const view = viewOf([segmentView({ leases })], { live: true, links: [linkView(1, 0n)] });
+      return plan(view, 0).asks.length;
+    };
+    expect([asks(false), asks(true)]).toStrictEqual([1, 0]);
   });
 
   it("may have nothing to wait for", () => {
