@@ -17,6 +17,10 @@ from tracker.guests import Guest, Realm
 CLOSE_TIME = 0.5
 """Seconds that other places have to take what they were told, once we go."""
 
+MOST_UNKNOWN = 64
+"""Lines of which it is not known yet who is at the other end. With one more the oldest is given up:
+places need but a moment to say who they are."""
+
 
 class Elsewhere:
     """A realm at another place, which is spoken to as if it were here."""
@@ -76,7 +80,7 @@ class Exchange:
         self._inward: dict[str, Inward] = {}
         self._met: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """Set while we hear a place."""
-        self._lines: set[Line] = set()
+        self._lines: dict[Line, None] = {}
         """Of all who have dialled us, known or not."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._deserted = asyncio.Event()
@@ -159,8 +163,11 @@ class Exchange:
     def _answer(self) -> Line:
         inward = Inward(self._realms, self._has_come, self._note, self._has_gone)
         line = Line(inward, self.name, self._secret, dials=False)
-        self._lines.add(line)
-        line.gone.add_done_callback(lambda _: self._lines.discard(line))
+        unknown = [other for other in self._lines if not other.is_up]
+        for other in unknown[: len(unknown) + 1 - MOST_UNKNOWN]:
+            other.abort()
+        self._lines[line] = None
+        line.gone.add_done_callback(lambda _: self._lines.pop(line))
         return line
 
     def _has_come(self, inward: Inward) -> None:

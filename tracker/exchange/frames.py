@@ -64,20 +64,33 @@ def encode(kind: Kind, guest: int = 0, body: bytes = b"") -> bytes:
 class Reader:
     """Takes pieces of a stream, gives whole frames."""
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, most: int = MOST_BODY) -> None:
+        self.most = most
+        """Bytes that a body may have from now on."""
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._needs = 0
+        """Bytes without which there is nothing to give; until then pieces are not joined."""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that are whole by now; `FrameError` if there can be none."""
-        data = self._rest + data if self._rest else data
-        at, end = 0, len(data)
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size < self._needs:
+            return
+        data = b"".join(self._pieces)
+        at, end, self._needs = 0, len(data), 0
         try:
-            while end - at >= _HEAD.size:
-                length, kind, guest = _HEAD.unpack_from(data, at)
-                if length > MOST_BODY:
-                    raise FrameError(f"a body of {length} bytes; {MOST_BODY} is the limit")
+            while True:
                 begin = at + _HEAD.size
+                if end < begin:
+                    self._needs = _HEAD.size
+                    break
+                length, kind, guest = _HEAD.unpack_from(data, at)
+                if length > self.most:
+                    raise FrameError(f"a body of {length} bytes; {self.most} is the limit")
                 if end < begin + length:
+                    self._needs = _HEAD.size + length
                     break
                 at = begin + length
                 try:
@@ -86,4 +99,4 @@ class Reader:
                     raise FrameError(f"there are no frames of kind {kind}") from error
                 yield Frame(known, guest, data[begin:at])
         finally:
-            self._rest = data[at:]
+            self._pieces, self._size = [data[at:]], end - at

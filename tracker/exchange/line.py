@@ -22,7 +22,7 @@ from typing import Protocol, cast
 import msgspec
 import structlog
 
-from tracker.exchange.frames import Frame, FrameError, Kind, Reader, encode
+from tracker.exchange.frames import MOST_BODY, Frame, FrameError, Kind, Reader, encode
 
 MOST_WAITING = 33_554_432
 """Bytes that may wait for a place to take them: what 10,000 sockets say in a second. Beyond it, it
@@ -36,6 +36,9 @@ PING_EVERY = 1.0
 
 SILENCE = 3.0
 """Seconds after which a place that says nothing is gone."""
+
+MOST_MEETING = 512
+"""Bytes of a body until it is known who is at the other end: a name of 200, and a proof."""
 
 _NONCE = 16
 
@@ -70,7 +73,7 @@ class Line(asyncio.Protocol):
         self._secret = secret
         self._dials = dials
         self._loop = asyncio.get_running_loop()
-        self._reader = Reader()
+        self._reader = Reader(MOST_MEETING)
         self._transport: asyncio.Transport | None = None
         self._nonce = os.urandom(_NONCE)
         self._theirs: bytes | None = None
@@ -82,6 +85,11 @@ class Line(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done once the line is no more."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is known who is at the other end, or was."""
+        return self._is_up
 
     def send(self, kind: Kind, guest: int = 0, body: bytes = b"") -> None:
         """Say something, with all else that is said in this turn of the loop."""
@@ -176,6 +184,7 @@ class Line(asyncio.Protocol):
             assert self._patience is not None  # it is set before anything comes
             self._patience.cancel()
             self._patience = self._loop.call_later(PING_EVERY, self._ping)
+            self._reader.most = MOST_BODY
             self._is_up = True
             self._owner.up(self, proof.name)
         else:

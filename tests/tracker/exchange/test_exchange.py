@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from p2pcdn.errors import ErrorCode, RemoteError
-from tests.tracker.exchange.meeting import Echo, Visitor, until
-from tracker.exchange import outward
+from tests.tracker.exchange.meeting import PATIENCE, Echo, Visitor, until
+from tracker.exchange import exchange, line, outward
 from tracker.exchange.exchange import Exchange, tcp, unix
 from tracker.guests import Realm
 
@@ -166,3 +166,24 @@ async def test_places_reach_each_other_by_tcp_too() -> None:
     await until(lambda: guest.told)
     await a.exchange.close()
     await b.exchange.close()
+
+
+async def test_who_does_not_say_who_it_is_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "MOST_UNKNOWN", 2)
+    monkeypatch.setattr(line, "HELLO_TIMEOUT", 60.0)
+    place, other = Place("a"), Place("b")
+    port = await place.exchange.listen_tcp("127.0.0.1", 0)
+    silent = []
+    for _ in range(4):
+        silent.append(await asyncio.open_connection("127.0.0.1", port))
+        await silent[-1][0].readexactly(1)  # it has been let in
+    for reader, _ in silent[:2]:
+        async with asyncio.timeout(PATIENCE):
+            await reader.read()  # to its end
+    other.exchange.meet("a", tcp("127.0.0.1", port))
+    await until(lambda: other.reached)
+    await until(lambda: len(place.exchange._lines) == 2)
+    for _, writer in silent:
+        writer.close()
+    await other.exchange.close()
+    await place.exchange.close()

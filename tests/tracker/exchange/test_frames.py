@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tracker.exchange import frames
 from tracker.exchange.frames import Frame, FrameError, Kind, Reader, encode
 
 FRAMES = [Frame(Kind.SAID, 7, b"{}"), Frame(Kind.CLOSED, 2**32 - 1, b""), Frame(Kind.NOTE, 0, b"x")]
@@ -31,8 +30,21 @@ def test_a_kind_that_nobody_knows_is_no_frame() -> None:
         list(Reader().feed(b"\0\0\0\0\x63\0\0\0\0"))
 
 
-def test_a_body_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "MOST_BODY", 4)
-    assert list(Reader().feed(encode(Kind.TELL, 1, b"1234")))
+def test_a_body_has_its_limit() -> None:
+    reader = Reader(4)
+    assert list(reader.feed(encode(Kind.TELL, 1, b"1234")))
     with pytest.raises(FrameError, match="5 bytes; 4 is the limit"):
-        list(Reader().feed(encode(Kind.TELL, 1, b"12345")))
+        list(reader.feed(encode(Kind.TELL, 1, b"12345")))
+    reader = Reader(4)
+    reader.most = 5
+    assert list(reader.feed(encode(Kind.TELL, 1, b"12345")))
+
+
+def test_a_large_body_is_joined_once() -> None:
+    reader = Reader()
+    pieces = [bytes(1000)] * 100
+    assert list(reader.feed(encode(Kind.NOTE, 0, bytes(100_001))[:9])) == []
+    for piece in pieces:
+        assert list(reader.feed(piece)) == []
+    assert len(reader._pieces) == 101, "or each piece would copy all before it"
+    assert list(reader.feed(b"\0" + STREAM)) == [Frame(Kind.NOTE, 0, bytes(100_001)), *FRAMES]

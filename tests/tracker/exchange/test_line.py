@@ -84,8 +84,18 @@ async def test_a_proof_is_no_proof_for_the_other_end() -> None:
     assert not owner.names
 
 
-@pytest.mark.parametrize("said", [encode(Kind.SAID, 1, b"x"), encode(Kind.HELLO, 0, b"short")])
-async def test_who_does_not_say_who_it_is_is_not_heard(said: bytes) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        encode(Kind.SAID, 1, b"x"),
+        encode(Kind.HELLO, 0, b"short"),
+        encode(Kind.PROOF, 0, bytes(513))[:9],  # it is not waited for all of it
+    ],
+)
+async def test_who_does_not_say_who_it_is_is_not_heard(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "HELLO_TIMEOUT", 60.0)
     loop = asyncio.get_running_loop()
     owner = Owner()
     near, far = socket.socketpair()
@@ -94,7 +104,8 @@ async def test_who_does_not_say_who_it_is_is_not_heard(said: bytes) -> None:
     far.setblocking(False)
     with structlog.testing.capture_logs():
         await loop.sock_sendall(far, said)
-        await line.gone
+        async with asyncio.timeout(5):
+            await line.gone
     far.close()
     assert owner == Owner()
 
