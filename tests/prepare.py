@@ -48,6 +48,7 @@ NEEDS = (
     Need("iproute2", "viewers behind NATs and on cables that count, as root", _program("ip")),
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
     Need("ffmpeg", "a player at the gateway", _program("ffmpeg")),
+    Need("mpv", "another player at the gateway", _program("mpv")),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
     Need(
         "redis-server",
