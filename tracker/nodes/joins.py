@@ -43,18 +43,15 @@ class Joins:
         """How many of them the store knows of."""
         self._elsewhere: Counter[bytes] = Counter()
 
-    def joined(self, address: bytes) -> None:
-        """Somebody came from there."""
+    def joined(self, address: bytes, unix: float) -> None:
+        """Somebody came from there, at this many seconds since 1970."""
+        self._begin(int(unix // 60))
         self._here[address] += 1
 
     def ask(self, batch: Batch, secret: bytes, unix: float) -> None:
         """Tell how many came here, and hear how many everywhere; ``secret`` is the nodes'."""
-        minute = int(unix // 60)
-        if minute != self._minute:
-            self._minute = minute
-            self._here -= self._told
-            self._told.clear()
-            self._elsewhere.clear()
+        self._begin(int(unix // 60))
+        minute = self._minute
         key = f"{PREFIX}joins:{minute}"
         many = [address for address, joins in self._here.items() if joins >= self._told_from]
         for address in many[:MOST]:
@@ -64,9 +61,16 @@ class Joins:
             answers = _Answers(partial(self._learn, minute, address))
             batch.ask("HINCRBY", key, name, new, then=answers.all)
             batch.ask("HINCRBY", key, ours, new, then=answers.of_node)
-            self._told[address] += new
+            self._told[address] += new  # if it is lost, fewer are known of: twice would be worse
         if many:
             batch.ask("EXPIRE", key, KEPT)
+
+    def _begin(self, minute: int) -> None:
+        """Forget what was of another minute, told or not."""
+        if minute != self._minute:
+            self._minute = minute
+            for counter in (self._here, self._told, self._elsewhere):
+                counter.clear()
 
     def _learn(self, minute: int, address: bytes, elsewhere: int) -> None:
         if minute != self._minute:

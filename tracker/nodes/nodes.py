@@ -174,7 +174,7 @@ class Nodes:
 
     def joined(self, address: bytes) -> None:
         """Somebody has joined from there."""
-        self._joins.joined(address)
+        self._joins.joined(address, time.time())
 
     def total(self) -> Total:
         """What all nodes have counted."""

@@ -33,7 +33,7 @@ class Stage:
 
     def join(self, name: str, times: int, address: bytes = HERE) -> None:
         for _ in range(times):
-            self.nodes[name].joined(address)
+            self.nodes[name].joined(address, self.unix)
 
     async def ask(self, *names: str) -> None:
         for name in names or self.nodes:
@@ -85,6 +85,22 @@ async def test_each_minute_begins_anew(stage: Stage) -> None:
     await stage.ask()
     assert stage.heard["b"] == {HERE: 50}
     assert len(await _keys(stage)) == 2
+
+
+async def test_little_does_not_add_up_from_minute_to_minute(stage: Stage) -> None:
+    stage.nodes = {"a": stage.nodes["a"]}
+    for minute in range(20):
+        stage.unix = 6000.0 + 60 * minute
+        stage.join("a", 9)
+        await stage.ask()
+    assert await stage.shared.ask("KEYS", "*") == []
+
+
+async def test_who_was_here_is_forgotten_with_the_minute_though_nobody_asks(stage: Stage) -> None:
+    for minute in range(20):
+        stage.unix = 6000.0 + 60 * minute
+        stage.join("a", 1, b"%d" % minute)
+    assert list(stage.nodes["a"]._here) == [b"19"]
 
 
 async def test_workers_of_one_node_are_not_others(stage: Stage) -> None:
