@@ -88,6 +88,8 @@ class Nodes:
         """Where other nodes are reached."""
         self._away: float | None = None
         """Since when the store has not answered, in seconds since 1970."""
+        self._ahead = 0.0
+        """Seconds that the store's clock is ahead of ours: all nodes begin minutes by it."""
         self._leaves = False
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -174,7 +176,7 @@ class Nodes:
 
     def joined(self, address: bytes) -> None:
         """Somebody has joined from there."""
-        self._joins.joined(address, time.time())
+        self._joins.joined(address, self._unix())
 
     def total(self) -> Total:
         """What all nodes have counted."""
@@ -215,8 +217,9 @@ class Nodes:
         self._registry.forget(batch, now)
         self._decrees.ask(batch)
         self._ask_secret(batch)
+        batch.ask("TIME", then=self._timed)
         if self._secret is not None:
-            self._joins.ask(batch, self._secret, time.time())
+            self._joins.ask(batch, self._secret, self._unix())
         if not self._worker:
             self._totals.ask(batch, now)
         await self._store.do(batch)
@@ -224,6 +227,13 @@ class Nodes:
         await self._meet()
         if changed:
             self._changed()
+
+    def _timed(self, answer: tuple[int, int]) -> None:
+        seconds, microseconds = answer
+        self._ahead = seconds + microseconds / 1e6 - time.time()
+
+    def _unix(self) -> float:
+        return time.time() + self._ahead
 
     async def _listen(self) -> None:
         """Ask at once when another node has news."""

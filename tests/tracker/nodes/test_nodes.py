@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog.testing
@@ -16,6 +18,7 @@ from p2pcdn.errors import ErrorCode, RemoteError
 from tests.e2e.servers import free_port
 from tests.tracker.nodes.stores import Shared
 from tracker.guests import Facts, Guest
+from tracker.nodes import nodes as nodes_module
 from tracker.nodes.nodes import Nodes
 from tracker.nodes.totals import Total
 
@@ -157,13 +160,23 @@ async def test_what_one_says_of_sites_is_in_force_everywhere(stage: Stage) -> No
     assert b.notes() == ["What this node's configuration says of sites is older than what holds."]
 
 
-async def test_joins_elsewhere_are_heard_of(stage: Stage) -> None:
+async def test_joins_elsewhere_are_heard_of(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Nodes, "_unix", lambda _: 6000.0)  # or a minute might end amid it
     a, b = await stage.node("a"), await stage.node("b")
     for node in (a, b):
         for _ in range(6):
             node.joined(b"address")
     await stage.until(lambda: bool(stage.joined["a"]) and bool(stage.joined["b"]))
     assert stage.joined == {"a": [(b"address", 6)], "b": [(b"address", 6)]}
+
+
+async def test_which_minute_it_is_the_store_says(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(nodes_module, "time", SimpleNamespace(time=lambda: 6000.0))
+        a = await stage.node("a")
+        assert abs(a._unix() - time.time()) < 30
 
 
 async def test_each_tells_what_all_have_counted(stage: Stage) -> None:
