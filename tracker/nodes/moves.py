@@ -127,11 +127,16 @@ class Moves:
         moved = self.sends_on(visit.content) if visit.follows else None
         if moved is not None:
             visit.move(moved)
-        elif visit.place != self.home(visit.content.encode()):
+        elif self._node(visit.place) != self._node(self.home(visit.content.encode())):
             visit.guest.send_back(RemoteError(ErrorCode.DRAINING, "it is at another node now"))
         else:
             return False
         return True
+
+    def _node(self, place: str) -> str:
+        """Whose place it is. At which of ours somebody is who came before is for `Homes`: one that
+        is full sends nobody away."""
+        return place if "://" in place else self._nodes.url
 
 
 def _to(url: str, content: str, retry: float | None = None) -> Moved:

@@ -176,6 +176,17 @@ async def test_when_homes_change_those_go_who_belong_elsewhere(stage: Stage) -> 
     assert stubborn.closed == [ErrorCode.DRAINING], "it comes again, and is passed on"
 
 
+async def test_those_of_a_swarm_that_is_full_stay(stage: Stage) -> None:
+    """Newcomers belong to the next worker, those who are here belong here still."""
+    homes = Homes("0", ["0", "1"], lambda _, index: stage.here, most=1)
+    stage.moves = Moves(stage.nodes, homes)
+    content = stage.content(ME)
+    lines = [stage.comes(content, follows=follows) for follows in (True, False)]
+    homes.told(homes.home(content.encode()), [content.encode()])
+    await stage.changes(ME)
+    assert [line.closed for line in lines] == [[], []]
+
+
 async def test_who_was_passed_on_to_a_node_that_is_gone_comes_again(stage: Stage) -> None:
     line = stage.comes(stage.content(OTHER), follows=False)
     await stage.changes(ME)
