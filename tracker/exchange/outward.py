@@ -43,6 +43,8 @@ class Outward:
         self.reached = asyncio.Event()
         """Set while it hears us."""
         self._hurries = asyncio.Event()
+        self._dialled: Line | None = None
+        """What was made last, whether it is up or not."""
         self._line: Line | None = None
         self._guests: dict[int, Guest] = {}
         self._numbers = count()
@@ -95,6 +97,8 @@ class Outward:
             line = self._line
             line.close()
             await asyncio.shield(line.gone)
+        elif self._dialled is not None:
+            self._dialled.abort()  # or it would come up yet
 
     # The line's owner
 
@@ -129,25 +133,22 @@ class Outward:
 
     async def _run(self) -> None:
         while True:
-            line: Line | None = None
-
-            def make() -> Line:
-                nonlocal line
-                line = self._make(self)
-                return line
-
             try:
                 async with asyncio.timeout(HELLO_TIMEOUT):  # a system tries for minutes
-                    await self._dial(make)
+                    await self._dial(self._new)
             except (OSError, UnicodeError):  # the latter of a name that is none
                 pass  # it is not there yet, or not any more
             else:
-                assert line is not None  # who dials makes one
-                await asyncio.shield(line.gone)
+                assert self._dialled is not None  # who dials makes one
+                await asyncio.shield(self._dialled.gone)
             self._hurries.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(random.uniform(*AGAIN)):
                     await self._hurries.wait()
+
+    def _new(self) -> Line:
+        self._dialled = self._make(self)
+        return self._dialled
 
 
 class SentBack(msgspec.Struct, frozen=True):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from p2pcdn.errors import ErrorCode, RemoteError
-from tests.tracker.exchange.meeting import Echo, Visitor, until
-from tracker.exchange import outward
+from tests.tracker.exchange.meeting import PATIENCE, Echo, Visitor, until
+from tracker.exchange import line, outward
 from tracker.exchange.exchange import Exchange, unix
 from tracker.exchange.frames import Frame, FrameError, Kind
+from tracker.exchange.line import Line
 from tracker.exchange.outward import Outward
 
 SECRET = b"s" * 32
@@ -62,6 +65,24 @@ async def test_another_place_than_was_meant_is_none(tmp_path: Path) -> None:
     assert not here.places
     await here.close()
     await there.close()
+
+
+async def test_who_is_closed_as_it_dials_leaves_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "HELLO_TIMEOUT", 60.0)
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    loop = asyncio.get_running_loop()
+
+    async def dial(make: Callable[[], Line]) -> object:
+        return await loop.create_connection(make, sock=near)
+
+    place = Outward("b", dial, lambda owner: Line(owner, "a", SECRET, dials=True))
+    assert await loop.sock_recv(far, 4096)  # it wants to know who is there
+    await place.close()
+    async with asyncio.timeout(PATIENCE):
+        while await loop.sock_recv(far, 4096):  # to its end
+            pass
+    far.close()
 
 
 async def test_who_does_not_answer_is_dialled_again(monkeypatch: pytest.MonkeyPatch) -> None:
