@@ -37,6 +37,10 @@ search has its price."""
 FEW = 32
 """Peers looked at that are near a seeker, and of others where there are such."""
 
+AT_ONCE = 64
+"""Pairings and searches whose time has come that are seen to in one go: of a crowd that comes
+together, and of which few can link, thousands give up together, and others are not to wait."""
+
 
 def new_id(rng: Random) -> str:
     """An id of a peer or a pairing, as `p2pcdn.wire.fields.Id` has it."""
@@ -334,7 +338,9 @@ class Introducer:
         return self._timers[0][0] if self._timers else None
 
     def on_timer(self, now: float) -> None:
-        while (at := self.timer_at()) is not None and at <= now:
+        for _ in range(AT_ONCE):
+            if (at := self.timer_at()) is None or at > now:
+                return
             _, _, subject = heapq.heappop(self._timers)
             if isinstance(subject, Pairing):
                 self._expire(subject, now)

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 
-from p2pcdn.core.introducer import SEARCH_EVERY
+from p2pcdn.core.introducer import AT_ONCE, SEARCH_EVERY
 from p2pcdn.core.locality import Costs, where_of
 from p2pcdn.core.member import OFFER_LASTS, SHUN
 from p2pcdn.core.pairing import LINK_TIMEOUT
@@ -210,6 +210,22 @@ def test_who_finds_all_others_busy_tries_again() -> None:
     assert world.swarms.timer_at() == SEARCH_EVERY
     world.wait(SEARCH_EVERY)
     assert world.swarms.timer_at() == 2 * SEARCH_EVERY
+
+
+def test_where_all_give_up_at_once_others_get_a_word_in() -> None:
+    world = World()
+    for _ in range(100):
+        world.join()
+    given_up = len(world.happened(Paired))
+    assert given_up > 2 * AT_ONCE
+    world.swarms.on_timer(LINK_TIMEOUT)
+    failed = [event for event in world.swarms.take_events() if isinstance(event, PairingFailed)]
+    assert 0 < len(failed) <= AT_ONCE
+    at = world.swarms.timer_at()
+    assert at is not None
+    assert at <= LINK_TIMEOUT  # the others follow at once
+    world.wait(LINK_TIMEOUT)
+    assert len(failed) + len(world.happened(PairingFailed)) >= given_up
 
 
 def test_an_hour_ends_in_the_middle_of_a_search() -> None:
