@@ -15,7 +15,7 @@ import asyncio
 import datetime as dt
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -42,7 +42,8 @@ MISSED = 10
 """Looks at a list that a content may be missing at before it is let go: an origin that has just
 started finds its contents one after the other."""
 SHARE_EVERY = 60.0
-"""Seconds between two times of sharing out the store."""
+"""Seconds between two times of sharing out the store, unless a content has come: what that is worth
+shows in its first moments."""
 
 Show = Callable[[NativePeer], Awaitable[None]]
 """Shows how far a peer has got, until it is cancelled or the peer fails."""
@@ -116,7 +117,11 @@ class Edge:
         self._listed: dict[str, dict[str, int]] = {}
         """Of each site those contents that are ours, and at how many looks each was missing."""
         self._disk: Disk | None = None
+        self._promised: dict[str, int] = {}
+        """The first shares of those that are about to be at work."""
         self._demands: dict[str, Demand] = {}
+        self._coming = asyncio.Event()
+        """A content has come since the store was shared out."""
         self._turn = asyncio.Semaphore(FILLING)
         self._came: dict[str, tuple[int, float]] = {}
         """How much each content had when the last of it came, and when that was."""
@@ -172,20 +177,11 @@ class Edge:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _held_once(self, url: str) -> None:
-        share = self._first_share()
-        memory = share if self._disk is None else self._memory(len(self._holding))
-        settings = msgspec.structs.replace(self._config.peer, store_bytes=memory)
-        peer = NativePeer(
-            url,
-            config=msgspec.structs.replace(self._config, peer=settings),
-            tracker=self._tracker,
-            disk=self._disk,
-            share=share,
-        )
         async with self._turn:
-            await peer.__aenter__()
+            peer = await self._joined(url)
         try:
             self.peers[url] = peer
+            self._coming.set()
             self._limit()
             self._take_turns()
             await self._show(peer)
@@ -197,6 +193,23 @@ class Edge:
                 self._count(url, peer)
                 self._given.pop(url, None)
                 self._came.pop(url, None)
+
+    async def _joined(self, url: str) -> NativePeer:
+        """A peer that is at work, with its first share."""
+        share = self._promised[url] = self._first_share()
+        memory = share if self._disk is None else self._memory(len(self._holding))
+        settings = msgspec.structs.replace(self._config.peer, store_bytes=memory)
+        peer = NativePeer(
+            url,
+            config=msgspec.structs.replace(self._config, peer=settings),
+            tracker=self._tracker,
+            disk=self._disk,
+            share=share,
+        )
+        try:
+            return await peer.__aenter__()
+        finally:
+            del self._promised[url]
 
     async def _follow(self, site: str) -> None:
         complained = False
@@ -245,26 +258,40 @@ class Edge:
     def _first_share(self) -> int:
         """A content that comes takes what is left, or else what it turns out to be worth."""
         taken = sum(peer.share or 0 for peer in self.peers.values())
-        coming = max(len(self._holding) - len(self.peers), 1)
-        return max(self._room - taken, 0) // coming
+        coming = max(len(self._holding) - len(self.peers) - len(self._promised), 1)
+        return max(self._left - taken, 0) // coming
+
+    @property
+    def _left(self) -> int:
+        """Bytes of the store that no content has been promised that is about to come."""
+        return self._room - sum(self._promised.values())
 
     async def _share_out(self) -> None:
-        loop = asyncio.get_running_loop()
+        pause = SHARE_EVERY
         while True:
-            await asyncio.sleep(SHARE_EVERY)
-            gone = self._demands.keys() - self._holding.keys()
-            for url in gone:
-                del self._demands[url]
-            wishes = {}
-            for url, peer in self.peers.items():
-                wish = peer.wish()
-                demand = self._demands.setdefault(url, Demand())
-                wishes[url] = wish, demand.note(wish.peers, loop.time())
-            shares = share_out(self._room, wishes)
-            # Who has to give something up goes first.
-            memory = self._memory(len(shares))
-            for url in sorted(shares, key=lambda url: shares[url] - (self.peers[url].share or 0)):
-                self.peers[url].resize(shares[url], memory)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._coming.wait(), pause)
+            pause = LIMIT_EVERY if self._coming.is_set() else min(2 * pause, SHARE_EVERY)
+            self._coming.clear()
+            self._share()
+            await asyncio.sleep(LIMIT_EVERY)  # many may come
+
+    def _share(self) -> None:
+        """Share out the store by what the contents are worth now."""
+        now = asyncio.get_running_loop().time()
+        gone = self._demands.keys() - self._holding.keys()
+        for url in gone:
+            del self._demands[url]
+        wishes = {}
+        for url, peer in self.peers.items():
+            wish = peer.wish()
+            demand = self._demands.setdefault(url, Demand())
+            wishes[url] = wish, demand.note(wish.peers, now)
+        shares = share_out(self._left, wishes)
+        # Who has to give something up goes first.
+        memory = self._memory(len(shares))
+        for url in sorted(shares, key=lambda url: shares[url] - (self.peers[url].share or 0)):
+            self.peers[url].resize(shares[url], memory)
 
     async def _govern(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from peer.native import edge as module
 from peer.native.disk import disk as disk_module
 from peer.native.edge import Edge, Part
 from peer.native.runner import NativePeer, PeerError
+from peer.native.shares import Wish
 from tests.peer.native.hosting import LENGTH, SEGMENTS, Site, playlist, write_segments
 
 ONE = SEGMENTS * LENGTH
@@ -251,6 +252,54 @@ async def test_contents_have_one_memory_together(site: Site) -> None:
             assert 0 < held <= config.peer.store_bytes
 
 
+async def test_a_content_that_comes_has_its_part_of_the_memory_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first had all of it for a minute, whether it needed that or not."""
+    monkeypatch.setattr(module, "SHARE_EVERY", 3600.0)
+    one, two = two_films(site)
+    listed = site.content / "list.txt"
+    listed.write_text(one)
+    config = Config(peer=PeerConfig(store_bytes=2 * ONE))
+    async with running(Edge([], config=following(config, site.media("list.txt")))) as edge:
+        await until(holds(edge, one))
+        listed.write_text(f"{one}\n{two}")
+        await until(lambda: two in edge.peers and edge.peers[two].store.size == ONE)
+        assert edge.peers[one].store.size == ONE
+        assert sum(peer.store.limit for peer in edge.peers.values()) <= config.peer.store_bytes
+
+
+async def test_what_is_promised_to_those_that_come_is_nobody_elses() -> None:
+    edge = Edge([], config=Config(peer=PeerConfig(store_bytes=900)))
+    there, done = Standing(), cast(Any, None)
+    edge.peers["there"] = cast(Any, there)
+    edge._holding.update(dict.fromkeys(["there", "first", "second"], done))
+    edge._promised["first"] = edge._first_share()
+    edge._holding["third"] = done  # while the first is about to be at work
+    for url in ("second", "third"):
+        edge._promised[url] = edge._first_share()
+    assert edge._promised == {"first": 450, "second": 225, "third": 225}
+    del edge._promised["third"]
+    edge._share()
+    assert there.share == 225
+
+
+async def test_who_comes_for_a_new_content_is_seen_soon(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SHARE_EVERY", 3600.0)
+    one, two = two_films(site)
+    listed = site.content / "list.txt"
+    listed.write_text(one)
+    config = Config(peer=PeerConfig(store_bytes=ONE))
+    async with running(Edge([], config=following(config, site.media("list.txt")))) as edge:
+        await until(holds(edge, one))
+        listed.write_text(f"{one}\n{two}")
+        await until(lambda: two in edge.peers)
+        async with NativePeer(two, config=Config(peer=PeerConfig(upload=False))):
+            await until(lambda: edge.peers[two].store.size == ONE)
+
+
 async def test_what_a_content_was_asked_for_is_forgotten_with_it(site: Site) -> None:
     one, two = two_films(site)
     listed = site.content / "list.txt"
@@ -288,11 +337,18 @@ class Standing:
         self.links = dict.fromkeys(range(links), "somebody")
         self.store = SimpleNamespace(size=0)
         self.waits = False
+        self.share = 0
         self.is_complete = lambda: complete
         self.is_live = lambda: live
 
     def wait(self, waits: bool) -> None:
         self.waits = waits
+
+    def wish(self) -> Wish:
+        return Wish(size=1_000, held=0, peers=0)
+
+    def resize(self, share: int, memory: int) -> None:
+        self.share = share
 
 
 async def test_a_few_contents_are_fetched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
