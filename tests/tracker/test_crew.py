@@ -19,7 +19,7 @@ from p2pcdn.core.homes import home_of
 from p2pcdn.model import home_of as address_of
 from p2pcdn.service import server
 from p2pcdn.service.server import ANSWER_TIME, CLOSE_TIME
-from p2pcdn.service.worker import Worker, secret_file
+from p2pcdn.service.worker import Worker
 from p2pcdn.wire.candidate import parse_address
 from p2pcdn.wire.codec import encode
 from p2pcdn.wire.manifest import Records
@@ -50,7 +50,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def rig_of(directory: Path, index: int, count: int, **limits: Any) -> Rig:
     config = Config(listen="127.0.0.1:0", tracker=TrackerConfig(**limits))
-    worker = Worker(index=index, count=count, directory=str(directory))
+    worker = Worker(index=index, count=count, directory=str(directory), secret=b"s" * 32)
     made = Rig(config, worker=worker)
     await made.server.start()
     return made
@@ -58,7 +58,6 @@ async def rig_of(directory: Path, index: int, count: int, **limits: Any) -> Rig:
 
 @asynccontextmanager
 async def workers(directory: Path, count: int = 2, **limits: Any) -> AsyncIterator[list[Rig]]:
-    secret_file(directory).write_bytes(b"s" * 32)
     rigs = [await rig_of(directory, index, count, **limits) for index in range(count)]
     await meet(rigs)
     try:
@@ -239,9 +238,9 @@ async def test_a_page_that_goes_may_report_to_any_worker_and_counts_once(tmp_pat
             headers = {"Content-Type": "text/plain"}
             async with second.session.post(url, data=encode(beacon), headers=headers) as response:
                 assert response.status == 204
-        await first.until(lambda: first.ledger.summary().refused_reports)
-        summary = await first.json("/api/v1/summary")
-        assert (summary["waste_bytes"], summary["refused_reports"]) == (7, 1)
+        # What comes again is refused at its home, what is forged where it came.
+        await first.until(lambda: first.ledger.summary().refused_reports == 2)
+        assert (await first.json("/api/v1/summary"))["waste_bytes"] == 7
 
 
 async def test_sockets_of_an_address_are_counted_at_all_workers(tmp_path: Path) -> None:
