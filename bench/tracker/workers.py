@@ -21,7 +21,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -30,7 +29,7 @@ from bench.tracker.process import ROOT, Server, cores, free_port, wait_for
 from bench.tracker.sockets import connect, many_descriptors, paced, percentiles
 from p2pcdn.core.homes import home_of
 from p2pcdn.service import run
-from p2pcdn.service.worker import VARIABLE, Worker, secret_file
+from p2pcdn.service.worker import VARIABLE, Worker
 
 CLIENTS = 750
 """For each worker, so that each has as much to do as one alone."""
@@ -58,10 +57,12 @@ class Cost(msgspec.Struct, frozen=True):
 def workers(count: int) -> Iterator[list[Server]]:
     """So many processes, each on a port of its own, so that we choose where a socket lands."""
     with tempfile.TemporaryDirectory() as directory, ExitStack() as ended:
-        secret_file(Path(directory)).write_bytes(os.urandom(32))
+        secret = os.urandom(32)
         servers = []
         for index in range(count):
-            worker = Worker(index=index, count=count, port=free_port(), directory=directory)
+            worker = Worker(
+                index=index, count=count, port=free_port(), directory=directory, secret=secret
+            )
             process = subprocess.Popen(
                 [sys.executable, "-m", "tracker"],
                 cwd=ROOT,

@@ -30,7 +30,7 @@ import structlog
 
 from p2pcdn.errors import ConfigError
 from p2pcdn.service.server import bind
-from p2pcdn.service.worker import VARIABLE, Worker, can_share_ports, secret_file
+from p2pcdn.service.worker import VARIABLE, Worker, can_share_ports
 
 ENDS_WITHIN = 3.5
 """Seconds that a worker has to drain; a server of ours takes less than 3."""
@@ -54,6 +54,7 @@ class Supervisor:
         self._count = count
         self._command = command or (sys.executable, *sys.orig_argv[1:])
         self._directory = Path()
+        self._secret = secrets.token_bytes(32)
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._lives: dict[int, socket.socket] = {}
         """Our end of what each worker reads: it ends with us, however we end."""
@@ -72,7 +73,6 @@ class Supervisor:
         # The path of a Unix socket may have 100 characters or so: not below the data directory.
         self._directory = Path(tempfile.mkdtemp(prefix="p2pcdn-"))  # for nobody else: mode 0700
         try:
-            secret_file(self._directory).write_bytes(secrets.token_bytes(32))
             with self._passes_on_hangups():
                 return await self._serve(tell)
         finally:
@@ -129,6 +129,7 @@ class Supervisor:
                     count=self._count,
                     port=self.port,
                     directory=str(self._directory),
+                    secret=self._secret,
                     life=theirs.fileno(),
                 )
                 process = await asyncio.create_subprocess_exec(

@@ -30,6 +30,9 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     """Which all of them listen on."""
     directory: str = ""
     """Where their sockets are."""
+    secret: bytes = b""
+    """What all of them know, and nobody else. It is in no file: where there is room for one, files
+    that nobody has read for days are taken away."""
     life: int = -1
     """A descriptor by which the supervisor hears that this process is ready, and this process
     that the supervisor is gone."""
@@ -51,11 +54,6 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     def names(self) -> list[str]:
         """Of all of them, this one included."""
         return [str(index) for index in range(self.count)]
-
-    @property
-    def secret(self) -> bytes:
-        """What all of them know, and nobody else."""
-        return secret_file(Path(self.directory)).read_bytes()
 
     def path_of(self, name: str) -> Path:
         """The Unix socket of one of them, for what they have to say to each other."""
@@ -88,11 +86,6 @@ def this_worker(environ: Mapping[str, str] = os.environ) -> Worker | None:
     """Which worker this process was started as; None if nobody has started it as one."""
     said = environ.get(VARIABLE)
     return None if said is None else msgspec.json.decode(said, type=Worker)
-
-
-def secret_file(directory: Path) -> Path:
-    """Where the workers' secret is."""
-    return directory / "secret"
 
 
 def can_share_ports() -> bool:

@@ -94,6 +94,7 @@ async def test_all_serve_on_one_port_and_who_dies_is_started_again() -> None:
         async with running(made()) as started:
             directory = started._directory
             assert directory.stat().st_mode & 0o777 == 0o700
+            assert list(directory.iterdir()) == []  # files would be taken away after some days
             pids = await all_of(started.port, lambda found: len(found) == 2)
             os.kill(pids[1], signal.SIGKILL)
             again = await all_of(started.port, lambda found: found.get(1, pids[1]) != pids[1])

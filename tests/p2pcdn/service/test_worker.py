@@ -6,14 +6,13 @@ import asyncio
 import os
 import signal
 import socket
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from p2pcdn.service.worker import ALONE, VARIABLE, Worker, secret_file, this_worker
+from p2pcdn.service.worker import ALONE, VARIABLE, Worker, this_worker
 
-SECOND = Worker(index=1, count=3, port=8080, directory="/somewhere")
+SECOND = Worker(index=1, count=3, port=8080, directory="/somewhere", secret=b"\xff")
 
 
 def test_its_environment_says_which_it_is() -> None:
@@ -21,13 +20,11 @@ def test_its_environment_says_which_it_is() -> None:
     assert this_worker({VARIABLE: msgspec.json.encode(SECOND).decode()}) == SECOND
 
 
-def test_it_knows_the_others(tmp_path: Path) -> None:
+def test_it_knows_the_others() -> None:
     assert (SECOND.name, SECOND.names) == ("1", ["0", "1", "2"])
     assert not SECOND.is_first
     assert not SECOND.is_alone
     assert SECOND.path_of("2") != SECOND.path_of("1") != SECOND.inside
-    secret_file(tmp_path).write_bytes(b"secret")
-    assert msgspec.structs.replace(SECOND, directory=str(tmp_path)).secret == b"secret"
 
 
 def test_who_is_alone_is_first() -> None:
