@@ -1,7 +1,8 @@
 """What each node has counted, so that any of them can tell the sum.
 
 Each tells what its ledger has, of all its runs, under the ledger's own id: who tells it twice, or
-begins anew, changes nothing, and what a node that is gone has told still counts. Viewers and swarms
+begins anew, changes nothing, and what a node that is gone has told still counts: a store that has
+forgotten it is told again by those who heard it. Viewers and swarms
 are of now, and count while their node is there. A ledger that several nodes keep together
 (`ledger.clickhouse`) has the sum already: of these only what is of now is added up.
 """
@@ -42,6 +43,8 @@ class Totals:
         self._own = own
         self._shared = shared
         self._others: dict[str, Total] = {}
+        self._forgotten: set[str] = set()
+        """Those of which the store does not know any more."""
         self._due = 0.0
 
     def ask(self, batch: Batch, now: float) -> None:
@@ -50,12 +53,13 @@ class Totals:
             return
         self._due = now + EVERY
         batch.ask("HSET", _TOTALS, self._ledger, msgspec.json.encode(self._own()))
+        for ledger in self._forgotten:
+            batch.ask("HSETNX", _TOTALS, ledger, _last(self._others[ledger]))
         batch.ask("HGETALL", _TOTALS, then=self._heard)
 
     def leave(self, batch: Batch) -> None:
         """Tell ours for the last time."""
-        total = msgspec.structs.replace(self._own(), viewers=0, swarms=0)
-        batch.ask("HSET", _TOTALS, self._ledger, msgspec.json.encode(total))
+        batch.ask("HSET", _TOTALS, self._ledger, _last(self._own()))
 
     def sum(self, there: Collection[str]) -> Total:
         """Of all nodes; ``there`` are the ledgers of those that are there now."""
@@ -81,4 +85,10 @@ class Totals:
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue  # of another version; it is heard of again when it is like ours
         found.pop(self._ledger, None)
-        self._others = found
+        self._forgotten = self._others.keys() - found.keys()
+        self._others |= found
+
+
+def _last(total: Total) -> bytes:
+    """What stays of it once its node is gone."""
+    return msgspec.json.encode(msgspec.structs.replace(total, viewers=0, swarms=0))

@@ -115,7 +115,7 @@ async def test_while_the_store_does_not_answer_all_goes_on(cluster: Cluster) -> 
                 await meet([*found, *others])
         finally:
             cluster.valkey.go_on()
-        await until(lambda: "away" not in cluster.nodes[1].note)
+        await until(lambda: "of no use" not in cluster.nodes[1].note)
         assert found[0].joins == 1, "nobody had to go anywhere"
 
 

@@ -23,12 +23,12 @@ class Stage:
         made = self.nodes[name] = Totals(name, lambda: self.own[name], shared=shared)
         return made
 
-    async def ask(self) -> None:
-        for _ in range(2):
+    async def ask(self, *names: str, times: int = 2) -> None:
+        for _ in range(times):
             self.now += EVERY
-            for totals in self.nodes.values():
+            for name in names or self.nodes:
                 batch = Batch()
-                totals.ask(batch, self.now)
+                self.nodes[name].ask(batch, self.now)
                 await self.shared.store().do(batch)
 
 
@@ -63,6 +63,30 @@ async def test_what_a_node_that_is_gone_has_told_counts_and_its_viewers_do_not(
     await stage.ask()
     found = stage.nodes["a"].sum({"a", "b"})
     assert (found.amounts.origin_bytes, found.viewers, found.swarms) == (321, 30, 3)
+
+
+async def test_a_store_that_forgets_is_told_again_of_nodes_that_are_gone(stage: Stage) -> None:
+    await stage.ask()
+    del stage.nodes["c"]
+    await stage.shared.ask("FLUSHALL")
+    await stage.ask()
+    stage.node("d", Total(Amounts(origin_bytes=4000)))
+    await stage.ask()
+    for name in "abd":
+        found = stage.nodes[name].sum({"a", "b", "c", "d"})
+        assert found.amounts.origin_bytes == 4321
+    assert found.viewers == 30, "it has none, whoever tells of it"
+
+
+async def test_what_is_told_again_is_not_told_over_what_is_newer(stage: Stage) -> None:
+    await stage.ask()
+    await stage.shared.ask("FLUSHALL")
+    await stage.ask("a", times=1)
+    stage.own["c"] = replace(stage.own["c"], amounts=Amounts(origin_bytes=301))
+    await stage.ask("c", times=1)
+    await stage.ask("a")
+    found = stage.nodes["a"].sum({"a", "c"})
+    assert (found.amounts.origin_bytes, found.viewers) == (322, 40)
 
 
 async def test_who_begins_anew_is_not_counted_twice(stage: Stage) -> None:
