@@ -11,11 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
+
+if sys.platform != "win32":  # where there are no workers
+    import fcntl
 
 from p2pcdn.config import Config, split_address
 from p2pcdn.core.access import Site
@@ -330,9 +334,14 @@ def _ledger_id(data: Path) -> str:
     fresh = os.urandom(8).hex()
     try:
         data.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError), file.open("x") as new:
-            new.write(fresh)
-        return file.read_text().strip() or fresh
+        with file.open("a+") as opened:
+            if sys.platform != "win32":
+                fcntl.flock(opened, fcntl.LOCK_EX)  # of workers who start together one chooses
+            opened.seek(0)
+            found = opened.read().strip()
+            if not found:  # whoever was to write it may have been killed
+                opened.write(fresh)
+        return found or fresh
     except OSError as error:
         log.warning("ledger_not_named", file=str(file), error=error.strerror or str(error))
         return fresh

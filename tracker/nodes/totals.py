@@ -2,9 +2,9 @@
 
 Each tells what its ledger has, of all its runs, under the ledger's own id: who tells it twice, or
 begins anew, changes nothing, and what a node that is gone has told still counts: a store that has
-forgotten it is told again by those who heard it. Viewers and swarms
-are of now, and count while their node is there. A ledger that several nodes keep together
-(`ledger.clickhouse`) has the sum already: of these only what is of now is added up.
+forgotten it is told again by those who heard it. Viewers and swarms are of now, and count while
+their node is there. A ledger that several nodes keep together (`ledger.clickhouse`) has the sum
+already: of these only what is of now is added up.
 """
 
 from __future__ import annotations

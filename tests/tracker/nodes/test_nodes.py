@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -308,3 +309,27 @@ async def test_two_with_one_folder_are_said(stage: Stage) -> None:
     assert a.notes() == [
         f"Another node, {stage.url('b')}, has the data directory of this one; each needs its own."
     ]
+
+
+async def test_a_file_without_an_id_gets_one_that_stays(stage: Stage) -> None:
+    file = stage.folder / "a/ledger-id"
+    file.parent.mkdir()
+    file.touch()
+    await stage.node("a")
+    worker = await stage.node("a", worker="1")
+    assert len(file.read_text()) == 16
+    assert worker.notes() == []
+    assert worker._registry._me.ledger == file.read_text()
+
+
+def test_an_id_that_somebody_is_writing_is_waited_for(tmp_path: Path) -> None:
+    """Of those who start at the same time all have the same."""
+    fcntl = pytest.importorskip("fcntl")
+    with (tmp_path / "ledger-id").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with ThreadPoolExecutor() as pool:
+            found = pool.submit(nodes_module._ledger_id, tmp_path)
+            assert not wait([found], timeout=0.05).done
+            file.write("of another")
+            file.close()
+    assert found.result() == "of another"
