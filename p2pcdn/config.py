@@ -501,7 +501,8 @@ class TrackerConfig(Section, frozen=True):
     exchange: Annotated[
         str | None,
         Meta(
-            description="HOST:PORT of this node, for the other nodes alone: they pass on what "
+            description="HOST:PORT of this node, for the other nodes alone, which dial it: an "
+            "address that is this host's and that they reach. They pass on what "
             "viewers say who cannot be sent here. It is not encrypted. Unless set, such viewers "
             "meet only those at their own node."
         ),
@@ -583,7 +584,11 @@ class TrackerConfig(Section, frozen=True):
                 raise ConfigError(
                     "tracker.exchange is for several nodes: tracker.store is not set."
                 )
-            split_address(self.exchange, "tracker.exchange")
+            if split_address(self.exchange, "tracker.exchange").host in ("", "0.0.0.0", "::"):
+                raise ConfigError(
+                    "tracker.exchange is where other nodes reach this one, such as "
+                    f"10.0.0.1:7070: {self.exchange} is nowhere to them."
+                )
 
     @property
     def proxy_networks(self) -> tuple[IPNetwork, ...]:

@@ -97,6 +97,12 @@ def test_nodes_need_a_store_and_a_url_each() -> None:
         TrackerConfig(store="valkey://h", url="wss://a.example/x", exchange="10.0.0.1")
 
 
+@pytest.mark.parametrize("where", [":7070", "0.0.0.0:7070", "[::]:7070"])
+def test_other_nodes_do_not_dial_any_address(where: str) -> None:
+    with pytest.raises(ConfigError, match=r"tracker\.exchange is where other nodes reach this one"):
+        TrackerConfig(store="valkey://h", url="wss://a.example/x", exchange=where)
+
+
 @pytest.mark.parametrize(
     "url",
     ["https://a.example/tracker/v1", "a.example", "wss://", "wss://a.example/x/", "wss://a b/"],

@@ -90,6 +90,12 @@ class Exchange:
         """Those that hear us."""
         return [name for name, place in self._outward.items() if place.is_up]
 
+    def missed(self, seconds: float) -> Sequence[str]:
+        """Those that have not heard us for so long."""
+        before = asyncio.get_running_loop().time() - seconds
+        found = self._outward.items()
+        return [name for name, p in found if p.lost_at is not None and p.lost_at <= before]
+
     def at(self, name: str, index: int) -> Realm:
         """The realm of that index at a place, maybe our own."""
         realm = self._realms[index]

@@ -19,6 +19,9 @@ from tracker.guests import Guest
 AGAIN = (0.1, 0.3)
 """Seconds between which a place is dialled again that does not answer."""
 
+MOST_DOUBLINGS = 4
+"""How often that is doubled, each time that somebody answers who is not the place that is meant."""
+
 Dial = Callable[[Callable[[], Line]], Awaitable[object]]
 """Connects what the function makes to the place; `OSError` if that cannot be."""
 
@@ -42,6 +45,9 @@ class Outward:
         self._came = came
         self.reached = asyncio.Event()
         """Set while it hears us."""
+        self.lost_at: float | None = asyncio.get_running_loop().time()
+        """Since when it has not heard us, by the loop's clock; None while it does."""
+        self._refusals = 0
         self._hurries = asyncio.Event()
         self._dialled: Line | None = None
         """What was made last, whether it is up or not."""
@@ -108,6 +114,8 @@ class Outward:
             line.abort()
             return
         self._line = line
+        self._refusals = 0
+        self.lost_at = None
         self.reached.set()
         self._came(name)
 
@@ -125,6 +133,8 @@ class Outward:
             raise FrameError(f"{frame.kind.name} goes the other way")
 
     def lost(self) -> None:
+        if self._line is not None:
+            self.lost_at = asyncio.get_running_loop().time()
         self._line = None
         self.reached.clear()
         guests, self._guests = self._guests, {}
@@ -143,12 +153,16 @@ class Outward:
                 await asyncio.shield(self._dialled.gone)
             self._hurries.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(random.uniform(*AGAIN)):
+                async with asyncio.timeout(self._pause()):
                     await self._hurries.wait()
 
     def _new(self) -> Line:
+        self._refusals += 1  # unless it comes up
         self._dialled = self._make(self)
         return self._dialled
+
+    def _pause(self) -> float:
+        return random.uniform(*AGAIN) * 2.0 ** min(self._refusals, MOST_DOUBLINGS)
 
 
 class SentBack(msgspec.Struct, frozen=True):

@@ -37,6 +37,9 @@ PAUSE = 0.05
 GOODBYE = 0.2
 """Seconds that the store has to hear that we go: if it is slower, our record lapses anyway."""
 
+UNREACHED = 5.0
+"""Seconds after which it is said that there is no line to another node."""
+
 _SECRET = f"{PREFIX}secret"
 _SECRET_BYTES = 32
 _DECREE_FILE = "sites.json"
@@ -88,6 +91,8 @@ class Nodes:
         self._secret_is_there = False
         self._key_changed = False
         self._exchange: Exchange | None = None
+        self._deaf: str | None = None
+        """Why other nodes cannot reach us."""
         self._met: dict[str, str] = {}
         """Where other nodes are reached."""
         self._away: float | None = None
@@ -138,6 +143,14 @@ class Nodes:
         for url in self._registry.rivals:
             what = "tracker.url" if url == self.url else "data directory"
             notes.append(f"Another node, {url}, has the {what} of this one; each needs its own.")
+        if self._deaf is not None:
+            notes.append(f"Other nodes cannot reach this one at tracker.exchange: {self._deaf}.")
+        if self._exchange is not None:
+            notes += [
+                f"There is no line to {url} at {self._met.get(url)}, its tracker.exchange: who "
+                "cannot be sent there meets only those who are here."
+                for url in self._exchange.missed(UNREACHED)
+            ]
         if self._decrees.differs:
             notes.append("What this node's configuration says of sites is older than what holds.")
         return notes
@@ -315,10 +328,12 @@ class Nodes:
         if self._listens is None:
             return
         address = split_address(self._listens, "tracker.exchange")
+        self._deaf = None
         try:
             await exchange.listen_tcp(*address)
         except OSError as error:
-            log.error("no_exchange", address=self._listens, error=error.strerror or str(error))
+            self._deaf = error.strerror or str(error)
+            log.error("no_exchange", address=self._listens, error=self._deaf)
 
     def _line(self, name: str, *, up: bool) -> None:
         """A node can tell us something, or cannot any more: it may be gone, which is known sooner

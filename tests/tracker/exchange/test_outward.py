@@ -30,6 +30,7 @@ async def test_a_place_that_is_not_there_takes_nobody_until_it_is(tmp_path: Path
     assert not here.tell("b", b"note")
     await there.listen(path)
     await until(lambda: here.places)
+    assert here._outward["b"]._refusals == 0
     assert here.at("b", 0).opened(Visitor()) == 0
     await here.close()
     await there.close()
@@ -56,13 +57,19 @@ async def test_guests_of_a_place_that_goes_are_sent_back_and_forgotten(tmp_path:
     await here.close()
 
 
-async def test_another_place_than_was_meant_is_none(tmp_path: Path) -> None:
+async def test_another_place_than_was_meant_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outward, "AGAIN", (0.01, 0.01))
     path = tmp_path / "b"
     here, there = Exchange("a", SECRET, [Echo()]), Exchange("c", SECRET, [Echo()])
     await there.listen(path)
     here.meet("b", unix(path))
-    await asyncio.sleep(0.05)
+    await until(lambda: here._outward["b"]._refusals == 3)
+    assert here._outward["b"]._pause() == 0.08, "it is not asked ever so often"
     assert not here.places
+    assert here.missed(0.0) == ["b"]
+    assert here.missed(60.0) == []
     await here.close()
     await there.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -273,6 +274,24 @@ async def test_who_cannot_be_reached_has_no_realm(stage: Stage) -> None:
     await stage.node("b")
     await stage.until(lambda: a.count == 2)
     assert not a.reaches(stage.url("b"))
+
+
+async def test_it_is_said_where_there_is_no_line(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes_module, "UNREACHED", 0.0)
+    a = await stage.node("a", reached=True)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        monkeypatch.setattr(
+            "tests.tracker.nodes.test_nodes.free_port", lambda: taken.getsockname()[1]
+        )
+        b = await stage.node("b", reached=True)
+        await stage.until(lambda: len(a.notes()) == 1 and len(b.notes()) == 1)
+        [unreached], [deaf] = a.notes(), b.notes()
+    assert unreached.startswith(f"There is no line to {stage.url('b')} at 127.0.0.1:")
+    assert deaf.startswith("Other nodes cannot reach this one at tracker.exchange: ")
+    await stage.until(lambda: b.reaches(stage.url("a")))
 
 
 async def test_whose_line_breaks_is_doubted_before_the_store_knows(stage: Stage) -> None:
