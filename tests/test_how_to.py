@@ -60,7 +60,7 @@ def test_settings_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
     for text in blocks("toml", ISPS):
         file.write_text(text)
         found = settings.load(file=file, environ={}).config.tracker
-        assert found.mmdb or found.alto
+        assert found.mmdb or found.alto or found.importers
 
 
 def test_nodes_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
