@@ -33,9 +33,8 @@ from origin.measure import Measure
 from origin.media import Media
 from origin.signing import Signer
 from origin.snippet import Snippet
-from origin.sources.directory import Directory
+from origin.sources.mounts import source_of
 from p2pcdn.config import Config
-from p2pcdn.errors import ConfigError, SourceError
 from p2pcdn.wire.manifest import Records
 
 
@@ -55,14 +54,11 @@ class Origin:
         pass_on: Callable[[Records], None] | None = None,
     ) -> None:
         """``pass_on`` is told what has just come out of live renditions."""
-        if config.content is None:
-            raise ConfigError("Say what to serve: content has to be the directory of the media.")
         self.cut = False
         """Whether media and manifests are refused, to show how viewers do without."""
         self._allow_origin = config.origin.allow_origin
         self._extra_routes = tuple(extra_routes)
-        self._content = config.content
-        self._source = Directory(config.content)
+        self._source = source_of(config)
         self._store = HashStore(config.data)
         self._catalog = Catalog(
             self._source, self._store, site=config.site, window=config.origin.live_window
@@ -115,12 +111,7 @@ class Origin:
     def problems(self) -> list[str]:
         """Why media cannot be served as they should be."""
         found = (self._store.problem, self._signer.problem)
-        problems = [problem for problem in found if problem is not None]
-        try:
-            self._source.folder_time("")
-        except (SourceError, OSError):
-            problems.append(f"The directory of the media, {self._content}, is gone.")
-        return problems
+        return [*filter(None, found), *self._source.problems()]
 
     def path_of(self, content: str) -> str | None:
         """Where a content is, below /media/, if it was ever asked for."""

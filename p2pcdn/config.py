@@ -22,6 +22,7 @@ SITE_PATTERN = r"^[A-Za-z0-9_.-]{1,64}\Z"
 _THUMBPRINT = re.compile("[0-9a-f]{64}")
 _DATABASE = re.compile(r"/([A-Za-z_][A-Za-z0-9_-]{0,63})/?")
 _STORE = re.compile(r"(/\d{0,4})?")
+_MOUNT = re.compile(r"(?![./])(?:[^/\\\x00-\x1f\x7f]|/(?![./]))+(?<!/)")
 _HOURS = re.compile(r"(\d{1,2})(?::([0-5]\d))?-(\d{1,2})(?::([0-5]\d))?")
 
 ANYBODY = "*"
@@ -890,6 +891,22 @@ class SiteConfig(Section, frozen=True):
         return bool(self.keys) if self.tokens is None else self.tokens
 
 
+class MountConfig(Section, frozen=True):
+    """A source, and the path below /media/ where it is: a table ``[[mount]]`` of the file."""
+
+    path: str
+    """As `shows` or `tv/shows`."""
+    content: Path
+    """A directory, or a zip archive."""
+
+    def __post_init__(self) -> None:
+        if not _MOUNT.fullmatch(self.path):
+            raise ConfigError(
+                "The path of a mount is one below /media/ such as shows or tv/shows, without a "
+                f"slash at its ends, and nothing in it begins with a dot; not {self.path!r}."
+            )
+
+
 class Config(Section, frozen=True):
     """All settings of a process."""
 
@@ -901,8 +918,17 @@ class Config(Section, frozen=True):
         ),
     ] = "127.0.0.1:8080"
     content: Annotated[
-        Path | None, Meta(description="Directory of the media that the origin serves.")
+        Path | None,
+        Meta(description="Directory of the media that the origin serves, or a zip archive of it."),
     ] = None
+    mount: Annotated[
+        tuple[MountConfig, ...],
+        Meta(
+            description="More directories and zip archives, each served under a path below /media/ "
+            "that belongs to it alone: tables `[[mount]]` with `path` and `content`; by flag and "
+            "by variable PATH=CONTENT."
+        ),
+    ] = ()
     data: Annotated[
         Path,
         Meta(description="Directory where hashes, keys and the ledger outlive a restart."),
@@ -934,6 +960,10 @@ class Config(Section, frozen=True):
 
     def __post_init__(self) -> None:
         split_address(self.listen)
+        paths = [mount.path for mount in self.mount]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ConfigError(f"There are two mounts at {path!r}; a path has one content.")
 
     @property
     def address(self) -> Address:

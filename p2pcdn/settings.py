@@ -126,6 +126,14 @@ def _options(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType, Literal) else (hint,)
 
 
+def _names(hint: Any) -> tuple[str, ...]:
+    """The names of what is in each table, where a setting is a list of tables."""
+    (inner, *_) = get_args(get_args(hint)[0]) or (None,)
+    return (
+        tuple(field.name for field in msgspec.structs.fields(inner)) if _is_section(inner) else ()
+    )
+
+
 SETTINGS: dict[str, Setting] = {setting.key: setting for setting in _describe(Config)}
 """Every setting by its dotted key, in the order of the file."""
 
@@ -227,6 +235,9 @@ def toml_value(value: Any) -> str:
     """A value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Section):
+        fields = msgspec.structs.asdict(value).items()
+        return f"{{ {', '.join(f'{name} = {toml_value(field)}' for name, field in fields)} }}"
     if isinstance(value, tuple):
         return f"[{', '.join(toml_value(item) for item in value)}]"
     if isinstance(value, int | float):
@@ -332,8 +343,11 @@ def _nearest(key: str, keys: Iterable[str]) -> str:
 
 def _convert(setting: Setting, given: Given) -> Any:
     value = given.value
+    names = _names(setting.type)
     if given.text and setting.is_list:
         value = [item.strip() for item in value.split(",") if item.strip()]
+    if given.text and names:
+        value = [dict(zip(names, item.split("=", len(names) - 1), strict=False)) for item in value]
     if value == "" and setting.default is None:
         return None
     try:
@@ -342,10 +356,18 @@ def _convert(setting: Setting, given: Given) -> Any:
         choices = [option for option in _options(setting.type) if isinstance(option, str)]
         wrong = str(error).removeprefix("Expected ").partition(" - at ")[0]
         wrong = " or ".join(choices) if choices else wrong
+        wrong = _tables(names, given.text) if names else wrong
         shown = toml_or_text(_masked(setting, given.value))
         raise ConfigError(
             f"{setting.key} = {shown} ({given.source}) is not right: it takes {_phrase(wrong)}."
         ) from None
+
+
+def _tables(names: tuple[str, ...], text: bool) -> str:
+    """What a list of tables takes."""
+    if text:
+        return f"{'='.join(names).upper()}, several of them separated by commas"
+    return f"tables of {' and '.join(names)}, both of them texts, and nothing else"
 
 
 def toml_or_text(value: Any) -> str:

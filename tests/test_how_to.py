@@ -19,7 +19,7 @@ from p2pcdn.core.access import Sites, Visitor
 from p2pcdn.core.atlas import Regions, atlas_of
 from p2pcdn.errors import RemoteError
 from p2pcdn.model import PROTOCOL, content_id
-from p2pcdn.settings import SITE_SETTINGS
+from p2pcdn.settings import SITE_SETTINGS, parse_assignments
 from p2pcdn.wire.alto import CostMap, NetworkMap, parse
 from p2pcdn.wire.tracker import Join
 from tests.p2pcdn.cli.calling import call
@@ -69,6 +69,17 @@ def test_nodes_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
     file.write_text(text)
     found = settings.load(file=file, environ={}).config.tracker
     assert None not in (found.store, found.url, found.exchange)
+
+
+def test_mounts_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs/how-to/zip.md").read_text(encoding="utf-8")
+    file = tmp_path / "p2pcdn.toml"
+    [block] = blocks("toml", text)
+    file.write_text(block)
+    mounts = settings.load(file=file, environ={}).config.mount
+    (flag,) = re.findall(r"`--set (mount=.*)`", text)
+    assert mounts == settings.load(flags=parse_assignments([flag]), environ={}).config.mount
+    assert [mount.path for mount in mounts] == ["shows", "shows/new"]
 
 
 @pytest.mark.parametrize("language", CALLS)

@@ -47,10 +47,7 @@ class Sender:
             except HttpError as refusal:
                 return self._refuse(request, refusal)
             except SourceError as error:
-                if error.reason is not SourceReason.MISSING:
-                    raise
-                message = f"There is no file at {error.detail!a}."
-                return self._refuse(request, HttpError(HTTPStatus.NOT_FOUND, message))
+                return self._refuse(request, _refusal(error))
 
         return handle
 
@@ -83,9 +80,8 @@ class Sender:
         offset = span.first
         try:
             while offset <= span.last:
-                block = await shown.body.read(offset, min(BLOCK, span.last + 1 - offset))
+                block = await self._block(request, shown, offset, span)
                 if not block:
-                    log.warning("file_shrank", path=request.path)
                     transport.abort()  # its length was promised: nothing else can tell any more
                     return
                 offset += len(block)
@@ -97,9 +93,30 @@ class Sender:
         finally:
             self._meter.end(flow)
 
+    async def _block(
+        self, request: web.Request, shown: Representation, offset: int, span: Span
+    ) -> bytes | memoryview:
+        """The next bytes; none if they cannot be had."""
+        try:
+            block = await shown.body.read(offset, min(BLOCK, span.last + 1 - offset))
+        except SourceError as error:
+            log.warning("file_damaged", path=request.path, reason=error.detail)
+            return b""
+        if not block:
+            log.warning("file_shrank", path=request.path)
+        return block
+
     def _refuse(self, request: web.Request, refusal: HttpError) -> web.Response:
         headers = {**self._headers, hdrs.CACHE_CONTROL: "no-store", **refusal.headers}
         response = error_response(refusal.status, code_of(refusal.status), refusal.message, headers)
         if request.method != hdrs.METH_HEAD:
             self._meter.overhead(response.content_length or 0)
         return response
+
+
+def _refusal(error: SourceError) -> HttpError:
+    if error.reason is SourceReason.MISSING:
+        return HttpError(HTTPStatus.NOT_FOUND, f"There is no file at {error.detail!a}.")
+    if error.reason is SourceReason.INTEGRITY:
+        return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, error.detail)
+    raise error

@@ -70,6 +70,9 @@ class Source(Protocol):
     def folder_time(self, folder: str) -> int:
         """When an entry of the folder last came or went, in nanoseconds since 1970."""
 
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with it as a whole, in sentences for an operator."""
+
 
 def missing(path: str) -> SourceError:
     """The error for a path that a source does not have."""

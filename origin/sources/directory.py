@@ -49,17 +49,7 @@ class DirectoryFile:
         return os.pread(self._descriptor, size, offset)
 
     def read_cached(self, offset: int, size: int) -> memoryview | None:
-        if not _HAS_NOWAIT:
-            return None
-        buffer = bytearray(size)
-        try:
-            count = os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT)
-        except OSError as error:
-            # EAGAIN: not in the page cache. EOPNOTSUPP: the file system cannot tell.
-            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
-                return None
-            raise
-        return memoryview(buffer)[:count] if count else None
+        return read_cached(self._descriptor, offset, size)
 
     def current(self) -> Identity:
         return _identity(os.fstat(self._descriptor))
@@ -89,7 +79,7 @@ class Directory:
         except BaseException as error:
             if descriptor >= 0:
                 os.close(descriptor)
-            if _is_absent(error):
+            if is_absent(error):
                 raise missing(path) from None
             raise
 
@@ -117,7 +107,7 @@ class Directory:
                     elif entry.is_file():
                         files.append(entry.name)
         except OSError as error:
-            if _is_absent(error):
+            if is_absent(error):
                 raise missing(folder) from None
             raise
         return Listing(tuple(sorted(folders)), tuple(sorted(files)))
@@ -126,9 +116,16 @@ class Directory:
         try:
             return os.lstat(self._resolve(folder)).st_mtime_ns
         except OSError as error:
-            if _is_absent(error):
+            if is_absent(error):
                 raise missing(folder) from None
             raise
+
+    def problems(self) -> tuple[str, ...]:
+        try:
+            self.folder_time("")
+        except (SourceError, OSError):
+            return (f"The directory of the media, {self._root}, is gone.",)
+        return ()
 
     def _status_in(self, folder: str | None, name: str, path: str) -> os.stat_result | None:
         """The status of the file ``name`` in a resolved folder, or of what it links to."""
@@ -141,7 +138,7 @@ class Directory:
             target = self._resolve_or_none(path)
             return os.lstat(target) if target is not None else None
         except (OSError, ValueError) as error:
-            if isinstance(error, ValueError) or _is_absent(error):
+            if isinstance(error, ValueError) or is_absent(error):
                 return None
             raise
 
@@ -169,5 +166,21 @@ def _identity(status: os.stat_result) -> Identity:
     return Identity(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def _is_absent(error: BaseException) -> bool:
+def read_cached(descriptor: int, offset: int, size: int) -> memoryview | None:
+    """What a descriptor can give at once, as `File.read_cached`."""
+    if not _HAS_NOWAIT:
+        return None
+    buffer = bytearray(size)
+    try:
+        count = os.preadv(descriptor, [buffer], offset, os.RWF_NOWAIT)
+    except OSError as error:
+        # EAGAIN: not in the page cache. EOPNOTSUPP: the file system cannot tell.
+        if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+            return None
+        raise
+    return memoryview(buffer)[:count] if count else None
+
+
+def is_absent(error: BaseException) -> bool:
+    """Whether an error means that there is nothing to serve."""
     return isinstance(error, OSError) and error.errno in _ABSENT

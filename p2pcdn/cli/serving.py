@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import click
 import msgspec
@@ -61,13 +60,18 @@ def _tell(server: Server, describe: Describe) -> None:
         click.echo(f"{label:<{width}}  {text}")
 
 
-def content_of(config: Config) -> Path:
-    """The directory of the media, which has to be there."""
-    if config.content is None:
-        raise ConfigError("Say what to serve: --content DIR, the directory of the media.")
-    if not config.content.is_dir():
-        raise ConfigError(f"--content has to be a directory; {config.content} is none.")
-    return config.content
+def content_of(config: Config) -> str:
+    """Where the media are, which has to be there."""
+    if config.content is None and not config.mount:
+        raise ConfigError(
+            "Say what to serve: --content DIR, the directory of the media or a zip archive."
+        )
+    if config.content is not None and not config.content.exists():
+        raise ConfigError(
+            f"--content has to be a directory or a zip archive; there is none at {config.content}."
+        )
+    places = [] if config.content is None else [str(config.content)]
+    return ", ".join([*places, *(f"{mount.path}/: {mount.content}" for mount in config.mount)])
 
 
 def snippet(server: Server, config: Config) -> str:

@@ -13,6 +13,7 @@ from p2pcdn.config import (
     ClickHousePlace,
     Config,
     LedgerConfig,
+    MountConfig,
     PeerConfig,
     Tls,
     TrackerConfig,
@@ -238,6 +239,27 @@ def test_sites_are_followed_by_url() -> None:
     assert PeerConfig(follow=("https://example.com",)).follow == ("https://example.com",)
     with pytest.raises(ConfigError, match="takes URLs such as"):
         PeerConfig(follow=("example.com",))
+
+
+@pytest.mark.parametrize("path", ["tv", "tv/shows", "é x", "a.b/c..d"])
+def test_a_mount_has_a_path(path: str) -> None:
+    assert MountConfig(path=path, content=Path("a.zip")).path == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/tv", "tv/", "a//b", ".tv", "tv/.b", "..", "a/../b", "a\\b", "a\nb", "\0"],
+)
+def test_what_is_no_path_of_a_mount_is_refused_with_an_example(path: str) -> None:
+    with pytest.raises(ConfigError, match="such as shows or tv/shows"):
+        MountConfig(path=path, content=Path("a.zip"))
+
+
+def test_a_path_has_one_mount() -> None:
+    mounts = tuple(MountConfig(path=path, content=Path("a.zip")) for path in ("a", "a/b", "a"))
+    assert len(Config(mount=mounts[:2]).mount) == 2
+    with pytest.raises(ConfigError, match="two mounts at 'a'"):
+        Config(mount=mounts)
 
 
 def test_an_info_hash_is_written_in_hexadecimal_or_as_clients_do() -> None:

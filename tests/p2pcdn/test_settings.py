@@ -9,7 +9,13 @@ import msgspec
 import pytest
 
 from p2pcdn import settings
-from p2pcdn.config import Config, SiteConfig, TrackerConfig, WebTorrentConfig
+from p2pcdn.config import (
+    Config,
+    MountConfig,
+    SiteConfig,
+    TrackerConfig,
+    WebTorrentConfig,
+)
 from p2pcdn.errors import ConfigError
 from p2pcdn.settings import SETTINGS, Given
 
@@ -280,6 +286,54 @@ def test_every_setting_has_a_description_and_four_ways_to_be_set() -> None:
 def test_values_are_written_as_toml(value: object) -> None:
     read = tomllib.loads(f"v = {settings.toml_value(value)}")["v"]
     assert read == (list(value) if isinstance(value, tuple) else value)
+
+
+MOUNTS = (
+    MountConfig(path="tv/shows", content=Path("/srv/a=b.zip")),
+    MountConfig(path="é", content=Path("~/films").expanduser()),
+)
+
+
+def test_a_list_of_tables(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "p.toml",
+        '[[mount]]\npath = "tv/shows"\ncontent = "/srv/a=b.zip"\n'
+        '[[mount]]\npath = "é"\ncontent = "~/films"\n',
+    )
+    found = settings.load(file=file, environ={}).config
+    assert found.mount == MOUNTS
+    text = "tv/shows=/srv/a=b.zip, é=~/films"
+    assert settings.load(flags={"mount": text}, environ={}).config == found
+    assert settings.load(environ={"P2PCDN_MOUNT": text}).config == found
+    shown = write(tmp_path / "shown.toml", f"mount = {settings.text_of(found, 'mount')}")
+    assert settings.load(file=shown, environ={}).config == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mount = 3",
+        "mount = ['a=b']",
+        '[[mount]]\npath = "a"',
+        '[[mount]]\npath = 1\ncontent = "b"',
+        '[[mount]]\npath = "a"\ncontent = ""',
+        '[[mount]]\npath = "a"\ncontent = "b"\nx = 1',
+    ],
+)
+def test_a_list_of_tables_is_strict(tmp_path: Path, text: str) -> None:
+    file = write(tmp_path / "p.toml", text)
+    with pytest.raises(ConfigError) as caught:
+        settings.load(file=file, environ={})
+    assert str(caught.value).endswith(
+        f"({file}) is not right: it takes tables of path and content, both of them texts, and "
+        "nothing else."
+    )
+
+
+@pytest.mark.parametrize("text", ["a", "a=", "a=b,c"])
+def test_a_list_of_tables_as_text_is_strict(text: str) -> None:
+    with pytest.raises(ConfigError, match="it takes PATH=CONTENT, several of them separated by"):
+        settings.load(flags={"mount": text}, environ={})
 
 
 def test_a_table_may_be_inside_of_another(tmp_path: Path) -> None:

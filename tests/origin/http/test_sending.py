@@ -197,6 +197,23 @@ async def test_a_connection_that_ends_with_its_answer(start: Start) -> None:
     client.go_away()
 
 
+async def test_a_body_that_turns_out_to_be_damaged_is_cut_off(start: Start) -> None:
+    class Damaged(Body):
+        async def read(self, offset: int, size: int) -> memoryview:
+            if offset + size > 1_000_000:
+                raise SourceError(SourceReason.INTEGRITY, "The member 'x' is damaged.")
+            return await super().read(offset, size)
+
+    service, client = await start()
+    service.body = Damaged(DATA)
+    await client.ask()
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+        await client.read(1_000_001)
+    await until(lambda: service.body.closed)
+    service.error = SourceError(SourceReason.INTEGRITY, "The member 'x' is damaged.")
+    assert (await Client(client.port).ask()).startswith(b"HTTP/1.1 500 ")
+
+
 async def test_over_tls(start: Start, tmp_path: Path) -> None:
     cert, key = make_certificate(tmp_path)
     service, client = await start(Tls(cert=cert, key=key))

@@ -107,8 +107,8 @@ async def test_what_comes_out_live_reaches_those_who_are_to_fetch_it(tmp_path: P
     ("words", "said"),
     [
         ([], "Say what to serve: --content DIR"),
-        (["--content", "/no/such/place"], "/no/such/place is none"),
-        (["--content", __file__], "has to be a directory"),
+        (["--content", "/no/such/place"], "there is none at /no/such/place"),
+        (["--content", __file__], "it is cut off, or no zip archive"),
     ],
 )
 @pytest.mark.parametrize("command", ["serve", "origin"])

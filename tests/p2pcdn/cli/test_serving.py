@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from p2pcdn.cli import serving
-from p2pcdn.config import Config
+from p2pcdn.config import Config, MountConfig
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server
 from p2pcdn.service.admin import Admin
 
 
-def test_content_has_to_be_a_directory(tmp_path: Path) -> None:
-    assert serving.content_of(Config(content=tmp_path)) == tmp_path
+def test_content_has_to_be_there(tmp_path: Path) -> None:
+    assert serving.content_of(Config(content=tmp_path)) == str(tmp_path)
+    mount = (MountConfig(path="tv", content=Path("tv.zip")),)
+    assert serving.content_of(Config(mount=mount)) == "tv/: tv.zip"
+    assert serving.content_of(Config(content=tmp_path, mount=mount)) == f"{tmp_path}, tv/: tv.zip"
     with pytest.raises(ConfigError, match="--content DIR"):
         serving.content_of(Config())
-    with pytest.raises(ConfigError, match="none is none"):
+    with pytest.raises(ConfigError, match="there is none at"):
         serving.content_of(Config(content=tmp_path / "none"))
 
 

@@ -1,0 +1,114 @@
+"""Several sources as one: each under a path of its own, below another or not.
+
+A mount hides what the source above it has at its path, as in a file system. Of the folders that
+lead to a mount, those that no source has are there nevertheless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from origin.sources import File, Identity, Listing, Source, missing
+from origin.sources.archive import folders_above
+from origin.sources.directory import Directory
+from origin.sources.zip import Zip
+from p2pcdn.config import Config
+from p2pcdn.errors import ConfigError, SourceError, SourceReason
+
+
+class Mounts:
+    """Sources by their paths; the one at the top has the path ``""``, and may be missing."""
+
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self._sources = dict(sources)
+        self._leading: dict[str, set[str]] = {}
+        """The folders in which mounts are, or folders that lead to one, with the names of these."""
+        for path in filter(None, self._sources):
+            for below in (path, *folders_above(path)):
+                folder, _, name = below.rpartition("/")
+                self._leading.setdefault(folder, set()).add(name)
+
+    def open(self, path: str) -> File:
+        mount, inner = self._find(path)
+        if mount is None or path in self._leading:
+            raise missing(path)
+        try:
+            return self._sources[mount].open(inner)
+        except SourceError as error:
+            raise _named(error, path) from error
+
+    def identify_all(self, paths: Iterable[str]) -> dict[str, Identity]:
+        asked: dict[str, dict[str, str]] = {}
+        for path in paths:
+            mount, inner = self._find(path)
+            if mount is not None and path not in self._leading:
+                asked.setdefault(mount, {})[inner] = path
+        return {
+            outer[inner]: identity
+            for mount, outer in asked.items()
+            for inner, identity in self._sources[mount].identify_all(outer).items()
+        }
+
+    def list(self, folder: str) -> Listing:
+        leading = self._leading.get(folder, set())
+        mount, inner = self._find(folder)
+        try:
+            if mount is None:
+                raise missing(folder)
+            listing = self._sources[mount].list(inner)
+        except SourceError as error:
+            if not leading:
+                raise _named(error, folder) from error
+            listing = Listing((), ())
+        folders = leading.union(listing.folders)
+        files = (name for name in listing.files if name not in leading)
+        return Listing(tuple(sorted(folders)), tuple(files))
+
+    def folder_time(self, folder: str) -> int:
+        mount, inner = self._find(folder)
+        try:
+            if mount is None:
+                raise missing(folder)
+            return self._sources[mount].folder_time(inner)
+        except SourceError as error:
+            if folder not in self._leading:
+                raise _named(error, folder) from error
+            return 0  # nothing comes or goes in it
+
+    def problems(self) -> tuple[str, ...]:
+        return tuple(p for source in self._sources.values() for p in source.problems())
+
+    def _find(self, path: str) -> tuple[str | None, str]:
+        """The mount that a path belongs to, and what is left of the path below it."""
+        for mount in (path, *folders_above(path)):
+            if mount and mount in self._sources:
+                return mount, path[len(mount) + 1 :]
+        return ("" if "" in self._sources else None), path
+
+
+def source_of(config: Config) -> Source:
+    """What a configuration says that is served; `ConfigError` if anything of it is not there."""
+    sources: dict[str, Source] = {}
+    if config.content is not None:
+        sources[""] = _source_at(config.content, "content")
+    for mount in config.mount:
+        sources[mount.path] = _source_at(mount.content, f"The content of the mount {mount.path!r}")
+    if not sources:
+        raise ConfigError(
+            "Say what to serve: content has to be the directory of the media, or a zip archive."
+        )
+    return sources[""] if [*sources] == [""] else Mounts(sources)
+
+
+def _source_at(path: Path, name: str) -> Source:
+    if path.is_dir():
+        return Directory(path)
+    if path.exists():
+        return Zip(path)
+    raise ConfigError(f"{name} has to be a directory or a zip archive; there is none at {path}.")
+
+
+def _named(error: SourceError, path: str) -> SourceError:
+    """The error of a source, with the path as we have it."""
+    return missing(path) if error.reason is SourceReason.MISSING else error
