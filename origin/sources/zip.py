@@ -199,21 +199,23 @@ class Zip:
         """The archive that is there now, or the one before if that is refused."""
         with self._lock:
             try:
-                stamp = Stamp.of(self._path.stat())
+                self._look()
             except OSError as error:
                 if is_absent(error):
                     raise missing(self._path.name) from None
                 raise
-            if stamp == self._version.stamp:
-                self._refused = None
-            elif self._refused is None or self._refused[0] != stamp:
-                self._replace(stamp)
             if self._refused is not None and self._version.now() != self._version.stamp:
                 _, why = self._refused
                 raise SourceError(SourceReason.INTEGRITY, f"The archive was written into. {why}")
             return self._version
 
-    def _replace(self, stamp: Stamp) -> None:
+    def _look(self) -> None:
+        stamp = Stamp.of(self._path.stat())
+        if stamp == self._version.stamp:
+            self._refused = None
+            return
+        if self._refused is not None and self._refused[0] == stamp:
+            return
         try:
             self._version = Version(self._path)
             self._refused = None

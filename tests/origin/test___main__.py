@@ -39,5 +39,5 @@ async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     _, said = await process.communicate()
     assert process.returncode == 2
     assert said.decode() == (
-        f"content has to be a directory; there is none at {tmp_path / 'none'}.\n"
+        f"content has to be a directory or a zip archive; there is none at {tmp_path / 'none'}.\n"
     )

@@ -53,6 +53,9 @@ def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
 UNSET: dict[str, object] = {
     "tracker.admin_token": "sesame-open-sesame",
     "tracker.price_per_gb": 0.05,
+    "tracker.store": "valkey://valkey.example.com:6379/0",
+    "tracker.url": "wss://a.tracker.example/tracker/v1",
+    "tracker.exchange": "10.0.0.1:8081",
     "ledger.clickhouse": "https://me:hush@clickhouse.example.com/p2pcdn",
     "peer.upload_rate": 1_000_000.0,
     "peer.upload_budget": 7,

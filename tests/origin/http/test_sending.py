@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from origin.http.conditions import Validators
 from origin.http.meter import Meter
@@ -207,9 +208,11 @@ async def test_a_body_that_turns_out_to_be_damaged_is_cut_off(start: Start) -> N
     service, client = await start()
     service.body = Damaged(DATA)
     await client.ask()
-    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        await client.read(1_000_001)
-    await until(lambda: service.body.closed)
+    with capture_logs() as logs:
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await client.read(1_000_001)
+        await until(lambda: service.body.closed)
+    assert [entry["event"] for entry in logs] == ["file_damaged"]
     service.error = SourceError(SourceReason.INTEGRITY, "The member 'x' is damaged.")
     assert (await Client(client.port).ask()).startswith(b"HTTP/1.1 500 ")
 

@@ -101,6 +101,7 @@ def test_a_mount_hides_a_file_of_its_name(top: Directory, new: Directory) -> Non
     mounts = Mounts({"": top, "tv/x": new, "a.ts/deep": new})
     assert mounts.list("") == (("a.ts", "tv"), ())
     assert mounts.list("tv") == (("shows", "x"), ("a.ts",))
+    assert mounts.identify_all(["tv/x", "a.ts"]) == {}
     for path in ("tv/x", "a.ts"):
         with pytest.raises(SourceError):
             mounts.open(path)
