@@ -21,7 +21,7 @@ from tracker.guests import Realm, retry_after
 from tracker.visits import Places, Visit
 
 PACE = 200
-"""Guests that are sent on in a second, when homes change: so many join elsewhere then."""
+"""Guests that a process sends on in a second, when homes change: so many join elsewhere then."""
 
 STEP = 0.05
 """Seconds between two lots of them."""
@@ -96,12 +96,14 @@ class Moves:
         self._task = asyncio.create_task(self._send_on(), name="moves")
 
     def drain(self) -> None:
-        """This node goes: who follows is sent where his content will be."""
+        """This node goes: who follows is sent where his content will be, the more slowly the more
+        there are for each of the others."""
+        together = len(self._visits) // max(1, self._nodes.count - 1)
         for visit in list(self._visits):
             if visit.content is not None and visit.follows:
                 url = self._nodes.next_home(visit.content.encode())
                 if url is not None:
-                    visit.move(_to(url, visit.content, retry_after()))
+                    visit.move(_to(url, visit.content, retry_after(together)))
 
     async def close(self) -> None:
         """Send nobody any more."""

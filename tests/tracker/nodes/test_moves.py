@@ -237,6 +237,17 @@ async def test_a_node_that_goes_sends_all_who_follow(stage: Stage) -> None:
     await stage.moves.close()
 
 
+async def test_many_who_are_sent_as_a_node_goes_do_not_all_come_at_once(stage: Stage) -> None:
+    stage.nodes.there = [ME, OTHER, THIRD]
+    content = stage.content(ME)
+    lines = [stage.comes(content) for _ in range(8000)]
+    stage.moves.drain()
+    after = [line.told[-1]["retry_after"] for line in lines]
+    assert 1.0 <= min(after) < 5.0
+    assert 19.0 < max(after) <= 21.0, "4000 for each of the others, which let in 200 a second"
+    await stage.moves.close()
+
+
 async def test_the_last_node_sends_nobody(stage: Stage) -> None:
     line = stage.comes(stage.content(ME))
     stage.nodes.there = [ME]
