@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from yarl import URL
 
 from p2pcdn.service.errors import error_response
+from p2pcdn.service.probes import COUNTED
 
 CONNECT_TIMEOUT = 2.0
 """Seconds for the first worker to take a request."""
@@ -45,12 +46,13 @@ class Forward:
         try:
             async with self._opened().request(
                 request.method,
-                URL(f"http://p2pcdn{request.raw_path}", encoded=True),
+                URL(f"http://p2pcdn{request.rel_url.raw_path_qs}", encoded=True),
                 headers=[(k, v) for k, v in request.headers.items() if k.title() not in _HOP],
                 data=await request.read() or None,
                 allow_redirects=False,
                 skip_auto_headers=(hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING),
             ) as theirs:
+                request[COUNTED] = True
                 response = web.StreamResponse(status=theirs.status, reason=theirs.reason)
                 for name, value in theirs.headers.items():
                     if name.title() not in _HOP:
@@ -79,8 +81,9 @@ class Forward:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(str(self._inside)),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+                # Streams stay open for hours: there is one connection for each.
+                connector=aiohttp.UnixConnector(str(self._inside), limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

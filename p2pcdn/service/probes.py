@@ -22,6 +22,9 @@ REQUESTS = Counter(
     ["route", "status"],
 )
 
+COUNTED = web.RequestKey("counted", bool)
+"""In a request that another process of ours has answered, and counted by the route that it has."""
+
 
 def routes(
     problems: Callable[[], list[str]],
@@ -55,9 +58,10 @@ async def count_requests(request: web.Request, handler: Handler) -> web.StreamRe
         status = error.status
         raise
     finally:
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "none"
-        REQUESTS.labels(route, str(status)).inc()
+        if COUNTED not in request:
+            resource = request.match_info.route.resource
+            route = resource.canonical if resource is not None else "none"
+            REQUESTS.labels(route, str(status)).inc()
 
 
 async def _livez(request: web.Request) -> web.Response:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +16,7 @@ from p2pcdn.config import Config
 from p2pcdn.service import Server
 from p2pcdn.service.admin import Admin
 from p2pcdn.service.forward import Forward
+from p2pcdn.service.probes import REQUESTS
 from p2pcdn.service.worker import Worker
 from tests.p2pcdn.service.hosting import Host
 
@@ -41,6 +43,18 @@ async def ticking(request: web.Request) -> web.StreamResponse:
     await response.write(b"data: 1\n\n")
     await asyncio.sleep(30)
     return response
+
+
+def counted() -> Counter[tuple[str, str]]:
+    """Requests that were counted, at whichever worker."""
+    return Counter(
+        {
+            (sample.labels["route"], sample.labels["status"]): int(sample.value)
+            for metric in REQUESTS.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
+    )
 
 
 @asynccontextmanager
@@ -92,6 +106,42 @@ async def test_what_comes_slowly_goes_on_as_it_comes(tmp_path: Path) -> None:
     ):
         async with asyncio.timeout(5):
             assert await answer.content.readline() == b"data: 1\n"
+
+
+async def test_those_who_listen_for_long_leave_room_for_others(tmp_path: Path) -> None:
+    async with (
+        pair(tmp_path, web.get("/stream", ticking), web.get("/a/{rest:.*}", mirror)) as (_, here),
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        AsyncExitStack() as streams,
+        asyncio.timeout(20),
+    ):
+        for _ in range(101):  # one more than a connector of aiohttp's has connections by itself
+            await streams.enter_async_context(session.get(f"{here.url}/stream"))
+        async with session.get(f"{here.url}/a/b") as answer:
+            assert answer.status == 418
+
+
+async def test_a_target_may_be_a_whole_url(tmp_path: Path) -> None:
+    async with pair(tmp_path, web.get("/a/{rest:.*}", mirror)) as (_, here):
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        target = f"{here.url}/a/b%20c?d=%2F"
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        assert b" 418 " in answer.splitlines()[0]
+        assert b'"/a/b%20c?d=%2F"' in answer
+
+
+async def test_a_request_counts_once_by_the_route_it_has(tmp_path: Path) -> None:
+    async with (
+        pair(tmp_path, web.get("/a/{rest:.*}", mirror)) as (there, here),
+        aiohttp.ClientSession() as session,
+    ):
+        before = counted()
+        for server in (here, there):
+            async with session.get(f"{server.url}/a/b"):
+                pass
+        assert counted() - before == {("/a/{rest}", "418"): 2}
 
 
 async def test_metrics_are_the_firsts_and_who_may_see_them_is_asked_there(tmp_path: Path) -> None:
