@@ -24,7 +24,7 @@ import structlog
 
 from p2pcdn.config import Config
 from p2pcdn.errors import P2pcdnError
-from peer.native.allowance import Allowance, is_open
+from peer.native.daily_budget import DailyBudget, is_open
 from peer.native.disk.disk import Disk
 from peer.native.following import ListError, fetch_contents
 from peer.native.runner import NativePeer
@@ -139,8 +139,8 @@ class Edge:
                 self._disk = Disk(peer.store, peer.max_size)
                 stack.callback(self._disk.close)
                 directory = peer.store
-            self._allowance = Allowance(peer.daily_budget, directory)
-            stack.callback(self._allowance.write)
+            self._daily_budget = DailyBudget(peer.daily_budget, directory)
+            stack.callback(self._daily_budget.write)
             try:
                 async with asyncio.TaskGroup() as group:
                     self._group = group
@@ -323,13 +323,13 @@ class Edge:
         given = uploaded - self._given.get(url, 0)
         self._given[url] = uploaded
         self._total += given
-        self._allowance.give(given, _now().date(), asyncio.get_running_loop().time())
+        self._daily_budget.give(given, _now().date(), asyncio.get_running_loop().time())
 
     def _limit(self) -> None:
         """Tell each peer what it may give: of the rate its part, if it has anybody to give to, and
         of the budgets as much as all have."""
         peer, now = self._config.peer, _now()
-        left = self._allowance.left(now.date())
+        left = self._daily_budget.left(now.date())
         if peer.upload_budget is not None:
             rest = max(peer.upload_budget - self._total, 0)
             left = rest if left is None else min(left, rest)

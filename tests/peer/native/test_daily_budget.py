@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from peer.native.allowance import FILE, WRITTEN_EVERY, Allowance, is_open
+from peer.native.daily_budget import FILE, WRITTEN_EVERY, DailyBudget, is_open
 
 MONDAY = dt.date(2026, 11, 30)
 TUESDAY = dt.date(2026, 12, 1)
@@ -37,33 +37,33 @@ def test_hours(hours: list[str], time: str, open_: bool) -> None:
 
 
 def test_each_day_has_its_budget() -> None:
-    allowance = Allowance(100)
-    assert allowance.left(MONDAY) == 100
-    allowance.give(70, MONDAY, 0.0)
-    assert allowance.left(MONDAY) == 30
-    allowance.give(70, MONDAY, 1.0)
-    assert allowance.left(MONDAY) == 0
-    assert allowance.left(TUESDAY) == 100
-    allowance.give(10, TUESDAY, 2.0)
-    assert allowance.left(TUESDAY) == 90
+    budget = DailyBudget(100)
+    assert budget.left(MONDAY) == 100
+    budget.give(70, MONDAY, 0.0)
+    assert budget.left(MONDAY) == 30
+    budget.give(70, MONDAY, 1.0)
+    assert budget.left(MONDAY) == 0
+    assert budget.left(TUESDAY) == 100
+    budget.give(10, TUESDAY, 2.0)
+    assert budget.left(TUESDAY) == 90
 
 
 def test_without_a_budget_there_is_no_bound() -> None:
-    allowance = Allowance(None)
-    allowance.give(10**15, MONDAY, 0.0)
-    assert allowance.left(MONDAY) is None
+    budget = DailyBudget(None)
+    budget.give(10**15, MONDAY, 0.0)
+    assert budget.left(MONDAY) is None
 
 
 def test_a_restart_brings_no_second_budget(tmp_path: Path) -> None:
-    allowance = Allowance(100, tmp_path)
-    allowance.give(30, MONDAY, 0.0)
-    allowance.give(30, MONDAY, 1.0)
-    assert Allowance(100, tmp_path).left(MONDAY) == 70, "not written more often than it has to be"
-    allowance.give(10, MONDAY, WRITTEN_EVERY)
-    assert Allowance(100, tmp_path).left(MONDAY) == 30
-    allowance.give(5, MONDAY, WRITTEN_EVERY + 1)
-    allowance.write()
-    again = Allowance(100, tmp_path)
+    budget = DailyBudget(100, tmp_path)
+    budget.give(30, MONDAY, 0.0)
+    budget.give(30, MONDAY, 1.0)
+    assert DailyBudget(100, tmp_path).left(MONDAY) == 70, "not written more often than it has to be"
+    budget.give(10, MONDAY, WRITTEN_EVERY)
+    assert DailyBudget(100, tmp_path).left(MONDAY) == 30
+    budget.give(5, MONDAY, WRITTEN_EVERY + 1)
+    budget.write()
+    again = DailyBudget(100, tmp_path)
     assert again.left(MONDAY) == 25
     assert again.left(TUESDAY) == 100
 
@@ -81,14 +81,14 @@ def test_a_restart_brings_no_second_budget(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     with capture_logs() as logs:
-        allowance = Allowance(100, tmp_path)
+        budget = DailyBudget(100, tmp_path)
     assert [entry["event"] for entry in logs] == ["budget_not_read"]
-    assert allowance.left(MONDAY) == 100
+    assert budget.left(MONDAY) == 100
 
 
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
-    allowance = Allowance(100, tmp_path / "gone")
+    budget = DailyBudget(100, tmp_path / "gone")
     with capture_logs() as logs:
-        allowance.give(1, MONDAY, 0.0)
+        budget.give(1, MONDAY, 0.0)
     assert [entry["event"] for entry in logs] == ["budget_not_written"]
-    assert allowance.left(MONDAY) == 99
+    assert budget.left(MONDAY) == 99

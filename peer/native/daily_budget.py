@@ -32,7 +32,7 @@ def is_open(hours: Sequence[str], now: dt.datetime) -> bool:
     )
 
 
-class Allowance:
+class DailyBudget:
     """Counts what is given, day by day."""
 
     def __init__(self, budget: int | None, directory: Path | None = None) -> None:
