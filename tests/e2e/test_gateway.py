@@ -48,7 +48,8 @@ async def packets(source: str | Path, *options: str, until: str = "90") -> list[
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    # Whoever needs longer than the film takes would stall who watches it.
+    async with asyncio.timeout(films.SECONDS):
         said, complaints = await process.communicate()
     assert process.returncode == 0, complaints.decode()
     assert complaints == b"", complaints.decode()

@@ -14,8 +14,8 @@ from p2pcdn.core.store import Store
 from p2pcdn.model import ChunkKey
 from p2pcdn.wire.link import Cancel
 from peer.native.transport.aiortc import AiortcTransport
-from peer.native.transport.handover import MOST_WAITING, Handover
 from peer.native.transport.ice import MOST_BYTES, MOST_QUEUED, DatagramQueue
+from peer.native.transport.loop_queue import MOST_WAITING, LoopQueue
 from peer.native.transport.shared import MOST_CANDIDATES, MOST_TOLD
 from tests.limits.case import counted
 from tests.peer.native.transport.ends import End, Stranger
@@ -100,21 +100,21 @@ def candidates_for(number: int) -> Awaitable[str]:
 
 async def handed_over(number: int) -> str:
     """By a thread, to a loop that is busy."""
-    hands = Handover[int](lambda item: None)
+    queue = LoopQueue[int](lambda item: None)
 
     def put_all() -> None:
         for item in range(number):
-            hands.put(item)
+            queue.put(item)
 
     thread = Thread(target=put_all)
     thread.start()
     kept = 0
     for _ in range(1_000):
         thread.join(0.001)
-        kept = len(hands._waiting)
+        kept = len(queue._waiting)
         if kept == min(number, MOST_WAITING):
             break
-    hands.end()
+    queue.end()
     await asyncio.to_thread(thread.join)
     return "" if kept == number else "the other end waits"
 
@@ -126,7 +126,7 @@ CASES = [
     counted("peer.native.transport.ice.MOST_BYTES", MOST_BYTES, datagram_of, "dropped",
             far=65_507),
     counted("peer.native.transport.guard.MOST_FRAGMENTS", 20, fragments, "too_large", far=400),
-    counted("peer.native.transport.handover.MOST_WAITING", MOST_WAITING, handed_over,
+    counted("peer.native.transport.loop_queue.MOST_WAITING", MOST_WAITING, handed_over,
             "the other end waits", far=10_000),
     counted("peer.native.transport.shared.MOST_TOLD", MOST_TOLD, told_to_nobody, "closed"),
     counted("peer.native.transport.shared.MOST_CANDIDATES", MOST_CANDIDATES, candidates_for,

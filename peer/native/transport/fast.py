@@ -3,7 +3,7 @@
 ::
 
     loop:     offer, answer, tell, send ---------> libdatachannel, which never waits
-    threads of libdatachannel: messages, states -> handover -> inbox, on the loop
+    threads of libdatachannel: messages, states -> queue -> inbox, on the loop
 
 It opens one socket for all addresses, asks STUN and relays itself, and checks that the other end is
 there by SCTP's heartbeats (`libdatachannel`). What it can't do is reach a relay by TCP or TLS, or
@@ -37,8 +37,8 @@ from peer.native.transport import (
     libdatachannel,
 )
 from peer.native.transport.description import put_together, take_apart
-from peer.native.transport.handover import Handover
 from peer.native.transport.libdatachannel import ALL, CLOSED, FAILED, RELAYED
+from peer.native.transport.loop_queue import LoopQueue
 from peer.native.transport.shared import (
     CLOSING,
     LAST_WORDS,
@@ -113,7 +113,7 @@ class FastLink(SharedLink):
         self._library = transport.library
         self._loop = asyncio.get_running_loop()
         self._relayed_only = transport.mode == "relay"
-        self._handover = Handover[Callable[[], None]](lambda said: said())
+        self._queue = LoopQueue[Callable[[], None]](lambda said: said())
         self._connection = self._library.connection(
             transport.servers(), policy=RELAYED if self._relayed_only else ALL, largest=LARGEST
         )
@@ -233,7 +233,7 @@ class FastLink(SharedLink):
             self._connection.close()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), CLOSING)
-            self._handover.end()
+            self._queue.end()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.to_thread(self._destroy), CLOSING)
 
@@ -253,7 +253,7 @@ class FastLink(SharedLink):
 
     def _on_loop(self, function: Callable[..., None]) -> Callable[..., None]:
         """What the library may call, on any thread, to have a function called on the loop."""
-        put = self._handover.put
+        put = self._queue.put
         return lambda *said: put(partial(function, *said))
 
     def _channel(

@@ -30,7 +30,7 @@ PATIENCE = 5.0
 """Seconds that a thread waits for a loop that does not come round: it may be gone for good."""
 
 
-class Handover(Generic[Item]):
+class LoopQueue(Generic[Item]):
     """Hands things over to a function that is called from the loop."""
 
     def __init__(self, take: Callable[[Item], None]) -> None:

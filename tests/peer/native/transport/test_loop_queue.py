@@ -8,13 +8,13 @@ from threading import Thread
 
 import pytest
 
-from peer.native.transport import handover
-from peer.native.transport.handover import MOST_WAITING, Handover
+from peer.native.transport import loop_queue
+from peer.native.transport.loop_queue import MOST_WAITING, LoopQueue
 
 
-def put_all(hands: Handover[int], count: int) -> None:
+def put_all(queue: LoopQueue[int], count: int) -> None:
     for number in range(count):
-        hands.put(number)
+        queue.put(number)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -35,8 +35,8 @@ async def test_everything_is_taken_in_order() -> None:
         if number == 999:
             done.set()
 
-    hands = Handover(take)
-    thread = Thread(target=put_all, args=(hands, 1_000))
+    queue = LoopQueue(take)
+    thread = Thread(target=put_all, args=(queue, 1_000))
     thread.start()
     await asyncio.wait_for(done.wait(), 10)
     await asyncio.to_thread(thread.join)
@@ -45,26 +45,26 @@ async def test_everything_is_taken_in_order() -> None:
 
 async def test_a_thread_waits_for_a_loop_that_is_behind() -> None:
     taken: list[int] = []
-    hands = Handover(taken.append)
-    thread = Thread(target=put_all, args=(hands, 500))
+    queue = LoopQueue(taken.append)
+    thread = Thread(target=put_all, args=(queue, 500))
     thread.start()
-    while len(hands._waiting) < MOST_WAITING:
+    while len(queue._waiting) < MOST_WAITING:
         thread.join(0.001)  # the loop does nothing else
     thread.join(0.05)
     assert thread.is_alive()
-    assert len(hands._waiting) == MOST_WAITING
+    assert len(queue._waiting) == MOST_WAITING
     await until(lambda: len(taken) == 500)
     thread.join()
 
 
 async def test_nothing_is_taken_after_the_end_and_nobody_waits() -> None:
     taken: list[int] = []
-    hands = Handover(taken.append)
-    thread = Thread(target=put_all, args=(hands, 500))
+    queue = LoopQueue(taken.append)
+    thread = Thread(target=put_all, args=(queue, 500))
     thread.start()
-    while len(hands._waiting) < MOST_WAITING:
+    while len(queue._waiting) < MOST_WAITING:
         thread.join(0.001)
-    hands.end()
+    queue.end()
     thread.join(10)
     assert not thread.is_alive()
     await asyncio.sleep(0)
@@ -83,12 +83,12 @@ async def test_what_fails_stops_nothing_else() -> None:
             raise ValueError(number)
         taken.append(number)
 
-    hands = Handover(take)
+    queue = LoopQueue(take)
     for number in range(4):
-        hands.put(number)
+        queue.put(number)
     for _ in range(5):
         await asyncio.sleep(0)
-    hands.put(4)
+    queue.put(4)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert taken == [0, 2, 3, 4]
@@ -97,19 +97,19 @@ async def test_what_fails_stops_nothing_else() -> None:
 
 async def test_others_have_their_turn() -> None:
     taken: list[int] = []
-    hands = Handover(taken.append)
-    for number in range(handover.AT_ONCE + 1):
-        hands.put(number)
+    queue = LoopQueue(taken.append)
+    for number in range(loop_queue.AT_ONCE + 1):
+        queue.put(number)
     await asyncio.sleep(0)
-    assert 0 < len(taken) <= handover.AT_ONCE
+    assert 0 < len(taken) <= loop_queue.AT_ONCE
 
 
 def test_a_loop_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover, "PATIENCE", 0.001)
+    monkeypatch.setattr(loop_queue, "PATIENCE", 0.001)
 
-    async def main() -> Handover[int]:
-        return Handover(lambda number: None)
+    async def main() -> LoopQueue[int]:
+        return LoopQueue(lambda number: None)
 
-    hands = asyncio.run(main())
+    queue = asyncio.run(main())
     for number in range(MOST_WAITING + 2):
-        hands.put(number)
+        queue.put(number)
