@@ -73,8 +73,9 @@ class Guest(Protocol):
     def dismiss(self, code: ErrorCode | None) -> None:
         """Close once it has been told what it was told; without a code it is leaving."""
 
-    def send_back(self, error: RemoteError) -> None:
-        """Close, and have it come again in a moment."""
+    def send_back(self, error: RemoteError, together: int = 0) -> None:
+        """Close, and have it come again in a moment; ``together`` are so many that do so at the
+        same time."""
 
 
 class Realm(Protocol):
@@ -110,7 +111,6 @@ class Here:
         self.connection.dismiss(code)
 
     def send_back(self, error: RemoteError, together: int = 0) -> None:
-        """As in `Guest`; ``together`` are so many that come back at the same time."""
         self.connection.refuse(self._complain(error, retry_after(together)), error.code)
 
 

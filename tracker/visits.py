@@ -212,5 +212,5 @@ class Stay:
     def dismiss(self, code: ErrorCode | None) -> None:
         self._tour.leave(self._place, code)
 
-    def send_back(self, _: RemoteError) -> None:
+    def send_back(self, error: RemoteError, together: int = 0) -> None:
         self._tour.lose(self._place)

@@ -130,7 +130,7 @@ class Nobody:
     def dismiss(self, code: ErrorCode | None) -> None:
         self.dismissed.append(code)
 
-    def send_back(self, error: RemoteError) -> None:
+    def send_back(self, error: RemoteError, together: int = 0) -> None:
         raise AssertionError
 
 

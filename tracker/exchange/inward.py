@@ -33,7 +33,7 @@ class Distant:
     def dismiss(self, code: ErrorCode | None) -> None:
         self._line.send(Kind.DISMISSED, self._number, code.value.encode() if code else b"")
 
-    def send_back(self, error: RemoteError) -> None:
+    def send_back(self, error: RemoteError, together: int = 0) -> None:
         body = msgspec.msgpack.encode(SentBack(error.code, error.detail))
         self._line.send(Kind.SENT_BACK, self._number, body)
 

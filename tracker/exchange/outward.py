@@ -139,7 +139,7 @@ class Outward:
         self.reached.clear()
         guests, self._guests = self._guests, {}
         for guest in guests.values():
-            guest.send_back(gone())
+            guest.send_back(gone(), together=len(guests))
 
     async def _run(self) -> None:
         while True:

@@ -24,6 +24,7 @@ class Visitor:
     told: list[bytes] = field(default_factory=list)
     dismissed: list[ErrorCode | None] = field(default_factory=list)
     sent_back: list[ErrorCode] = field(default_factory=list)
+    together: int = 0
 
     def tell(self, text: bytes) -> None:
         self.told.append(text)
@@ -31,8 +32,9 @@ class Visitor:
     def dismiss(self, code: ErrorCode | None) -> None:
         self.dismissed.append(code)
 
-    def send_back(self, error: RemoteError) -> None:
+    def send_back(self, error: RemoteError, together: int = 0) -> None:
         self.sent_back.append(error.code)
+        self.together = together
 
 
 class Echo:

@@ -49,6 +49,7 @@ async def test_guests_of_a_place_that_goes_are_sent_back_and_forgotten(tmp_path:
     await there.close()
     await until(lambda: not here.places)
     assert [guest.sent_back for guest in guests] == [[ErrorCode.DRAINING]] * 3
+    assert [guest.together for guest in guests] == [3] * 3
     for number in numbers:  # their sockets have not heard of it yet
         away.said(number, b"x")
         away.closed(number)

@@ -62,7 +62,7 @@ class Visitor:
 
     def dismiss(self, code: ErrorCode | None) -> None: ...
 
-    def send_back(self, error: RemoteError) -> None:
+    def send_back(self, error: RemoteError, together: int = 0) -> None:
         self.heard.put_nowait(error)
 
 
