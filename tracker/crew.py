@@ -19,6 +19,8 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from p2pcdn.core.audit import Extent
 from p2pcdn.core.firsts import Place
 from p2pcdn.core.ledger import Ledger
@@ -48,6 +50,8 @@ MOST_RENDITIONS = 4096
 """Live ones of which it is remembered what was passed on last."""
 
 FIRST = "0"
+
+log = structlog.get_logger("p2pcdn.tracker")
 
 
 class Crew:
@@ -197,7 +201,10 @@ class Crew:
     async def _tell_others(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
-            self.tell()
+            try:
+                self.tell()
+            except Exception:
+                log.exception("not_told")
 
     def _tell(self, name: str, note: Note) -> bool:
         return self._exchange.tell(name, notes.encode(note))

@@ -182,6 +182,25 @@ async def test_the_last_that_a_worker_counted_is_written(tmp_path: Path) -> None
         assert first.ledger.total.origin_bytes == 1000
 
 
+async def test_a_mistake_as_it_tells_the_others_does_not_keep_it_from_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with workers(tmp_path) as (first, second):
+        made = second.tracker._crew
+        assert made is not None
+        mistakes: list[None] = []
+
+        def mistake(*_: object) -> None:
+            mistakes.append(None)
+            raise RuntimeError("a mistake of ours")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(made, "_tell_all", mistake)
+            await second.until(lambda: mistakes)
+        made._ledger.origin_sent(777)
+        await first.until(lambda: first.ledger.summary().origin_bytes == 777)
+
+
 async def test_who_drains_tells_at_once_what_it_has_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
