@@ -503,9 +503,9 @@ class TrackerConfig(Section, frozen=True):
         str | None,
         Meta(
             description="HOST:PORT of this node, for the other nodes alone, which dial it: an "
-            "address that is this host's and that they reach. They pass on what "
-            "viewers say who cannot be sent here. It is not encrypted. Unless set, such viewers "
-            "meet only those at their own node."
+            "address that is this host's and that they reach. They pass on what viewers say who "
+            "cannot be sent here. It is authenticated, not encrypted: whoever is on the way can "
+            "read it. Unless set, such viewers meet only those at their own node."
         ),
     ] = None
     report_every: Annotated[

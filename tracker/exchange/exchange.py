@@ -137,7 +137,7 @@ class Exchange:
 
     def meet(self, name: str, dial: Dial) -> None:
         """There is a place, to be reached like that."""
-        make = partial(Line, name=self.name, secret=self._secret, dials=True)
+        make = partial(Line, name=self.name, secret=self._secret, to=name)
         self._outward[name] = Outward(name, dial, make, self._reached)
 
     def part(self, name: str) -> None:
@@ -168,7 +168,7 @@ class Exchange:
 
     def _answer(self) -> Line:
         inward = Inward(self._realms, self._has_come, self._note, self._has_gone)
-        line = Line(inward, self.name, self._secret, dials=False)
+        line = Line(inward, self.name, self._secret)
         unknown = [other for other in self._lines if not other.is_up]
         for other in unknown[: len(unknown) + 1 - MOST_UNKNOWN]:
             other.abort()

@@ -42,6 +42,8 @@ class Kind(IntEnum):
     """Something of ours that you should know."""
     PING = 9
     """I am still here."""
+    SEALED = 10
+    """What was said in one turn of the loop: a MAC, and frames."""
 
 
 class Frame(NamedTuple):

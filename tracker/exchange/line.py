@@ -2,14 +2,15 @@
 
 ::
 
-    connected --HELLO, a nonce, both--> PROOF, both --> up --frames--> lost
+    connected --HELLO, a nonce, both--> PROOF, both --> up --SEALED--> lost
 
 Once it is up each end says something every `PING_EVERY`: whoever has heard nothing for `SILENCE`
 takes the other for gone, since packets may vanish without a word, and so may machines.
 
-Both prove that they know the secret which all places share, over the other's nonce, so that whoever
-listens in learns nothing to come in by. It hides nothing of what is said: the network between
-places is the operator's own.
+Both prove that they know the secret which all places share, over the other's nonce, and who dials
+proves it to the place that it means: whoever listens in learns nothing to come in by. From then on
+each write is sealed, by a key of this line and direction, so nobody on the way can say anything
+either. It hides nothing of what is said: the network between places is the operator's own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Protocol, cast
 import msgspec
 import structlog
 
-from tracker.exchange.frames import MOST_BODY, Frame, FrameError, Kind, Reader, encode
+from tracker.exchange.frames import Frame, FrameError, Kind, Reader, encode
+from tracker.exchange.seal import SIZE, Seal
 
 MOST_WAITING = 33_554_432
 """Bytes that may wait for a place to take them: what 10,000 sockets say in a second. Beyond it, it
@@ -64,19 +66,21 @@ class _Proof(msgspec.Struct, frozen=True):
 
 
 class Line(asyncio.Protocol):
-    """One end of it. ``dials`` says which."""
+    """One end of it."""
 
-    def __init__(self, owner: Owner, name: str, secret: bytes, *, dials: bool) -> None:
-        """``name`` is our own place's."""
+    def __init__(self, owner: Owner, name: str, secret: bytes, *, to: str | None = None) -> None:
+        """``name`` is our own place's, ``to`` that of the one we dial; None if we are dialled."""
         self._owner = owner
         self._name = name
         self._secret = secret
-        self._dials = dials
+        self._to = to
         self._loop = asyncio.get_running_loop()
         self._reader = Reader(MOST_MEETING)
         self._transport: asyncio.Transport | None = None
         self._nonce = os.urandom(_NONCE)
         self._theirs: bytes | None = None
+        self._seals: tuple[Seal, Seal] | None = None
+        """Of what we say and of what we hear, once it is known who is there."""
         self._is_up = False
         self._waiting: list[bytes] = []
         self._size = 0
@@ -124,7 +128,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._patience = self._loop.call_later(HELLO_TIMEOUT, self.abort)
-        self.send(Kind.HELLO, body=self._nonce)
+        self._transport.write(encode(Kind.HELLO, body=self._nonce))
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
@@ -132,11 +136,10 @@ class Line(asyncio.Protocol):
             for frame in self._reader.feed(data):
                 if self._transport is None:
                     return
-                if self._is_up:
-                    if frame.kind is not Kind.PING:
-                        self._owner.hear(frame)
-                else:
+                if self._seals is None:
                     self._meet(frame)
+                else:
+                    self._hear(frame, self._seals[1])
         except FrameError as error:
             log.warning("place_not_understood", error=str(error))
             self.abort()
@@ -144,10 +147,21 @@ class Line(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._end()
 
+    def _hear(self, sealed: Frame, seal: Seal) -> None:
+        if sealed.kind is not Kind.SEALED:
+            raise FrameError(f"{sealed.kind.name} without a seal")
+        for frame in Reader().feed(seal.take(sealed.body)):
+            if self._transport is None:
+                return
+            if frame.kind is not Kind.PING:
+                self._owner.hear(frame)
+
     def _flush(self) -> None:
         waiting, self._waiting, self._size = self._waiting, [], 0
         if waiting and self._transport is not None:
-            self._transport.write(b"".join(waiting))
+            assert self._seals is not None  # nobody says anything before
+            sealed = self._seals[0].put(b"".join(waiting))
+            self._transport.write(encode(Kind.SEALED, body=sealed))
 
     def _ping(self) -> None:
         if self._loop.time() - self._heard > SILENCE:
@@ -172,27 +186,36 @@ class Line(asyncio.Protocol):
     def _meet(self, frame: Frame) -> None:
         if frame.kind is Kind.HELLO and self._theirs is None and len(frame.body) == _NONCE:
             self._theirs = frame.body
-            proof = _Proof(self._name, self._mac(self._name, dials=self._dials))
-            self.send(Kind.PROOF, body=msgspec.msgpack.encode(proof))
+            proof = _Proof(self._name, self._proof(self._name, self._to, ours=True))
+            assert self._transport is not None  # what comes comes by it
+            self._transport.write(encode(Kind.PROOF, body=msgspec.msgpack.encode(proof)))
         elif frame.kind is Kind.PROOF and self._theirs is not None:
             try:
                 proof = msgspec.msgpack.decode(frame.body, type=_Proof)
             except msgspec.DecodeError as error:
                 raise FrameError(f"a proof that is none: {error}") from error
-            if not hmac.compare_digest(proof.mac, self._mac(proof.name, dials=not self._dials)):
-                raise FrameError("it does not know our secret")
+            means = self._name if self._to is None else None
+            if not hmac.compare_digest(proof.mac, self._proof(proof.name, means, ours=False)):
+                raise FrameError("it does not know our secret, or means another place")
             assert self._patience is not None  # it is set before anything comes
             self._patience.cancel()
             self._patience = self._loop.call_later(PING_EVERY, self._ping)
-            self._reader.most = MOST_BODY
+            self._reader.most = MOST_WAITING + SIZE
+            self._seals = Seal(self._mac("says", ours=True)), Seal(self._mac("says", ours=False))
             self._is_up = True
             self._owner.up(self, proof.name)
         else:
             raise FrameError(f"{frame.kind.name} before it is known who says so")
 
-    def _mac(self, name: str, *, dials: bool) -> bytes:
-        """What proves that an end knows the secret; the other end's would not do."""
+    def _proof(self, name: str, means: str | None, *, ours: bool) -> bytes:
+        """What proves that an end knows the secret; who dials means somebody by it."""
+        return self._mac("is", name, *([] if means is None else [means]), ours=ours)
+
+    def _mac(self, *said: str, ours: bool) -> bytes:
+        """What only an end of this line can know; the other end's is another."""
         assert self._theirs is not None  # both nonces are in it
-        nonces = (self._nonce, self._theirs) if self._dials else (self._theirs, self._nonce)
-        said = b"".join((b"dials" if dials else b"hears", *nonces, name.encode()))
-        return hmac.digest(self._secret, said, "sha256")
+        dials = self._to is not None
+        nonces = self._nonce + self._theirs if dials else self._theirs + self._nonce
+        end = b"dials" if ours is dials else b"hears"
+        text = b"\0".join((end, *(part.encode() for part in said)))
+        return hmac.digest(self._secret, nonces + text, "sha256")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import structlog
 
-from tests.tracker.exchange.meeting import until
+from tests.tracker.exchange.meeting import PATIENCE, until
 from tracker.exchange import line as line_module
 from tracker.exchange.frames import Frame, Kind, encode
 from tracker.exchange.line import Line
@@ -35,12 +35,12 @@ class Owner:
         self.losses += 1
 
 
-async def lines(theirs: bytes = SECRET) -> tuple[Line, Owner, Line, Owner]:
-    """Both ends of one; the other may know another secret."""
+async def lines(theirs: bytes = SECRET, means: str = "b") -> tuple[Line, Owner, Line, Owner]:
+    """Both ends of one; the other may know another secret, or the first mean somebody else."""
     loop = asyncio.get_running_loop()
     a, b = Owner(), Owner()
     near, far = socket.socketpair()
-    one, other = Line(a, "a", SECRET, dials=True), Line(b, "b", theirs, dials=False)
+    one, other = Line(a, "a", SECRET, to=means), Line(b, "b", theirs)
     await loop.create_connection(lambda: one, sock=near)
     await loop.create_connection(lambda: other, sock=far)
     return one, a, other, b
@@ -68,12 +68,37 @@ async def test_who_does_not_know_the_secret_is_not_heard() -> None:
     assert {entry["event"] for entry in logs} == {"place_not_understood"}
 
 
+async def test_who_means_another_is_not_heard() -> None:
+    with structlog.testing.capture_logs() as logs:
+        one, _, other, b = await lines(means="c")
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(one.gone, other.gone)
+    assert b == Owner()
+    assert "means another place" in logs[0]["error"]
+
+
+async def test_nobody_on_the_way_can_say_anything() -> None:
+    """He has passed on the proofs of both, and speaks then."""
+    forged = encode(Kind.TELL, 1, b"go to evil.example")
+    for said in (forged, encode(Kind.SEALED, 0, bytes(32) + forged)):
+        one, a, other, b = await lines()
+        await until(lambda a=a, b=b: a.names and b.names)  # type: ignore[misc]
+        assert other._transport is not None
+        other._transport.write(said)
+        with structlog.testing.capture_logs() as logs:
+            async with asyncio.timeout(PATIENCE):
+                await one.gone
+        assert a.heard == []
+        assert logs[0]["event"] == "place_not_understood"
+        await other.gone
+
+
 async def test_a_proof_is_no_proof_for_the_other_end() -> None:
     """Whoever sends back what it is sent has proved nothing."""
     loop = asyncio.get_running_loop()
     owner = Owner()
     near, far = socket.socketpair()
-    line = Line(owner, "a", SECRET, dials=True)
+    line = Line(owner, "a", SECRET, to="b")
     await loop.create_connection(lambda: line, sock=near)
     far.setblocking(False)
     with structlog.testing.capture_logs():
@@ -99,7 +124,7 @@ async def test_who_does_not_say_who_it_is_is_not_heard(
     loop = asyncio.get_running_loop()
     owner = Owner()
     near, far = socket.socketpair()
-    line = Line(owner, "a", SECRET, dials=False)
+    line = Line(owner, "a", SECRET)
     await loop.create_connection(lambda: line, sock=near)
     far.setblocking(False)
     with structlog.testing.capture_logs():
@@ -113,7 +138,7 @@ async def test_who_does_not_say_who_it_is_is_not_heard(
 async def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_module, "HELLO_TIMEOUT", 0.01)
     near, far = socket.socketpair()
-    line = Line(Owner(), "a", SECRET, dials=False)
+    line = Line(Owner(), "a", SECRET)
     await asyncio.get_running_loop().create_connection(lambda: line, sock=near)
     async with asyncio.timeout(5):
         await line.gone

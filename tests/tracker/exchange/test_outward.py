@@ -84,7 +84,7 @@ async def test_who_is_closed_as_it_dials_leaves_no_line(monkeypatch: pytest.Monk
     async def dial(make: Callable[[], Line]) -> object:
         return await loop.create_connection(make, sock=near)
 
-    place = Outward("b", dial, lambda owner: Line(owner, "a", SECRET, dials=True))
+    place = Outward("b", dial, lambda owner: Line(owner, "a", SECRET, to="b"))
     assert await loop.sock_recv(far, 4096)  # it wants to know who is there
     await place.close()
     async with asyncio.timeout(PATIENCE):
