@@ -247,7 +247,7 @@ def test_each_file_opens_with_its_story() -> None:
 
 SERVERS_ONLY = {
     "access", "acquaintances", "amounts", "atlas", "audience", "audit", "blame", "books", "claims",
-    "credits", "desk", "fading", "firsts", "homes", "introducer", "ladder", "ledger",
+    "credits", "desk", "fading", "firsts", "homes", "importers", "introducer", "ladder", "ledger",
     "ledger_ports", "lessor", "locality", "lots", "matching", "member", "modes", "nearby",
     "pairing", "partners", "passes", "relay", "rollup", "runs", "swarm", "swarm_ports",
     "torrent", "torrent_ports", "torrents", "wheel",

@@ -67,8 +67,6 @@ class Audience:
         self.swarm = swarm
         self.rendition = rendition
         self.members: Crowd[Member] = Crowd()
-        self.networks: dict[str, Crowd[Member]] = {}
-        """Its members by the operator's network that they are in, as far as that is known."""
 
     def outlook(self, rules: Rules, now: float, rng: Random) -> Outlook:
         """What is needed in the next seconds, as far as can be told now."""

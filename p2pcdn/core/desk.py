@@ -10,9 +10,11 @@ a lease of the same stripe with a shorter delay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
+
+from msgspec.structs import replace
 
 from p2pcdn.core.audience import MOST_AHEAD, Audience
 from p2pcdn.core.member import Member
@@ -22,6 +24,10 @@ HOLDERS = 8
 """Of a stripe: if all of them fail, the peers see to it themselves."""
 DELAY = 0.4
 """Seconds by which each holder waits longer than the one before it: two round trips and a half."""
+IMPORTERS = 2
+"""Of a stripe in each network."""
+STAND_IN = 1.2
+"""Seconds by which the second of these waits longer than the first."""
 FRONT = 2
 """Holders that matter from the start: they get the records, and are replaced when they leave."""
 
@@ -42,8 +48,8 @@ class Stripe:
     """By rank."""
     fetching: set[Member] = field(default_factory=set)
     """Those who say that they do."""
-    importers: set[Member] = field(default_factory=set)
-    """Those who bring it into their networks."""
+    importers: dict[str, list[Member]] = field(default_factory=dict)
+    """Those who bring it into their networks, by network and rank."""
     missed: bool = False
     """Somebody else had to do it for the first."""
 
@@ -51,6 +57,12 @@ class Stripe:
     def room(self) -> int:
         """How many more holders would be of use."""
         return 0 if self.fetching else HOLDERS - len(self.holders)
+
+    def all(self) -> Iterator[Member]:
+        """Those who hold a lease of it, some of them twice."""
+        yield from self.holders
+        for there in self.importers.values():
+            yield from there
 
     def lacks(self, members: Iterable[Member]) -> bool:
         """Whether one of these would be of use, and is no holder yet."""
@@ -104,10 +116,12 @@ class Desk:
         return self._lease(sequence, number, len(holders) - 1)
 
     def add_importer(self, sequence: int, number: int, member: Member) -> Lease:
-        """Somebody who is to bring a stripe into its network, from wherever it is."""
-        stripes = self.parts[sequence].stripes
-        stripes[number].importers.add(member)
-        return Lease(self.audience.rendition, sequence, number, len(stripes), 0.0, imports=True)
+        """Somebody who is to bring a stripe into its network, from peers elsewhere."""
+        stripe = self.parts[sequence].stripes[number]
+        there = stripe.importers.setdefault(member.vantage.operator, [])
+        there.append(member)
+        self.held.setdefault(member, set()).add(sequence)
+        return self._import(sequence, number, len(there) - 1)
 
     def release(self, member: Member) -> Given:
         """The member fetches nothing any more. Gives the leases of those who are in front now."""
@@ -118,6 +132,13 @@ class Desk:
                     rank = _take_out(stripe, member)
                     if not stripe.fetching and not self._is_out(sequence):
                         self._move_up(sequence, number, rank, given)
+                there = stripe.importers.get(member.vantage.operator, [])
+                if member in there:
+                    is_first = there[0] is member
+                    there.remove(member)
+                    if is_first and there:
+                        lease = self._import(sequence, number, 0)
+                        given.setdefault(there[0], []).append(lease)
         return given
 
     def forget(self, now: float) -> None:
@@ -125,7 +146,7 @@ class Desk:
         for sequence, parts in list(self.parts.items()):
             if len(self.parts) > MOST_KEPT or self._is_past(sequence, parts, now):
                 del self.parts[sequence]
-                for member in {member for stripe in parts.stripes for member in stripe.holders}:
+                for member in {member for stripe in parts.stripes for member in stripe.all()}:
                     self._note_end(member, sequence)
 
     def _move_up(self, sequence: int, number: int, rank: int, given: Given) -> None:
@@ -137,6 +158,10 @@ class Desk:
     def _lease(self, sequence: int, number: int, rank: int) -> Lease:
         stripes = len(self.parts[sequence].stripes)
         return Lease(self.audience.rendition, sequence, number, stripes, _delay(rank))
+
+    def _import(self, sequence: int, number: int, rank: int) -> Lease:
+        lease = self._lease(sequence, number, 0)
+        return replace(lease, delay=rank * STAND_IN, imports=True)
 
     def _note_end(self, member: Member, sequence: int) -> None:
         self.held[member].discard(sequence)

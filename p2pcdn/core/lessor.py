@@ -9,20 +9,22 @@
         third            0.8 s ...
 
 What is needed is looked for every second or so (`audience`), and sooner after many came or went.
-Messages go to holders alone: at most eight a stripe, however large the swarm is.
+Messages go to holders alone: at most eight a stripe, however large the swarm is. Where importers
+are named (`importers`), to two more in each of at most 64 networks.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from itertools import count
 from math import inf
 from random import Random
 
 from p2pcdn.core.audience import MOST_AHEAD, Audience, Outlook
 from p2pcdn.core.desk import FRONT, Desk, Given, Stripe
+from p2pcdn.core.importers import Networks
 from p2pcdn.core.lots import drawn, eligible, stripes_of
-from p2pcdn.core.matching import Crowd
 from p2pcdn.core.member import Member, Swarm
 from p2pcdn.core.swarm_ports import LeaseMissed, LeasesGiven, Outbox, Rules
 from p2pcdn.errors import ErrorCode
@@ -36,10 +38,6 @@ SOON = 0.25
 MANY = 0.05
 """What share of an audience that is."""
 
-IMPORTERS_SAMPLE = 16
-"""Peers of a network looked at to find those who bring what comes out into it."""
-IMPORTERS_OF = 4
-"""And of so many of these, who have the most links abroad, each imports something."""
 FEW = 4
 """Segments of a recording that one look leases: the first of a crowd who get links are not to hold
 all of what is needed next, since those who get theirs a moment later can pass things on, too."""
@@ -59,6 +57,8 @@ class Lessor:
         self._outbox = outbox
         self._desks: dict[tuple[tuple[str, str, str], str], Desk] = {}
         """By the swarm's key and the rendition."""
+        self._networks: dict[Desk, Networks] = {}
+        """Where importers are named."""
         self._desk_of: dict[Member, Desk] = {}
         self._timers: list[tuple[float, int, Desk]] = []
         self._serials = count()
@@ -75,6 +75,8 @@ class Lessor:
         if desk is None and rendition is not None and self._rules.lease_ahead:
             self._enter(member, rendition, now)
         elif desk is not None and not member.upload:
+            if desk in self._networks:
+                self._networks[desk].release(member)
             self._tell(desk.release(member))
 
     def remove(self, member: Member, now: float) -> None:
@@ -84,10 +86,15 @@ class Lessor:
             return
         audience = desk.audience
         audience.members.discard(member)
-        self._tell_network(desk, member, came=False)
+        networks = self._networks.get(desk)
+        if networks is not None and networks.leave(member) and member.present:
+            self._outbox.tell(member.socket, Importers(named=False))
         self._tell(desk.release(member))
+        if networks is not None and len(audience.members) < 2:
+            self._import(networks, (), now)  # there is no look any more
         if not audience.members:
             del self._desks[audience.swarm.key, audience.rendition]
+            self._networks.pop(desk, None)
         self._stir(desk, now)
 
     def linked(self, member: Member, now: float) -> None:
@@ -102,24 +109,10 @@ class Lessor:
         if desk is None:
             desk = self._desks[key] = Desk(Audience(member.swarm, rendition))
         desk.audience.members.add(member)
-        self._tell_network(desk, member, came=True)
+        if self._rules.importers and not member.swarm.key[2]:  # else it is kept to its network
+            self._networks.setdefault(desk, Networks(desk)).enter(member)
         self._desk_of[member] = desk
         self._stir(desk, now)
-
-    def _tell_network(self, desk: Desk, member: Member, *, came: bool) -> None:
-        """Say whether importers are named for a network: not for somebody who is alone there."""
-        name = member.vantage.operator
-        is_kept = bool(member.swarm.key[2])  # to its network
-        if not self._rules.importers or not name or is_kept:
-            return
-        crowd = desk.audience.networks.setdefault(name, Crowd())
-        before = len(crowd)
-        (crowd.add if came else crowd.discard)(member)
-        told = [member] if came and before >= 2 else list(crowd) if before + len(crowd) == 3 else []
-        for one in told:
-            self._outbox.tell(one.socket, Importers(len(crowd) >= 2))
-        if not crowd:
-            del desk.audience.networks[name]
 
     # Giving
 
@@ -132,7 +125,18 @@ class Lessor:
         desk.forget(now)
         few = FEW if is_regular else HASTY
         room = few if outlook.edge is None else MOST_AHEAD
-        self._tell(_Round(desk, outlook, room, self._rng, now).given)
+        self._tell(_Round(desk, outlook, room, now).given)
+        networks = self._networks.get(desk)
+        if networks is not None:
+            leased = [sequence for sequence in outlook.takers if sequence in desk.parts]
+            self._import(networks, leased[:MOST_AHEAD], now)
+
+    def _import(self, networks: Networks, sequences: Iterable[int], now: float) -> None:
+        """Name who brings what into each network, and say where that is done."""
+        given, news = networks.look(sequences, self._rng, now)
+        self._tell(given)
+        for member, named in news:
+            self._outbox.tell(member.socket, Importers(named))
 
     def _tell(self, given: Given) -> None:
         for member, leases in given.items():
@@ -225,13 +229,12 @@ class Lessor:
 class _Round:
     """What one look gives, and to whom."""
 
-    def __init__(self, desk: Desk, outlook: Outlook, room: int, rng: Random, now: float) -> None:
+    def __init__(self, desk: Desk, outlook: Outlook, room: int, now: float) -> None:
         self.given: Given = {}
         self._desk = desk
         self._outlook = outlook
         self._now = now
         self._room = room
-        self._rng = rng
         fit: list[Member] = []
         before: list[Member] = []
         for sequence, takers in outlook.takers.items():
@@ -253,26 +256,6 @@ class _Round:
         for number, stripe in enumerate(self._desk.stripes(sequence)):
             if stripe.lacks(fit):
                 self._draw(sequence, number, stripe, fit)
-        if new and self._desk.audience.networks:
-            self._name_importers(sequence)
-
-    def _name_importers(self, sequence: int) -> None:
-        """Of each network that has two members or more, one for each stripe, unless somebody there
-        is to fetch it from the origin."""
-        others = len(self._desk.audience.swarm.members) - 1
-        for network, crowd in self._desk.audience.networks.items():
-            if len(crowd) < 2:
-                continue
-            fit = eligible(crowd.sample(IMPORTERS_SAMPLE, self._rng), others, self._now)
-            fit.sort(key=_abroad, reverse=True)
-            del fit[max(IMPORTERS_OF, len(fit) // 2) :]
-            for number, stripe in enumerate(self._desk.stripes(sequence)):
-                if stripe.holders and stripe.holders[0].vantage.operator == network:
-                    continue
-                name = f"{network}\n{self._desk.audience.rendition}\n{sequence}\n{number}"
-                for member in drawn(fit, name, 1, self._now):
-                    lease = self._desk.add_importer(sequence, number, member)
-                    self.given.setdefault(member, []).append(lease)
 
     def _draw(self, sequence: int, number: int, stripe: Stripe, fit: list[Member]) -> None:
         name = f"{self._desk.audience.rendition}\n{sequence}\n{number}"
@@ -282,10 +265,3 @@ class _Round:
                 member.given.add(self._now)
             lease = self._desk.add(sequence, number, member)
             self.given.setdefault(member, []).append(lease)
-
-
-def _abroad(member: Member) -> int:
-    """How many of its neighbours are in other networks than it is."""
-    home = member.vantage.operator
-    partners = (pairing.other(member) for pairing in member.pairings.values())
-    return sum(other.vantage.operator != home for other in partners)

@@ -17,8 +17,10 @@ from p2pcdn.wire.codec import encode
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    Importers,
     Invite,
     Joined,
+    Leases,
     Linked,
     Move,
     Offered,
@@ -29,7 +31,7 @@ from p2pcdn.wire.tracker import (
     Unlinked,
     Unpaired,
 )
-from tests.p2pcdn.core.swarming import World, at, mdns, sdp
+from tests.p2pcdn.core.swarming import World, at, live, mdns, sdp
 
 
 def neighbours(world: World) -> dict[int, set[int]]:
@@ -694,7 +696,7 @@ def test_costs_between_regions_order_who_is_met() -> None:
 
 
 def test_no_peer_is_told_where_it_is_or_anybody_else() -> None:
-    world = World()
+    world = World(Rules(importers=True))
     costs = Costs({"region-a": {"region-a": 17_171.0, "region-b": 18_181.0}})
     world.swarms.receive(CostsChanged(costs), world.now)
     words = ["17171", "18181", "region-a", "region-b", "AS64500", "AS64501", "Q-country"]
@@ -707,16 +709,21 @@ def test_no_peer_is_told_where_it_is_or_anybody_else() -> None:
             operator=("AS64500", "AS64501")[number % 2],
             region=("region-a", "region-b")[number // 2 % 2],
             country="Q-country",
+            position=live(100),
         )
         world.settle()
+    world.wait(10.0)
     for socket in list(world.ids)[:10]:
         world.close(socket)
     settled(world)
     told = "".join(encode(message) for heard in world.heard.values() for message in heard)
     assert {type(message) for heard in world.heard.values() for message in heard} >= {
-        Joined, Invite, Offered, Taken, Answered, Unpaired
+        Joined, Invite, Offered, Taken, Answered, Unpaired, Leases, Importers
     }  # fmt: skip
     assert [word for word in words if word in told] == []
+    # Whether others of its operator are there is all: the same to either operator's viewers.
+    heard = [world.all(socket, Importers) for socket in world.open]
+    assert heard == [[Importers(named=True)]] * len(world.open)
 
 
 def test_who_has_left_is_found_by_nobody() -> None:

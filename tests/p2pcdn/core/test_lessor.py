@@ -561,50 +561,6 @@ def test_records_that_nobody_waits_for_go_nowhere() -> None:
 # Importers
 
 
-def networks(*operators: str) -> World:
-    """A crowd, linked as far as may be, of viewers in these networks who watch live."""
-    world = World(Rules(neighbours=16, importers=True))
-    for operator in operators:
-        world.join(operator=operator)
-    world.settle()
-    world.wait(5.0)
-    for socket in world.open:
-        world.say(socket, Move(True, live(100)))
-    return world
-
-
-def told(world: World, socket: int) -> list[bool]:
-    return [message.named for message in world.all(socket, Importers)]
-
-
-def test_each_network_has_somebody_who_brings_each_stripe_in() -> None:
-    # Sockets 1 to 12 are of one network, 13 to 24 of another, the last of one of its own.
-    world = networks(*["AS1"] * 12, *["AS2"] * 12, "AS3")
-    world.wait(EVERY)
-    found: dict[Stripe, list[int]] = {stripe: [] for stripe in holders(world)}
-    for socket, lease in leases(world):
-        if lease.imports or not lease.delay:
-            found[lease.sequence, lease.stripe].append((socket - 1) // 12)
-    assert {tuple(sorted(set(those) - {2})) for those in found.values()} == {(0, 1)}
-    assert all(len(those) == len(set(those)) for those in found.values())
-
-
-def test_who_is_alone_or_in_no_known_network_has_no_importers() -> None:
-    world = networks("AS1", "AS2", "", "")
-    world.wait(EVERY)
-    assert not any(told(world, socket) for socket in world.heard)
-    assert not [lease for _, lease in leases(world) if lease.imports]
-
-
-def test_peers_hear_when_importers_are_named_for_their_network_and_when_no_more() -> None:
-    world = networks("AS1", "AS1", "AS1", "AS2")
-    assert [told(world, socket) for socket in (1, 2, 3, 4)] == [[True], [True], [True], []]
-    world.close(3)
-    assert told(world, 1) == [True]
-    world.close(2)
-    assert told(world, 1) == [True, False]
-
-
 def test_unless_it_is_switched_on_there_are_none() -> None:
     assert not Rules().importers
     world = World()
@@ -613,22 +569,17 @@ def test_unless_it_is_switched_on_there_are_none() -> None:
     world.settle()
     world.wait(10.0)
     assert holders(world)
-    assert not any(told(world, socket) for socket in world.heard)
+    assert not any(world.all(socket, Importers) for socket in world.heard)
     assert not [lease for _, lease in leases(world) if lease.imports]
-    desk = next(iter(world.swarms._lessor._desks.values()))
-    assert not desk.audience.networks
-
-
-def test_peers_that_are_kept_to_their_network_need_none() -> None:
-    world = World(Rules(importers=True))
-    for _ in range(4):
-        world.join(operator="AS1", mode="network", position=live(100))
-    assert not any(told(world, socket) for socket in world.heard)
+    assert not world.swarms._lessor._networks
 
 
 def test_who_only_imports_a_stripe_has_no_business_with_the_origin() -> None:
-    world = networks(*["AS1"] * 12, *["AS2"] * 12)
-    world.wait(EVERY)
+    world = World(Rules(importers=True))
+    for number in range(24):
+        world.join(operator=f"AS{number % 2}", position=live(100))
+    world.settle()
+    world.wait(10.0)
     found = holders(world)
     socket, stripe = next(
         (socket, (lease.sequence, lease.stripe))
