@@ -7,14 +7,17 @@
                                                         '--> a note, and what was known stays
 
 Neither is waited for: until both are there, nothing is known of regions. They are read and laid out
-in a thread, for they may be large.
+in a thread, and large ones in a process of their own: a thread gives way to others only between
+steps, and some of those take a tenth of a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import re
+import sys
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +33,8 @@ from p2pcdn.wire.alto import COST_MAP, NETWORK_MAP, AltoError, CostMap, parse
 
 MOST_BYTES = 16_777_216
 """Of a document: half a million prefixes."""
+APART = 262_144
+"""Bytes from which a document is read in a process of its own, which takes a second to start."""
 TIMEOUT = 30.0
 """Seconds that a server has for its answer."""
 LOOK_EVERY = 1.0
@@ -203,7 +208,10 @@ class Alto:
         if data is None:
             return False
         try:
-            self._maps[source] = await asyncio.to_thread(read, data)
+            apart = len(data) >= APART
+            self._maps[source] = await (
+                read_apart(data) if apart else asyncio.to_thread(read, data)
+            )
         except AltoError as error:
             self._note(self._refused, source, str(error))
             return False
@@ -219,7 +227,12 @@ class Alto:
                 kind = "network" if len(regions) > 1 else "cost"
                 raise AltoError(f"There are two {kind} maps: tracker.alto may name one.")
             if not regions:
-                return
+                if not costs:
+                    return  # what is wrong has been said
+                raise AltoError(
+                    "There is a cost map and no network map that could be read: tracker.alto has "
+                    "to name one."
+                )
             atlas = atlas_of(regions[0], next(iter(costs), None))
         except AltoError as error:
             if str(error) != self._unfit:
@@ -245,6 +258,43 @@ def read(data: bytes) -> Regions | CostMap:
     return found if isinstance(found, CostMap) else Regions(found)
 
 
+async def read_apart(data: bytes) -> Regions | CostMap:
+    """The same in another process; in a thread if there can be none."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", __name__),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        log.warning("alto_not_apart", why=str(error))
+        return await asyncio.to_thread(read, data)
+    try:
+        said, _ = await process.communicate(data)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        log.warning("alto_not_apart", why=f"It ended with {process.returncode}.")
+        return await asyncio.to_thread(read, data)
+    found: Regions | CostMap | AltoError
+    found = await asyncio.to_thread(pickle.loads, said)  # by ourselves, below
+    if isinstance(found, AltoError):
+        raise found
+    return found
+
+
+def main() -> None:
+    """Read what comes in, and say what it is."""
+    found: Regions | CostMap | AltoError
+    try:
+        found = read(sys.stdin.buffer.read())
+    except AltoError as error:
+        found = error
+    pickle.dump(found, sys.stdout.buffer)
+
+
 def good_for(cache_control: str) -> float:
     """Seconds for which an answer need not be asked for again."""
     if _STALE.search(cache_control):
@@ -255,3 +305,7 @@ def good_for(cache_control: str) -> float:
 
 def too_large() -> AltoError:
     return AltoError(f"It is larger than {MOST_BYTES:,} bytes.")
+
+
+if __name__ == "__main__":
+    main()

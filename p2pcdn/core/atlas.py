@@ -10,7 +10,7 @@ block of an address is one bisection::
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from p2pcdn.core.locality import NO_COSTS, Costs
@@ -62,6 +62,7 @@ class Regions:
     def __init__(self, networks: NetworkMap) -> None:
         pids = networks.pids
         self.vtag = networks.vtag
+        self.pids = frozenset(pids.values())
         self._blocks = len(pids)
         self._families = {
             bits: Ranges((block, pid) for block, pid in pids.items() if block.bits == bits)
@@ -99,4 +100,13 @@ def atlas_of(regions: Regions, costs: CostMap | None) -> Atlas:
             f"The cost map is for the network map {needs.resource} of version {needs.tag}, and not "
             f"for {has.resource} of version {has.tag}."
         )
+    if costs.costs and not any(regions.pids & row.keys() for row in _known(regions, costs)):
+        raise AltoError(
+            "The cost map is for another network map: it has no cost between two PIDs of this one."
+        )
     return Atlas(regions, Costs(costs.costs))
+
+
+def _known(regions: Regions, costs: CostMap) -> Iterable[Mapping[str, float]]:
+    """The rows of a cost map that go from where a network map knows."""
+    return (row for pid, row in costs.costs.items() if pid in regions.pids)

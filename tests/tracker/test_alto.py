@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,11 +55,11 @@ class Watched:
         self.maps = Alto(map(str, names), self.drawn.put_nowait, Random(1))
 
     async def next(self) -> Atlas:
-        return await asyncio.wait_for(self.drawn.get(), 10)
+        return await asyncio.wait_for(self.drawn.get(), 60)
 
     async def noted(self, *said: str) -> None:
         """Wait until the notes are these."""
-        for _ in range(1000):
+        for _ in range(6000):
             notes = self.maps.notes()
             if len(notes) == len(said) and all(
                 part in note for part, note in zip(said, notes, strict=True)
@@ -169,6 +171,27 @@ async def test_maps_that_do_not_belong_together_are_refused_until_they_do(tmp_pa
         await watched.noted()
 
 
+async def test_a_cost_map_alone_is_no_map(tmp_path: Path) -> None:
+    net = tmp_path / "net"
+    async with watching(put(tmp_path / "cost", costs()), net) as watched:
+        await watched.noted(
+            "net: It cannot be read: No such file or directory.",
+            "There is a cost map and no network map that could be read: tracker.alto has to name",
+        )
+        put(net, networks())
+        await watched.next()
+        await watched.noted()
+
+
+async def test_costs_between_pids_that_nobody_has_are_refused(tmp_path: Path) -> None:
+    net, cost = put(tmp_path / "net", networks()), put(tmp_path / "cost", costs(pid="elsewhere"))
+    async with watching(net, cost) as watched:
+        await watched.noted("it has no cost between two PIDs of this one.")
+        put(cost, costs())
+        await watched.next()
+        await watched.noted()
+
+
 async def test_two_of_a_kind_are_refused(tmp_path: Path) -> None:
     async with watching(
         put(tmp_path / "a", networks()), put(tmp_path / "b", networks())
@@ -190,6 +213,58 @@ async def test_the_loop_goes_on_while_maps_are_read(
         await watched.next()
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are read in another process, or not at all."""
+
+    def never(data: bytes) -> Regions | CostMap:
+        raise AssertionError("It was read here.")
+
+    monkeypatch.setattr(alto, "APART", 1)
+    monkeypatch.setattr(alto, "read", never)
+
+
+@pytest.mark.usefixtures("apart")
+async def test_large_maps_are_read_in_a_process_of_their_own(tmp_path: Path) -> None:
+    net = put(tmp_path / "net", networks())
+    async with watching(net, put(tmp_path / "cost", costs())) as watched:
+        atlas = await watched.next()
+        assert region(atlas) == "home"
+        assert atlas.costs.between("home", "rest") == 5
+        put(net, b"{")
+        await watched.noted("net: It is no map of ALTO: Input data was truncated.")
+
+
+@pytest.mark.usefixtures("apart")
+async def test_whoever_reads_them_ends_with_the_tracker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: asyncio.Queue[asyncio.subprocess.Process] = asyncio.Queue()
+    create = asyncio.create_subprocess_exec
+
+    async def noted(*_: str, stdin: int, stdout: int) -> asyncio.subprocess.Process:
+        process = await create("sleep", "600", stdin=stdin, stdout=stdout)
+        made.put_nowait(process)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    async with watching(put(tmp_path / "net", networks())):
+        process = await made.get()
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("executable", ["/none", "/bin/false"])
+async def test_where_there_can_be_no_process_they_are_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str
+) -> None:
+    monkeypatch.setattr(alto, "APART", 1)
+    monkeypatch.setattr(sys, "executable", executable)
+    with structlog.testing.capture_logs() as logs:
+        async with watching(put(tmp_path / "net", networks())) as watched:
+            assert region(await watched.next()) == "home"
+    assert [entry["event"] for entry in logs] == ["alto_not_apart", "alto_read"]
 
 
 # URLs

@@ -92,26 +92,33 @@ def test_it_is_what_a_search_of_all_blocks_finds(
 
 
 HERE, THERE = VersionTag("map", "1"), VersionTag("map", "2")
+BLOCKS = {block(ip_network("10.0.0.0/8")): "a", block(ip_network("11.0.0.0/8")): "b"}
 
 
 def test_costs_are_of_the_regions() -> None:
     costs = CostMap({"a": {"b": 2.0}}, (THERE, HERE))
-    found = atlas_of(Regions(NetworkMap({}, HERE)), costs).costs
+    found = atlas_of(Regions(NetworkMap(BLOCKS, HERE)), costs).costs
     assert found.between("a", "b") == 2
     assert found.between("b", "a") == inf
 
 
 def test_a_cost_map_for_another_network_map_is_refused() -> None:
     with pytest.raises(AltoError, match="is for the network map map of version 2, and not for map"):
-        atlas_of(Regions(NetworkMap({}, HERE)), CostMap({}, (THERE,)))
+        atlas_of(Regions(NetworkMap(BLOCKS, HERE)), CostMap({}, (THERE,)))
 
 
 @pytest.mark.parametrize(("vtag", "depends"), [(None, (THERE,)), (HERE, ())])
 def test_maps_that_do_not_say_are_believed(
     vtag: VersionTag | None, depends: tuple[VersionTag, ...]
 ) -> None:
-    found = atlas_of(Regions(NetworkMap({}, vtag)), CostMap({"a": {"b": 2.0}}, depends))
+    found = atlas_of(Regions(NetworkMap(BLOCKS, vtag)), CostMap({"a": {"b": 2.0}}, depends))
     assert found.costs.between("a", "b") == 2
+
+
+@pytest.mark.parametrize("costs", [{"c": {"b": 2.0}}, {"a": {"c": 2.0}}])
+def test_costs_between_none_of_the_regions_are_refused(costs: dict[str, dict[str, float]]) -> None:
+    with pytest.raises(AltoError, match="it has no cost between two PIDs of this one"):
+        atlas_of(Regions(NetworkMap(BLOCKS)), CostMap(costs))
 
 
 def test_regions_alone_cost_nothing() -> None:
