@@ -4,8 +4,8 @@
 
     connected --HELLO, a nonce, both--> PROOF, both --> up --SEALED--> lost
 
-Once it is up each end says something every `PING_EVERY`: whoever has heard nothing for `SILENCE`
-takes the other for gone, since packets may vanish without a word, and so may machines.
+Once it is up each end says something every `PING_EVERY`: whoever hears nothing for `MOST_UNHEARD`
+of them takes the other for gone, since packets may vanish without a word, and so may machines.
 
 Both prove that they know the secret which all places share, over the other's nonce, and who dials
 proves it to the place that it means: whoever listens in learns nothing to come in by. From then on
@@ -36,8 +36,9 @@ HELLO_TIMEOUT = 5.0
 PING_EVERY = 1.0
 """Seconds after which we say that we are there."""
 
-SILENCE = 3.0
-"""Seconds after which a place that says nothing is gone."""
+MOST_UNHEARD = 3
+"""How often we say so without an answer of any kind. It is counted, not timed: when we were stopped
+ourselves, what others said meanwhile may come after the timer."""
 
 MOST_MEETING = 512
 """Bytes of a body until it is known who is at the other end: a name of 200, and a proof."""
@@ -84,8 +85,8 @@ class Line(asyncio.Protocol):
         self._is_up = False
         self._waiting: list[bytes] = []
         self._size = 0
-        self._heard = 0.0
-        """When something came last, by the loop's clock."""
+        self._unheard = 0
+        """How often we have said that we are here since something came."""
         self._patience: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done once the line is no more."""
@@ -131,7 +132,7 @@ class Line(asyncio.Protocol):
         self._transport.write(encode(Kind.HELLO, body=self._nonce))
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._loop.time()
+        self._unheard = 0
         try:
             for frame in self._reader.feed(data):
                 if self._transport is None:
@@ -164,10 +165,11 @@ class Line(asyncio.Protocol):
             self._transport.write(encode(Kind.SEALED, body=sealed))
 
     def _ping(self) -> None:
-        if self._loop.time() - self._heard > SILENCE:
-            log.warning("place_silent", seconds=SILENCE)
+        if self._unheard >= MOST_UNHEARD:
+            log.warning("place_silent", pings=self._unheard)
             self.abort()
             return
+        self._unheard += 1
         self.send(Kind.PING)
         self._patience = self._loop.call_later(PING_EVERY, self._ping)
 
