@@ -62,17 +62,19 @@ class Exchange:
         *,
         note: Callable[[str, bytes], None] = lambda name, body: None,
         reached: Callable[[str], None] = lambda _: None,
+        lost: Callable[[str], None] = lambda _: None,
         came: Callable[[str], None] = lambda _: None,
         gone: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``name`` is our own place's. ``note`` is told what another place has us note, ``reached``
-        when we can tell a place something, ``came`` and ``gone`` when one can tell us, and cannot
-        any more."""
+        """``name`` is our own place's. ``note`` is told what another place has us note,
+        ``reached`` when we can tell a place something, ``lost`` when we cannot any more,
+        ``came`` and ``gone`` when one can tell us, and cannot any more."""
         self.name = name
         self._secret = secret
         self._realms = realms
         self._note = note
         self._reached = reached
+        self._lost = lost
         self._came = came
         self._gone = gone
         self._servers: list[asyncio.Server] = []
@@ -138,7 +140,7 @@ class Exchange:
     def meet(self, name: str, dial: Dial) -> None:
         """There is a place, to be reached like that."""
         make = partial(Line, name=self.name, secret=self._secret, to=name)
-        self._outward[name] = Outward(name, dial, make, self._reached)
+        self._outward[name] = Outward(name, dial, make, self._reached, self._lost)
 
     def part(self, name: str) -> None:
         """A place is no more: our guests there are to come back."""

@@ -37,12 +37,15 @@ class Outward:
         dial: Dial,
         make: Callable[[Outward], Line],
         came: Callable[[str], None] = lambda _: None,
+        went: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``came`` is called each time that the place has been reached."""
+        """``came`` is called each time that the place has been reached, ``went`` when the line
+        there has broken."""
         self.name = name
         self._dial = dial
         self._make = make
         self._came = came
+        self._went = went
         self.reached = asyncio.Event()
         """Set while it hears us."""
         self.lost_at: float | None = asyncio.get_running_loop().time()
@@ -133,6 +136,7 @@ class Outward:
             raise FrameError(f"{frame.kind.name} goes the other way")
 
     def lost(self) -> None:
+        broke = self._line is not None and not self._task.done()  # else it is we who have hung up
         if self._line is not None:
             self.lost_at = asyncio.get_running_loop().time()
         self._line = None
@@ -140,6 +144,8 @@ class Outward:
         guests, self._guests = self._guests, {}
         for guest in guests.values():
             guest.send_back(gone(), together=len(guests))
+        if broke:
+            self._went(self.name)
 
     async def _run(self) -> None:
         while True:

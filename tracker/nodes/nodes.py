@@ -321,7 +321,8 @@ class Nodes:
             name,
             self._secret,
             self._realms,
-            reached=lambda _: self._changed(),  # whom we could not pass on we now can
+            reached=self._has_reached,
+            lost=lambda name: self._line(name, up=False),  # a worker is dialled by nobody
             came=lambda name: self._line(name, up=True),
             gone=lambda name: self._line(name, up=False),
         )
@@ -334,6 +335,10 @@ class Nodes:
         except OSError as error:
             self._deaf = error.strerror or str(error)
             log.error("no_exchange", address=self._listens, error=self._deaf)
+
+    def _has_reached(self, name: str) -> None:
+        self._registry.trust(name)
+        self._changed()  # whom we could not pass on we now can
 
     def _line(self, name: str, *, up: bool) -> None:
         """A node can tell us something, or cannot any more: it may be gone, which is known sooner

@@ -306,6 +306,17 @@ async def test_whose_line_breaks_is_doubted_before_the_store_knows(stage: Stage)
     stage.shared.away = False
 
 
+async def test_a_worker_whom_nobody_dials_sees_its_own_line_break(stage: Stage) -> None:
+    worker = await stage.node("a", reached=True, worker="1")
+    b = await stage.node("b", reached=True)
+    await stage.until(lambda: worker.reaches(stage.url("b")))
+    stage.shared.away = True  # nobody else says so
+    await stage.until(lambda: len(worker.notes()) == len(b.notes()) == 1)
+    await stage.nodes.pop("b").close()
+    await stage.until(lambda: worker.count == 1)
+    stage.shared.away = False
+
+
 async def test_workers_of_a_node_reach_others_and_are_one(stage: Stage) -> None:
     await stage.node("a", reached=True)
     worker = await stage.node("a", reached=True, worker="1")
