@@ -98,6 +98,10 @@ class TrackerClient:
         self._wait = FIRST_WAIT
         self._pause = 0.0
         self._moving = False
+        self._reached = ""
+        """Where the socket was open last."""
+        self._unreached = ""
+        """Where we were sent and could not go: each time to wait for that in vain would be long."""
 
     async def open(self) -> None:
         """Connect, and stay connected from then on; `TrackerError` if the first attempt fails."""
@@ -126,7 +130,9 @@ class TrackerClient:
         """Go to another node, once what was sent before has left; what TLS protects here it has to
         protect there."""
         self.drop(retry_after)
-        if _is_secure(url) or not _is_secure(self.home):
+        if url == self._unreached:
+            self._moving = True
+        elif _is_secure(url) or not _is_secure(self.home):
             self.url = url
             self._moving = True
 
@@ -154,6 +160,8 @@ class TrackerClient:
                     first.set_exception(TrackerError(why(error)))
                     return
                 log.info("tracker_unreachable", url=url, error=why(error))
+                if url != self._reached:  # else it was there, and may be back
+                    self._unreached = url
                 self.url = self.home
             if loop.time() - began >= LASTED:
                 self._wait = FIRST_WAIT
@@ -177,6 +185,7 @@ class TrackerClient:
         # Not wait_for: before Python 3.12 that loses a cancellation that comes with the answer.
         async with asyncio.timeout(CONNECT):
             socket = await connecting
+        self._reached = url
         async with socket:
             self.local = _host(socket.get_extra_info("sockname"))
             self.remote = _host(socket.get_extra_info("peername"))

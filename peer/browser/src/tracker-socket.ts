@@ -33,6 +33,10 @@ export class TrackerSocket {
   private _wanted = false;
   private _pause = FIRST_PAUSE;
   private _timer = 0;
+  /** Where the tracker was heard last. */
+  private _heard = "";
+  /** Where it sent us and we could not go: each time to wait for that in vain would be long. */
+  private _unreached = "";
 
   constructor(
     private _home: string,
@@ -73,6 +77,7 @@ export class TrackerSocket {
   /** Goes to another node, as the tracker said; what TLS protects here it has to protect there. */
   move(url: string, retryAfter: number | null): void {
     if (isSecure(this._home) && !isSecure(url)) this.drop(retryAfter);
+    else if (url === this._unreached) this._leave(this._home, 0);
     else this._leave(url, (retryAfter ?? 0) * 1_000);
   }
 
@@ -83,6 +88,12 @@ export class TrackerSocket {
     if (this._wanted) this._later(pause);
   }
 
+  /** Goes home, as nobody is where we are. */
+  private _miss(): void {
+    if (this.url !== this._heard) this._unreached = this.url; // else it was there, and may be back
+    this.drop();
+  }
+
   private _connect(): void {
     let socket: WebSocket;
     try {
@@ -90,7 +101,7 @@ export class TrackerSocket {
     } catch {
       // The page's policy forbids it, and will go on to.
       if (this.url === this._home) this._wanted = false;
-      else this.drop();
+      else this._miss();
       return;
     }
     this._socket = socket;
@@ -98,12 +109,14 @@ export class TrackerSocket {
     let there = false;
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
       there = true;
+      this._heard = this.url;
       clearTimeout(this._timer);
       this._hear(data);
     };
     const lost = (): void => {
       if (performance.now() - since > STABLE) this._pause = FIRST_PAUSE;
-      this.drop(null, there ? this.url : this._home);
+      if (there) this.drop(null, this.url);
+      else this._miss();
     };
     socket.onclose = lost;
     this._timer = self.setTimeout(lost, SILENT);

@@ -214,6 +214,28 @@ describe("a socket that is sent to another node", () => {
     expect(urls()).toStrictEqual([URL, NODE, URL]);
   });
 
+  it("does not wait again for a node that it could not reach", () => {
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(11_250);
+    welcome(2);
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(0);
+    expect(urls()).toStrictEqual([URL, NODE, URL, URL]);
+  });
+
+  it("goes again to a node that it has reached before", () => {
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(0);
+    welcome(1);
+    socket(1).onclose?.();
+    vi.advanceTimersByTime(1_250);
+    socket(2).onclose?.(); // the node is gone
+    vi.advanceTimersByTime(2_500);
+    tracker.move(NODE, null);
+    vi.advanceTimersByTime(0);
+    expect(urls()).toStrictEqual([URL, NODE, NODE, URL, NODE]);
+  });
+
   it("goes home when the page may not go there", () => {
     vi.stubGlobal("WebSocket", function (url: string) {
       if (url === NODE) throw new Error("SecurityError");

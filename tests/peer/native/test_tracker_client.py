@@ -16,6 +16,7 @@ from p2pcdn.wire.codec import decode_to_tracker, encode
 from p2pcdn.wire.tracker import FromTracker, Joined, Leave, Limits, ToTracker, Unlinked, Welcome
 from peer.native import tracker_client
 from peer.native.tracker_client import Pace, TrackerClient, TrackerError
+from tests.e2e.servers import free_port
 
 WELCOME = Welcome(1, "0" * 32, Limits(65_536, 20, 16), 10.0)
 
@@ -187,6 +188,24 @@ async def test_it_goes_home_when_the_node_is_gone(peer: Peer, tracker: Tracker, 
     await gone
     await tracker.sockets.get()
     assert peer.client.url == peer.client.home
+
+
+async def test_it_does_not_try_again_where_it_could_not_go(
+    peer: Peer, tracker: Tracker, node: Node
+) -> None:
+    await peer.client.open()
+    await peer.heard.get()
+    await tracker.sockets.get()
+    away = f"ws://127.0.0.1:{free_port()}/tracker/v1"
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            peer.client.move(away, None)
+            await tracker.sockets.get()
+            await peer.heard.get()
+    told = [entry["url"] for entry in logs if entry["event"] == "tracker_unreachable"]
+    assert told == [away]
+    peer.client.move(node.url, None)
+    await node.tracker.sockets.get()
 
 
 async def test_it_goes_home_when_it_is_refused_there(
