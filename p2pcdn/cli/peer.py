@@ -286,7 +286,8 @@ async def _changed(peer: NativePeer, most: float) -> None:
     """Wait for some seconds, or less if the peer becomes complete; raises what ends the peer."""
     complete = peer.is_complete()
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(peer.until(lambda: peer.is_complete() and not complete), most)
+        async with asyncio.timeout(most):
+            await peer.until(lambda: peer.is_complete() and not complete)
 
 
 def figures(peer: NativePeer) -> str:

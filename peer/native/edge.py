@@ -270,7 +270,8 @@ class Edge:
         pause = SHARE_EVERY
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._coming.wait(), pause)
+                async with asyncio.timeout(pause):  # wait_for may lose a cancellation (Python 3.11)
+                    await self._coming.wait()
             pause = LIMIT_EVERY if self._coming.is_set() else min(2 * pause, SHARE_EVERY)
             self._coming.clear()
             self._share()

@@ -17,6 +17,7 @@ def server(fresh_server: Command) -> Command:
     return fresh_server
 
 
+@pytest.mark.crowd
 async def test_later_viewers_take_most_from_earlier_ones(
     stage: Stage, server: Command, content: Path
 ) -> None:

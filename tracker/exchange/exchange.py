@@ -166,7 +166,8 @@ class Exchange:
         if self._inward:
             self._deserted.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._deserted.wait(), most)
+                async with asyncio.timeout(most):
+                    await self._deserted.wait()
 
     def _answer(self) -> Line:
         inward = Inward(self._realms, self._has_come, self._note, self._has_gone)

@@ -252,6 +252,20 @@ async def test_contents_have_one_memory_together(site: Site) -> None:
             assert 0 < held <= config.peer.store_bytes
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_who_shares_out_ends_though_a_content_comes_meanwhile(turns: int) -> None:
+    """Or the process would go on when one of its contents cannot be held."""
+    edge = Edge([])
+    sharing = asyncio.create_task(edge._share_out())
+    await asyncio.sleep(0)
+    edge._coming.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    sharing.cancel()
+    await asyncio.wait([sharing], timeout=5)
+    assert sharing.cancelled()
+
+
 async def test_a_content_that_comes_has_its_part_of_the_memory_at_once(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
