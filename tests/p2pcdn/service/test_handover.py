@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from aiohttp import web
 from p2pcdn.config import OriginConfig
 from p2pcdn.service.deadline import Line
 from p2pcdn.service.handover import HandedOver, hand_over
-from tests.p2pcdn.service.hosting import connected, hello, hosted
+from tests.p2pcdn.service.hosting import Wire, connected, hello, hosted
 
 REQUEST = "GET /raw HTTP/1.1\r\nHost: t\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
 
@@ -78,10 +79,13 @@ async def keeps_its_place_until_it_is_closed() -> None:
                         break
 
 
-async def may_be_lost_already() -> None:
-    async def dawdle(request: web.Request) -> web.StreamResponse:
+@asynccontextmanager
+async def refused(spoil: Callable[[asyncio.Transport], None]) -> AsyncIterator[Wire]:
+    """A connection that cannot be handed over after something has been done to it."""
+
+    async def spoilt(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
-        request.transport.abort()
+        spoil(request.transport)
         try:
             hand_over(request)
         except ConnectionResetError:
@@ -90,29 +94,21 @@ async def may_be_lost_already() -> None:
         return HandedOver()
 
     told = asyncio.Event()
-    async with hosted(web.get("/raw", dawdle)) as server, connected(server) as wire:
+    async with hosted(web.get("/raw", spoilt)) as server, connected(server) as wire:
         wire.send(REQUEST)
-        assert await wire.ended() == b""
+        yield wire
         await asyncio.wait_for(told.wait(), 10)
+
+
+async def may_be_lost_already() -> None:
+    async with refused(lambda transport: transport.abort()) as wire:
+        assert await wire.ended() == b""
 
 
 async def has_no_answers_unread() -> None:
     """Or its next protocol would never be told that it has to wait."""
-
-    async def pile(request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
-        request.transport.write(bytes(16_000_000))
-        try:
-            hand_over(request)
-        except ConnectionResetError:
-            told.set()
-            raise
-        return HandedOver()
-
-    told = asyncio.Event()
-    async with hosted(web.get("/raw", pile)) as server, connected(server) as wire:
-        wire.send(REQUEST)
-        await asyncio.wait_for(told.wait(), 10)
+    async with refused(lambda transport: transport.write(bytes(16_000_000))):
+        pass
 
 
 @pytest.mark.parametrize(
