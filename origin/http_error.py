@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from p2pcdn.errors import P2pcdnError
+from aiohttp import hdrs
+
+from p2pcdn.errors import P2pcdnError, SourceError, SourceReason
+
+_ELSEWHERE = {
+    SourceReason.BUSY: (HTTPStatus.SERVICE_UNAVAILABLE, "has enough to do"),
+    SourceReason.TIMEOUT: (HTTPStatus.GATEWAY_TIMEOUT, "did not answer in time"),
+    SourceReason.UNREACHABLE: (HTTPStatus.BAD_GATEWAY, "cannot be reached"),
+    SourceReason.CLOSED: (HTTPStatus.BAD_GATEWAY, "broke off"),
+    SourceReason.STATUS: (HTTPStatus.BAD_GATEWAY, "does not give it out"),
+    SourceReason.LENGTH: (HTTPStatus.BAD_GATEWAY, "gave another number of bytes than it said"),
+}
+"""Troubles of a source that is no file system of ours: what viewers hear of them. Names, addresses
+and statuses of other servers are for the log alone."""
 
 
 class HttpError(P2pcdnError):
@@ -18,3 +31,16 @@ class HttpError(P2pcdnError):
         self.status = status
         self.message = message
         self.headers = dict(headers or {})
+
+
+def refusal_of(error: SourceError) -> HttpError:
+    """What a source's error means for a request; raises it again if it is a bug of ours."""
+    if error.reason is SourceReason.MISSING:
+        return HttpError(HTTPStatus.NOT_FOUND, f"There is no file at {error.detail!a}.")
+    if error.reason is SourceReason.INTEGRITY:
+        return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, error.detail)
+    if error.reason not in _ELSEWHERE:
+        raise error
+    status, what = _ELSEWHERE[error.reason]
+    message = f"The place where this file is kept {what}; ask again in a moment."
+    return HttpError(status, message, {hdrs.RETRY_AFTER: "1"})

@@ -7,10 +7,11 @@ A section is a frozen struct, a setting is one of its fields. The description of
 
 from __future__ import annotations
 
+import abc
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeGuard
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta, Struct
@@ -45,6 +46,20 @@ SOCKET_URL = re.compile(r"wss?://[^/?#\s]+(/[!-~]*)?(?<!/)")
 
 SECRET = "secret"
 """Marks a setting that is a secret itself, and no file with one: its value is never printed."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+if TYPE_CHECKING:
+    Content = Path | str
+    """Where media are: a directory or an archive of this machine, or else the URL of another place,
+    as it was given."""
+else:
+
+    class Content(abc.ABC):  # noqa: B024
+        """A `Path`, or a text that is a URL: msgspec takes a type of ours, but no union of such."""
+
+    Content.register(Path)
+    Content.register(str)
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -896,8 +911,8 @@ class MountConfig(Section, frozen=True):
 
     path: str
     """As `shows` or `tv/shows`."""
-    content: Path
-    """A directory, or a zip archive."""
+    content: Content
+    """A directory, a zip archive, or a URL."""
 
     def __post_init__(self) -> None:
         if not _MOUNT.fullmatch(self.path):
@@ -918,15 +933,18 @@ class Config(Section, frozen=True):
         ),
     ] = "127.0.0.1:8080"
     content: Annotated[
-        Path | None,
-        Meta(description="Directory of the media that the origin serves, or a zip archive of it."),
+        Content | None,
+        Meta(
+            description="Directory of the media that the origin serves, a zip archive of it, or "
+            "the URL of another place that has them."
+        ),
     ] = None
     mount: Annotated[
         tuple[MountConfig, ...],
         Meta(
-            description="More directories and zip archives, each served under a path below /media/ "
-            "that belongs to it alone: tables `[[mount]]` with `path` and `content`; by flag and "
-            "by variable PATH=CONTENT."
+            description="More directories, zip archives and URLs, each served under a path below "
+            "/media/ that belongs to it alone: tables `[[mount]]` with `path` and `content`; by "
+            "flag and by variable PATH=CONTENT."
         ),
     ] = ()
     data: Annotated[
@@ -994,6 +1012,16 @@ def split_address(text: str, name: str = "listen") -> Address:
     if port is None or parts.path or parts.query or parts.fragment or parts.username is not None:
         raise ConfigError(f"{name} is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, not {text}.")
     return Address(host or "", port)
+
+
+def content_at(text: str) -> Content:
+    """The content that a text names."""
+    return text if _URL.match(text) else Path(text).expanduser()
+
+
+def is_url(content: Content) -> TypeGuard[str]:
+    """Whether it is elsewhere, and no path of this machine."""
+    return isinstance(content, str)
 
 
 class ClickHousePlace(NamedTuple):

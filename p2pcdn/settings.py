@@ -32,7 +32,15 @@ from typing import (
 
 import msgspec
 
-from p2pcdn.config import SECRET, SITE_PATTERN, Config, Section, SiteConfig
+from p2pcdn.config import (
+    SECRET,
+    SITE_PATTERN,
+    Config,
+    Content,
+    Section,
+    SiteConfig,
+    content_at,
+)
 from p2pcdn.errors import ConfigError
 
 PREFIX = "P2PCDN_"
@@ -395,9 +403,11 @@ def _phrase(wrong: str) -> str:
     return wrong.replace(" | null", "")
 
 
-def _path(kind: type, value: Any) -> Any:
+def _path(kind: object, value: Any) -> Any:
     if kind is Path and isinstance(value, str) and value:
         return Path(value).expanduser()
+    if kind is Content and isinstance(value, str) and value:
+        return content_at(value)
     raise msgspec.ValidationError("Expected a path")
 
 

@@ -12,9 +12,9 @@ from origin.http.meter import Meter
 from origin.http.representation import Representation
 from origin.http.selection import select
 from origin.http.tcp import hold_little
-from origin.http_error import HttpError
+from origin.http_error import HttpError, refusal_of
 from p2pcdn.core.firsts import Place
-from p2pcdn.errors import SourceError, SourceReason
+from p2pcdn.errors import SourceError
 from p2pcdn.model import Span
 from p2pcdn.service import error_response
 from p2pcdn.service.errors import code_of
@@ -47,7 +47,7 @@ class Sender:
             except HttpError as refusal:
                 return self._refuse(request, refusal)
             except SourceError as error:
-                return self._refuse(request, _refusal(error))
+                return self._refuse(request, _told(request, error))
 
         return handle
 
@@ -114,9 +114,9 @@ class Sender:
         return response
 
 
-def _refusal(error: SourceError) -> HttpError:
-    if error.reason is SourceReason.MISSING:
-        return HttpError(HTTPStatus.NOT_FOUND, f"There is no file at {error.detail!a}.")
-    if error.reason is SourceReason.INTEGRITY:
-        return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, error.detail)
-    raise error
+def _told(request: web.Request, error: SourceError) -> HttpError:
+    """What viewers hear of a source's trouble, with the rest of it in the log."""
+    refusal = refusal_of(error)
+    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("source_failed", path=request.path, reason=str(error))
+    return refusal

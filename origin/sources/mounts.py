@@ -13,7 +13,7 @@ from origin.sources import File, Identity, Listing, Source, missing
 from origin.sources.archive import folders_above
 from origin.sources.directory import Directory
 from origin.sources.zip import Zip
-from p2pcdn.config import Config
+from p2pcdn.config import Config, Content, is_url
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
 
 
@@ -91,22 +91,35 @@ def source_of(config: Config) -> Source:
     """What a configuration says that is served; `ConfigError` if anything of it is not there."""
     sources: dict[str, Source] = {}
     if config.content is not None:
-        sources[""] = _source_at(config.content, "content")
+        sources[""] = _source_at(config.content, "content", config)
     for mount in config.mount:
-        sources[mount.path] = _source_at(mount.content, f"The content of the mount {mount.path!r}")
+        name = f"The content of the mount {mount.path!r}"
+        sources[mount.path] = _source_at(mount.content, name, config)
     if not sources:
         raise ConfigError(
-            "Say what to serve: content has to be the directory of the media, or a zip archive."
+            "Say what to serve: content has to be the directory of the media, a zip archive or a "
+            "URL."
         )
     return sources[""] if [*sources] == [""] else Mounts(sources)
 
 
-def _source_at(path: Path, name: str) -> Source:
+def _source_at(content: Content, name: str, config: Config) -> Source:
+    if is_url(content):
+        return _source_elsewhere(content, name, config)
+    path = Path(content)
     if path.is_dir():
         return Directory(path)
     if path.exists():
         return Zip(path)
-    raise ConfigError(f"{name} has to be a directory or a zip archive; there is none at {path}.")
+    raise ConfigError(
+        f"{name} has to be a directory, a zip archive or a URL; there is none at {path}."
+    )
+
+
+def _source_elsewhere(url: str, name: str, config: Config) -> Source:
+    match url.partition("://")[0].lower():
+        case scheme:
+            raise ConfigError(f"{name} has to be a directory or a zip archive, not {scheme}://.")
 
 
 def _named(error: SourceError, path: str) -> SourceError:

@@ -112,7 +112,7 @@ def _make_video(config: Config, seconds: int) -> Path:
 def _content(config: Config) -> Path:
     if config.content is None:
         raise ConfigError("The demo has no directory for its media.")
-    return config.content
+    return Path(config.content)
 
 
 @contextlib.contextmanager

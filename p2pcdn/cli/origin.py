@@ -11,7 +11,7 @@ from p2pcdn.settings import Settings
 @click.command()
 @with_settings("listen", "content", "data", "site")
 def command(settings: Settings) -> int:
-    """Serve the media of a directory or a zip archive, its manifests and the snippet.
+    """Serve the media of a directory, a zip archive or a URL, its manifests and the snippet.
 
     The tracker runs elsewhere; pages name it in the snippet's data-tracker.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @with_settings("listen", "content", "data", "site", "workers", "tracker.store", "tracker.url")
 def command(settings: Settings) -> int:
-    """Serve the media of a directory or a zip archive, and match its viewers.
+    """Serve the media of a directory, a zip archive or a URL, and match its viewers.
 
     One script tag, which is printed, gives a page with hls.js its peers.
     """

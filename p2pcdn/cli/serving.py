@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import click
 import msgspec
 
 import p2pcdn
-from p2pcdn.config import Config
+from p2pcdn.config import Config, is_url
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server, Service, run, settle
 from p2pcdn.service.admin import Admin
@@ -62,15 +63,16 @@ def _tell(server: Server, describe: Describe) -> None:
 
 def content_of(config: Config) -> str:
     """Where the media are, which has to be there."""
-    if config.content is None and not config.mount:
+    content = config.content
+    if content is None and not config.mount:
         raise ConfigError(
-            "Say what to serve: --content DIR, the directory of the media or a zip archive."
+            "Say what to serve: --content DIR, the directory of the media, a zip archive or a URL."
         )
-    if config.content is not None and not config.content.exists():
+    if content is not None and not is_url(content) and not Path(content).exists():
         raise ConfigError(
-            f"--content has to be a directory or a zip archive; there is none at {config.content}."
+            f"--content has to be a directory, a zip archive or a URL; there is none at {content}."
         )
-    places = [] if config.content is None else [str(config.content)]
+    places = [] if content is None else [str(content)]
     return ", ".join([*places, *(f"{mount.path}/: {mount.content}" for mount in config.mount)])
 
 

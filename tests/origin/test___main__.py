@@ -39,5 +39,6 @@ async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     _, said = await process.communicate()
     assert process.returncode == 2
     assert said.decode() == (
-        f"content has to be a directory or a zip archive; there is none at {tmp_path / 'none'}.\n"
+        "content has to be a directory, a zip archive or a URL; there is none at "
+        f"{tmp_path / 'none'}.\n"
     )

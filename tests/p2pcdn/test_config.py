@@ -19,7 +19,9 @@ from p2pcdn.config import (
     TrackerConfig,
     WebTorrentConfig,
     clickhouse_place,
+    content_at,
     info_hash_of,
+    is_url,
     span_of_day,
     split_address,
     store_url,
@@ -253,6 +255,18 @@ def test_a_mount_has_a_path(path: str) -> None:
 def test_what_is_no_path_of_a_mount_is_refused_with_an_example(path: str) -> None:
     with pytest.raises(ConfigError, match="such as shows or tv/shows"):
         MountConfig(path=path, content=Path("a.zip"))
+
+
+@pytest.mark.parametrize("url", ["https://cdn.example/films/", "S3://bucket/a", "a+b.c-1://x"])
+def test_content_is_elsewhere_by_url(url: str) -> None:
+    assert is_url(content_at(url))
+    assert content_at(url) == url
+
+
+@pytest.mark.parametrize("path", ["a", "/srv/films", "https:/a", "1a://b", "a/b://c"])
+def test_all_other_content_is_of_this_machine(path: str) -> None:
+    assert not is_url(content_at(path))
+    assert content_at(path) == Path(path)
 
 
 def test_a_path_has_one_mount() -> None:

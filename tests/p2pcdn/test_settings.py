@@ -294,6 +294,7 @@ def test_values_are_written_as_toml(value: object) -> None:
 MOUNTS = (
     MountConfig(path="tv/shows", content=Path("/srv/a=b.zip")),
     MountConfig(path="é", content=Path("~/films").expanduser()),
+    MountConfig(path="cdn", content="https://cdn.example/films/"),
 )
 
 
@@ -301,11 +302,12 @@ def test_a_list_of_tables(tmp_path: Path) -> None:
     file = write(
         tmp_path / "p.toml",
         '[[mount]]\npath = "tv/shows"\ncontent = "/srv/a=b.zip"\n'
-        '[[mount]]\npath = "é"\ncontent = "~/films"\n',
+        '[[mount]]\npath = "é"\ncontent = "~/films"\n'
+        '[[mount]]\npath = "cdn"\ncontent = "https://cdn.example/films/"\n',
     )
     found = settings.load(file=file, environ={}).config
     assert found.mount == MOUNTS
-    text = "tv/shows=/srv/a=b.zip, é=~/films"
+    text = "tv/shows=/srv/a=b.zip, é=~/films, cdn=https://cdn.example/films/"
     assert settings.load(flags={"mount": text}, environ={}).config == found
     assert settings.load(environ={"P2PCDN_MOUNT": text}).config == found
     shown = write(tmp_path / "shown.toml", f"mount = {settings.text_of(found, 'mount')}")

@@ -313,7 +313,7 @@ async def test_what_a_source_does_not_have_is_not_found(start: Start) -> None:
 
 async def test_other_trouble_of_a_source_is_our_own(start: Start) -> None:
     service, client = await start()
-    service.error = SourceError(SourceReason.TIMEOUT, "a.ts")
+    service.error = SourceError(SourceReason.ABORTED, "a.ts")
     head = await client.ask()
     assert head.startswith(b"HTTP/1.1 500 ")
     client.go_away()

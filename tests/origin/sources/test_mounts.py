@@ -163,17 +163,18 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     write(bad, "no archive")
     none = tmp_path / "none"
     for config, sentence in (
-        (Config(), "Say what to serve: content has to be the directory of the media, or a zip"),
+        (Config(), "Say what to serve: content has to be the directory of the media, a zip"),
         (
             Config(content=none),
-            f"content has to be a directory or a zip archive; there is none at {none}.",
+            f"content has to be a directory, a zip archive or a URL; there is none at {none}.",
         ),
         (Config(content=bad), f"The archive {bad} is refused. There is no directory at its end"),
         (
             Config(mount=(MountConfig(path="tv", content=none),)),
-            f"The content of the mount 'tv' has to be a directory or a zip archive; there is none "
-            f"at {none}.",
+            "The content of the mount 'tv' has to be a directory, a zip archive or a URL; there is "
+            f"none at {none}.",
         ),
+        (Config(content="gopher://a/"), "content has to be a directory or a zip archive, not goph"),
     ):
         with pytest.raises(ConfigError) as caught:
             source_of(config)
