@@ -52,7 +52,8 @@ class Backlog:
         while True:
             try:
                 await self.work()
-            except OSError as error:  # a failing disk, or no descriptors left
+            # A failing disk, no descriptors left, or a source elsewhere that is away.
+            except (OSError, SourceError) as error:
                 log.warning("backlog_interrupted", error=str(error))
             await asyncio.sleep(PAUSE)
 

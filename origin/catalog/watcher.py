@@ -17,6 +17,7 @@ import structlog
 
 from origin.catalog.rendition import POLL, Rendition
 from origin.sources import Identity, Source
+from p2pcdn.errors import SourceError
 
 QUIET = 60.0
 """Seconds after which a playlist that did not change is looked at only now and then, and one that
@@ -64,7 +65,7 @@ class Watcher:
                 continue
             try:
                 found = await asyncio.to_thread(self._source.identify_all, due)
-            except OSError as error:
+            except (OSError, SourceError) as error:
                 log.warning("cannot_watch", error=str(error))
                 continue
             for path in due:

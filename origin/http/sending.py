@@ -54,13 +54,16 @@ class Sender:
     async def _send(self, request: web.Request, shown: Representation) -> web.StreamResponse:
         try:
             selection = select(request.method, request.headers, shown)
+            span = selection.span
+            # The first bytes come before the head: a source that fails so soon gets a clear status.
+            first = await self._read(request, shown, span.first, span) if span else b""
             response = web.StreamResponse(status=selection.status, headers=self._headers)
             response.headers.update(selection.headers)
             if selection.status != HTTPStatus.NOT_MODIFIED:
                 response.content_length = selection.length
             await response.prepare(request)
-            if selection.span is not None and request.transport is not None:
-                await self._send_body(request, response, shown, selection.span)
+            if span is not None and request.transport is not None:
+                await self._send_body(request, response, shown, span, first)
             return response
         finally:
             shown.body.close()
@@ -71,7 +74,9 @@ class Sender:
         response: web.StreamResponse,
         shown: Representation,
         span: Span,
+        block: bytes | memoryview,
     ) -> None:
+        """Send the bytes of ``span``, the first of which are ``block``."""
         transport = request.transport
         assert transport is not None
         hold_little(transport)
@@ -79,15 +84,15 @@ class Sender:
         flow = self._meter.begin(transport, shown.account, shown.content, place)
         offset = span.first
         try:
-            while offset <= span.last:
-                block = await self._block(request, shown, offset, span)
-                if not block:
-                    transport.abort()  # its length was promised: nothing else can tell any more
-                    return
+            while block:
                 offset += len(block)
                 flow.handed(len(block))
                 await response.write(block)
-            await response.write_eof()
+                if offset > span.last:
+                    await response.write_eof()
+                    return
+                block = await self._block(request, shown, offset, span)
+            transport.abort()  # its length was promised: nothing else can tell any more
         except ConnectionError:
             pass  # the viewer has all it wanted, is gone, or took nothing for too long
         finally:
@@ -98,10 +103,16 @@ class Sender:
     ) -> bytes | memoryview:
         """The next bytes; none if they cannot be had."""
         try:
-            block = await shown.body.read(offset, min(BLOCK, span.last + 1 - offset))
+            return await self._read(request, shown, offset, span)
         except SourceError as error:
             log.warning("file_damaged", path=request.path, reason=error.detail)
             return b""
+
+    async def _read(
+        self, request: web.Request, shown: Representation, offset: int, span: Span
+    ) -> bytes | memoryview:
+        """The next bytes; none if the file has become shorter."""
+        block = await shown.body.read(offset, min(BLOCK, span.last + 1 - offset))
         if not block:
             log.warning("file_shrank", path=request.path)
         return block

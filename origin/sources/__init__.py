@@ -62,7 +62,8 @@ class Source(Protocol):
     def open(self, path: str) -> File: ...
 
     def identify_all(self, paths: Iterable[str]) -> dict[str, Identity]:
-        """The identities of those of the paths that are files."""
+        """The identities of those of the paths that are files; `SourceError` if that cannot be
+        told, which is never taken for that they are gone."""
 
     def list(self, folder: str) -> Listing:
         """What is in ``folder``; the top has the name ``""``."""

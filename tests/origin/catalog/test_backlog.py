@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from origin.catalog import backlog as backlog_module
 from origin.catalog.backlog import Backlog
 from origin.catalog.edition import Edition
 from origin.catalog.rendition import Rendition, Studio
+from origin.sources import Identity
+from origin.sources.directory import Directory
+from p2pcdn.errors import SourceError, SourceReason
 from tests.origin.catalog.conftest import GatedDirectory
 from tests.origin.media_files import multivariant_playlist, write, write_vod
+from tests.origin.waiting import until
 
 
 @pytest.fixture
@@ -72,6 +79,27 @@ async def test_what_is_damaged_stops_nobody(
     write_vod(content, "b", segments=1)
     await backlog.work()
     assert hashed(source) == ["b_0.ts"]
+
+
+async def test_a_source_that_is_away_is_tried_again(
+    backlog: Backlog, content: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog_module, "PAUSE", 0.01)
+    write(content / "a.mp4", b"x")
+    looks = []
+
+    def identify_all(paths: Iterable[str]) -> dict[str, Identity]:
+        looks.append(paths)
+        if len(looks) == 1:
+            raise SourceError(SourceReason.UNREACHABLE)
+        return Directory.identify_all(source, paths)
+
+    source = studio.source
+    assert isinstance(source, Directory)
+    monkeypatch.setattr(source, "identify_all", identify_all)
+    task = asyncio.create_task(backlog.run())
+    await until(backlog.single_files)
+    task.cancel()
 
 
 async def test_hashes_of_deleted_files_go(backlog: Backlog, content: Path, studio: Studio) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import pytest
 from origin.catalog import watcher as watcher_module
 from origin.catalog.rendition import Rendition, Studio
 from origin.catalog.watcher import Watcher
+from origin.sources import Identity
+from p2pcdn.errors import SourceError, SourceReason
 from tests.origin.media_files import media_playlist, write
 from tests.origin.waiting import until
 
@@ -78,6 +80,23 @@ async def test_what_has_vanished_is_forgotten(
 async def test_what_comes_back_in_time_is_not(watch: Watch, content: Path) -> None:
     (content / "live.m3u8").unlink()
     await until(lambda: not watch.watcher._watched["live.m3u8"].is_there)
+    publish(content, 1)
+    await until(lambda: last_of(watch) == 1)
+    assert watch.forgotten == []
+
+
+async def test_a_source_that_is_away_for_a_moment_ends_nothing(
+    watch: Watch, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = []
+
+    def identify_all(paths: Iterable[str]) -> dict[str, Identity]:
+        away.append(paths)
+        raise SourceError(SourceReason.UNREACHABLE)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watch.watcher._source, "identify_all", identify_all)
+        await until(lambda: away)
     publish(content, 1)
     await until(lambda: last_of(watch) == 1)
     assert watch.forgotten == []

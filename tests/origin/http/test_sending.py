@@ -217,6 +217,19 @@ async def test_a_body_that_turns_out_to_be_damaged_is_cut_off(start: Start) -> N
     assert (await Client(client.port).ask()).startswith(b"HTTP/1.1 500 ")
 
 
+async def test_what_fails_before_its_first_byte_gets_a_clear_status(start: Start) -> None:
+    class Away(Body):
+        async def read(self, offset: int, size: int) -> memoryview:
+            raise SourceError(SourceReason.UNREACHABLE, "no connection to 10.0.0.1")
+
+    service, client = await start()
+    service.body = Away(DATA)
+    head = await client.ask()
+    assert head.startswith(b"HTTP/1.1 502 ")
+    assert service.body.closed
+    assert service.totals.media == 0
+
+
 async def test_over_tls(start: Start, tmp_path: Path) -> None:
     cert, key = make_certificate(tmp_path)
     service, client = await start(Tls(cert=cert, key=key))
