@@ -17,7 +17,6 @@ import random
 import socket
 import time
 from collections.abc import Callable
-from functools import partial
 from ipaddress import ip_network
 from itertools import count, starmap
 
@@ -58,7 +57,7 @@ from p2pcdn.errors import RemoteError
 from p2pcdn.wire.candidate import IPAddress, Vantage
 from p2pcdn.wire.codec import decode_to_tracker, encode_utf8
 from p2pcdn.wire.manifest import Records
-from p2pcdn.wire.tracker import FromTracker, Join, Joined, Refused, Renew
+from p2pcdn.wire.tracker import FromTracker, Join, Joined, Refused, Renew, ToTracker
 from tracker import metrics
 from tracker.admission import Admission
 from tracker.beacons import Beacons
@@ -96,6 +95,8 @@ class Mind:
         """Told of each address that is banned, as in `p2pcdn.model.home_of`."""
         self._guests: dict[int, Guest] = {}
         self._numbers = count()
+        self._now = time.monotonic
+        """The loop's clock, once somebody has come."""
         self._timer: asyncio.Handle | None = None
         self._wakes_at: float | None = None
 
@@ -103,6 +104,7 @@ class Mind:
 
     def opened(self, guest: Guest) -> int:
         """Somebody has come; the number by which the rest is told."""
+        self._now = asyncio.get_running_loop().time
         number = next(self._numbers)
         self._guests[number] = guest
         facts, address = guest.facts, guest.facts.address
@@ -122,11 +124,11 @@ class Mind:
     def said(self, number: int, data: bytes) -> None:
         """Somebody's message; `RemoteError` if it is none, or one too many."""
         message = decode_to_tracker(data)
-        metrics.MESSAGES.labels(message.__struct_config__.tag).inc()
-        guest = self._guests[number]
+        _count(message)
         if isinstance(message, Join | Renew):  # both cost a signature or two
+            guest = self._guests[number]
             try:
-                self._admission.join(guest.facts.address, _now())
+                self._admission.join(guest.facts.address, self._now())
             except RemoteError as error:
                 guest.tell(refusal(error, retry_after()))
                 guest.dismiss(error.code)
@@ -166,32 +168,36 @@ class Mind:
     # Thinking
 
     def _think(self, message: Input) -> None:
-        self._swarms.receive(message, _now())
-        self._act()
+        now = self._now()
+        self._swarms.receive(message, now)
+        self._act(now)
 
     def _wake(self) -> None:
         self._timer = self._wakes_at = None
-        self._swarms.on_timer(_now())
-        self._act()
+        now = self._now()
+        self._swarms.on_timer(now)
+        self._act(now)
 
-    def _act(self) -> None:
+    def _act(self, now: float) -> None:
         """Do what the mind has decided: all of it, even if some of it fails."""
         failure: Exception | None = None
-        now = _now()
-        acts = [partial(self._tell, tell) for tell in self._swarms.take_messages()]
-        acts += [partial(self._note, event, now) for event in self._swarms.take_events()]
-        for act in acts:
+        for tell in self._swarms.take_messages():
             try:
-                act()
+                self._tell(tell)
             except Exception as error:  # noqa: BLE001 - it is raised below
                 failure = failure or error
-        self._set_timer(self._swarms.timer_at())
+        for event in self._swarms.take_events():
+            try:
+                self._note(event, now)
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                failure = failure or error
+        at = self._swarms.timer_at()
+        if at != self._wakes_at:
+            self._set_timer(at)
         if failure is not None:
             raise failure  # whoever's message it came of is dismissed
 
     def _set_timer(self, at: float | None) -> None:
-        if at == self._wakes_at:
-            return
         self._wakes_at = at
         if self._timer is not None:
             self._timer.cancel()
@@ -315,5 +321,14 @@ def rules(config: Config, sites: dict[str, Site]) -> Rules:
     )
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+_heard: dict[type[ToTracker], Callable[[], None]] = {}
+"""Adds one to the messages of a type; to look for the counter by its label takes longer than
+to count."""
+
+
+def _count(message: ToTracker) -> None:
+    kind = type(message)
+    add = _heard.get(kind)
+    if add is None:
+        add = _heard[kind] = metrics.MESSAGES.labels(message.__struct_config__.tag).inc
+    add()

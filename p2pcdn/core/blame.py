@@ -139,7 +139,7 @@ class Jury:
         return self._banned.get(home, 0.0) > now
 
     def timer_at(self) -> float | None:
-        return min(self._trials.values(), default=None)
+        return min(self._trials.values()) if self._trials else None
 
     def verdicts(self, now: float) -> list[Verdict]:
         """Decide what is due."""

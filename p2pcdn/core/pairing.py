@@ -59,12 +59,6 @@ _NEXT: dict[tuple[Phase, Role, Step], Phase] = {
     (Phase.LINKED, Role.ANSWERER, Step.LINK): Phase.LINKED,
 }
 
-_DESCRIBED: dict[Role, tuple[Phase, ...]] = {
-    Role.OFFERER: (Phase.OFFERED, Phase.ANSWERED, Phase.LINKED),
-    Role.ANSWERER: (Phase.ANSWERED, Phase.LINKED),
-}
-"""When an end has described itself, so that its candidates mean something to the other end."""
-
 
 @dataclass(slots=True, eq=False)
 class Pairing:
@@ -114,5 +108,8 @@ class Pairing:
         self.phase = phase
 
     def has_described(self, member: Member) -> bool:
-        """Whether this end's offer or answer has been passed on."""
-        return self.phase in _DESCRIBED[self.role_of(member)]
+        """Whether this end's offer or answer has been passed on, so that its candidates mean
+        something to the other end."""
+        if member is self.offerer:
+            return self.phase is not Phase.INVITED
+        return self.phase in (Phase.ANSWERED, Phase.LINKED)

@@ -99,6 +99,8 @@ class Swarms:
         self._lessor = Lessor(rules, rng, self._outbox)
         self._jury = Jury(rules.jury, rules.ban_time)
         self._passes = Passes(rules.sites)
+        self._others = (self._lessor, self._passes, self._jury)
+        """Machines that have timers, but for the introducer."""
         self._vantages: dict[int, Vantage] = {}
         """Of every open socket."""
         self._members: dict[int, Member] = {}
@@ -109,6 +111,13 @@ class Swarms:
 
     def receive(self, message: Input, now: float) -> None:
         match message:
+            case Said(socket=socket, message=said, unix=unix):  # nearly all are
+                if socket not in self._vantages:
+                    return  # dismissed, and it has not heard of it yet
+                try:
+                    self._hear(socket, said, now, unix)
+                except RemoteError as error:
+                    self._refuse(socket, error, now)
             case Opened(socket=socket, vantage=vantage, visitor=visitor):
                 self._vantages[socket] = vantage
                 self._passes.opened(socket, visitor)
@@ -124,18 +133,14 @@ class Swarms:
                 self._introducer.costs = costs
             case Convicted(home=home):
                 self._jury.ban(home, now)
-            case Said(socket=socket, message=said, unix=unix):
-                if socket not in self._vantages:
-                    return  # dismissed, and it has not heard of it yet
-                try:
-                    self._hear(socket, said, now, unix)
-                except RemoteError as error:
-                    self._refuse(socket, error, now)
 
     def timer_at(self) -> float | None:
-        machines = (self._introducer, self._lessor, self._passes, self._jury)
-        timers = (machine.timer_at() for machine in machines)
-        return min((at for at in timers if at is not None), default=None)
+        soonest = self._introducer.timer_at()
+        for machine in self._others:
+            at = machine.timer_at()
+            if at is not None and (soonest is None or at < soonest):
+                soonest = at
+        return soonest
 
     def on_timer(self, now: float) -> None:
         expired = RemoteError(ErrorCode.EXPIRED, "the join token has expired")
@@ -162,6 +167,8 @@ class Swarms:
             raise RemoteError(ErrorCode.UNEXPECTED, "the first message is a join")
         self._tell_nat(member, now)
         match message:
+            case SendCandidate():  # of all messages most are
+                self._relay.candidate(member, message)
             case Prepared(offer=number, sdp=sdp):
                 self._relay.keep(member, number, sdp, now)
             case PreparedCandidate():
@@ -170,8 +177,6 @@ class Swarms:
                 self._relay.offer(member, message)
             case SendAnswer():
                 self._answer(member, message, now)
-            case SendCandidate():
-                self._relay.candidate(member, message)
             case Linked():
                 self._linked(member, message, now)
             case Unlinked():
@@ -194,6 +199,8 @@ class Swarms:
     def _tell_nat(self, member: Member, now: float) -> None:
         """Say what is known by now of the NAT that a member is behind."""
         nat: str = member.nat or ""
+        if nat and nat == member.nat_told:
+            return
         asks = self._rules.stun and member.mode in {"network", "any"} and member.gathers
         if asks:
             member.asked = min(member.asked, now)

@@ -73,7 +73,10 @@ _FIELDS = re.compile(
 _MDNS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.IGNORECASE)
 """A random (version 4) UUID for each page and network, as the mDNS draft for ICE has it."""
 
-_KEPT_EXTENSION = re.compile(r"generation \d{1,10}|ufrag [A-Za-z0-9+/]{4,256}", re.ASCII)
+_KEPT_EXTENSIONS = {
+    "generation": re.compile(r"\d{1,10}", re.ASCII),
+    "ufrag": re.compile(r"[A-Za-z0-9+/]{4,256}", re.ASCII),
+}
 """They bind a candidate to its session. Others tell of the viewer's network (``network-cost``)."""
 
 
@@ -98,7 +101,9 @@ class Candidate(NamedTuple):
         if self.kind != "host":
             # Required for these kinds; this is how RFC 8839, 5.1 lets the base address be hidden.
             text += f" raddr {'::' if ':' in self.address else '0.0.0.0'} rport 9"
-        return text + "".join(f" {name} {value}" for name, value in self.extensions)
+        for name, value in self.extensions:
+            text += f" {name} {value}"
+        return text
 
 
 def parse_candidate(text: str) -> Candidate:
@@ -106,19 +111,28 @@ def parse_candidate(text: str) -> Candidate:
     match = _FIELDS.fullmatch(text)
     if match is None:
         raise RemoteError(ErrorCode.BAD_CANDIDATE, "not a candidate attribute of RFC 8839")
-    if not 0 < int(match["priority"]) < 2**31:
+    foundation, component, transport, priority, address, port, kind, extensions = match.groups()
+    if not 0 < int(priority) < 2**31:
         raise RemoteError(ErrorCode.BAD_CANDIDATE, "a priority is between 1 and 2^31 - 1")
-    words = match["extensions"].split()
-    pairs = zip(words[::2], words[1::2], strict=True)
     return Candidate(
-        foundation=match["foundation"],
-        component=int(match["component"]),
-        transport=match["transport"].lower(),
-        priority=int(match["priority"]),
-        address=match["address"],
-        port=int(match["port"]),
-        kind=match["kind"],
-        extensions=tuple(pair for pair in pairs if _KEPT_EXTENSION.fullmatch(" ".join(pair))),
+        foundation,
+        int(component),
+        transport.lower(),
+        int(priority),
+        address,
+        int(port),
+        kind,
+        _kept(extensions.split()) if extensions else (),
+    )
+
+
+def _kept(words: list[str]) -> tuple[tuple[str, str], ...]:
+    """Of names and values in turns those pairs that are passed on."""
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return tuple(
+        (name, value)
+        for name, value in pairs
+        if name in _KEPT_EXTENSIONS and _KEPT_EXTENSIONS[name].fullmatch(value)
     )
 
 

@@ -89,10 +89,13 @@ def _split(lines: list[str]) -> tuple[list[str], list[str]]:
 
 def _attributes(lines: list[str], counts: dict[str, int]) -> Iterator[str]:
     for line in lines:
-        name = line.removeprefix("a=").partition(":")[0]
-        if not line.startswith("a=") or name not in _PATTERNS:
+        if not line.startswith("a="):
             continue
-        if not _PATTERNS[name].fullmatch(line[2:]):
+        name = line[2:].partition(":")[0]
+        pattern = _PATTERNS.get(name)
+        if pattern is None:
+            continue
+        if not pattern.fullmatch(line, 2):
             _refuse(f"its attribute {name} cannot be read")
         counts[name] = counts.get(name, 0) + 1
         yield line

@@ -322,5 +322,5 @@ async def test_a_failure_loses_nothing_that_comes_after_it(
         taken: list[str] = []
         monkeypatch.setattr(made.ledger, "report", lambda peer, *_: taken.append(peer))
         with pytest.raises(ZeroDivisionError):
-            ours._act()
+            ours._act(0.0)
         assert taken == [second.peer]

@@ -13,7 +13,6 @@ from origin.catalog.backlog import Backlog
 from origin.catalog.edition import Edition
 from origin.catalog.rendition import Rendition, Studio
 from origin.sources import Identity
-from origin.sources.directory import Directory
 from p2pcdn.errors import SourceError, SourceReason
 from tests.origin.catalog.conftest import GatedDirectory
 from tests.origin.media_files import multivariant_playlist, write, write_vod
@@ -92,10 +91,10 @@ async def test_a_source_that_is_away_is_tried_again(
         looks.append(paths)
         if len(looks) == 1:
             raise SourceError(SourceReason.UNREACHABLE)
-        return Directory.identify_all(source, paths)
+        return look(paths)
 
     source = studio.source
-    assert isinstance(source, Directory)
+    look = source.identify_all
     monkeypatch.setattr(source, "identify_all", identify_all)
     task = asyncio.create_task(backlog.run())
     await until(backlog.single_files)
