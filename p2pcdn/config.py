@@ -82,6 +82,28 @@ class Tls(Section, frozen=True):
             raise ConfigError(f"HTTPS needs both tls.cert and tls.key: {missing} is not set.")
 
 
+class UpstreamConfig(Section, frozen=True):
+    """Other HTTP servers that have the media, where content is a URL."""
+
+    private_networks: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks that are not of the public internet, as `10.0.5.0/24` or "
+            "`127.0.0.1/32`, and may be fetched from nevertheless. A name that leads to any other "
+            "such address is not connected to, since services there trust whoever reaches them."
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.networks
+
+    @property
+    def networks(self) -> tuple[IPNetwork, ...]:
+        """The same as networks."""
+        key = "origin.upstream.private_networks"
+        return tuple(_network(key, network) for network in self.private_networks)
+
+
 class OriginConfig(Section, frozen=True):
     """The HTTP server: what it tells browsers, and what it bears from clients."""
 
@@ -168,6 +190,7 @@ class OriginConfig(Section, frozen=True):
             "system allows fewer in all, these are fewer in proportion.",
         ),
     ] = 8192
+    upstream: UpstreamConfig = UpstreamConfig()
 
 
 class WebTorrentConfig(Section, frozen=True):
@@ -567,11 +590,11 @@ class TrackerConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:
-            _network("trusted_proxies", network)
+            _network("tracker.trusted_proxies", network)
         for network in self.turn_relays:
-            _network("turn_relays", network)
+            _network("tracker.turn_relays", network)
         for network in self.edges:
-            _network("edges", network)
+            _network("tracker.edges", network)
         for url in self.turn:
             turn_host(url)
         for name in self.alto:
@@ -609,17 +632,19 @@ class TrackerConfig(Section, frozen=True):
     @property
     def proxy_networks(self) -> tuple[IPNetwork, ...]:
         """The trusted proxies as networks."""
-        return tuple(_network("trusted_proxies", network) for network in self.trusted_proxies)
+        return tuple(
+            _network("tracker.trusted_proxies", network) for network in self.trusted_proxies
+        )
 
     @property
     def edge_networks(self) -> tuple[IPNetwork, ...]:
         """The site's own peers, as networks."""
-        return tuple(_network("edges", network) for network in self.edges)
+        return tuple(_network("tracker.edges", network) for network in self.edges)
 
     @property
     def relay_networks(self) -> tuple[IPNetwork, ...]:
         """Where relays send from, as networks."""
-        return tuple(_network("turn_relays", network) for network in self.turn_relays)
+        return tuple(_network("tracker.turn_relays", network) for network in self.turn_relays)
 
 
 class LedgerConfig(Section, frozen=True):
@@ -1144,6 +1169,4 @@ def _network(key: str, text: str) -> IPNetwork:
     try:
         return ipaddress.ip_network(text)
     except ValueError:
-        raise ConfigError(
-            f"tracker.{key} takes networks such as 10.0.0.0/8, not {text!r}."
-        ) from None
+        raise ConfigError(f"{key} takes networks such as 10.0.0.0/8, not {text!r}.") from None

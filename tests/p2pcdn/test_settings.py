@@ -263,6 +263,7 @@ def test_the_default_file_says_nothing_and_uncommented_says_the_defaults(tmp_pat
     assert tables == [
         "[tls]",
         "[origin]",
+        "[origin.upstream]",
         "[tracker]",
         "[tracker.webtorrent]",
         "[ledger]",

@@ -1,0 +1,1 @@
+"""Fetching from other servers, of which an operator named each."""
