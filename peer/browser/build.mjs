@@ -92,7 +92,7 @@ async function bundle(entry, format, name) {
 
 function types() {
   const [text] = generateDtsBundle(
-    [{ filePath: join(here, "src/index.ts"), output: { noBanner: true } }],
+    [{ filePath: join(here, "src/index.ts"), output: { noBanner: true, exportReferencedTypes: false } }],
     { preferredConfigPath: join(here, "tsconfig.json") },
   );
   return text;
@@ -108,9 +108,10 @@ function describe(script) {
   };
 }
 
-function report({ size, gzip, hash }) {
+function report({ size, gzip, hash, sri }) {
   const kilobytes = (bytes) => (bytes / 1024).toFixed(1);
   console.log(`p2pcdn.js ${version}: ${kilobytes(size)} KB, ${kilobytes(gzip)} KB gzipped, ${hash}`);
+  console.log(`integrity="${sri}"`);
   if (gzip > GZIP_LIMIT) {
     console.error(`p2pcdn.js is over ${kilobytes(GZIP_LIMIT)} KB gzipped: make it smaller.`);
     process.exitCode = 1;
