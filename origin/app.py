@@ -11,7 +11,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Protocol
 
@@ -37,6 +39,10 @@ from origin.sources.mounts import source_of
 from p2pcdn.config import Config
 from p2pcdn.wire.manifest import Records
 
+READERS = 64
+"""Threads that wait for disks and networks. Of a handful, as is usual, all would wait for a slow
+bucket while others ask for what is on a disk."""
+
 
 class Ledger(meter.Ledger, measure.Ledger, Protocol):
     """The account of what was sent, and of what there is."""
@@ -61,7 +67,11 @@ class Origin:
         self._source = source_of(config)
         self._store = HashStore(config.data)
         self._catalog = Catalog(
-            self._source, self._store, site=config.site, window=config.origin.live_window
+            self._source,
+            self._store,
+            site=config.site,
+            window=config.origin.live_window,
+            hash_buckets=config.origin.hash_buckets,
         )
         self._meter = Meter(ledger)
         self._media = Media(self._source, self._catalog)
@@ -94,6 +104,9 @@ class Origin:
 
     async def start(self) -> None:
         """Begin to watch live playlists and to hash what is not hashed yet."""
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(READERS, thread_name_prefix="reading")
+        )
         self._catalog.start()
 
     async def drain(self) -> None:

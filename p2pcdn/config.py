@@ -121,6 +121,14 @@ class OriginConfig(Section, frozen=True):
             "follow the site; whoever asks learns of it."
         ),
     ] = False
+    hash_buckets: Annotated[
+        bool,
+        Meta(
+            description="Whether what is in buckets is hashed before anybody asks for it, as files "
+            "are. Every byte is read for it once, which most stores charge for; otherwise that is "
+            "when the first viewer of a content comes."
+        ),
+    ] = False
     live_window: Annotated[
         int,
         Meta(

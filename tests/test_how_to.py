@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from origin.sources import object_store
+from origin.sources.object_store import place_of
 from p2pcdn import settings
 from p2pcdn.config import Config, SiteConfig
 from p2pcdn.core.access import Sites, Visitor
@@ -138,3 +140,16 @@ def test_settings_for_webtorrents_clients_let_in_whom_they_name(tmp_path: Path) 
         Doors(given, {}).check("https://www.example.com", "tracker.example.com")
         found.append(len(given.hashes))
     assert found == [0, 1]
+
+
+def test_the_buckets_of_the_how_to_can_be_configured(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs/how-to/object-store.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"```toml\n(.+?)```", text, re.DOTALL)
+    file = tmp_path / "p2pcdn.toml"
+    file.write_text(written, encoding="utf-8")
+    config = settings.load(file=file, environ={}).config
+    places = [place_of(str(mount.content), "content") for mount in config.mount]
+    assert [place.name for place in places] == ["s3://films", "s3://old-films/2019"]
+    assert places[0].endpoint == "http://minio:9000"
+    named = {name for names in object_store._NAMES.values() for name in names}
+    assert {name for name in named if f"`{name}" not in text} == set()

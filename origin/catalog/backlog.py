@@ -21,7 +21,10 @@ from origin.sources import Identity
 from p2pcdn.errors import SourceError
 
 PAUSE = 10.0
-"""Seconds between two looks for new content."""
+"""Seconds between two looks for new content, at the least."""
+
+SHARE = 0.05
+"""The most of a processor's time that looking may take, however many files there are."""
 
 PRUNE = 3600.0
 """Seconds between two looks for hashes of files that are gone."""
@@ -35,7 +38,17 @@ log = structlog.get_logger("p2pcdn.origin")
 class Backlog:
     """Works through a source in the background."""
 
-    def __init__(self, studio: Studio, edition: Callable[[str], Awaitable[Edition]]) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        edition: Callable[[str], Awaitable[Edition]],
+        *,
+        far: bool = False,
+    ) -> None:
+        """``far`` says whether files are read ahead of demand that come over a network."""
+        self._far = far
+        self._looked = 0.0
+        """Seconds that the last look at single files took."""
         self._studio = studio
         self._edition = edition
         self._done: dict[str, Identity] = {}
@@ -55,7 +68,7 @@ class Backlog:
             # A failing disk, no descriptors left, or a source elsewhere that is away.
             except (OSError, SourceError) as error:
                 log.warning("backlog_interrupted", error=str(error))
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(max(PAUSE, self._looked / SHARE))
 
     async def work(self) -> None:
         """Hash all that is not hashed yet."""
@@ -63,14 +76,19 @@ class Backlog:
         for path, identity in view.playlists.items():
             if path not in view.presentations and self._done.get(path) != identity:
                 await self._attempt(path, identity)
-        for path, identity in (await self._single_files(view)).items():
-            if self._done.get(path) != identity:
-                await self._attempt(path, identity)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        new = await asyncio.to_thread(self._new_files, view)
+        self._looked = loop.time() - start
+        for path, identity in new:
+            await self._attempt(path, identity)
         await self._prune()
 
-    async def _single_files(self, view: View) -> dict[str, Identity]:
-        paths = [p for p in view.files if _may_stand_alone(p) and p not in self._parts]
-        return await asyncio.to_thread(self._studio.source.identify_all, paths)
+    def _new_files(self, view: View) -> list[tuple[str, Identity]]:
+        """The files that stand alone, of those that are not hashed as they are now."""
+        paths = [path for path in view.files if _may_stand_alone(path) and path not in self._parts]
+        found = self._studio.source.identify_all(paths)
+        return [(path, now) for path, now in found.items() if self._done.get(path) != now]
 
     async def _attempt(self, path: str, identity: Identity) -> None:
         try:
@@ -79,7 +97,8 @@ class Backlog:
                 part = piece.stretch.path
                 if part != path and _may_stand_alone(part):
                     self._parts.add(part)
-                await self._studio.hasher.prepare(piece.stretch)
+                if self._far or not self._studio.source.is_far(part):
+                    await self._studio.hasher.prepare(piece.stretch)
         except (ChangedError, NotReadyError):
             return  # next time
         except (PlaylistError, NotARenditionError, SourceError) as error:

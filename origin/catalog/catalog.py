@@ -31,24 +31,39 @@ from origin.sources import Source
 _MOST_PIECES = 200_000
 """Segments of finished renditions that are kept in memory, at about 400 bytes each."""
 
+_RENDITION = 8
+"""What a rendition takes beside its segments, in as many of them."""
+
 log = structlog.get_logger("p2pcdn.origin")
 
 
 class Catalog:
     """Gives editions, and keeps them up to date."""
 
-    def __init__(self, source: Source, store: HashStore, *, site: str, window: int) -> None:
+    def __init__(
+        self,
+        source: Source,
+        store: HashStore,
+        *,
+        site: str,
+        window: int,
+        hash_buckets: bool = False,
+    ) -> None:
         self._source = source
         self.hasher = Hasher(source, store)
         self._studio = Studio(source, Library(source), self.hasher, store, site, window)
         self._renditions: OrderedDict[str, Rendition] = OrderedDict()
+        """Those used longest ago come first."""
+        self._weights: dict[str, int] = {}
+        """Of the finished ones, in segments."""
+        self._weight = 0
         self._live_files: dict[str, frozenset[str]] = {}
         self._files: dict[str, frozenset[str]] = {}
         """Of each rendition, those that it is made of."""
         self._contents: dict[str, str] = {}
         """Of which content each of these files is."""
         self._watcher = Watcher(source, self._forget)
-        self._backlog = Backlog(self._studio, self.edition)
+        self._backlog = Backlog(self._studio, self._edition_ahead, far=hash_buckets)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[Edition, Edition], None]] = []
 
@@ -135,6 +150,14 @@ class Catalog:
         """Where a content is, if it was ever asked for."""
         return self._studio.paths.get(content)
 
+    async def _edition_ahead(self, path: str) -> Edition:
+        """The edition of a rendition that nobody has asked for: it is the first to go."""
+        known = path in self._renditions
+        edition = await self.edition(path)
+        if not known and path in self._renditions:
+            self._renditions.move_to_end(path, last=False)
+        return edition
+
     def _rendition(self, path: str) -> Rendition:
         rendition = self._renditions.get(path)
         if rendition is None:
@@ -146,6 +169,7 @@ class Catalog:
     def _published(self, rendition: Rendition) -> None:
         edition = rendition.edition
         self._note_files(rendition)
+        self._weigh(rendition)
         if edition is not None and edition.live:
             self._live_files[rendition.path] = self._files[rendition.path]
             self._watcher.add(rendition)
@@ -166,22 +190,30 @@ class Catalog:
         self._files[rendition.path] = files
         self._contents.update(dict.fromkeys(files, edition.content))
 
+    def _weigh(self, rendition: Rendition) -> None:
+        edition = rendition.edition
+        finished = edition is not None and not edition.live
+        weight = _RENDITION + len(edition.pieces) if edition is not None and finished else 0
+        self._weight += weight - self._weights.pop(rendition.path, 0)
+        if weight:
+            self._weights[rendition.path] = weight
+
     def _evict(self, newest: Rendition) -> None:
-        finished = [
-            rendition
-            for rendition in self._renditions.values()
-            if rendition.edition is not None and not rendition.is_live
-        ]
-        pieces = sum(len(rendition.edition.pieces) for rendition in finished if rendition.edition)
-        for rendition in finished:
-            if pieces <= _MOST_PIECES:
-                return
-            if rendition is not newest and rendition.edition and not rendition.is_busy:
-                pieces -= len(rendition.edition.pieces)
-                self._forget(rendition)
+        excess = self._weight - _MOST_PIECES
+        leaving = []
+        for rendition in self._renditions.values():
+            if excess <= 0:
+                break
+            weight = self._weights.get(rendition.path, 0)
+            if weight and rendition is not newest and not rendition.is_busy:
+                leaving.append(rendition)
+                excess -= weight
+        for rendition in leaving:
+            self._forget(rendition)
 
     def _forget(self, rendition: Rendition) -> None:
         self._renditions.pop(rendition.path, None)
+        self._weight -= self._weights.pop(rendition.path, 0)
         self._live_files.pop(rendition.path, None)
         for path in self._files.pop(rendition.path, frozenset()):
             self._contents.pop(path, None)

@@ -32,9 +32,15 @@ class ChangedError(P2pcdnError):
 def chunk_hashes(source: Source, stretch: Stretch, stop: threading.Event) -> bytes:
     """The hashes of a stretch's chunks, 32 bytes each (this blocks, until ``stop`` at most)."""
     try:
-        file = source.open(stretch.path)
+        return _chunk_hashes(source, stretch, stop)
     except SourceError as error:
-        raise ChangedError(stretch.path) from error
+        if error.reason is SourceReason.MISSING:  # this version is, at the least
+            raise ChangedError(stretch.path) from error
+        raise
+
+
+def _chunk_hashes(source: Source, stretch: Stretch, stop: threading.Event) -> bytes:
+    file = source.open(stretch.path)
     try:
         if file.identity != stretch.identity:
             raise ChangedError(stretch.path)

@@ -23,6 +23,10 @@ from p2pcdn.errors import SourceError
 FRESH = 1.0
 """Seconds for which a look at the source is good."""
 
+QUICK = 0.05
+"""Seconds that whoever asks is made to wait for a look; a longer one they need not wait for, if
+there was one before."""
+
 SHARE = 0.05
 """The most of a processor's time that looking may take, however large the source is."""
 
@@ -49,7 +53,22 @@ class View:
 class _Folder(NamedTuple):
     changed: int
     listed: int
-    listing: Listing
+    folders: tuple[str, ...]
+    playlists: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: str, changed: int, listed: int, listing: Listing) -> _Folder:
+        """What is in it by paths, made once for all looks that find it the same."""
+        begin = f"{folder}/" if folder else ""
+        files = [begin + name for name in listing.files]
+        return cls(
+            changed,
+            listed,
+            tuple(begin + name for name in listing.folders),
+            tuple(filter(is_playlist, files)),
+            tuple(path for path in files if not is_playlist(path)),
+        )
 
     def holds(self, changed: int) -> bool:
         return self.changed == changed and self.listed - changed > _GRANULARITY
@@ -67,11 +86,16 @@ class Library:
         self._view = View()
         self._look: asyncio.Task[None] | None = None
         self._stale_at = 0.0
+        self._took = 0.0
 
     async def view(self, playlist: str | None = None) -> View:
         """What there is, as of a moment ago; with ``playlist`` in it, which is known to exist."""
-        if self._look is None or asyncio.get_running_loop().time() >= self._stale_at:
+        if self._look is None:
             await self._refresh()
+        elif asyncio.get_running_loop().time() >= self._stale_at:
+            look = self._begin()
+            if self._took <= QUICK:
+                await asyncio.shield(look)
         if playlist is not None and playlist not in self._view.playlists:
             await self._refresh()
         if playlist is not None and playlist not in self._view.playlists:
@@ -80,32 +104,37 @@ class Library:
         return self._view
 
     async def _refresh(self) -> None:
+        await asyncio.shield(self._begin())
+
+    def _begin(self) -> asyncio.Task[None]:
         if self._look is None or self._look.done():
-            self._look = asyncio.create_task(self._measured())
-        await asyncio.shield(self._look)
+            self._look = asyncio.create_task(self._measured(), name="look at the library")
+            self._look.add_done_callback(_take_note)
+        return self._look
 
     async def _measured(self) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
         await asyncio.to_thread(self.look)
-        self._stale_at = start + max(FRESH, (loop.time() - start) / SHARE)
+        self._took = loop.time() - start
+        self._stale_at = start + max(FRESH, self._took / SHARE)
 
     def look(self) -> View:
         """Bring the view up to date (this may block)."""
-        self._folders = dict(self._walk())
-        files = [
-            f"{folder}/{name}" if folder else name
-            for folder, seen in self._folders.items()
-            for name in seen.listing.files
-        ]
-        playlists = self._source.identify_all(sorted(filter(is_playlist, files)))
+        before, self._folders = self._folders, dict(self._walk())
+        folders = self._folders.values()
+        playlists = self._source.identify_all(sorted(p for seen in folders for p in seen.playlists))
         self._parsed = {path: self._read(path, seen) for path, seen in playlists.items()}
         presentations = {path: found for path, (_, found) in self._parsed.items() if found}
         owners: dict[str, str] = {}
         for path in sorted(presentations):
             for entry in presentations[path].renditions:
                 owners.setdefault(entry.path, path)
-        others = tuple(sorted(path for path in files if not is_playlist(path)))
+        others = self._view.files
+        if len(before) != len(folders) or any(
+            before.get(f) is not s for f, s in self._folders.items()
+        ):
+            others = tuple(sorted(path for seen in folders for path in seen.others))
         self._view = View(playlists, presentations, owners, others)
         return self._view
 
@@ -122,8 +151,7 @@ class Library:
                 log.warning("unreadable_folder", folder=folder, error=str(error))
                 continue
             yield folder, found
-            inner = (f"{folder}/{name}" if folder else name for name in found.listing.folders)
-            new = [name for name in inner if name not in seen]
+            new = [inner for inner in found.folders if inner not in seen]
             seen.update(new)
             waiting.extend(new)
 
@@ -132,7 +160,7 @@ class Library:
         known = self._folders.get(folder)
         if known is not None and known.holds(changed):
             return known
-        return _Folder(changed, time.time_ns(), self._source.list(folder))
+        return _Folder.of(folder, changed, time.time_ns(), self._source.list(folder))
 
     def _read(self, path: str, identity: Identity) -> tuple[Identity, MultivariantPlaylist | None]:
         known = self._parsed.get(path)
@@ -146,6 +174,12 @@ class Library:
         except (SourceError, PlaylistError, OSError):
             return identity, None  # whoever asks for it will hear why
         return document.identity, playlist if isinstance(playlist, MultivariantPlaylist) else None
+
+
+def _take_note(look: asyncio.Task[None]) -> None:
+    """Look at how it ended, since sometimes nobody else does."""
+    if not look.cancelled() and look.exception() is not None:
+        log.warning("library_not_looked_at", error=str(look.exception()))
 
 
 def _ancestors(path: str) -> Iterator[str]:

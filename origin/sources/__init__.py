@@ -71,6 +71,9 @@ class Source(Protocol):
     def folder_time(self, folder: str) -> int:
         """When an entry of the folder last came or went, in nanoseconds since 1970."""
 
+    def is_far(self, path: str) -> bool:
+        """Whether the bytes of a file come over a network, for which somebody may have to pay."""
+
     def problems(self) -> tuple[str, ...]:
         """What is wrong with it as a whole, in sentences for an operator."""
 

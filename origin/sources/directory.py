@@ -120,6 +120,9 @@ class Directory:
                 raise missing(folder) from None
             raise
 
+    def is_far(self, path: str) -> bool:
+        return False
+
     def problems(self) -> tuple[str, ...]:
         try:
             self.folder_time("")

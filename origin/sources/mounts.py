@@ -11,7 +11,9 @@ from pathlib import Path
 
 from origin.sources import File, Identity, Listing, Source, missing
 from origin.sources.archive import folders_above
+from origin.sources.bucket import Bucket
 from origin.sources.directory import Directory
+from origin.sources.object_store import ObjectReader, connect, place_of
 from origin.sources.zip import Zip
 from p2pcdn.config import Config, Content, is_url
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
@@ -76,6 +78,10 @@ class Mounts:
                 raise _named(error, folder) from error
             return 0  # nothing comes or goes in it
 
+    def is_far(self, path: str) -> bool:
+        mount, inner = self._find(path)
+        return mount is not None and self._sources[mount].is_far(inner)
+
     def problems(self) -> tuple[str, ...]:
         return tuple(p for source in self._sources.values() for p in source.problems())
 
@@ -118,6 +124,9 @@ def _source_at(content: Content, name: str, config: Config) -> Source:
 
 def _source_elsewhere(url: str, name: str, config: Config) -> Source:
     match url.partition("://")[0].lower():
+        case "s3" | "gs" | "az":
+            place = place_of(url, name)
+            return Bucket(place, ObjectReader(connect(place, name)))
         case scheme:
             raise ConfigError(f"{name} has to be a directory or a zip archive, not {scheme}://.")
 

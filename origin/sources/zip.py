@@ -28,8 +28,9 @@ from typing import NamedTuple
 import structlog
 
 from origin.sources import Identity, Listing, missing
-from origin.sources.archive import BadArchiveError, Entry, folders_above, read_entries
+from origin.sources.archive import BadArchiveError, Entry, read_entries
 from origin.sources.directory import is_absent, read_cached
+from origin.sources.folders import folders_of
 from origin.sources.inflate import Inflater, Points, damaged
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
 
@@ -71,7 +72,7 @@ class Version:
             raise BadArchiveError(
                 "It is just being written; put it there by `mv` once it is whole."
             )
-        self.folders = _folders(self.entries)
+        self.folders = folders_of(self.entries)
         self.points = Points()
         self._sums: dict[str, Sum] = {}
 
@@ -185,6 +186,9 @@ class Zip:
             raise missing(folder)
         return version.since
 
+    def is_far(self, path: str) -> bool:
+        return False
+
     def problems(self) -> tuple[str, ...]:
         try:
             self._path.stat()
@@ -222,23 +226,6 @@ class Zip:
         except BadArchiveError as error:
             log.warning("archive_refused", path=str(self._path), reason=str(error))
             self._refused = stamp, str(error)
-
-
-def _folders(paths: Iterable[str]) -> dict[str, Listing]:
-    folders: dict[str, tuple[set[str], set[str]]] = {"": (set(), set())}
-    for path in paths:
-        for folder in folders_above(path):
-            folders.setdefault(folder, (set(), set()))
-        above, _, name = path.rpartition("/")
-        folders[above][1].add(name)
-    for folder in folders:
-        if folder:
-            above, _, name = folder.rpartition("/")
-            folders[above][0].add(name)
-    return {
-        folder: Listing(*(tuple(sorted(n for n in names if n[0] != ".")) for names in inside))
-        for folder, inside in folders.items()
-    }
 
 
 def _identity(entry: Entry, stamp: Stamp) -> Identity:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from typing import Any
 from unittest import mock
 
 from aiohttp import web
 
+from origin.http_error import refusal_of
+from origin.sources.object_store import MOST_AT_ONCE, ObjectReader, connect, place_of
 from p2pcdn.config import OriginConfig
+from p2pcdn.errors import SourceError
+from p2pcdn.service.errors import code_of
 from p2pcdn.service.server import BODY_BYTES
 from tests.limits.case import counted, seconds, timed
 from tests.p2pcdn.service.hosting import Wire, connected, hello, hosted
@@ -125,6 +129,18 @@ async def body_of(size: int) -> str:
         return await answer
 
 
+def waiting_for_a_bucket(number: int) -> str:
+    place = place_of("s3://films?endpoint=http://127.0.0.1:1&anonymous=yes", "content")
+    reader = ObjectReader(connect(place, "content"))
+    with ExitStack() as stack:
+        try:
+            for _ in range(number):
+                stack.enter_context(reader.turn())
+        except SourceError as error:
+            return code_of(refusal_of(error).status)
+    return ""
+
+
 async def streams_of(number: int) -> str:
     with mock.patch.object(api, "MOST_STREAMS", 3):
         async with rig() as tracker, AsyncExitStack() as stack:
@@ -152,6 +168,10 @@ CASES = [
     ),
     counted(
         "p2pcdn.service.server.BODY_BYTES", BODY_BYTES, body_of, "request_entity_too_large",
+    ),
+    counted(
+        "origin.sources.object_store.MOST_AT_ONCE", MOST_AT_ONCE, waiting_for_a_bucket,
+        "service_unavailable",
     ),
     counted("tracker.api.MOST_STREAMS", 3, streams_of, "too_many", far=50),
 ]  # fmt: skip

@@ -71,6 +71,43 @@ async def test_what_is_new_or_changed_is_next(
     assert hashed(source) == ["a.mp4", "a.mp4", "b.mp4"]
 
 
+@pytest.mark.parametrize("far", [False, True])
+async def test_what_is_far_only_if_it_may(
+    backlog: Backlog,
+    content: Path,
+    source: GatedDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    far: bool,
+) -> None:
+    write_vod(content / "demo", segments=1)
+    write(content / "bucket" / "movie.mp4", b"x" * 10)
+    monkeypatch.setattr(source, "is_far", lambda path: path.startswith("bucket/"))
+    backlog._far = far
+    await backlog.work()
+    assert hashed(source) == [*(["bucket/movie.mp4"] if far else []), "demo/480p_0.ts"]
+    assert backlog.single_files() == ["bucket/movie.mp4"]
+
+
+async def test_looking_takes_a_small_share_of_the_time(
+    backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def work() -> None:
+        backlog._looked = 3.0 * len(pauses)
+
+    async def sleep(pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 2:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(backlog, "work", work)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await backlog.run()
+    assert pauses == [backlog_module.PAUSE, 3.0 / backlog_module.SHARE]
+
+
 async def test_what_is_damaged_stops_nobody(
     backlog: Backlog, content: Path, source: GatedDirectory
 ) -> None:

@@ -92,7 +92,7 @@ async def test_segments_of_live_playlists_are_known(catalog: Catalog, content: P
 async def test_files_are_known_by_their_content_as_long_as_they_are_part_of_it(
     catalog: Catalog, content: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_module, "_MOST_PIECES", 4)
+    monkeypatch.setattr(catalog_module, "_MOST_PIECES", 2 * (catalog_module._RENDITION + 2))
     write_vod(content, "a", segments=3)
     publish(content, 0)
     vod, live = await catalog.edition("a.m3u8"), await catalog.edition("live.m3u8")
@@ -138,7 +138,7 @@ async def test_what_does_not_exist_leaves_no_trace(catalog: Catalog, content: Pa
 async def test_finished_renditions_leave_memory_by_turns(
     catalog: Catalog, content: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_module, "_MOST_PIECES", 4)
+    monkeypatch.setattr(catalog_module, "_MOST_PIECES", 2 * (catalog_module._RENDITION + 2))
     publish(content, 9)
     await catalog.edition("live.m3u8")
     for name in ("a", "b", "c"):
@@ -147,6 +147,20 @@ async def test_finished_renditions_leave_memory_by_turns(
         await catalog.edition("a.m3u8")
     assert list(catalog._renditions) == ["live.m3u8", "c.m3u8", "a.m3u8"]
     assert list((await catalog.edition("b.m3u8")).pieces) == [0, 1]
+
+
+async def test_what_nobody_asked_for_leaves_first(
+    catalog: Catalog, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_module, "_MOST_PIECES", 2 * (catalog_module._RENDITION + 1))
+    for name in ("asked.mp4", "ahead.mp4", "more.mp4"):
+        write(content / name, b"x")
+    await catalog.edition("asked.mp4")
+    await catalog._edition_ahead("ahead.mp4")
+    await catalog._edition_ahead("asked.mp4")
+    await catalog._edition_ahead("more.mp4")
+    assert list(catalog._renditions) == ["more.mp4", "asked.mp4"]
+    assert catalog._weight == sum(catalog._weights.values()) == 18
 
 
 async def test_it_watches_and_hashes_by_itself(

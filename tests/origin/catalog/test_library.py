@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from origin.catalog.library import Library
-from origin.sources import Listing
+from origin.sources import Identity, Listing
 from origin.sources.directory import Directory
 from tests.origin.media_files import (
     identity_of,
@@ -114,3 +117,35 @@ async def test_folders_behind_links_are_found_once_asked_for(content: Path) -> N
     view = await library.view("alias/show/480p.m3u8")
     assert view.owners["alias/show/480p.m3u8"] == "alias/all.m3u8"
     assert view.owners["shelf/show/480p.m3u8"] == "shelf/all.m3u8"
+
+
+async def test_nobody_waits_for_a_long_look(
+    source: CountingDirectory, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_vod(content, "a", 1)
+    library = Library(source)
+    before = await library.view()
+    library._took, library._stale_at = 1.0, 0.0
+    go_on = threading.Event()
+
+    def identify_all(paths: Iterable[str]) -> dict[str, Identity]:
+        assert go_on.wait(10)
+        return Directory.identify_all(source, paths)
+
+    monkeypatch.setattr(source, "identify_all", identify_all)
+    write_vod(content, "b", 1)
+    assert await library.view("a.m3u8") is before
+    asking = asyncio.create_task(library.view("b.m3u8"))
+    go_on.set()
+    assert "b.m3u8" in (await asking).playlists
+
+
+def test_what_has_not_changed_is_not_made_anew(source: Directory, content: Path) -> None:
+    write(content / "demo" / "movie.mp4", b"x")
+    os.utime(content, (1, 1))
+    os.utime(content / "demo", (1, 1))
+    library = Library(source)
+    files = library.look().files
+    assert library.look().files is files
+    write(content / "demo" / "other.mp4", b"x")
+    assert library.look().files == ("demo/movie.mp4", "demo/other.mp4")

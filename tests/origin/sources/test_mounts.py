@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from origin.sources import Source
+from origin.sources.bucket import Bucket
 from origin.sources.directory import Directory
 from origin.sources.mounts import Mounts, source_of
 from origin.sources.zip import Zip
@@ -156,6 +157,21 @@ def test_as_it_is_configured(tmp_path: Path) -> None:
     both = source_of(Config(content=folder, mount=mount))
     assert (text(both, "a.ts"), text(both, "tv/a.ts")) == ("folder", "zip")
     assert text(source_of(Config(mount=mount)), "tv/a.ts") == "zip"
+    bucket = source_of(Config(content="s3://films?anonymous=yes"))
+    assert isinstance(bucket, Bucket)
+
+
+def test_what_is_far(tmp_path: Path, shows: Zip) -> None:
+    mounts = source_of(
+        Config(
+            content=tmp_path,
+            mount=(
+                MountConfig(path="tv", content=tmp_path / "shows.zip"),
+                MountConfig(path="far", content="s3://films?anonymous=yes"),
+            ),
+        )
+    )
+    assert [path for path in ("a.ts", "tv/a.ts", "far/a.ts") if mounts.is_far(path)] == ["far/a.ts"]
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
@@ -174,6 +190,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
             "The content of the mount 'tv' has to be a directory, a zip archive or a URL; there is "
             f"none at {none}.",
         ),
+        (Config(content="s3://a//b"), "content has to be s3://BUCKET or s3://BUCKET/PREFIX"),
         (Config(content="gopher://a/"), "content has to be a directory or a zip archive, not goph"),
     ):
         with pytest.raises(ConfigError) as caught:
