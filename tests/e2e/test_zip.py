@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.servers import p2pcdn, peer
-from tests.e2e.viewer import Stage
+from tests.e2e.served import assert_played_by_peers
+from tests.e2e.servers import p2pcdn
 
 pytestmark = pytest.mark.xdist_group("embedding")
 
@@ -20,11 +20,4 @@ async def test_a_film_in_an_archive_is_played_by_peers(
     archive = shutil.make_archive(str(tmp_path / "site"), "zip", content, "film")
     words = ("--content", archive, "--data", str(tmp_path / "data"))
     async with p2pcdn("serve", *words) as server:
-        media = f"{server.url}/media/film/index.m3u8"
-        async with peer(media) as seeder:
-            await seeder.printed("complete")
-            async with Stage(browser, page_site, server.url, media).viewer() as viewer:
-                await viewer.until("() => window.p2pcdn?.getStats().peerBytes > 0")
-                await viewer.plays(2)
-                await viewer.assert_smooth()
-                assert await viewer.assert_exact(content) >= 1
+        await assert_played_by_peers(browser, page_site, server, content)
