@@ -4,7 +4,7 @@
 
     request --> cross_origin --> Media / Manifests / Contents / Snippet --show--> Representation
                                      |         |                                    |
-                                   Source   Catalog                 selection: 200, 206, 304...
+    encoder --> Ingest --files-->  Source   Catalog                 selection: 200, 206, 304...
                                                                                     |
                                      Ledger <--counts-- Meter <---------------- Sender --> viewer
 """
@@ -30,6 +30,7 @@ from origin.http.meter import Meter
 from origin.http.representation import Representation
 from origin.http.sending import Sender, Show
 from origin.http_error import HttpError
+from origin.ingest.ingest import Ingest
 from origin.manifests import Manifests
 from origin.measure import Measure
 from origin.media import Media
@@ -85,6 +86,7 @@ class Origin:
             self._catalog.listen(self._news.take)
         self._contents = Contents(self._catalog, listed=config.origin.list_contents)
         self._snippet = Snippet()
+        self._ingest = Ingest(config, self._source, self._catalog) if config.ingest.paths else None
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Where the origin answers."""
@@ -99,6 +101,8 @@ class Origin:
             yield web.options(everything, preflight)
         yield web.get(contents.PATH, sender.handler(self._contents.show))
         yield web.options(contents.PATH, preflight)
+        if self._ingest is not None:
+            yield from self._ingest.routes()
         yield from self._snippet.routes(sender, preflight)
         yield from self._extra_routes
 
@@ -108,6 +112,8 @@ class Origin:
             ThreadPoolExecutor(READERS, thread_name_prefix="reading")
         )
         self._catalog.start()
+        if self._ingest is not None:
+            await self._ingest.start()
 
     async def drain(self) -> None:
         """Let long polls go; all else is short."""
@@ -116,6 +122,8 @@ class Origin:
     async def close(self) -> None:
         """Stop, with everything counted that is known to have arrived."""
         self._meter.close()  # first: whoever keeps the ledger closes meanwhile, and writes it down
+        if self._ingest is not None:
+            await self._ingest.close()
         if self._news is not None:
             await self._news.close()
         await self._catalog.close()

@@ -10,12 +10,12 @@ from aiohttp import hdrs, web
 from origin.catalog.catalog import Catalog
 from origin.catalog.playlist import PlaylistError
 from origin.catalog.rendition import NotReadyError
-from origin.content_types import content_type, is_playlist
+from origin.content_types import content_type, is_media, is_playlist
 from origin.http.conditions import Validators
 from origin.http.representation import Content, FileContent, Representation
 from origin.http_error import HttpError
 from origin.paths import path_below
-from origin.sources import Identity, Source
+from origin.sources import File, Identity, Source
 
 PREFIX = "/media/"
 
@@ -45,6 +45,10 @@ class Media:
         if is_playlist(path):
             return await self._playlist(path)
         file = await asyncio.to_thread(self._source.open, path)
+        if is_media(path) and await self._is_unfinished(path, file):
+            file.close()
+            # A part of it must not get into caches under the name of the whole.
+            raise HttpError(HTTPStatus.NOT_FOUND, f"The file at {path!a} is still being written.")
         live = self._catalog.is_live_segment(path)
         return Representation(
             FileContent(file),
@@ -55,6 +59,13 @@ class Media:
             content=self._catalog.content_of(path),
             file=f"{file.identity.etag} {path}",
         )
+
+    async def _is_unfinished(self, path: str, file: File) -> bool:
+        try:
+            return await self._catalog.is_unfinished(path, file.identity.mtime_ns)
+        except BaseException:
+            file.close()
+            raise
 
     async def _playlist(self, path: str) -> Representation:
         try:

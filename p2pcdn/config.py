@@ -201,6 +201,95 @@ class OriginConfig(Section, frozen=True):
     upstream: UpstreamConfig = UpstreamConfig()
 
 
+class IngestConfig(Section, frozen=True):
+    """What encoders may put by HTTP at /ingest/, and how much of it is kept."""
+
+    paths: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Folders below /media/ into which encoders may put segments and playlists, "
+            "as `live` or `tv/news`: what is put at /ingest/live/a.ts is had at /media/live/a.ts. "
+            "Unless set, nobody may put anything. What no playlist in them names any more is "
+            "deleted in time."
+        ),
+    ] = ()
+    token: Annotated[
+        str | None,
+        SECRET,
+        Meta(
+            min_length=LEAST_TOKEN,
+            max_length=256,
+            pattern=r"^[!-~]+\Z",
+            description="What an encoder has to send, as a Bearer token or as a password. Unless "
+            "set, one is made in the data directory; `p2pcdn token ingest` prints it, and others "
+            "for one folder alone.",
+        ),
+    ] = None
+    window: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=31_536_000,
+            description="How long a segment is kept after it has left its playlist, for viewers "
+            "who are behind; a DELETE by the encoder makes it no shorter.",
+        ),
+    ] = 300.0
+    max_size: Annotated[
+        int,
+        Meta(
+            ge=1_048_576,
+            description="Most bytes of the files in these folders, in each of several workers' "
+            "view. What left its playlist longest ago goes first, when there is no room.",
+        ),
+    ] = 10_737_418_240
+    segment_bytes: Annotated[
+        int,
+        Meta(
+            ge=65_536,
+            le=4_294_967_296,
+            description="Largest segment. Ten seconds at 100 Mbit/s are 125 MB.",
+        ),
+    ] = 134_217_728
+    uploads: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="Most uploads at once; an encoder has two, and one for each rendition.",
+        ),
+    ] = 64
+    rate: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1e11,
+            description="Most bytes a second of all uploads together, but for a burst of a second; "
+            "the rest waits, so that viewers are served meanwhile.",
+        ),
+    ] = 125_000_000.0
+    idle_timeout: Annotated[
+        float,
+        Meta(gt=0, le=600, description="An upload of which nothing comes for so long is given up."),
+    ] = 10.0
+    timeout: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="An upload has to be complete this soon. Some encoders send a segment "
+            "while it is being made, which takes as long as it lasts.",
+        ),
+    ] = 60.0
+
+    def __post_init__(self) -> None:
+        for path in self.paths:
+            if not _MOUNT.fullmatch(path):
+                raise ConfigError(
+                    "ingest.paths takes folders below /media/ such as live or tv/news, without a "
+                    f"slash at their ends, and nothing in them begins with a dot; not {path!r}."
+                )
+
+
 class WebTorrentConfig(Section, frozen=True):
     """WebTorrent's protocol at /announce, for clients that know nothing of p2pcdn: whom it serves,
     and what one of them may take."""
@@ -1003,6 +1092,7 @@ class Config(Section, frozen=True):
     ] = 1
     tls: Tls = Tls()
     origin: OriginConfig = OriginConfig()
+    ingest: IngestConfig = IngestConfig()
     tracker: TrackerConfig = TrackerConfig()
     ledger: LedgerConfig = LedgerConfig()
     peer: PeerConfig = PeerConfig()

@@ -21,11 +21,11 @@ from p2pcdn.settings import SETTINGS
 from p2pcdn.wire import allowance, chunk, sdp
 from p2pcdn.wire import link as wire_link
 from peer.native.transport import guard
-from tests.limits import http, links, native, tracker, webtorrent
+from tests.limits import http, ingest, links, native, tracker, webtorrent
 from tests.limits.case import Case
 
 ROOT = Path(__file__).parents[1]
-CASES = [*http.CASES, *tracker.CASES, *links.CASES, *native.CASES, *webtorrent.CASES]
+CASES = [*http.CASES, *ingest.CASES, *tracker.CASES, *links.CASES, *native.CASES, *webtorrent.CASES]
 IDS = [f"{case.row} {getattr(case.attempt, '__name__', '')}" for case in CASES]
 
 
@@ -86,6 +86,8 @@ ROWS = {row.limit: row for row in rows()}
 NO_LIMITS = {
     "workers": "how many cores are used",
     "origin.live_window": "how much is remembered of a stream",
+    "ingest.window": "how long segments are kept",
+    "ingest.rate": "a pace: tests of it try it",
     "tracker.largest_swarm": "how large a swarm is before others are opened",
     "tracker.neighbours": "an aim",
     "tracker.local_share": "whom to prefer",

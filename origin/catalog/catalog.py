@@ -13,6 +13,7 @@ hash store at any time, so only those stay that were asked for last.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -33,6 +34,12 @@ _MOST_PIECES = 200_000
 
 _RENDITION = 8
 """What a rendition takes beside its segments, in as many of them."""
+
+_FRESH = 10_000_000_000
+"""Nanoseconds: a file that was not written to for so long is whole, or will never be."""
+
+_PATIENCE = 0.5
+"""Seconds that are waited for a look at the playlists which may name it."""
 
 log = structlog.get_logger("p2pcdn.origin")
 
@@ -58,6 +65,8 @@ class Catalog:
         """Of the finished ones, in segments."""
         self._weight = 0
         self._live_files: dict[str, frozenset[str]] = {}
+        self._live_folders: dict[str, frozenset[str]] = {}
+        """Where their segments are."""
         self._files: dict[str, frozenset[str]] = {}
         """Of each rendition, those that it is made of."""
         self._contents: dict[str, str] = {}
@@ -138,9 +147,39 @@ class Catalog:
         if rendition is not None:
             rendition.doubt()
 
+    def look(self, path: str) -> None:
+        """Somebody has just put a playlist there: the watcher need not be waited for."""
+        rendition = self._renditions.get(path)
+        if rendition is not None:
+            rendition.refresh()
+
     def is_live_segment(self, path: str) -> bool:
         """Whether a live playlist names this file, so that its name may be used again soon."""
         return any(path in files for files in self._live_files.values())
+
+    async def is_unfinished(self, path: str, mtime_ns: int) -> bool:
+        """Whether a file, last written to at that time, may still be written: it is fresh, beside
+        the segments of a live playlist, and not named by it yet."""
+        if self._is_settled(path, mtime_ns):
+            return False
+        folder = path.rpartition("/")[0]
+        beside = [live for live, folders in self._live_folders.items() if folder in folders]
+        looks = [self._renditions[live].refresh() for live in beside]
+        if looks:  # a viewer may have the newest playlist from a process that knows it already
+            await asyncio.wait(looks, timeout=_PATIENCE)
+        if self._is_settled(path, mtime_ns):
+            return False
+        return bool(beside) and not any(self._names(live, path) for live in beside)
+
+    def _is_settled(self, path: str, mtime_ns: int) -> bool:
+        return path in self._contents or time.time_ns() - mtime_ns > _FRESH
+
+    def _names(self, live: str, path: str) -> bool:
+        """Whether a playlist has this file's name in it: as an initialisation section, say."""
+        rendition = self._renditions.get(live)
+        edition = rendition.edition if rendition is not None else None
+        document = edition.document if edition is not None else None
+        return document is not None and path.rpartition("/")[2].encode() in document.data
 
     def content_of(self, path: str) -> str:
         """The id of the content that a file is part of; empty if none is known."""
@@ -172,12 +211,16 @@ class Catalog:
         self._weigh(rendition)
         if edition is not None and edition.live:
             self._live_files[rendition.path] = self._files[rendition.path]
+            self._live_folders[rendition.path] = frozenset(
+                path.rpartition("/")[0] for path in self._files[rendition.path]
+            )
             self._watcher.add(rendition)
             if rendition.before is not None:
                 for listener in self._listeners:
                     listener(rendition.before, edition)
         else:
             self._live_files.pop(rendition.path, None)
+            self._live_folders.pop(rendition.path, None)
             self._evict(rendition)
 
     def _note_files(self, rendition: Rendition) -> None:
@@ -215,6 +258,7 @@ class Catalog:
         self._renditions.pop(rendition.path, None)
         self._weight -= self._weights.pop(rendition.path, 0)
         self._live_files.pop(rendition.path, None)
+        self._live_folders.pop(rendition.path, None)
         for path in self._files.pop(rendition.path, frozenset()):
             self._contents.pop(path, None)
 

@@ -94,6 +94,11 @@ class Hasher:
         await self._calm.wait()
         await self._lists([stretch])
 
+    async def learn(self, stretch: Stretch, hashes: bytes) -> None:
+        """Somebody else has hashed it."""
+        self._remember(stretch, hashes)
+        await asyncio.to_thread(self._store.keep, stretch, hashes)
+
     def close(self) -> None:
         """Hash no more."""
         self._stop.set()
@@ -135,6 +140,9 @@ class Hasher:
     def _finished(self, stretch: Stretch, job: asyncio.Future[bytes]) -> None:
         del self._under_way[stretch]
         if not job.cancelled() and job.exception() is None:
-            self._recent[stretch] = job.result()
-            while len(self._recent) > _REMEMBERED:
-                self._recent.popitem(last=False)
+            self._remember(stretch, job.result())
+
+    def _remember(self, stretch: Stretch, hashes: bytes) -> None:
+        self._recent[stretch] = hashes
+        while len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)

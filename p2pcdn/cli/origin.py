@@ -26,6 +26,7 @@ def command(settings: Settings) -> int:
         [Origin(config, Ledger())],
         lambda server: [
             ("Media", f"{server.url}/media/ from {content}"),
+            *serving.encoders(server, config),
             ("Snippet", serving.snippet(server, config)),
         ],
     )

@@ -48,6 +48,7 @@ def command(settings: Settings) -> int:
         services,
         lambda server: [
             ("Media", f"{server.url}/media/ from {content}"),
+            *serving.encoders(server, config),
             ("Dashboard", serving.dashboard(server, config)),
             ("Snippet", serving.snippet(server, config)),
         ],

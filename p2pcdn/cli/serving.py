@@ -76,6 +76,12 @@ def content_of(config: Config) -> str:
     return ", ".join([*places, *(f"{mount.path}/: {mount.content}" for mount in config.mount)])
 
 
+def encoders(server: Server, config: Config) -> list[tuple[str, str]]:
+    """Where encoders put live streams, if they may."""
+    paths = ", ".join(f"{server.url}/ingest/{path}/" for path in config.ingest.paths)
+    return [("Encoders", f"{paths} with a token: p2pcdn token ingest")] if paths else []
+
+
 def snippet(server: Server, config: Config) -> str:
     """The tag that a page includes."""
     return f'<script defer src="{server.url}/p2pcdn.js" data-site="{config.site}"></script>'

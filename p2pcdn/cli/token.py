@@ -1,4 +1,5 @@
-"""`p2pcdn token`: join tokens for a site's viewers, and the keys that sign them.
+"""`p2pcdn token`: join tokens for a site's viewers, and the keys that sign them; and tokens for
+encoders.
 
 A back end had better use a JWT library of its own language; this is for scripts, for native peers
 and for trying things out.
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pcdn.cli.options import with_settings
 from p2pcdn.errors import ConfigError, RemoteError
 from p2pcdn.model import TOKEN_LASTS
+from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -124,6 +127,38 @@ def new_key(file: Path) -> None:
         opened.write(pem)
     click.echo(f"The private key is in {file}. In the tracker's configuration, for the site:\n")
     click.echo(f'[sites.NAME]\nkeys = ["{_public(private)}"]')
+
+
+@command.command()
+@click.argument("folder", required=False)
+@click.option(
+    "--ttl",
+    type=click.IntRange(1, 10**9),
+    metavar="SECONDS",
+    help="How long it is good; for ever by default.",
+)
+@with_settings("data")
+def ingest(settings: Settings, folder: str | None, ttl: int | None) -> None:
+    """Print a token for encoders, which lets them put live segments at /ingest/.
+
+    Of one FOLDER alone, such as live/show, which has to be in one of `ingest.paths`; without it, of
+    all of them. It is good for the origin whose data directory, or `ingest.token`, this is.
+    """
+    from origin.ingest.access import first_token, token_for
+
+    config = settings.config
+    if folder is None:
+        if ttl is not None:
+            raise click.UsageError("The token of all folders has no end: name a folder.")
+        click.echo(first_token(config))
+        return
+    if not any(f"{folder}/".startswith(f"{path}/") for path in config.ingest.paths):
+        allowed = ", ".join(config.ingest.paths) or "none"
+        raise ConfigError(
+            f"{folder!r} is in no folder into which encoders may put anything (ingest.paths): "
+            f"{allowed}."
+        )
+    click.echo(token_for(first_token(config), folder, int(time.time()) + ttl if ttl else 0))
 
 
 def _private(file: Path) -> EllipticCurvePrivateKey:

@@ -15,21 +15,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import secrets
-import tempfile
 from http import HTTPStatus
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from p2pcdn.config import LEAST_TOKEN, Config
-from p2pcdn.errors import ConfigError
+from p2pcdn.config import Config
 from p2pcdn.service.errors import error_response
+from p2pcdn.service.secret import token_in
 
 FILE = "admin-token"
 
@@ -59,7 +55,7 @@ class Admin:
     def token(self) -> str:
         """The token; it is made if there is none. `ConfigError` if its file cannot be used."""
         if self._known is None:
-            self._known = _token_in(self.file)
+            self._known = token_in(self.file, "admin token")
         return self._known
 
     def link(self, url: str) -> str:
@@ -144,32 +140,3 @@ def _is_from_here(request: web.Request) -> bool:
 def _is_same(given: str, right: str) -> bool:
     """In a time that says nothing of where they differ."""
     return hmac.compare_digest(given.encode(errors="replace"), right.encode())
-
-
-def _token_in(path: Path) -> str:
-    try:
-        if not path.exists():
-            _make(path)
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The admin token in {path} cannot be used: {error}.") from error
-    if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable():
-        raise ConfigError(
-            f"The file {path} has to hold a token of {LEAST_TOKEN} characters or more. Without the "
-            "file, a new one is made."
-        )
-    return token
-
-
-def _make(path: Path) -> None:
-    """Make a token that appears at once and whole, and only if nobody else was faster."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent)  # for nobody else to read: mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{secrets.token_urlsafe(32)}\n")
-        path.hardlink_to(name)
-    except FileExistsError:
-        pass
-    finally:
-        Path(name).unlink()

@@ -15,9 +15,10 @@ aiohttp has not.
 A client that opens connections and says nothing, half a header, or a header byte by byte, would
 otherwise hold a file descriptor for as long as it likes (the attack is known as Slowloris). The
 clock runs from the connection's opening or the header's first byte and is not reset by more bytes.
-Bodies are small here (nobody uploads media over HTTP), so they are read before the handler runs,
-against the same clock. What is written to a client that does not read waits in memory, and would
-keep the connection even after it was closed; a second clock runs while it does.
+Bodies are small here, so they are read before the handler runs, against the same clock; but for
+handlers that say that they read theirs themselves (`reads_body`), as of live segments. What is
+written to a client that does not read waits in memory, and would keep the connection even
+after it was closed; a second clock runs while it does.
 
 Who speaks something else than HTTP on a connection takes it over (`handover`), and has to see to
 all this himself.
@@ -29,7 +30,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -37,6 +38,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from p2pcdn.service.errors import SORRY, code_of, error_response, log
 from p2pcdn.service.gate import Gate
+
+H = TypeVar("H", bound=Handler)
 
 LEAST_TAKEN = 16_384
 """Bytes that a client has to take within `stall_timeout`, if so much waits for it."""
@@ -141,6 +144,10 @@ class DeadlineHandler(RequestHandler):
         self._stop_clock()
         self._stop_stall_clock()
         self._wire = None
+        if self._current_request is not None and self._current_request.content.is_eof():
+            # aiohttp would take away what has been read of its body. But that is whole, and ffmpeg
+            # closes as soon as it has sent one, without waiting for the answer.
+            self._current_request = None
         if self._home is not None:
             self._gate.leave(self._home)
             self._home = None
@@ -263,12 +270,22 @@ def _too_large(most: int) -> str:
     return f"A request header has at most {most} bytes here."
 
 
+_READS_BODY = "reads_body"
+
+
+def reads_body(handler: H) -> H:
+    """Mark a handler: it reads its bodies itself, as large and as slow as it pleases."""
+    setattr(handler, _READS_BODY, True)
+    return handler
+
+
 def read_body(timeout: float) -> Middleware:
     """A middleware that has the body there before the handler asks, or refuses the request."""
 
     @web.middleware
     async def read(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.can_read_body:
+        own = getattr(request.match_info.handler, _READS_BODY, False)
+        if request.can_read_body and not own:
             try:
                 async with asyncio.timeout(timeout):
                     await request.read()  # which keeps it for the handler

@@ -52,7 +52,7 @@ _LINGER = 1.0
 """How long a body that no handler reads is read and dropped (aiohttp's default is 10 s)."""
 
 BODY_BYTES = 65_536
-"""Largest request body: nobody uploads media over HTTP."""
+"""Largest request body, but for what encoders put."""
 
 _BACKLOG = 1024
 """Connections that wait to be accepted: a flash crowd arrives within one turn of the loop."""

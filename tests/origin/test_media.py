@@ -320,3 +320,15 @@ async def test_live_answers_are_not_kept_for_long(site: Site, content: Path) -> 
     assert response.headers["Cache-Control"] == "no-cache"
     segment = await site.get("/media/0.ts")
     assert segment.headers["Cache-Control"] == "public, max-age=60"
+
+
+async def test_a_segment_that_is_still_written_is_not_there(site: Site, content: Path) -> None:
+    write(content / "0.ts", DATA)
+    write(content / "live.m3u8", media_playlist(["0.ts"], live=True))
+    await site.get("/manifest/live.m3u8")
+    write(content / "1.ts", DATA[:10])
+    answer = (404, "not_found", "The file at '1.ts' is still being written.")
+    assert await site.error("/media/1.ts") == answer
+    write(content / "1.ts", DATA)
+    write(content / "live.m3u8", media_playlist(["0.ts", "1.ts"], live=True))
+    assert (await site.get("/media/1.ts")).status == 200

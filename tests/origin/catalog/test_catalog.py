@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -180,3 +181,30 @@ async def test_long_waits_end_with_it(catalog: Catalog, content: Path) -> None:
     assert (await catalog.newer_than("live.m3u8", 0, 0.01)).last == 0
     catalog.drain()
     assert (await catalog.newer_than("live.m3u8", 0, 60)).last == 0
+
+
+async def test_what_an_encoder_still_writes_is_known(catalog: Catalog, content: Path) -> None:
+    now = time.time_ns()
+    publish(content, 0)
+    text = '#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2,\n0.ts\n'
+    write(content / "live.m3u8", text)
+    await catalog.edition("live.m3u8")
+    assert await catalog.is_unfinished("1.ts", now)
+    assert not await catalog.is_unfinished("0.ts", now)  # it is named
+    assert not await catalog.is_unfinished("init.mp4", now)
+    assert not await catalog.is_unfinished("elsewhere/1.ts", now)
+    assert not await catalog.is_unfinished("1.ts", now - 11_000_000_000)
+    publish(content, 1)  # which another process may have shown already
+    assert not await catalog.is_unfinished("1.ts", now)
+    publish(content, 2, live=False)
+    await catalog.edition("live.m3u8")
+    assert not await catalog.is_unfinished("3.ts", now)
+
+
+async def test_who_puts_a_playlist_says_so(catalog: Catalog, content: Path) -> None:
+    publish(content, 0)
+    await catalog.edition("live.m3u8")
+    publish(content, 1)
+    catalog.look("live.m3u8")
+    catalog.look("none.m3u8")
+    await until(lambda: catalog.is_live_segment("1.ts"))

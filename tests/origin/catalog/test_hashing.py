@@ -185,3 +185,12 @@ async def test_what_was_prepared_is_there(
     await hasher.prepare(stretch)
     assert await hasher.lists([stretch]) == [expected(b"one")]
     assert source.opened == ["a.ts"]
+
+
+async def test_what_somebody_else_has_hashed_is_known_also_after_a_restart(
+    make_hasher: Callable[[], Hasher], source: GatedDirectory, content: Path
+) -> None:
+    stretch = put(content, "a.ts", noise(100_000))
+    await make_hasher().learn(stretch, b"its hashes")
+    assert await make_hasher().lists([stretch]) == [b"its hashes"]
+    assert source.opened == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from p2pcdn.cli import serving
-from p2pcdn.config import Config, MountConfig
+from p2pcdn.config import Config, IngestConfig, MountConfig
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server
 from p2pcdn.service.admin import Admin
@@ -23,6 +23,19 @@ def test_content_has_to_be_there(tmp_path: Path) -> None:
         serving.content_of(Config())
     with pytest.raises(ConfigError, match="there is none at"):
         serving.content_of(Config(content=tmp_path / "none"))
+
+
+def test_encoders_are_told_where_to_put_if_they_may() -> None:
+    server = Server([], host="0.0.0.0", port=80)
+    assert serving.encoders(server, Config()) == []
+    config = Config(ingest=IngestConfig(paths=("live", "tv/news")))
+    assert serving.encoders(server, config) == [
+        (
+            "Encoders",
+            "http://localhost:80/ingest/live/, http://localhost:80/ingest/tv/news/ with a token: "
+            "p2pcdn token ingest",
+        )
+    ]
 
 
 def test_the_snippet_names_the_server_and_the_site() -> None:

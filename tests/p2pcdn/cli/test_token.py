@@ -6,11 +6,14 @@ import json
 import stat
 import time
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from origin.http_error import HttpError
+from origin.ingest.access import Access
 from p2pcdn.config import Config, SiteConfig
 from p2pcdn.core.access import Sites, Visitor
 from p2pcdn.model import PROTOCOL, content_id
@@ -138,3 +141,32 @@ def test_a_key_that_is_none(capsys: Capture, tmp_path: Path) -> None:
     body = "MC4CAQAwBQYDK2V6BCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     wrong.write_text(f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
     assert "is no private key of P-256" in call(capsys, *words, str(wrong)).err
+
+
+def test_tokens_for_encoders(capsys: Capture, tmp_path: Path) -> None:
+    words = ["--data", str(tmp_path), "--set", "ingest.paths=live"]
+    first = call(capsys, "token", "ingest", *words)
+    assert (first.code, first.err) == (0, "")
+    show = call(capsys, "token", "ingest", "live/show", *words).out.strip()
+    brief = call(capsys, "token", "ingest", "live/show", "--ttl", "60", *words).out.strip()
+    for token, path, late, good in (
+        (first.out.strip(), "live/0.ts", 0.0, True),
+        (show, "live/show/0.ts", 1e6, True),
+        (show, "live/0.ts", 0.0, False),
+        (brief, "live/show/0.ts", 30.0, True),
+        (brief, "live/show/0.ts", 61.0, False),
+    ):
+        now = time.time() + late
+        access = Access(first.out.strip(), ["live"], lambda now=now: now)  # type: ignore[misc]
+        with nullcontext() if good else pytest.raises(HttpError):
+            access.check(f"Bearer {token}", path)
+
+
+def test_and_none_for_what_is_no_folder_of_theirs(capsys: Capture, tmp_path: Path) -> None:
+    words = ["--data", str(tmp_path), "--set", "ingest.paths=live"]
+    called = call(capsys, "token", "ingest", "films", *words)
+    assert called.code == 2
+    assert "in no folder into which encoders may put anything (ingest.paths): live." in called.err
+    called = call(capsys, "token", "ingest", "--ttl", "60", *words)
+    assert called.code == 2
+    assert "has no end" in called.err

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from p2pcdn.config import OriginConfig
 from p2pcdn.service import Server
-from p2pcdn.service.deadline import LEAST_TAKEN, DeadlineHandler
+from p2pcdn.service.deadline import LEAST_TAKEN, DeadlineHandler, reads_body
 from tests.p2pcdn.service.hosting import connected, hello, hosted
 
 
@@ -351,3 +351,47 @@ async def test_what_is_left_of_an_answer_does_not_keep_a_closed_connection() -> 
     ):
         await handlers(server, 1)
         await handlers(server, 0)
+
+
+async def test_a_handler_may_read_its_body_itself() -> None:
+    got: list[bytes] = []
+
+    @reads_body
+    async def read(request: web.Request) -> web.Response:
+        got.append(await request.content.readany())
+        got.append(await request.content.readany())
+        return web.Response(text="hello")
+
+    async with hosted(web.put("/", read)) as server, connected(server) as wire:
+        wire.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+        async with AsyncExitStack() as stack:
+            clock = await stack.enter_async_context(connected(server))
+            await clock.ended()  # it has said nothing for as long as a body may take elsewhere
+        wire.send("cd")
+        assert (await wire.answer()).status == 200
+    assert got == [b"ab", b"cd"]
+
+
+async def test_whoever_closes_after_a_whole_body_has_sent_it_all_the_same() -> None:
+    began, release, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    got: list[bytes] = []
+
+    @reads_body
+    async def read(request: web.Request) -> web.Response:
+        began.set()
+        await release.wait()
+        got.append(await request.content.read())
+        done.set()
+        return web.Response(text="hello")
+
+    async with hosted(web.put("/", read)) as server:
+        async with connected(server) as wire:
+            wire.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd")
+            await began.wait()
+            [connection] = await handlers(server, 1)
+        while connection.transport is not None:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+        release.set()
+        async with asyncio.timeout(10):
+            await done.wait()
+    assert got == [b"abcd"]
