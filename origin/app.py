@@ -73,6 +73,7 @@ class Origin:
             site=config.site,
             window=config.origin.live_window,
             hash_buckets=config.origin.hash_buckets,
+            urls=config.origin.urls,
         )
         self._meter = Meter(ledger)
         self._media = Media(self._source, self._catalog)

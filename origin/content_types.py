@@ -5,7 +5,8 @@ Not the machine's own table: there ``.ts`` is often a Qt translation file.
 
 from __future__ import annotations
 
-_PLAYLISTS = (".m3u8", ".m3u")
+_HLS = (".m3u8", ".m3u")
+_DASH = (".mpd",)
 
 _TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
@@ -57,8 +58,18 @@ def content_type(path: str) -> str:
 
 
 def is_playlist(path: str) -> bool:
+    """Whether a file of this name is an HLS playlist or a DASH manifest."""
+    return _ending(path) in (*_HLS, *_DASH)
+
+
+def is_hls(path: str) -> bool:
     """Whether a file of this name is an HLS playlist."""
-    return _ending(path) in _PLAYLISTS
+    return _ending(path) in _HLS
+
+
+def is_mpd(path: str) -> bool:
+    """Whether a file of this name is a DASH manifest."""
+    return _ending(path) in _DASH
 
 
 def is_media(path: str) -> bool:

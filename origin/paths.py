@@ -7,6 +7,7 @@ no empty segment, no ``.`` and ``..``, nothing hidden. Links are the source's bu
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import NoReturn
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
@@ -16,6 +17,9 @@ from origin.http_error import HttpError
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 _ENCODED_SEPARATOR = re.compile(rb"%(2f|5c)", re.IGNORECASE)
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*", re.ASCII)
+"""What most playlists call their segments: nothing in it stands for something else."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -55,15 +59,36 @@ def media_path(raw: str) -> str:
     return path
 
 
-def resolve(base: str, uri: str) -> str | None:
-    """The media path of a URI that stands in the playlist at ``base``; None if it is not ours."""
+def media_url(path: str) -> str:
+    """The URL of a media path, but for the host."""
+    return quote(f"/media/{path}")
+
+
+def resolve(base: str, uri: str, urls: Iterable[str] = ()) -> str | None:
+    """The media path of a URI that stands in the playlist at ``base``; None if it is not ours.
+
+    Ours are also absolute ones that begin with one of ``urls``, by which viewers reach us.
+    """
+    if _PLAIN.fullmatch(uri):  # all of a long playlist takes a second otherwise
+        folder = base.rpartition("/")[0]
+        return f"{folder}/{uri}" if folder else uri
     try:
-        parts = urlsplit(urljoin(quote(f"/media/{base}"), uri))
+        parts = urlsplit(urljoin(media_url(base), _without(uri, urls)))
         if parts.scheme or parts.netloc or not parts.path.startswith("/media/"):
             return None
         return media_path(parts.path[len("/media/") :])
     except (HttpError, ValueError):
         return None
+
+
+def _without(uri: str, urls: Iterable[str]) -> str:
+    """An absolute URI without our own host, in front of which there may be no scheme."""
+    for url in urls:
+        own = url.rstrip("/")
+        for prefix in (own, own.partition(":")[2]):
+            if uri[: len(prefix) + 1].lower() == f"{prefix}/".lower():
+                return uri[len(prefix) :]
+    return uri
 
 
 def _malformed(message: str) -> NoReturn:

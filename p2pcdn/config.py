@@ -129,6 +129,14 @@ class OriginConfig(Section, frozen=True):
             "when the first viewer of a content comes."
         ),
     ] = False
+    urls: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="By which viewers reach this origin, such as https://media.example.com or "
+            "a CDN's in front of it: absolute URIs in playlists that begin with one name files "
+            "here. All others are left alone."
+        ),
+    ] = ()
     live_window: Annotated[
         int,
         Meta(
@@ -199,6 +207,13 @@ class OriginConfig(Section, frozen=True):
         ),
     ] = 8192
     upstream: UpstreamConfig = UpstreamConfig()
+
+    def __post_init__(self) -> None:
+        for url in self.urls:
+            if not url.lower().startswith(("http://", "https://")):
+                raise ConfigError(
+                    f"origin.urls takes URLs such as https://media.example.com, not {url!r}."
+                )
 
 
 class IngestConfig(Section, frozen=True):

@@ -118,6 +118,7 @@ LAYERS: dict[str, Layer] = {
     "p2pcdn.model": Layer(VALUES, PURE),
     "p2pcdn.errors": Layer(VALUES, PURE),
     "p2pcdn.wire": Layer((*VALUES, "p2pcdn.wire"), PURE),
+    "p2pcdn.presentations": Layer((*VALUES, "p2pcdn.presentations"), (*PURE, "xml.parsers.expat")),
     "p2pcdn.core": Layer((*VALUES, "p2pcdn.wire", "p2pcdn.core"), PURE),
     "p2pcdn.sim": Layer((*VALUES, "p2pcdn.wire", "p2pcdn.core", "p2pcdn.sim")),
     "p2pcdn.config": Layer(VALUES),
@@ -129,7 +130,17 @@ LAYERS: dict[str, Layer] = {
     "p2pcdn.__main__": Layer(("p2pcdn.cli",)),
     "p2pcdn": Layer((), ()),
     **{
-        shell: Layer((*VALUES, *SERVICE, "p2pcdn.es256", "p2pcdn.wire", "p2pcdn.core", shell))
+        shell: Layer(
+            (
+                *VALUES,
+                *SERVICE,
+                "p2pcdn.es256",
+                "p2pcdn.presentations",
+                "p2pcdn.wire",
+                "p2pcdn.core",
+                shell,
+            )
+        )
         for shell in SHELLS
     },
 }

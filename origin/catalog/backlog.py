@@ -14,7 +14,7 @@ import structlog
 from origin.catalog.edition import Edition
 from origin.catalog.hashing import ChangedError
 from origin.catalog.library import View
-from origin.catalog.playlist import PlaylistError
+from origin.catalog.playlist import PlaylistError, document_of
 from origin.catalog.rendition import NotARenditionError, NotReadyError, Studio
 from origin.content_types import is_media, is_playlist
 from origin.sources import Identity
@@ -73,9 +73,10 @@ class Backlog:
     async def work(self) -> None:
         """Hash all that is not hashed yet."""
         view = await self._studio.library.view()
-        for path, identity in view.playlists.items():
-            if path not in view.presentations and self._done.get(path) != identity:
-                await self._attempt(path, identity)
+        for document, identity in view.playlists.items():
+            for path in _renditions(view, document):
+                if self._done.get(path) != identity:
+                    await self._attempt(path, identity)
         loop = asyncio.get_running_loop()
         start = loop.time()
         new = await asyncio.to_thread(self._new_files, view)
@@ -118,6 +119,14 @@ class Backlog:
         except SourceError:
             return  # all of it is gone, which nobody means: a disk that is not mounted
         self._studio.store.prune(self._studio.source.identify_all)
+
+
+def _renditions(view: View, document: str) -> list[str]:
+    """The renditions that a playlist or DASH manifest itself describes."""
+    found = view.presentations.get(document)
+    if found is None:
+        return [document]
+    return [entry.path for entry in found.renditions if document_of(entry.path) == document]
 
 
 def _may_stand_alone(path: str) -> bool:

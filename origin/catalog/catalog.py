@@ -27,7 +27,9 @@ from origin.catalog.library import Library
 from origin.catalog.playlist import Document, is_live, load
 from origin.catalog.rendition import NotARenditionError, Rendition, Studio
 from origin.catalog.watcher import Watcher
+from origin.content_types import is_mpd
 from origin.sources import Source
+from p2pcdn.presentations import dash
 
 _MOST_PIECES = 200_000
 """Segments of finished renditions that are kept in memory, at about 400 bytes each."""
@@ -55,10 +57,12 @@ class Catalog:
         site: str,
         window: int,
         hash_buckets: bool = False,
+        urls: tuple[str, ...] = (),
     ) -> None:
+        """``urls`` are those by which viewers reach the origin."""
         self._source = source
         self.hasher = Hasher(source, store)
-        self._studio = Studio(source, Library(source), self.hasher, store, site, window)
+        self._studio = Studio(source, Library(source, urls), self.hasher, store, site, window)
         self._renditions: OrderedDict[str, Rendition] = OrderedDict()
         """Those used longest ago come first."""
         self._weights: dict[str, int] = {}
@@ -109,6 +113,8 @@ class Catalog:
         that the encoder wrote a moment ago.
         """
         document = await asyncio.to_thread(load, self._source, path)
+        if is_mpd(path):
+            return document, dash.is_dynamic(document.data)
         known = self._renditions.get(path)
         if not is_live(document.data) and not (known is not None and known.is_live):
             return document, False

@@ -15,7 +15,14 @@ from typing import NamedTuple
 
 import structlog
 
-from origin.catalog.playlist import MultivariantPlaylist, PlaylistError, load, parse
+from origin.catalog.playlist import (
+    MultivariantPlaylist,
+    PlaylistError,
+    Surroundings,
+    is_presentation,
+    load,
+    parse,
+)
 from origin.content_types import is_playlist
 from origin.sources import Identity, Listing, Source
 from p2pcdn.errors import SourceError
@@ -44,8 +51,8 @@ class View:
     playlists: Mapping[str, Identity] = field(default_factory=dict)
     presentations: Mapping[str, MultivariantPlaylist] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
-    """For each rendition the presentation that it belongs to: of several that name it, the first
-    by path."""
+    """For each playlist that a presentation names that presentation: of several, the first by
+    path."""
     files: tuple[str, ...] = ()
     """All that is no playlist."""
 
@@ -77,8 +84,11 @@ class _Folder(NamedTuple):
 class Library:
     """Looks at a source, in a thread, once at a time."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, urls: tuple[str, ...] = ()) -> None:
+        """``urls`` are those by which viewers reach the origin."""
         self._source = source
+        self.around = Surroundings(source, urls)
+        """What all playlists have around them."""
         self._folders: dict[str, _Folder] = {}
         self._linked: set[str] = set()
         """Folders that are reached by symbolic links, which a walk does not follow."""
@@ -128,8 +138,9 @@ class Library:
         presentations = {path: found for path, (_, found) in self._parsed.items() if found}
         owners: dict[str, str] = {}
         for path in sorted(presentations):
-            for entry in presentations[path].renditions:
-                owners.setdefault(entry.path, path)
+            found = presentations[path]
+            for named in (*(entry.path for entry in found.renditions), *found.asides):
+                owners.setdefault(named, path)
         others = self._view.files
         if len(before) != len(folders) or any(
             before.get(f) is not s for f, s in self._folders.items()
@@ -168,9 +179,9 @@ class Library:
             return known
         try:
             document = load(self._source, path)
-            if b"#EXT-X-STREAM-INF" not in document.data:
+            if not is_presentation(path, document.data):
                 return document.identity, None
-            playlist = parse(path, document.data)
+            playlist = parse(path, document.data, self.around)
         except (SourceError, PlaylistError, OSError):
             return identity, None  # whoever asks for it will hear why
         return document.identity, playlist if isinstance(playlist, MultivariantPlaylist) else None

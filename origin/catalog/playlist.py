@@ -1,30 +1,39 @@
-"""Reading HLS playlists (RFC 8216), as far as a manifest needs them.
+"""Playlists and manifests of players, as far as ours need them: which bytes of which of our files
+each segment is.
 
-What counts is which bytes of which of our files each segment is. Initialisation sections, partial
-segments and keys come by HTTP alone and are not looked at; segments of other hosts, and those that
-the playlist says are missing (EXT-X-GAP), have no place in a manifest either.
+HLS playlists (`p2pcdn.presentations.hls`) are files, and each rendition is one. A DASH manifest
+(`p2pcdn.presentations.dash`) is one file for all of them, so that its renditions have names that
+lie below it: of ``film/show.mpd`` they are ``film/show.mpd/1/720p`` and so on.
+
+Initialisation sections, partial segments and keys come by HTTP alone and are not looked at;
+segments of other hosts, and those that the playlist says are missing (EXT-X-GAP), have no place in
+a manifest either.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import quote, urlsplit
 
-import m3u8
-
-from origin.paths import resolve
+from origin.content_types import is_mpd
+from origin.paths import media_url, resolve
 from origin.sources import Identity, Source
-from p2pcdn.errors import P2pcdnError
+from p2pcdn.errors import SourceError
+from p2pcdn.presentations import PresentationError, Segment, dash, hls
 
 MOST_BYTES = 16 * 1024 * 1024
 """A day of 2 s segments takes 3 MB."""
 
+PlaylistError = PresentationError
+"""Not a playlist, or one that no player could read. Its text says what is wrong."""
+
 _TRIES = 3
 
-
-class PlaylistError(P2pcdnError):
-    """Not a playlist, or one that no player could read. Its text says what is wrong."""
+_REPRESENTATION = re.compile(r"(.+\.mpd)/(\d+/[^/]+)", re.IGNORECASE | re.DOTALL)
 
 
 class Document(NamedTuple):
@@ -39,6 +48,7 @@ class PlaylistSegment(NamedTuple):
 
     sequence: int
     uri: str
+    """Relative to where the rendition is, or would be."""
     path: str
     """Where the file is, among ours."""
     offset: int
@@ -49,7 +59,7 @@ class PlaylistSegment(NamedTuple):
 
 
 class RenditionEntry(NamedTuple):
-    """A rendition as its multivariant playlist has it."""
+    """A rendition as its presentation has it."""
 
     path: str
     uri: str
@@ -72,9 +82,35 @@ class MultivariantPlaylist:
     """A presentation: its renditions, without repetition."""
 
     renditions: tuple[RenditionEntry, ...]
+    asides: tuple[str, ...] = ()
+    """The paths of playlists that belong to it and are no renditions: of key frames, which repeat
+    what those have."""
+    variables: hls.Variables = field(default_factory=dict)
+    """For its media playlists to import."""
 
 
 Playlist = MediaPlaylist | MultivariantPlaylist
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a playlist may need that is not in it."""
+
+    source: Source | None = None
+    """For the segment indexes in media files."""
+    urls: tuple[str, ...] = ()
+    """By which viewers reach the origin, for absolute URIs."""
+    variables: hls.Variables | None = None
+    """Those of the multivariant playlist that names it; None if none is known."""
+
+
+NOWHERE = Surroundings()
+
+
+def document_of(rendition: str) -> str:
+    """The path of the file that a rendition is described by: its own, but for one of DASH."""
+    match = _REPRESENTATION.fullmatch(rendition)
+    return match[1] if match else rendition
 
 
 def load(source: Source, path: str) -> Document:
@@ -94,76 +130,98 @@ def load(source: Source, path: str) -> Document:
 
 
 def is_live(data: bytes) -> bool:
-    """Whether more segments may come, told without parsing."""
-    if b"#EXT-X-STREAM-INF" in data or b"#EXT-X-ENDLIST" in data:
-        return False
-    return b"#EXT-X-PLAYLIST-TYPE:VOD" not in data
+    """Whether more segments may come to an HLS playlist, told without parsing."""
+    return hls.is_live(data)
 
 
-def parse(path: str, data: bytes) -> Playlist:
-    """The playlist at ``path``; `PlaylistError` if that is not what it is."""
-    if not data.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"):
-        raise PlaylistError("A playlist begins with #EXTM3U.")
-    try:
-        if b"#EXT-X-SKIP" in data:
-            raise PlaylistError("A delta update is not a playlist of its own.")
-        parsed = m3u8.loads(data.decode("utf-8-sig"))
-        if parsed.is_variant:
-            return _multivariant(path, parsed)
-        return MediaPlaylist(
-            live=is_live(data),
-            first=_not_negative(parsed.media_sequence or 0),
-            target=_seconds(parsed.target_duration),
-            segments=_segments(path, parsed),
-        )
-    except PlaylistError:
-        raise
-    except Exception as error:  # the parser says in many ways that it cannot go on
-        raise PlaylistError(f"This playlist cannot be read: {error}.") from error
+def is_presentation(path: str, data: bytes) -> bool:
+    """Whether it has renditions rather than segments, told without parsing."""
+    return is_mpd(path) or hls.is_multivariant(data)
 
 
-def _multivariant(path: str, parsed: m3u8.M3U8) -> MultivariantPlaylist:
-    uris = [variant.uri for variant in parsed.playlists if variant.uri]
-    uris += [media.uri for media in parsed.media if media.uri]
+def parse(path: str, data: bytes, around: Surroundings = NOWHERE) -> Playlist:
+    """The playlist, presentation or rendition at ``path``; `PlaylistError` if that is not what it
+    is (this may block for the segment index of a DASH representation)."""
+    document = document_of(path)
+    if is_mpd(document):
+        return _dash(path, document, data, around)
+    found = hls.read(data, around.variables)
+    if isinstance(found, hls.Multivariant):
+        return _multivariant(path, found, around.urls)
+    segments = _segments(path, found.segments, around.urls)
+    return MediaPlaylist(is_live(data), found.first, found.target, tuple(segments))
+
+
+def _multivariant(
+    path: str, found: hls.Multivariant, urls: tuple[str, ...]
+) -> MultivariantPlaylist:
     entries: dict[str, RenditionEntry] = {}
-    for uri in uris:
-        rendition = resolve(path, uri)
+    for uri in found.renditions:
+        rendition = resolve(path, uri, urls)
         if rendition is not None:
             entries.setdefault(rendition, RenditionEntry(rendition, uri))
-    return MultivariantPlaylist(tuple(entries.values()))
+    asides = dict.fromkeys(aside for uri in found.asides if (aside := resolve(path, uri, urls)))
+    return MultivariantPlaylist(
+        tuple(entries.values()),
+        tuple(aside for aside in asides if aside not in entries),
+        found.variables,
+    )
 
 
-def _segments(path: str, parsed: m3u8.M3U8) -> tuple[PlaylistSegment, ...]:
-    segments = []
-    sequence = _not_negative(parsed.media_sequence or 0)
-    end_of_range: dict[str, int] = {}
-    for segment in parsed.segments:
-        if not segment.uri:
-            continue  # the partial segments of one that is not complete
-        offset, length = 0, None
-        if segment.byterange:
-            # "If o is not present, the sub-range begins at the next byte following the sub-range
-            # of the previous Media Segment" (4.3.2.2).
-            offset, length = _byte_range(segment.byterange, end_of_range.get(segment.uri, 0))
-            end_of_range[segment.uri] = offset + length
-        file = resolve(path, segment.uri)
-        if file is not None and not segment.gap_tag:
-            duration = round(_seconds(segment.duration) * 1000)
-            segments.append(PlaylistSegment(sequence, segment.uri, file, offset, length, duration))
-        sequence += 1
-    return tuple(segments)
+def _segments(
+    path: str, segments: Iterable[Segment], urls: tuple[str, ...]
+) -> Iterator[PlaylistSegment]:
+    for segment in segments:
+        file = resolve(path, segment.uri, urls) if segment.is_there else None
+        if file is not None:
+            yield PlaylistSegment(
+                segment.sequence,
+                segment.uri,
+                file,
+                segment.offset,
+                segment.length,
+                segment.duration,
+            )
 
 
-def _byte_range(text: str, following: int) -> tuple[int, int]:
-    length, _, offset = text.partition("@")
-    return _not_negative(int(offset) if offset else following), _not_negative(int(length))
+def _dash(path: str, document: str, data: bytes, around: Surroundings) -> Playlist:
+    presentation = dash.read(data)
+    folder = posixpath.dirname(document)
+    if path == document:
+        names = ((f"{document}/{name}", name) for name in presentation.representations)
+        base = quote(document[len(folder) :].lstrip("/"))
+        return MultivariantPlaylist(
+            tuple(RenditionEntry(rendition, f"{base}/{quote(name)}") for rendition, name in names)
+        )
+
+    def fetch(uri: str, offset: int, size: int) -> bytes:
+        file = resolve(document, uri, around.urls)
+        if file is None or around.source is None:
+            raise PlaylistError("The index of its segments is not in a file of this origin.")
+        try:
+            opened = around.source.open(file)
+        except SourceError as error:
+            raise PlaylistError(f"The file {file!a} with its segments is not there.") from error
+        try:
+            return opened.read(offset, size)
+        finally:
+            opened.close()
+
+    name = path[len(document) + 1 :]
+    found = presentation.segments(name, media_url(document), fetch)
+    segments = tuple(
+        # A player resolves URIs against the manifest; ours stand in a manifest of a rendition,
+        # which lies two levels below it.
+        segment._replace(uri=_below(path, segment))
+        for segment in _segments(document, found, around.urls)
+    )
+    first = segments[0].sequence if segments else 0
+    target = max((segment.duration for segment in segments), default=0) / 1000
+    return MediaPlaylist(False, first, target, segments)
 
 
-def _seconds(value: float | None) -> float:
-    return value if value is not None and math.isfinite(value) and value > 0 else 0.0
-
-
-def _not_negative(number: int) -> int:
-    if number < 0:
-        raise PlaylistError(f"A playlist has no negative numbers such as {number}.")
-    return number
+def _below(rendition: str, segment: PlaylistSegment) -> str:
+    """The URI of a segment, relative to where its rendition would be."""
+    query = urlsplit(segment.uri).query
+    relative = quote(posixpath.relpath(segment.path, posixpath.dirname(rendition)))
+    return f"{relative}?{query}" if query else relative

@@ -23,8 +23,14 @@ import structlog
 from origin.catalog.edition import Edition, edition_of_file, edition_of_playlist
 from origin.catalog.hash_store import HashStore
 from origin.catalog.hashing import ChangedError, Hasher
-from origin.catalog.library import Library
-from origin.catalog.playlist import Document, MultivariantPlaylist, load, parse
+from origin.catalog.library import Library, View
+from origin.catalog.playlist import (
+    Document,
+    MultivariantPlaylist,
+    document_of,
+    load,
+    parse,
+)
 from origin.content_types import is_playlist
 from origin.sources import Source, missing
 from p2pcdn.errors import P2pcdnError
@@ -76,7 +82,8 @@ class Studio:
 
 
 class Rendition:
-    """A media playlist or a plain file, and its latest edition."""
+    """A media playlist, a representation of a DASH manifest or a plain file, and its latest
+    edition."""
 
     def __init__(
         self,
@@ -179,14 +186,15 @@ class Rendition:
 
     async def _draft(self) -> Edition | None:
         """What there is now, if it is not what there was."""
-        if not is_playlist(self.path):
+        path = document_of(self.path)
+        if not is_playlist(path):
             return await asyncio.to_thread(self._draft_file)
-        document = await asyncio.to_thread(load, self._studio.source, self.path)
-        view = await self._studio.library.view(self.path)
-        content = self._content(view.owners.get(self.path, self.path))
+        document = await asyncio.to_thread(load, self._studio.source, path)
+        view = await self._studio.library.view(path)
+        content = self._content(view.owners.get(self.path, path))
         if self._is_shown(document, content):
             return None
-        return await asyncio.to_thread(self._draft_playlist, document, content)
+        return await asyncio.to_thread(self._draft_playlist, document, content, view)
 
     def _is_shown(self, document: Document, content: str) -> bool:
         """Whether the live edition is of this very document.
@@ -204,8 +212,12 @@ class Rendition:
             raise missing(self.path)
         return edition_of_file(self.path, self._content(self.path), identity)
 
-    def _draft_playlist(self, document: Document, content: str) -> Edition:
-        playlist = parse(self.path, document.data)
+    def _draft_playlist(self, document: Document, content: str, view: View) -> Edition:
+        owner = view.presentations.get(view.owners.get(self.path, ""))
+        around = self._studio.library.around
+        if owner is not None:
+            around = replace(around, variables=owner.variables)
+        playlist = parse(self.path, document.data, around)
         if isinstance(playlist, MultivariantPlaylist):
             raise NotARenditionError(playlist)
         return edition_of_playlist(

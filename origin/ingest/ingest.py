@@ -28,7 +28,7 @@ from aiohttp import hdrs, web
 
 from origin.catalog.catalog import Catalog
 from origin.catalog.edition import Stretch
-from origin.content_types import content_type, is_media, is_playlist
+from origin.content_types import content_type, is_hls, is_media, is_playlist
 from origin.http_error import HttpError
 from origin.ingest.access import Access, first_token
 from origin.ingest.body import Pace, blocks, check_length
@@ -252,7 +252,7 @@ class Ingest:
         with self._being_taken(path):
             body = blocks(request, MOST_BYTES, self._limits, self._pace)
             data = b"".join([block async for block in body])
-        if not is_playlist(path):  # DASH's names its segments by a pattern
+        if not is_hls(path):  # DASH's names its segments by a pattern
             return await self._put_document(path, data)
         incoming = await asyncio.to_thread(Incoming, path, data)
         version = self._latest[path] = next(self._versions)
@@ -326,7 +326,7 @@ def _may_be_put(path: str) -> bool:
 
 def _is_document(path: str) -> bool:
     """Whether it is a playlist, of HLS or of DASH."""
-    return is_playlist(path) or content_type(path) == "application/dash+xml"
+    return is_playlist(path)
 
 
 def _commit(draft: Draft, place: Path) -> tuple[bool, Identity, bytes]:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import structlog
 
-from origin.content_types import is_playlist
+from origin.content_types import is_hls
 from origin.ingest import draft
 from origin.ingest.playlists import MOST_BYTES, named_in
 
@@ -72,7 +72,7 @@ class Window:
             before = self._files.get(path)
             self._files[path] = _File(place, size, 0)
             self._used += self._files[path].takes - (before.takes if before else 0)
-            if not is_playlist(path):
+            if not is_hls(path):
                 self._left[path] = now
 
     def keeps(self, path: str) -> bool:
@@ -114,7 +114,7 @@ class Window:
             named = self._all_named()
             shapes = {_shape(path) for path in named}
             for path in self._files:
-                if is_playlist(path):
+                if is_hls(path):
                     continue
                 if path in named:
                     self._left[path] = now
@@ -131,9 +131,7 @@ class Window:
 
     def _all_named(self) -> frozenset[str]:
         self._named = {
-            path: self._names_of(path, file)
-            for path, file in self._files.items()
-            if is_playlist(path)
+            path: self._names_of(path, file) for path, file in self._files.items() if is_hls(path)
         }
         return frozenset().union(*(names for *_, names in self._named.values()))
 

@@ -25,6 +25,7 @@ from p2pcdn.core.torrent_ports import TorrentRules
 from p2pcdn.core.torrents import Torrents
 from p2pcdn.errors import RemoteError
 from p2pcdn.model import CHUNK_SIZE, HASH_SIZE, PROTOCOL, ChunkKey, Span
+from p2pcdn.presentations import PresentationError, dash, sidx
 from p2pcdn.wire import codec
 from p2pcdn.wire.candidate import Sieve, Vantage, parse_address
 from p2pcdn.wire.chunk import Frame, decode_frame, encode_frame, frames_of
@@ -296,7 +297,52 @@ PLAYLISTS = (
     b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-PART-INF:PART-TARGET=1\n"
     b'#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0x1\n'
     b'#EXT-X-MAP:URI="init.mp4"\n#EXT-X-DISCONTINUITY\n#EXTINF:4,t\n1.m4s\n#EXT-X-PART:DURATION=1,URI="p"\n',
+    b'#EXTM3U\n#EXT-X-DEFINE:NAME="a",VALUE="b"\n#EXT-X-DEFINE:NAME="c",VALUE="{$a}{$a}"\n'
+    b'#EXT-X-DEFINE:QUERYPARAM="q"\n#EXTINF:4,\n{$a}/1.m4s?{$q}\n#EXTINF:4,\n{$c}.m4s\n',
 )
+
+
+def _mpd(data: bytes) -> None:
+    """A manifest and all of its representations, in whose files are any indexes."""
+    with suppress(PresentationError):
+        presentation = dash.read(data)
+        for name in list(presentation.representations)[:3]:
+            _check_path(f"film/show.mpd/{name}")
+            with suppress(PresentationError):
+                found = presentation.segments(name, "/media/film/show.mpd", lambda *_: data[-200:])
+                for segment in found:
+                    assert 0 <= segment.sequence < 2**53
+                    assert segment.offset >= 0
+                    assert segment.length is None or segment.length >= 0
+
+
+_SIDX = bytes.fromhex(
+    "00000038736964780000000000000001000003e8000000000000000000000002"
+    "000003e8000007d090000000800001f4000005dc90000000"
+)
+MPDS = tuple(
+    f'<MPD mediaPresentationDuration="PT9.5S"><Period>{inside}</Period></MPD>'.encode()
+    for inside in (
+        '<AdaptationSet><SegmentTemplate timescale="10" duration="20" media="$Number%05d$.m4s"/>'
+        '<Representation id="v" bandwidth="9"/><Representation id="w"/></AdaptationSet>',
+        '<BaseURL>a/</BaseURL><AdaptationSet><Representation><SegmentTemplate startNumber="0" '
+        'media="$RepresentationID$-$Time$"><SegmentTimeline><S t="0" d="3" r="2"/><S d="2" r="-1"/>'
+        "</SegmentTimeline></SegmentTemplate></Representation></AdaptationSet>",
+        '<AdaptationSet><Representation id="x"><BaseURL>v</BaseURL><SegmentList duration="2">'
+        '<SegmentURL mediaRange="0-99"/><SegmentURL media="b"/></SegmentList></Representation>'
+        "</AdaptationSet>",
+        '<AdaptationSet><Representation id="y"><BaseURL>../v.mp4</BaseURL>'
+        '<SegmentBase indexRange="800-855"/></Representation></AdaptationSet>',
+    )
+)
+
+
+def _sidx(data: bytes) -> None:
+    with suppress(PresentationError):
+        for reference in sidx.read(data, 800):
+            assert reference.offset >= 800
+            assert 0 <= reference.length < 2**31
+            assert reference.duration >= 0
 
 
 # Networks
@@ -487,6 +533,8 @@ TARGETS: dict[str, Target] = {
         Target("path", PATHS, _path, 3),
         Target("gateway", HEADS, _head, 2),
         Target("playlist", PLAYLISTS, _playlist, 2),
+        Target("mpd", MPDS, _mpd, 1),
+        Target("sidx", (_SIDX, b"\0\0\0\x08free" + _SIDX), _sidx, 1),
         Target("stun", STUN, _stun, 4),
         Target("mdns", MDNS, _mdns, 3),
         Target("forwarded", FORWARDED, _forwarded, 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from origin.content_types import content_type, is_media, is_playlist
+from origin.content_types import content_type, is_hls, is_media, is_mpd, is_playlist
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,11 @@ def test_playlists() -> None:
     assert is_playlist("a/x.m3u8")
     assert is_playlist("X.M3U8")
     assert not is_playlist("a.m3u8/s.ts")
+    assert is_playlist("a/show.mpd")
+    assert is_mpd("a/show.MPD")
+    assert not is_mpd("a.m3u8")
+    assert is_hls("a.m3u8")
+    assert not is_hls("a.mpd")
 
 
 def test_media() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -150,3 +151,34 @@ def test_uris_of_a_playlist(uri: str, path: str | None) -> None:
 
 def test_uris_of_a_playlist_whose_own_path_needs_escapes() -> None:
     assert resolve("what? 100%/a.m3u8", "b.ts") == "what? 100%/b.ts"
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("https://media.example/media/show/s0.ts?a=1", "show/s0.ts"),
+        ("HTTPS://Media.Example/media/show/s0.ts", "show/s0.ts"),
+        ("//media.example/media/show/s0.ts", "show/s0.ts"),
+        ("https://cdn.example:8443/cdn/media/show/s0.ts", "show/s0.ts"),
+        ("https://media.example/elsewhere/s0.ts", None),
+        ("https://media.example.evil/media/show/s0.ts", None),
+        ("https://media.example", None),
+        ("https://other.example/media/show/s0.ts", None),
+        ("https://cdn.example/cdn/media/show/s0.ts", None),
+        ("https://media.example//evil.example/media/a.ts", None),
+        ("https://media.example/media/../media/.hidden", None),
+    ],
+)
+def test_absolute_uris_by_which_viewers_reach_us(uri: str, path: str | None) -> None:
+    urls = ("https://media.example", "https://cdn.example:8443/cdn/")
+    assert resolve("show/480p.m3u8", uri, urls) == path
+
+
+PLAIN = st.text(alphabet="ab.-_/~%:?#1", min_size=1, max_size=8)
+
+
+@given(PLAIN, st.sampled_from(["a.m3u8", "show/a.m3u8", "my show/100%/a.m3u8"]))
+def test_what_is_plain_is_the_same_without_a_look_at_it(uri: str, base: str) -> None:
+    whole = f"/media/{quote(base.rpartition('/')[0])}/".replace("//", "/") + uri
+    if not uri.startswith("/") and ":" not in uri.partition("/")[0] and uri[0] not in "?#":
+        assert resolve(base, uri) == resolve(base, whole)

@@ -59,6 +59,24 @@ async def test_a_file_of_a_playlist_does_not_stand_alone(
     assert rows == [("all.mp4", 2, 5)]
 
 
+async def test_each_representation_of_a_dash_manifest(
+    backlog: Backlog, content: Path, source: GatedDirectory
+) -> None:
+    write(
+        content / "show.mpd",
+        '<MPD mediaPresentationDuration="PT4S"><Period><AdaptationSet>'
+        '<SegmentTemplate duration="2" media="$RepresentationID$-$Number$.mp4"/>'
+        '<Representation id="a"/><Representation id="b"/></AdaptationSet></Period></MPD>',
+    )
+    names = ["a-1.mp4", "a-2.mp4", "b-1.mp4", "b-2.mp4"]
+    for name in names:
+        write(content / name, b"x")
+    await backlog.work()
+    await backlog.work()
+    assert [path for path in hashed(source) if path != "show.mpd"] == names
+    assert not {"show.mpd", *names} & set(backlog.single_files())
+
+
 async def test_what_is_new_or_changed_is_next(
     backlog: Backlog, content: Path, source: GatedDirectory, studio: Studio
 ) -> None:

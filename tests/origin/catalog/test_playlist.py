@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from origin.catalog import playlist
 from origin.catalog.playlist import (
@@ -16,13 +16,17 @@ from origin.catalog.playlist import (
     PlaylistError,
     PlaylistSegment,
     RenditionEntry,
+    Surroundings,
+    document_of,
     is_live,
+    is_presentation,
     load,
     parse,
 )
 from origin.sources.directory import Directory
 from p2pcdn.errors import SourceError
 from tests.origin.media_files import identity_of, media_playlist, multivariant_playlist, write
+from tests.p2pcdn.presentations.test_sidx import sidx
 
 
 def media(text: str) -> MediaPlaylist:
@@ -44,25 +48,6 @@ def test_whole_files() -> None:
     )
 
 
-def test_byte_ranges_with_and_without_a_beginning() -> None:
-    parsed = media(
-        '#EXT-X-MAP:URI="all.mp4",BYTERANGE="500@0"\n'
-        "#EXT-X-BYTERANGE:1000@500\n#EXTINF:1.5,\nall.mp4\n"
-        "#EXT-X-BYTERANGE:200\n#EXTINF:1.5,\nall.mp4\n"
-        "#EXT-X-BYTERANGE:30@9000\n#EXTINF:1.5,\nall.mp4\n"
-        "#EXT-X-BYTERANGE:4\n#EXTINF:1.5,\nall.mp4\n"
-        "#EXT-X-BYTERANGE:5\n#EXTINF:1.5,\nother.mp4\n"
-    )
-    ranges = [(s.path, s.offset, s.length) for s in parsed.segments]
-    assert ranges == [
-        ("show/all.mp4", 500, 1000),
-        ("show/all.mp4", 1500, 200),
-        ("show/all.mp4", 9000, 30),
-        ("show/all.mp4", 9030, 4),
-        ("show/other.mp4", 0, 5),
-    ]
-
-
 def test_what_is_not_ours_keeps_its_number() -> None:
     parsed = media(
         "#EXTINF:2,\na.ts\n"
@@ -79,11 +64,6 @@ def test_a_segment_of_which_there_are_only_parts_is_none() -> None:
     assert [s.uri for s in parsed.segments] == ["a.ts"]
 
 
-@pytest.mark.parametrize("duration", ["nan", "inf", "-3", "0"])
-def test_odd_durations_count_as_none(duration: str) -> None:
-    assert media(f"#EXTINF:{duration},\na.ts\n").segments[0].duration == 0
-
-
 def test_renditions_of_a_presentation() -> None:
     text = (
         "#EXTM3U\n"
@@ -91,6 +71,7 @@ def test_renditions_of_a_presentation() -> None:
         '#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID="c",NAME="en",INSTREAM-ID="CC1"\n'
         '#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="a"\n480p.m3u8\n'
         '#EXT-X-STREAM-INF:BANDWIDTH=2,AUDIO="a"\n720p.m3u8\n'
+        '#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI="keys.m3u8"\n'
         "#EXT-X-STREAM-INF:BANDWIDTH=3\n./480p.m3u8\n"
         "#EXT-X-STREAM-INF:BANDWIDTH=4\nhttps://cdn.example/1080p.m3u8\n"
     )
@@ -99,7 +80,8 @@ def test_renditions_of_a_presentation() -> None:
             RenditionEntry("show/480p.m3u8", "480p.m3u8"),
             RenditionEntry("show/720p.m3u8", "720p.m3u8"),
             RenditionEntry("show/audio/en.m3u8", "audio/en.m3u8"),
-        )
+        ),
+        ("show/keys.m3u8",),
     )
 
 
@@ -139,37 +121,33 @@ def test_what_is_no_playlist(text: str | bytes) -> None:
         parse("a.m3u8", text.encode() if isinstance(text, str) else text)
 
 
-def test_a_byte_order_mark_is_forgiven() -> None:
-    parsed = parse("a.m3u8", b"\xef\xbb\xbf" + media_playlist(["a.ts"]).encode())
-    assert isinstance(parsed, MediaPlaylist)
-
-
-LINES = st.sampled_from(
-    [
-        "#EXTINF:2,",
-        "#EXTINF:",
-        "a.ts",
-        "../..",
-        "#EXT-X-BYTERANGE:5",
-        "#EXT-X-BYTERANGE:5@x",
-        "#EXT-X-STREAM-INF:BANDWIDTH=1",
-        '#EXT-X-MEDIA:TYPE=AUDIO,URI="b"',
-        "#EXT-X-MEDIA-SEQUENCE:9",
-        "#EXT-X-ENDLIST",
-        "#EXT-X-MAP:URI=",
-        "#EXT-X-KEY:METHOD=AES-128",
-        "#EXT-X-PART:URI=x",
-        "#EXT-X-DATERANGE:",
-        "#EXT-X-PROGRAM-DATE-TIME:x",
-        "\u2028",
-    ]
+CASES: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[2] / "vectors" / "playlists.json").read_text(encoding="utf-8")
 )
+OWN = "http://origin.example"
 
 
-@given(st.lists(LINES | st.text(max_size=10), max_size=12))
-def test_anything_is_a_playlist_or_a_playlist_error(lines: list[str]) -> None:
-    with contextlib.suppress(PlaylistError):
-        parse("a.m3u8", "\n".join(["#EXTM3U", *lines]).encode())
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_what_is_ours_of_what_players_find(case: dict[str, Any]) -> None:
+    text = "\n".join([*case["lines"], ""])
+    around = Surroundings(urls=(OWN,), variables=case.get("variables"))
+    found = parse("show/video.m3u8", text.encode(), around)
+    assert isinstance(found, MediaPlaylist)
+    wanted = [
+        (
+            segment["sequence"],
+            unquote(urlsplit(segment["url"]).path.removeprefix("/media/")),
+            segment.get("offset", 0),
+            segment.get("length"),
+        )
+        for segment in case["segments"]
+        if segment["url"].startswith(f"{OWN}/media/") and set(segment).isdisjoint(ABSENT)
+    ]
+    assert [(s.sequence, s.path, s.offset, s.length) for s in found.segments] == wanted
+    assert (found.first, found.live) == (case["first"], case["live"])
+
+
+ABSENT = {"gap", "unknown"}
 
 
 def test_loading(tmp_path: Path) -> None:
@@ -188,3 +166,77 @@ def test_loading_what_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert load(source, "a.m3u8").data == b"0123456789"
     with pytest.raises(PlaylistError, match="at most 10 bytes"):
         load(source, "b.m3u8")
+
+
+MPD = (
+    b'<MPD type="static" mediaPresentationDuration="PT4S"><Period><AdaptationSet>'
+    b'<SegmentTemplate duration="2" media="$RepresentationID$/$Number$.m4s?t=$Number$"/>'
+    b'<Representation id="360p"/><Representation id="a b"/>'
+    b"<Representation id='away'><BaseURL>https://cdn.example/</BaseURL></Representation>"
+    b"</AdaptationSet></Period></MPD>"
+)
+
+
+def test_a_dash_manifest_is_a_presentation() -> None:
+    path = "my films/show.mpd"
+    assert is_presentation(path, MPD)
+    assert parse(path, MPD) == MultivariantPlaylist(
+        tuple(
+            RenditionEntry(f"{path}/{name}", f"show.mpd/{name}")
+            for name in ("1/360p", "1/~2", "1/away")
+        )
+    )
+
+
+def test_a_representation_is_a_rendition_below_it() -> None:
+    assert parse("my films/show.mpd/1/360p", MPD) == MediaPlaylist(
+        live=False,
+        first=1,
+        target=2,
+        segments=tuple(
+            PlaylistSegment(n, f"../../360p/{n}.m4s?t={n}", f"my films/360p/{n}.m4s", 0, None, 2000)
+            for n in (1, 2)
+        ),
+    )
+    away = parse("my films/show.mpd/1/away", MPD)
+    assert isinstance(away, MediaPlaylist)
+    assert away.segments == ()
+    with pytest.raises(PlaylistError, match="no representation '1/x'"):
+        parse("my films/show.mpd/1/x", MPD)
+
+
+@pytest.mark.parametrize(
+    ("rendition", "document"),
+    [
+        ("a/show.mpd/1/v", "a/show.mpd"),
+        ("show.MPD/12/~3", "show.MPD"),
+        ("a/show.mpd", "a/show.mpd"),
+        ("a/show.mpd/v", "a/show.mpd/v"),
+        ("a/show.mpd/1/v/w", "a/show.mpd/1/v/w"),
+        ("a/show.m3u8", "a/show.m3u8"),
+    ],
+)
+def test_the_document_of_a_rendition(rendition: str, document: str) -> None:
+    assert document_of(rendition) == document
+
+
+INDEXED = (
+    b'<MPD type="static"><Period><AdaptationSet><Representation id="v"><BaseURL>v.mp4</BaseURL>'
+    b'<SegmentBase indexRange="4-59"/></Representation></AdaptationSet></Period></MPD>'
+)
+
+
+def test_the_index_is_read_from_the_file(tmp_path: Path) -> None:
+    around = Surroundings(Directory(tmp_path))
+    with pytest.raises(PlaylistError, match=r"'film/v.mp4' with its segments is not there"):
+        parse("film/show.mpd/1/v", INDEXED, around)
+    write(tmp_path / "film" / "v.mp4", b"head" + sidx([(100, 2000, False), (9, 500, False)]))
+    found = parse("film/show.mpd/1/v", INDEXED, around)
+    assert isinstance(found, MediaPlaylist)
+    assert [(s.path, s.offset, s.length) for s in found.segments] == [
+        ("film/v.mp4", 60, 100),
+        ("film/v.mp4", 160, 9),
+    ]
+    elsewhere = INDEXED.replace(b"v.mp4", b"https://cdn.example/v.mp4")
+    with pytest.raises(PlaylistError, match="not in a file of this origin"):
+        parse("film/show.mpd/1/v", elsewhere, around)
