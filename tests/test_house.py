@@ -126,6 +126,7 @@ LAYERS: dict[str, Layer] = {
     "p2pcdn.es256": Layer(()),
     "p2pcdn.logs": Layer(VALUES),
     "p2pcdn.service": Layer((*VALUES, *SERVICE)),
+    "p2pcdn.doctor": Layer((*VALUES, "p2pcdn.config", "p2pcdn.wire", "p2pcdn.doctor")),
     "p2pcdn.cli": Layer((*PACKAGES,)),
     "p2pcdn.__main__": Layer(("p2pcdn.cli",)),
     "p2pcdn": Layer((), ()),
@@ -151,7 +152,7 @@ EXEMPT = {
 }
 
 
-AIOHTTP = ("p2pcdn.service", *SHELLS)
+AIOHTTP = ("p2pcdn.service", "p2pcdn.doctor", *SHELLS)
 
 
 def layer_of(name: str) -> Layer:

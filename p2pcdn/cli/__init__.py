@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "keys": Entry("p2pcdn.cli.keys:command", "The keys that manifests are signed with."),
     "config": Entry("p2pcdn.cli.config:command", "What can be set, and what is."),
+    "doctor": Entry("p2pcdn.cli.doctor:command", "Why do peers not connect?"),
     "healthcheck": Entry("p2pcdn.cli.healthcheck:command", "Is the server of this machine ready?"),
 }
 
