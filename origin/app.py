@@ -128,6 +128,7 @@ class Origin:
         if self._news is not None:
             await self._news.close()
         await self._catalog.close()
+        await asyncio.to_thread(self._source.close)
         self._store.close()
 
     def problems(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -15,7 +16,7 @@ from origin.http.conditions import Validators
 from origin.http.representation import Content, FileContent, Representation
 from origin.http_error import HttpError
 from origin.paths import path_below
-from origin.sources import File, Identity, Source
+from origin.sources import File, Identity, Source, since_of
 
 PREFIX = "/media/"
 
@@ -56,6 +57,7 @@ class Media:
             content_type(path),
             _LIVE_SEGMENT if live else _SEGMENT,
             "media",
+            _age(since_of(file)),
             content=self._catalog.content_of(path),
             file=f"{file.identity.etag} {path}",
         )
@@ -83,8 +85,14 @@ class Media:
             content_type(path),
             _CHANGING if live else _PLAYLIST,
             "overhead",
+            _age(document.since),
         )
 
 
 def _validators(identity: Identity) -> Validators:
-    return Validators(identity.etag, identity.modified)
+    return Validators(identity.etag, identity.modified or None)
+
+
+def _age(since: float | None) -> tuple[tuple[str, str], ...]:
+    """How long ago another server vouched for it (RFC 9111, 5.1)."""
+    return () if since is None else ((hdrs.AGE, str(max(0, int(time.time() - since)))),)

@@ -146,6 +146,16 @@ class OriginConfig(Section, frozen=True):
             "that the playlist has dropped included.",
         ),
     ] = 256
+    cache_size: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**50,
+            description="Most bytes of files of upstreams that are kept in the data directory; "
+            "those used longest ago go first. 0 keeps none: each is fetched whenever it is asked "
+            "for.",
+        ),
+    ] = 10_737_418_240
     header_timeout: Annotated[
         float,
         Meta(

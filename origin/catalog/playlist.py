@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 
 from origin.content_types import is_mpd
 from origin.paths import media_url, resolve
-from origin.sources import Identity, Source
+from origin.sources import Identity, Source, since_of
 from p2pcdn.errors import SourceError
 from p2pcdn.presentations import PresentationError, Segment, dash, hls
 
@@ -41,6 +41,8 @@ class Document(NamedTuple):
 
     data: bytes
     identity: Identity
+    since: float | None = None
+    """When another server said that it is so, in seconds since 1970; None of what is here."""
 
 
 class PlaylistSegment(NamedTuple):
@@ -126,7 +128,7 @@ def load(source: Source, path: str) -> Document:
         finally:
             file.close()
         # Somebody is writing it at this moment.
-    return Document(data, file.identity)
+    return Document(data, file.identity, since_of(file))
 
 
 def is_live(data: bytes) -> bool:

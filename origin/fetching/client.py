@@ -63,6 +63,7 @@ class Answer:
     def __init__(self, response: aiohttp.ClientResponse, patience: Patience) -> None:
         self._response = response
         self._patience = patience
+        self.url = response.url
         self.status = response.status
         self.headers: CIMultiDictProxy[str] = response.headers
         self.length = None if _is_chunked(response) else response.content_length
@@ -108,7 +109,7 @@ class Answer:
             raise self._error(SourceReason.CLOSED, f"breaks off ({error})") from error
 
     def _error(self, reason: SourceReason, what: str) -> SourceError:
-        return SourceError(reason, f"What {self._response.url} answers {what}.")
+        return SourceError(reason, f"What {self.url} answers {what}.")
 
 
 class Client:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from origin.http.conditions import Validators
 from origin.sources import File
+from p2pcdn.errors import SourceError, SourceReason
 
 Account = Literal["media", "overhead"]
 """Where the ledger counts bytes: what viewers watch, and all that helps them to."""
@@ -57,7 +58,13 @@ class FileContent:
         cached = self._file.read_cached(offset, size)
         if cached is not None:
             return cached
-        return await asyncio.to_thread(self._file.read, offset, size)
+        try:
+            return await asyncio.to_thread(self._file.read, offset, size)
+        except SourceError as error:
+            if error.reason is not SourceReason.MISSING:
+                raise
+            # It is there, since it was opened, but in another version by now.
+            raise SourceError(SourceReason.CLOSED, f"{error.detail} was replaced.") from error
 
     def close(self) -> None:
         self._file.close()

@@ -19,6 +19,7 @@ class Identity(NamedTuple):
     size: int
     mtime_ns: int
     inode: int
+    """Of a file of this machine. Elsewhere a number made of what tells versions apart."""
 
     @property
     def etag(self) -> str:
@@ -27,7 +28,7 @@ class Identity(NamedTuple):
 
     @property
     def modified(self) -> int:
-        """In whole seconds since 1970, as HTTP writes dates."""
+        """In whole seconds since 1970, as HTTP writes dates; 0 if it is not known."""
         return self.mtime_ns // 1_000_000_000
 
 
@@ -76,6 +77,15 @@ class Source(Protocol):
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with it as a whole, in sentences for an operator."""
+
+    def close(self) -> None:
+        """Stop what it does in the background; nothing is asked of it any more."""
+
+
+def since_of(file: File) -> float | None:
+    """When another server said that a file is so, in seconds since 1970; None of what is here."""
+    since: float | None = getattr(file, "since", None)
+    return since
 
 
 def missing(path: str) -> SourceError:

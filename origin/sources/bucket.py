@@ -174,6 +174,9 @@ class Bucket:
     def is_far(self, path: str) -> bool:
         return True
 
+    def close(self) -> None:
+        self._lookers.shutdown(wait=False, cancel_futures=True)
+
     def problems(self) -> tuple[str, ...]:
         trouble = self._reader.trouble or self._unlisted
         if trouble is None:

@@ -123,6 +123,9 @@ class Directory:
     def is_far(self, path: str) -> bool:
         return False
 
+    def close(self) -> None:
+        """There is nothing to stop."""
+
     def problems(self) -> tuple[str, ...]:
         try:
             self.folder_time("")

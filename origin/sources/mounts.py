@@ -12,8 +12,10 @@ from pathlib import Path
 from origin.sources import File, Identity, Listing, Source, missing
 from origin.sources.archive import folders_above
 from origin.sources.bucket import Bucket
+from origin.sources.cache import DiskCache
 from origin.sources.directory import Directory
 from origin.sources.object_store import ObjectReader, connect, place_of
+from origin.sources.upstream import upstream_at
 from origin.sources.zip import Zip
 from p2pcdn.config import Config, Content, is_url
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
@@ -85,6 +87,10 @@ class Mounts:
     def problems(self) -> tuple[str, ...]:
         return tuple(p for source in self._sources.values() for p in source.problems())
 
+    def close(self) -> None:
+        for source in self._sources.values():
+            source.close()
+
     def _find(self, path: str) -> tuple[str | None, str]:
         """The mount that a path belongs to, and what is left of the path below it."""
         for mount in (path, *folders_above(path)):
@@ -96,11 +102,12 @@ class Mounts:
 def source_of(config: Config) -> Source:
     """What a configuration says that is served; `ConfigError` if anything of it is not there."""
     sources: dict[str, Source] = {}
+    cache = DiskCache(config.data / "cache", config.origin.cache_size)
     if config.content is not None:
-        sources[""] = _source_at(config.content, "content", config)
+        sources[""] = _source_at(config.content, "content", config, cache)
     for mount in config.mount:
         name = f"The content of the mount {mount.path!r}"
-        sources[mount.path] = _source_at(mount.content, name, config)
+        sources[mount.path] = _source_at(mount.content, name, config, cache)
     if not sources:
         raise ConfigError(
             "Say what to serve: content has to be the directory of the media, a zip archive or a "
@@ -109,9 +116,9 @@ def source_of(config: Config) -> Source:
     return sources[""] if [*sources] == [""] else Mounts(sources)
 
 
-def _source_at(content: Content, name: str, config: Config) -> Source:
+def _source_at(content: Content, name: str, config: Config, cache: DiskCache) -> Source:
     if is_url(content):
-        return _source_elsewhere(content, name, config)
+        return _source_elsewhere(content, name, config, cache)
     path = Path(content)
     if path.is_dir():
         return Directory(path)
@@ -122,13 +129,17 @@ def _source_at(content: Content, name: str, config: Config) -> Source:
     )
 
 
-def _source_elsewhere(url: str, name: str, config: Config) -> Source:
+def _source_elsewhere(url: str, name: str, config: Config, cache: DiskCache) -> Source:
     match url.partition("://")[0].lower():
         case "s3" | "gs" | "az":
             place = place_of(url, name)
             return Bucket(place, ObjectReader(connect(place, name)))
+        case "http" | "https":
+            return upstream_at(url, name, config, cache)
         case scheme:
-            raise ConfigError(f"{name} has to be a directory or a zip archive, not {scheme}://.")
+            raise ConfigError(
+                f"{name} has to be a directory, a zip archive or an http:// URL, not {scheme}://."
+            )
 
 
 def _named(error: SourceError, path: str) -> SourceError:

@@ -189,6 +189,9 @@ class Zip:
     def is_far(self, path: str) -> bool:
         return False
 
+    def close(self) -> None:
+        """There is nothing to stop."""
+
     def problems(self) -> tuple[str, ...]:
         try:
             self._path.stat()

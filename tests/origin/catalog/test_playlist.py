@@ -11,6 +11,7 @@ import pytest
 
 from origin.catalog import playlist
 from origin.catalog.playlist import (
+    Document,
     MediaPlaylist,
     MultivariantPlaylist,
     PlaylistError,
@@ -153,7 +154,7 @@ ABSENT = {"gap", "unknown"}
 def test_loading(tmp_path: Path) -> None:
     data = write(tmp_path / "a.m3u8", media_playlist(["a.ts"]))
     source = Directory(tmp_path)
-    assert load(source, "a.m3u8") == (data, identity_of(tmp_path / "a.m3u8"))
+    assert load(source, "a.m3u8") == Document(data, identity_of(tmp_path / "a.m3u8"))
     with pytest.raises(SourceError):
         load(source, "b.m3u8")
 

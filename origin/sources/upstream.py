@@ -1,0 +1,405 @@
+"""Another HTTP server as a source: what is asked for is fetched from there, once, and kept.
+
+::
+
+    open, identify_all --> Known, by path --not fresh--> Asker.look:  HEAD, or all of it by GET
+    read --> disk cache, by version and slice --not there--> Asker.fetch --> Arrival, for all who
+                                                                             wait for it
+
+A small file is fetched as a whole, of a larger one slices. An answer is of the version that was
+looked at, whole, and as long as was said, or nothing of it is kept. Which files there are is known
+from what was asked for. While the server is away, what is known and kept is served on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+
+from origin.content_types import is_playlist
+from origin.fetching.client import Client
+from origin.fetching.loop import LoopThread
+from origin.fetching.place import Place
+from origin.sources import Identity, Listing, missing
+from origin.sources.arrivals import Arrival
+from origin.sources.asking import NOTHING, Asker, Found, RefusedError, ReplacedError
+from origin.sources.cache import DiskCache, Piece
+from origin.sources.folders import folders_of
+from origin.sources.known import KnownFiles
+from origin.sources.versions import LEAST, Version
+from p2pcdn.config import Config
+from p2pcdn.errors import SourceError, SourceReason
+
+STALE = 86_400.0
+"""Seconds for which a file is served on while the server is away."""
+
+AGAIN = 2.0
+"""Seconds until a server that was away is asked again, by those who have something to serve."""
+
+MOST_WAITING = 48
+"""Threads that wait for the server: others have disks to read."""
+
+AT_ONCE = 16
+"""Requests for heads at once, and as many for bodies."""
+
+_MOST_LATER = 256
+"""Looks that nobody waits for."""
+
+_BATCH = 64
+"""Looks that somebody waits for at once: if one fails, the rest need not."""
+
+_MOST_ABSENT = 10_000
+
+_WRITE = 600.0
+"""Seconds between two notes on the disk that a file is still the same."""
+
+_HELD = 8
+"""Slices that stay in memory where the disk does not take them."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger("p2pcdn.origin")
+
+
+class Known(NamedTuple):
+    """What was found at a path."""
+
+    found: Found
+    until: float
+    """It may be used without asking until then, on the monotonic clock."""
+    since: float
+    """When the server said so, in seconds since 1970."""
+
+    @property
+    def version(self) -> Version | None:
+        return self.found.version
+
+
+class UpstreamFile:
+    """A version of a file, open for reading."""
+
+    def __init__(self, source: Upstream, path: str, version: Version, since: float) -> None:
+        self.identity = version.identity
+        self.since = since
+        self._source = source
+        self._path = path
+        self._version = version
+        self._number = -1
+        self._slice: Piece | Arrival | None = None
+
+    def read(self, offset: int, size: int) -> bytes:
+        """As `File.read`, within a slice; `SourceError` if it cannot be had any more."""
+        if not 0 <= offset < self._version.size or size <= 0:
+            return b""
+        number, begin = self._version.slice_at(offset)
+        if self._slice is None or self._number != number:
+            self._slice = self._source.slice(self._path, self._version, number)
+            self._number = number
+        there = self._slice.read_cached(offset - begin, size)
+        if there is not None:
+            return bytes(there)
+        if isinstance(self._slice, Piece):
+            return self._slice.read(offset - begin, size)
+        with self._source.turn():
+            return self._slice.read(offset - begin, size)
+
+    def read_cached(self, offset: int, size: int) -> memoryview | None:
+        number, begin = self._version.slice_at(offset)
+        if self._slice is None or self._number != number:
+            return None
+        return self._slice.read_cached(offset - begin, size)
+
+    def current(self) -> Identity:
+        return self._source.current(self._path, self._version)
+
+    def close(self) -> None:
+        self._slice = None
+
+
+class Upstream:
+    """The files below a place on another server."""
+
+    def __init__(
+        self,
+        place: Place,
+        client: Client,
+        cache: DiskCache,
+        files: KnownFiles,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._place = place
+        self._client = client
+        self._asker = Asker(client, place, wall)
+        self._cache = cache
+        self._files = files
+        self._clock = clock
+        self._wall = wall
+        self._loop = LoopThread("upstream")
+        self._turns = threading.BoundedSemaphore(MOST_WAITING)
+        self._heads = asyncio.Semaphore(AT_ONCE)
+        self._bodies = asyncio.Semaphore(AT_ONCE)
+        self._lock = threading.Lock()
+        """Of all that follows."""
+        self._known = {
+            path: Known(Found(version), float("-inf"), since)
+            for path, (version, since) in files.all().items()
+        }
+        self._written = {path: known.since for path, known in self._known.items()}
+        self._absent = 0
+        self._folders: dict[str, Listing] | None = None
+        self._changed = time.time_ns()
+        self._looks: dict[str, Future[Known]] = {}
+        self._arrivals: dict[str, Arrival] = {}
+        self._held: OrderedDict[str, Arrival] = OrderedDict()
+        self._away_until = float("-inf")
+        self._trouble: SourceError | None = None
+
+    def open(self, path: str) -> UpstreamFile:
+        known = self._known.get(path)
+        if known is None or not self._is_fresh(known):
+            with self.turn():
+                known = _result(self._look(path))
+        if known.version is None:
+            raise missing(path)
+        return UpstreamFile(self, path, known.version, known.since)
+
+    def identify_all(self, paths: Iterable[str]) -> dict[str, Identity]:
+        """Versions that are known are told at once, and looked at anew for the next time."""
+        asked = list(dict.fromkeys(paths))
+        stale = [path for path in asked if not self._is_fresh(self._known.get(path))]
+        old = [path for path in stale if self._version(path) is not None]
+        new = [path for path in stale if self._version(path) is None]
+        with self.turn():
+            for begin in range(0, len(new), _BATCH):
+                self._wait_for([self._look(path) for path in new[begin : begin + _BATCH]])
+        for path in old[: max(0, _MOST_LATER - len(self._looks))]:
+            self._look(path)
+        found = ((path, self._version(path)) for path in asked)
+        return {path: version.identity for path, version in found if version is not None}
+
+    def list(self, folder: str) -> Listing:
+        with self._lock:
+            if self._folders is None:
+                self._folders = folders_of(path for path, k in self._known.items() if k.version)
+            listing = self._folders.get(folder)
+        if listing is None:
+            raise missing(folder)
+        return listing
+
+    def folder_time(self, folder: str) -> int:
+        self.list(folder)
+        return self._changed
+
+    def is_far(self, path: str) -> bool:
+        return True
+
+    def problems(self) -> tuple[str, ...]:
+        found = [self._cache.problem] if self._cache.problem else []
+        if self._trouble is not None:
+            found.append(f"The upstream {self._place.base} is in trouble: {self._trouble.detail}")
+        return tuple(found)
+
+    def close(self) -> None:
+        """Let go of the server, and of whoever waits for it."""
+        self._loop.close(self._client.close)
+        with self._lock:
+            arrivals = list(self._arrivals.values())
+        for arrival in arrivals:
+            arrival.fail(_stopping())
+        self._files.close()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The time of a thread that waits for the server; `SourceError` (busy) if too many do."""
+        if not self._turns.acquire(blocking=False):
+            raise SourceError(
+                SourceReason.BUSY, f"{MOST_WAITING} wait for {self._place.base} already."
+            )
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    # Versions
+
+    def current(self, path: str, version: Version) -> Identity:
+        """The identity of a file that was opened as ``version``: another if that is gone."""
+        known = self._known.get(path)
+        if known is None or known.version is None:
+            return Identity(-1, 0, 0) if known is not None else version.identity
+        return known.version.identity
+
+    def _wait_for(self, looks: Sequence[Future[Known]]) -> None:
+        for look in looks:
+            with suppress(RefusedError):  # it is there, and yet not for us
+                _result(look)
+
+    def _version(self, path: str) -> Version | None:
+        known = self._known.get(path)
+        return None if known is None else known.version
+
+    def _is_fresh(self, known: Known | None) -> bool:
+        return known is not None and self._clock() < known.until
+
+    def _look(self, path: str) -> Future[Known]:
+        """What is at a path now, asked for once for all who want to know."""
+        with self._lock:
+            look = self._looks.get(path)
+            if look is not None:
+                return look
+            look = self._looks[path] = self._begin(self._look_at(path))
+        look.add_done_callback(lambda done: self._looked(path, done))
+        return look
+
+    def _looked(self, path: str, look: Future[Known]) -> None:
+        with self._lock:
+            self._looks.pop(path, None)
+        if not look.cancelled() and look.exception() is not None:
+            log.info("not_looked_at", path=path, reason=str(look.exception()))
+
+    async def _look_at(self, path: str) -> Known:
+        known = self._known.get(path)
+        if known is not None and known.version is not None and self._clock() < self._away_until:
+            return known
+        before = NOTHING if known is None else known.found
+        whole = is_playlist(path) or (before.version is not None and bool(before.version.digest))
+        try:
+            async with self._heads:
+                found = await self._asker.look(path, before, whole=whole)
+        except RefusedError:
+            raise
+        except SourceError as error:
+            self._trouble = error
+            if known is None or known.version is None or self._wall() - known.since > STALE:
+                raise
+            log.warning("served_stale", path=path, reason=error.detail)
+            self._away_until = self._clock() + AGAIN
+            return known
+        self._trouble = None
+        if found.version is not None and found.data is not None:
+            await self._keep(self._key(path, found.version, 0), found.data)
+        return self._note(path, found)
+
+    def _note(self, path: str, found: Found) -> Known:
+        believed = LEAST if found.said is None else found.said.believed
+        age = 0.0 if found.said is None else found.said.age
+        if is_playlist(path):
+            believed = min(believed, LEAST)
+        with self._lock:
+            before = self._known.get(path)
+            version = found.version
+            old = None if before is None else before.version
+            if old is not None and version is not None and old.is_same(version):
+                version = old
+            now = self._clock()
+            since = self._wall() - age
+            known = Known(Found(version, found.said), now + believed, since)
+            self._known[path] = known
+            if (old is None) != (version is None):
+                self._folders, self._changed = None, time.time_ns()
+            self._absent += version is None
+            if self._absent > _MOST_ABSENT:  # somebody tries names
+                self._known = {p: k for p, k in self._known.items() if k.version is not None}
+                self._absent = 0
+            write = version != old or since > self._written.get(path, 0.0) + _WRITE
+            if write:
+                self._written[path] = since
+        if write:
+            self._files.keep(path, version, since)
+        return known
+
+    # Bytes
+
+    def slice(self, path: str, version: Version, number: int) -> Piece | Arrival:
+        """A slice of a version, from the disk, or as it arrives."""
+        key, length = self._key(path, version, number), version.length_of(number)
+        piece = self._cache.find(key, length)
+        if piece is not None:
+            return piece
+        with self._lock:
+            arrival = self._arrivals.get(key) or self._held.get(key)
+            found = arrival or self._cache.find(key, length)  # it may have come meanwhile
+            if found is not None:
+                return found
+            arrival = self._arrivals[key] = Arrival(length)
+        self._begin(self._fetch(key, path, version, number, arrival))
+        return arrival
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        try:
+            return self._loop.begin(coroutine)
+        except RuntimeError:
+            raise _stopping() from None
+
+    def _key(self, path: str, version: Version, number: int) -> str:
+        return version.key(str(self._place.url_of(path)), number)
+
+    async def _fetch(
+        self, key: str, path: str, version: Version, number: int, arrival: Arrival
+    ) -> None:
+        try:
+            async with self._bodies:
+                await self._asker.fetch(path, version, number, arrival)
+            await self._keep(key, arrival.data, arrival)
+        except ReplacedError as error:
+            self._doubt(path, version)
+            arrival.fail(error)
+        except SourceError as error:
+            self._trouble = error
+            log.warning("not_fetched", path=path, reason=error.detail)
+            arrival.fail(error)
+        except asyncio.CancelledError:
+            arrival.fail(_stopping())
+            raise
+        finally:
+            with self._lock:
+                self._arrivals.pop(key, None)
+
+    async def _keep(
+        self, key: str, data: bytes | bytearray, arrival: Arrival | None = None
+    ) -> None:
+        if await asyncio.to_thread(self._cache.keep, key, data):
+            return
+        if arrival is None:
+            arrival = Arrival(len(data))
+            arrival.give(bytes(data))
+        with self._lock:
+            self._held[key] = arrival
+            while len(self._held) > _HELD:
+                self._held.popitem(last=False)
+
+    def _doubt(self, path: str, version: Version) -> None:
+        """A version that is known turned out to be gone."""
+        with self._lock:
+            known = self._known.get(path)
+            if known is not None and known.version == version:
+                self._known[path] = Known(NOTHING, float("-inf"), known.since)
+                self._folders, self._changed = None, time.time_ns()
+
+
+def upstream_at(url: str, name: str, config: Config, cache: DiskCache) -> Upstream:
+    """The upstream at a URL; `ConfigError` if it can be none."""
+    place = Place.parse(url, name)
+    client = Client(private=config.origin.upstream.networks)
+    return Upstream(place, client, cache, KnownFiles(config.data, str(place.base)))
+
+
+def _result(look: Future[Known]) -> Known:
+    try:
+        return look.result()
+    except CancelledError:
+        raise _stopping() from None
+
+
+def _stopping() -> SourceError:
+    return SourceError(SourceReason.CLOSED, "The origin stops.")
