@@ -1,0 +1,1 @@
+"""Makes contents out of media files: what `p2pcdn add` does."""
