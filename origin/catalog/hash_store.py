@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -45,6 +45,16 @@ _SCHEMA = f"""
 T = TypeVar("T")
 
 log = structlog.get_logger("p2pcdn.origin")
+
+
+class Kept(NamedTuple):
+    """A hash list that is kept: of which bytes of which version of a file."""
+
+    path: str
+    offset: int
+    length: int
+    version: str
+    """Its identity's entity tag."""
 
 
 class HashStore:
@@ -148,6 +158,29 @@ class HashStore:
             ),
             None,
         )
+
+    def kept(self) -> list[Kept]:
+        """What hash lists there are, by path and offset."""
+        rows: list[tuple[str, int, int, str]] = self._attempt(
+            lambda: self._database.execute(
+                "SELECT path, offset, length, version FROM hashes ORDER BY path, offset"
+            ).fetchall(),
+            [],
+        )
+        return [Kept(*row) for row in rows]
+
+    def list_of(self, kept: Kept) -> bytes:
+        """One of these lists; empty if it is gone meanwhile."""
+
+        def select() -> bytes:
+            row = self._database.execute(
+                "SELECT list FROM hashes"
+                " WHERE path = ? AND offset = ? AND length = ? AND version = ?",
+                kept,
+            ).fetchone()
+            return row[0] if row is not None else b""
+
+        return self._attempt(select, b"")
 
     def close(self) -> None:
         with self._lock:

@@ -96,7 +96,7 @@ def _codec(entry: str, inner: dict[bytes, bytes]) -> str:
 
 
 def _hevc(record: bytes) -> str:
-    """Annex E of ISO/IEC 14496-15: profile, its flags from the back, tier and level, constraints."""
+    """ISO/IEC 14496-15, Annex E: profile, its flags from the back, tier and level, constraints."""
     space, tier, profile = record[1] >> 6, record[1] >> 5 & 1, record[1] & 31
     flags = int(f"{int.from_bytes(record[2:6]):032b}"[::-1], 2)
     constraints = record[6:12].rstrip(b"\0")

@@ -202,7 +202,9 @@ class Draft:
             except msgspec.DecodeError:
                 break
             data = _read(self._folder / entry.file)
-            expected = entry.number < 0 or entry.number == len(self._entries.get(entry.rendition, []))
+            expected = entry.number < 0 or entry.number == len(
+                self._entries.get(entry.rendition, [])
+            )
             right = data is not None and record.hashes(data) == Hashes(entry.size, entry.chunks)
             if entry.rendition in broken or not (right and expected):
                 broken.add(entry.rendition)

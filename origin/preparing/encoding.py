@@ -64,9 +64,9 @@ class Decoder:
         if self._ahead is None:
             yield from self._decode(packet)
             return
-        time = packet.pts if packet.pts is not None else packet.dts
+        shown = packet.pts if packet.pts is not None else packet.dts
         begin = self._begin / packet.time_base
-        if packet.is_keyframe and time is not None and time <= begin:
+        if packet.is_keyframe and shown is not None and shown <= begin:
             self._ahead = []
         self._ahead.append(packet)
         if packet.dts is not None and packet.dts >= begin:
@@ -92,16 +92,15 @@ class Decoder:
             if packet is None:
                 return
             if self._damaged > _MOST_DAMAGED:
-                time = float((packet.dts or 0) * packet.time_base)
+                seconds = float((packet.dts or 0) * packet.time_base)
                 raise MediaError(
-                    f"It cannot be decoded from {time:.0f} s on: {error.strerror}. Is the file "
+                    f"It cannot be decoded from {seconds:.0f} s on: {error.strerror}. Is the file "
                     "whole?"
                 ) from error
             return
         self._damaged = 0
         for frame in frames:
-            time = frame.pts if frame.pts is not None else frame.dts
-            time = self._straight.next(time)
+            time = self._straight.next(frame.pts if frame.pts is not None else frame.dts)
             if time is None:
                 continue
             frame.pts, frame.time_base = time, self._stream.time_base
@@ -212,7 +211,6 @@ class SoundEncoder:
 
     def __init__(self, stream: Any) -> None:
         import av
-        from av.filter import Graph
 
         source = stream.codec_context
         self.rate = source.sample_rate if source.sample_rate in AUDIO_RATES else AUDIO_RATE

@@ -115,7 +115,7 @@ def look(file: BinaryIO) -> Facts:
     size = file.seek(0, 2)
     with opened(file) as container:
         videos = [s for s in container.streams.video if not s.disposition & _PICTURE]
-        audios = [s for s in container.streams.audio if s.codec_context is not None]
+        audios = list(container.streams.audio)
         if not videos and not audios:
             raise MediaError(
                 "There is neither a picture nor sound in it, only "
@@ -125,9 +125,7 @@ def look(file: BinaryIO) -> Facts:
         if videos:
             video = _video(container, max(videos, key=lambda s: (s.width or 0) * (s.height or 0)))
         seconds = container.duration / 1_000_000 if container.duration else 0.0
-        return Facts(
-            container.format.name, seconds, size, video, tuple(_audio(s) for s in audios)
-        )
+        return Facts(container.format.name, seconds, size, video, tuple(_audio(s) for s in audios))
 
 
 _PICTURE = 1 << 10
@@ -174,6 +172,10 @@ def _audio(stream: object) -> Audio:
     from av.stream import Disposition
 
     assert isinstance(stream, AudioStream)
+    if stream.codec_context is None:
+        raise MediaError(
+            "The codec of its sound is unknown here; encode it with another program, to AAC."
+        )
     language = stream.language or ""
     return Audio(
         index=stream.index,

@@ -104,7 +104,9 @@ class Plan:
 
     @property
     def encodes(self) -> bool:
-        return any(not each.copied for each in (*self.pictures, *self.sounds))
+        return any(each.reason for each in self.pictures) or any(
+            each.reason for each in self.sounds
+        )
 
 
 def make(facts: Facts, options: Options, anew: Anew = Anew()) -> Plan:
@@ -138,7 +140,9 @@ def estimate(facts: Facts, plan: Plan) -> int:
         bits = sound.track.bits or AUDIO_BITS if sound.copied else AUDIO_BITS
         total += bits * (1 if plan.separate else max(1, len(plan.pictures)))
     estimated = round(total * facts.seconds / 8 * CONTAINER)
-    return estimated if plan.encodes else min(estimated or facts.size, round(facts.size * CONTAINER))
+    return (
+        estimated if plan.encodes else min(estimated or facts.size, round(facts.size * CONTAINER))
+    )
 
 
 def _pictures(facts: Facts, options: Options, anew: str) -> tuple[list[Picture], list[str]]:
@@ -210,4 +214,5 @@ def _even(pixels: int) -> int:
 
 def _most_bits(width: int, height: int, rate: float) -> int:
     """Twice as many frames take less than twice as much: they differ less."""
-    return round(BITS_PER_PIXEL * width * height * 30 * (min(rate, 120) / 30) ** 0.6)
+    frames = float(30 * (min(rate, 120) / 30) ** 0.6)
+    return round(BITS_PER_PIXEL * width * height * frames)

@@ -125,7 +125,9 @@ def prepare(wish: Wish, content: Path, name: str, tell: Tell, note: Callable[[st
 
 def is_same(one: Origin, other: Origin) -> bool:
     """Whether two are of one version of a file, whatever it is called, and of the same options."""
-    return all(getattr(one, f) == getattr(other, f) for f in Origin.__struct_fields__ if f != "name")
+    return all(
+        getattr(one, f) == getattr(other, f) for f in Origin.__struct_fields__ if f != "name"
+    )
 
 
 def _program() -> str:

@@ -63,9 +63,10 @@ def step_of(stream: Any) -> int:
     """Ticks that a packet of a track lasts, more or less."""
     if stream.type == "video":
         rate = stream.average_rate or stream.guessed_rate or 25
-        return max(1, round(1 / (rate * stream.time_base)))
+        return max(1, round(1 / Fraction(rate * stream.time_base)))
     samples = stream.codec_context.frame_size or 1024
-    return max(1, round(Fraction(samples, stream.sample_rate or 48_000) / stream.time_base))
+    ticks = Fraction(samples, stream.sample_rate or 48_000) / Fraction(stream.time_base)
+    return max(1, round(ticks))
 
 
 def _fill_in(head: list[MediaPacket]) -> None:

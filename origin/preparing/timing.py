@@ -68,8 +68,8 @@ class Cuts:
         long."""
         if self.times and time - self.times[-1] > self._longest:
             raise UncopyableError(
-                "video", f"it has no key frame for {float(self._longest):g} s, where a segment "
-                "could begin"
+                "video",
+                f"it has no key frame for {float(self._longest):g} s, where a segment could begin",
             )
 
 

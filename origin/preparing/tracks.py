@@ -27,7 +27,7 @@ class Timed(NamedTuple):
 
     @property
     def end(self) -> Fraction:
-        return self.begin + (self.packet.duration or 0) * self.packet.time_base
+        return self.begin + Fraction((self.packet.duration or 0) * self.packet.time_base)
 
 
 @dataclass

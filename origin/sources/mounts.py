@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from origin.sources import File, Identity, Listing, Source, missing
+import structlog
+
+from origin.sources import File, Identity, Listing, Source, added, missing
 from origin.sources.archive import folders_above
 from origin.sources.bucket import Bucket
 from origin.sources.cache import DiskCache
@@ -17,15 +19,19 @@ from origin.sources.directory import Directory
 from origin.sources.object_store import ObjectReader, connect, place_of
 from origin.sources.upstream import upstream_at
 from origin.sources.zip import Zip
-from p2pcdn.config import Config, Content, is_url
+from p2pcdn.config import Config, Content, MountConfig, is_url
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
+
+log = structlog.get_logger("p2pcdn.origin")
 
 
 class Mounts:
     """Sources by their paths; the one at the top has the path ``""``, and may be missing."""
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
+    def __init__(self, sources: Mapping[str, Source], since: int = 0) -> None:
+        """``since``: when these became the mounts, in nanoseconds since 1970."""
         self._sources = dict(sources)
+        self._since = since
         self._leading: dict[str, set[str]] = {}
         """The folders in which mounts are, or folders that lead to one, with the names of these."""
         for path in filter(None, self._sources):
@@ -74,11 +80,12 @@ class Mounts:
         try:
             if mount is None:
                 raise missing(folder)
-            return self._sources[mount].folder_time(inner)
+            changed = self._sources[mount].folder_time(inner)
         except SourceError as error:
             if folder not in self._leading:
                 raise _named(error, folder) from error
-            return 0  # nothing comes or goes in it
+            changed = 0  # nothing comes or goes in it
+        return max(changed, self._since) if folder in self._leading else changed
 
     def is_far(self, path: str) -> bool:
         mount, inner = self._find(path)
@@ -100,20 +107,58 @@ class Mounts:
 
 
 def source_of(config: Config) -> Source:
-    """What a configuration says that is served; `ConfigError` if anything of it is not there."""
+    """What a configuration says that is served, and what was added to it; `ConfigError` if anything
+    of the configuration is not there.
+
+    What was added and is not there any more is left out, with a warning: it must not keep the
+    others from being served.
+    """
     sources: dict[str, Source] = {}
-    cache = DiskCache(config.data / "cache", config.origin.cache_size)
+    cache = _cache(config)
     if config.content is not None:
         sources[""] = _source_at(config.content, "content", config, cache)
     for mount in config.mount:
         name = f"The content of the mount {mount.path!r}"
         sources[mount.path] = _source_at(mount.content, name, config, cache)
-    if not sources:
+    if not sources and not added.read(config.data):
         raise ConfigError(
             "Say what to serve: content has to be the directory of the media, a zip archive or a "
             "URL."
         )
-    return sources[""] if [*sources] == [""] else Mounts(sources)
+    known: dict[MountConfig, Source] = {}
+
+    def make(since: int) -> Source:
+        """With what is added now; sources of mounts that stay are kept, with what they know."""
+        current: dict[MountConfig, Source] = {}
+        for mount in added.read(config.data):
+            if mount.path in sources:
+                log.warning("mount_hidden", path=mount.path, by="the configuration")
+                continue
+            try:
+                source = known.get(mount) or source_at(mount, config, cache)
+            except (ConfigError, OSError) as error:
+                log.warning("mount_left_out", path=mount.path, error=str(error))
+            else:
+                current[mount] = source
+        for mount, source in known.items():
+            if mount not in current:
+                source.close()
+        known.clear()
+        known.update(current)
+        everything = sources | {mount.path: source for mount, source in current.items()}
+        return sources[""] if [*everything] == [""] else Mounts(everything, since)
+
+    return added.Following(config.data, make)
+
+
+def source_at(mount: MountConfig, config: Config, cache: DiskCache | None = None) -> Source:
+    """The source of a mount that was added; `ConfigError` if there is none."""
+    cache = cache or _cache(config)
+    return _source_at(mount.content, f"The content of the mount {mount.path!r}", config, cache)
+
+
+def _cache(config: Config) -> DiskCache:
+    return DiskCache(config.data / "cache", config.origin.cache_size)
 
 
 def _source_at(content: Content, name: str, config: Config, cache: DiskCache) -> Source:

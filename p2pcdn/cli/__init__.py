@@ -36,6 +36,10 @@ COMMANDS: dict[str, Entry] = {
     "get": Entry(
         "p2pcdn.cli.get:command", "Save a file or a film, from peers and origin together."
     ),
+    "add": Entry("p2pcdn.cli.add:command", "Make a film, a folder, an archive or a URL a content."),
+    "list": Entry("p2pcdn.cli.list:command", "What there is to be had."),
+    "remove": Entry("p2pcdn.cli.remove:command", "Take out what was added."),
+    "verify": Entry("p2pcdn.cli.verify:command", "Are the bytes still those that were hashed?"),
     "token": Entry("p2pcdn.cli.token:command", "Join tokens, and the keys that sign them."),
     "sim": Entry(
         "p2pcdn.cli.sim:command", "Simulated viewers, thousands of them: what would it save?"

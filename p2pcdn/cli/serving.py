@@ -63,8 +63,11 @@ def _tell(server: Server, describe: Describe) -> None:
 
 def content_of(config: Config) -> str:
     """Where the media are, which has to be there."""
+    from origin.sources import added
+
     content = config.content
-    if content is None and not config.mount:
+    mounts = (*config.mount, *added.read(config.data))
+    if content is None and not mounts:
         raise ConfigError(
             "Say what to serve: --content DIR, the directory of the media, a zip archive or a URL."
         )
@@ -73,7 +76,7 @@ def content_of(config: Config) -> str:
             f"--content has to be a directory, a zip archive or a URL; there is none at {content}."
         )
     places = [] if content is None else [str(content)]
-    return ", ".join([*places, *(f"{mount.path}/: {mount.content}" for mount in config.mount)])
+    return ", ".join([*places, *(f"{mount.path}/: {mount.content}" for mount in mounts)])
 
 
 def encoders(server: Server, config: Config) -> list[tuple[str, str]]:

@@ -1,0 +1,127 @@
+"""Hashes what was hashed before once more, and says where that comes to something else.
+
+What was prepared is compared with its own record, byte for byte of every file. Of everything else
+the hashes are compared that an origin has kept: those of a file that was changed since, by its time
+or size, are of another version and say nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from origin.catalog.hash_store import HashStore, Kept
+from origin.preparing import record
+from origin.preparing.holdings import directory_of
+from origin.preparing.record import Damage
+from origin.sources import File, Source
+from p2pcdn.config import Config
+from p2pcdn.errors import SourceError
+from p2pcdn.model import CHUNK_SIZE, HASH_SIZE
+
+
+@dataclass
+class Tally:
+    """What was looked at."""
+
+    files: int = 0
+    bytes: int = 0
+    damages: int = 0
+    changed: int = 0
+    """Files that are another version now than the one that was hashed."""
+    total: int = 0
+    """Bytes that are to be looked at in all."""
+
+
+def verify(source: Source, config: Config, name: str, tally: Tally) -> Iterator[Damage | None]:
+    """Each damage as it is found, and None now and then; ``name``: a thing, or empty for all.
+
+    `LookupError` if nothing of that name was ever hashed.
+    """
+    films = dict(_films(config, name))
+    store = HashStore(config.data)
+    try:
+        kept = [
+            each
+            for each in store.kept()
+            if _is_in(each.path, name) and not any(_is_in(each.path, film) for film in films)
+        ]
+        if name and not films and not kept:
+            raise LookupError(name)
+        tally.total = sum(film.size for film in films.values()) + sum(k.length for k in kept)
+        for film, known in films.items():
+            yield from _verify_film(config, film, known, tally)
+        yield from _verify_kept(source, store, kept, tally)
+    finally:
+        store.close()
+
+
+def _is_in(path: str, name: str) -> bool:
+    return not name or path == name or path.startswith(f"{name}/")
+
+
+def _films(config: Config, name: str) -> Iterator[tuple[str, record.Record]]:
+    directory = directory_of(config)
+    if directory is None:
+        return
+    for path in sorted(directory.iterdir()):
+        if path.is_dir() and not path.name.startswith(".") and name in ("", path.name):
+            known = record.read(path)
+            if known is not None:
+                yield path.name, known
+
+
+def _verify_film(
+    config: Config, film: str, known: record.Record, tally: Tally
+) -> Iterator[Damage | None]:
+    directory = directory_of(config)
+    assert directory is not None
+    tally.files += len(known.files)
+    for found in record.damages(directory / film, known):
+        if isinstance(found, int):
+            tally.bytes += found
+            yield None
+        else:
+            tally.damages += 1
+            yield Damage(f"{film}/{found.file}", found.offset, found.length, found.reason)
+
+
+def _verify_kept(
+    source: Source, store: HashStore, kept: list[Kept], tally: Tally
+) -> Iterator[Damage | None]:
+    by_path: dict[str, list[Kept]] = {}
+    for each in kept:
+        by_path.setdefault(each.path, []).append(each)
+    for path, stretches in by_path.items():
+        tally.files += 1
+        try:
+            file = source.open(path)
+        except SourceError:
+            tally.changed += 1
+            continue
+        try:
+            for each in stretches:
+                if each.version != file.identity.etag:
+                    tally.changed += each is stretches[0]
+                    continue
+                for damage in _damages(file, each, store.list_of(each)):
+                    tally.damages += damage is not None
+                    yield damage
+                tally.bytes += each.length
+                yield None
+        finally:
+            file.close()
+
+
+def _damages(file: File, kept: Kept, hashes: bytes) -> Iterator[Damage | None]:
+    for number in range(len(hashes) // HASH_SIZE):
+        at = number * CHUNK_SIZE
+        length = min(CHUNK_SIZE, kept.length - at)
+        try:
+            data = file.read(kept.offset + at, length)
+        except (SourceError, OSError) as error:
+            yield Damage(kept.path, kept.offset + at, length, f"it cannot be read ({error})")
+            return
+        if hashlib.sha256(data).digest() != hashes[number * HASH_SIZE : (number + 1) * HASH_SIZE]:
+            yield Damage(kept.path, kept.offset + at, length, "its bytes are others")

@@ -1,0 +1,358 @@
+"""`p2pcdn add`: a film, a folder, an archive or another place becomes a content."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+import click
+
+from p2pcdn import logs
+from p2pcdn.cli.get import INTERRUPTED
+from p2pcdn.cli.options import with_settings
+from p2pcdn.cli.peer import size_text
+from p2pcdn.config import Config, Content, MountConfig, content_at, is_url
+from p2pcdn.settings import Settings
+
+if TYPE_CHECKING:
+    from origin.preparing.plan import Options
+    from origin.preparing.record import Record
+
+_TENTH = 0.1
+"""Of the work, between two lines."""
+
+_MOST_SHOWN = 10
+
+_NAME = re.compile(r"(?![.])[^/\\\x00-\x1f\x7f]{1,100}")
+
+
+class Added(NamedTuple):
+    """What came of it."""
+
+    name: str
+    kind: str
+    paths: list[str]
+    """Below /media/, of what can be played."""
+    what: str
+    """In words."""
+    is_new: bool
+    fingerprint: str = ""
+    facts: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+
+class _Ladder(click.ParamType):
+    name = "heights"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip().removesuffix("p") for part in value.split(",")]
+        if not all(part.isdigit() and 64 <= int(part) <= 4320 for part in parts):
+            self.fail(f"A ladder is heights such as 1080,720,480 (64 to 4320), not {value!r}.")
+        return tuple(sorted({int(part) for part in parts}, reverse=True))
+
+
+@click.command()
+@click.argument("thing")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="What it is called below /media/; unless given, as the file or the folder is.",
+)
+@click.option(
+    "--segment",
+    type=click.FloatRange(1, 30),
+    metavar="SECONDS",
+    default=4.0,
+    show_default=True,
+    help="How long the segments of a film are, about.",
+)
+@click.option(
+    "--ladder",
+    type=_Ladder(),
+    default=(),
+    metavar="HEIGHTS",
+    help="Make a film in these sizes, such as 1080,720,480; never larger than it is.",
+)
+@click.option(
+    "--separate-audio",
+    is_flag=True,
+    help="All sound tracks of a film, in playlists of their own.",
+)
+@click.option("--encode", is_flag=True, help="Encode a film's picture even if it can be copied.")
+@click.option("--json", "as_json", is_flag=True, help="Say how it goes as lines of JSON.")
+@with_settings("content", "data", "site", "listen")
+def command(
+    settings: Settings,
+    thing: str,
+    name: str | None,
+    as_json: bool,
+    **wishes: Any,
+) -> int:
+    """Make THING a content that is served.
+
+    A film (MP4, MKV, MOV, WebM, TS, AVI, MP3...) is made into HLS in the content directory: its
+    streams are copied where browsers play them, else encoded. A folder, a zip archive or the URL of
+    another place (https://, s3://) is mounted: it is served from where it is, and nothing is copied.
+    A running origin notices both within seconds.
+
+    It can be stopped: the same command goes on.
+
+    \b
+    Exit codes: 0    it is there (or was already)
+                1    it cannot be
+                2    the command is wrong
+                130  Ctrl-C
+    """
+    from origin.preparing.facts import MediaError
+    from origin.preparing.plan import Options
+
+    context = click.get_current_context()
+    if context.get_parameter_source("log_level") is click.core.ParameterSource.DEFAULT:
+        logs.configure("error")
+    config = settings.config
+    shown = Shown(as_json)
+    if name is not None and not _NAME.fullmatch(name.rpartition("/")[2]):
+        raise click.UsageError(
+            "--name takes a name for URLs: up to 100 characters, without a dot at its beginning."
+        )
+    try:
+        added = _add(thing, name, config, Options(**wishes), shown)
+    except KeyboardInterrupt:
+        click.echo("p2pcdn: stopped. The same command goes on where it was.", err=True)
+        return INTERRUPTED
+    except MediaError as error:
+        raise click.ClickException(f"{thing}: {error}") from error
+    shown.end(added, config)
+    return 0
+
+
+def _add(thing: str, name: str | None, config: Config, options: Options, shown: Shown) -> Added:
+    content = content_at(thing)
+    if is_url(content):
+        return _mount(content, name or _name_of_url(content), "elsewhere", config)
+    path = Path(content)
+    if path.is_dir():
+        return _folder(path.resolve(), name, config)
+    if not path.exists():
+        raise click.ClickException(f"There is nothing at {path}.")
+    if not path.is_file():
+        raise click.ClickException(f"{path} is neither a file nor a folder.")
+    if zipfile.is_zipfile(path):
+        return _mount(path.resolve(), name or _slug(path.stem), "zip", config)
+    return _film(path, name or _slug(path.stem), config, options, shown)
+
+
+# A film
+
+
+def _film(path: Path, name: str, config: Config, options: Options, shown: Shown) -> Added:
+    from origin.preparing.playlists import INDEX
+    from origin.preparing.prepare import Wish, prepare
+    from p2pcdn.service import run
+
+    directory = _content_directory(config)
+    if "/" in name:
+        raise click.UsageError("The name of a film has no slash: it is a folder of the content.")
+    with path.open("rb") as file:
+        wish = Wish.of(file, path.name, path.stat().st_mtime_ns, options)
+        with shown.progress(f"Preparing {path.name}") as tell:
+            made = prepare(wish, directory, name, tell, shown.note)
+    index = f"{name}/{INDEX}"
+    fingerprint = run(_fingerprint(config, index))
+    facts = {"bytes": made.record.size, "seconds": round(made.record.seconds, 3)}
+    what = _described(made.record)
+    return Added(name, "film", [index], what, made.is_new, fingerprint, facts)
+
+
+def _described(made: Record) -> str:
+    renditions = ", ".join(made.renditions)
+    return f"{length_text(made.seconds)}, {size_text(made.size)}: {renditions}"
+
+
+def _content_directory(config: Config) -> Path:
+    from origin.preparing.holdings import directory_of
+
+    directory = directory_of(config)
+    if directory is not None:
+        return directory
+    if config.content is None:
+        raise click.UsageError("Say where it goes: --content DIR, as for `p2pcdn serve`.")
+    raise click.UsageError(
+        f"A film needs a directory to go to: --content is {config.content}, which is none."
+    )
+
+
+async def _fingerprint(config: Config, path: str) -> str:
+    from origin.preparing.fingerprint import fingerprint
+    from origin.sources.mounts import source_of
+
+    return await fingerprint(source_of(config), config, path)
+
+
+# What is a source of its own
+
+
+def _folder(path: Path, name: str | None, config: Config) -> Added:
+    from origin.catalog.library import Library
+    from origin.preparing.holdings import directory_of, presentations
+    from origin.sources.directory import Directory
+
+    directory = directory_of(config)
+    if directory is not None and path.is_relative_to(directory.resolve()):
+        inner = path.relative_to(directory.resolve()).as_posix()
+        inner = "" if inner == "." else inner
+        paths = presentations(Library(Directory(directory)).look(), inner)
+        return Added(inner or ".", "folder", paths, "it is in the content directory", is_new=False)
+    return _mount(path, name or _slug(path.name), "folder", config)
+
+
+def _mount(content: Content, name: str, kind: str, config: Config) -> Added:
+    from origin.catalog.library import Library
+    from origin.preparing.holdings import directory_of, presentations
+    from origin.sources import added
+    from origin.sources.mounts import source_at
+
+    mount = MountConfig(path=name, content=content)
+    source = source_at(mount, config)
+    with added.changed(config.data) as mounts:
+        is_new = mount not in mounts
+        taken = {other.path: other.content for other in (*config.mount, *mounts)}
+        directory = directory_of(config)
+        if directory is not None and (directory / name).exists():
+            taken[name] = directory / name
+        if is_new and name in taken:
+            raise click.ClickException(
+                f"{name} is taken, by {taken[name]}: give another name by --name, or `p2pcdn remove"
+                f" {name}` first."
+            )
+        if is_new:
+            mounts.append(mount)
+    view = Library(source).look()
+    paths = [f"{name}/{path}" for path in presentations(view)]
+    what = f"{len(paths)} playlists, {len(view.files)} other files, served from {content}"
+    return Added(name, kind, paths, what, is_new)
+
+
+# Names
+
+
+def _slug(text: str) -> str:
+    """A name that looks well in a URL."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:100] or "film"
+
+
+def _name_of_url(url: str) -> str:
+    """The last folder of its path; without any, its host."""
+    parts = urlsplit(url)
+    names = [unquote(part) for part in parts.path.split("/") if part]
+    return _slug(names[-1] if names else parts.hostname or "")
+
+
+# What is said
+
+
+def length_text(seconds: float) -> str:
+    """How long something plays, for a person to read."""
+    whole = round(seconds)
+    minutes, hours = whole // 60 % 60, whole // 3600
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+class Shown:
+    """Says how it goes: a bar to a person, lines elsewhere, or JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._print: Callable[[str], None] = click.echo
+
+    def note(self, sentence: str) -> None:
+        """Something that a person might not expect."""
+        self.say(sentence, {"event": "note", "text": sentence})
+
+    def say(self, sentence: str, event: dict[str, object]) -> None:
+        """The same thing to a person and to a program."""
+        self._print(json.dumps(event) if self._as_json else sentence)
+
+    @contextlib.contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[float], None]]:
+        """Gives what is told how far it is, from 0 to 1."""
+        if self._as_json or not sys.stdout.isatty():
+            yield self._lines(what)
+            return
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, transient=True) as bar:
+            task = bar.add_task(what, total=1.0)
+            self._print = lambda text: bar.console.print(text, markup=False, highlight=False)
+            try:
+                yield lambda share: bar.update(task, completed=share)
+            finally:
+                self._print = click.echo
+
+    def _lines(self, what: str) -> Callable[[float], None]:
+        told = 0.0
+
+        def tell(share: float) -> None:
+            nonlocal told
+            if share < 1 and share - told < _TENTH:
+                return
+            told = share
+            event = {"event": "progress", "share": round(share, 4)}
+            click.echo(json.dumps(event) if self._as_json else f"{what}: {share:.0%}")
+
+        return tell
+
+    def end(self, added: Added, config: Config) -> None:
+        """It is there."""
+        from p2pcdn.cli.serving import snippet
+        from p2pcdn.service import Server
+
+        server = Server.of(config, [])
+        urls = [f"{server.url}/media/{quote(path)}" for path in added.paths]
+        if self._as_json:
+            event = {
+                "event": "added",
+                "name": added.name,
+                "kind": added.kind,
+                "new": added.is_new,
+                **added.facts,
+                "urls": urls,
+                "snippet": snippet(server, config),
+                "fingerprint": added.fingerprint or None,
+            }
+            click.echo(json.dumps(event))
+            return
+        lines = [
+            ("Added" if added.is_new else "Is there", f"{added.name}: {added.what}"),
+            *(("Play", url) for url in urls[:_MOST_SHOWN]),
+        ]
+        if len(urls) > _MOST_SHOWN:
+            lines.append(("", f"and {len(urls) - _MOST_SHOWN} more"))
+        lines.append(("Snippet", snippet(server, config)))
+        if added.fingerprint:
+            lines.append(("Fingerprint", added.fingerprint))
+        width = max(len(label) for label, _ in lines)
+        for label, text in lines:
+            click.echo(f"{label:<{width}}  {text}")
