@@ -5,8 +5,8 @@
     .NAME.draft/  recipe, journal, segments  --finish-->  NAME/  playlists, segments, record
 
 The journal has a line for each segment that was written, with its hashes. Whoever goes on after a
-kill, or a crash of the machine, checks the files by them, and begins where they are no longer right:
-so nothing has to be flushed to the disk before all is done.
+kill, or a crash of the machine, checks the files by them, and begins where they are no longer
+right: so nothing has to be flushed to the disk before all is done.
 """
 
 from __future__ import annotations

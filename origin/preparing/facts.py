@@ -149,8 +149,8 @@ def _video(container: InputContainer, stream: object) -> Video:
                 break
     except FFmpegError as error:
         raise MediaError(
-            f"Its picture ({_codec(stream.codec_context.codec)}) cannot be decoded: {error.strerror}. Is "
-            "the file whole?"
+            f"Its picture ({_codec(stream.codec_context.codec)}) cannot be decoded: "
+            f"{error.strerror}. Is the file whole?"
         ) from error
     if frame is None:
         raise MediaError("There is no picture in its video that can be decoded; is it whole?")

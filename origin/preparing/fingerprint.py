@@ -1,8 +1,8 @@
 """A content's fingerprint: what its manifest says of its bytes, in one number.
 
-It is made of the roots of all segments, so it is the same wherever and whenever they are hashed, and
-another one if a bit is another. The hashes are kept on the way, where an origin with the same data
-directory finds them.
+It is made of the roots of all segments, so it is the same wherever and whenever they are hashed,
+and another one if a bit is another. The hashes are kept on the way, where an origin with the same
+data directory finds them.
 """
 
 from __future__ import annotations

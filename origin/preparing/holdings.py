@@ -106,11 +106,11 @@ def _delete(place: Path, known: record.Record) -> str:
     for name in [*names, record.FILE]:
         if _is_name(name) or name == record.FILE:
             (place / name).unlink(missing_ok=True)
-    strangers = os.listdir(place)
+    strangers = sorted(place.iterdir())
     if strangers:
         return (
-            f"{place.name} is deleted, but for {len(strangers)} files that are not of it, such as "
-            f"{place / strangers[0]}."
+            f"{place.name} is deleted, but for what is not of it and stays: {len(strangers)} "
+            f"files, such as {strangers[0]}."
         )
     place.rmdir()
     return f"{place.name} is deleted, {known.size / 1_000_000:.1f} MB."
@@ -192,7 +192,7 @@ def _size_of(path: Path) -> int:
     for folder, _, names in os.walk(path):
         for name in names:
             try:
-                total += os.lstat(os.path.join(folder, name)).st_size
+                total += Path(folder, name).lstat().st_size
             except OSError:
                 continue  # gone meanwhile
     return total

@@ -62,6 +62,9 @@ class Anew(NamedTuple):
     sound: str = ""
 
 
+AS_IT_IS = Anew()
+
+
 class Picture(NamedTuple):
     """A rung of the ladder."""
 
@@ -109,7 +112,7 @@ class Plan:
         )
 
 
-def make(facts: Facts, options: Options, anew: Anew = Anew()) -> Plan:
+def make(facts: Facts, options: Options, anew: Anew = AS_IT_IS) -> Plan:
     """The plan for a file; `MediaError` if there can be none."""
     pictures, notes = _pictures(facts, options, anew.picture)
     if options.ladder and facts.video is None:

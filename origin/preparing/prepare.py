@@ -86,9 +86,9 @@ class Made:
 def prepare(wish: Wish, content: Path, name: str, tell: Tell, note: Callable[[str], None]) -> Made:
     """Make a content of this name in the content directory; what is there already is kept.
 
-    It blocks, for as long as it takes to read the file if it can be copied, and for about as long as
-    it plays if it is encoded. ``note`` is told what a person might not expect. `MediaError` if it
-    cannot be done: what is finished by then is kept for the next attempt.
+    It blocks, for as long as it takes to read the file if it can be copied, and for about as long
+    as it plays if it is encoded. ``note`` is told what a person might not expect. `MediaError` if
+    it cannot be done: what is finished by then is kept for the next attempt.
     """
     known = record.read(content / name)
     if known is not None and is_same(known.origin, wish.origin):
@@ -210,8 +210,8 @@ class _Work:
         """What a person should know of it afterwards."""
         if seconds < self._facts.seconds * 0.95 - 1:
             yield (
-                f"It ends after {seconds:.0f} s, and says that it lasts {self._facts.seconds:.0f} s:"
-                " the file may be cut off."
+                f"It ends after {seconds:.0f} s of {self._facts.seconds:.0f} s: the file may be "
+                "cut off."
             )
         decoders = [sound.decoder for sound in self._sounds.values()]
         decoders.append(self._picture.decoder if self._picture is not None else None)

@@ -1,4 +1,4 @@
-"""What is remembered of a content that was prepared: from what, how, and what its files must hash to.
+"""What is remembered of a content that was prepared: from what, how, what its files hash to.
 
 It lies beside them, hidden, so that it goes where they go: `p2pcdn verify` finds a flipped bit
 whatever the file's time says, and on another machine, too.

@@ -107,8 +107,9 @@ class Rendition:
             for latest, template in zip(self._latest, self._templates, strict=True)
             if template.stream.type == "video"
         ]
+        begin = max(pictures or self._cuts.times[-1:], default=Fraction(0))
         for time in times:
-            if time > max(pictures, default=Fraction(-TAIL)) + TAIL:
+            if begin + TAIL < time < times[-1] - TAIL:
                 self._cuts.offer(time)
 
     def _work(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -47,7 +48,7 @@ class Added(NamedTuple):
     facts: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
 
-class _Ladder(click.ParamType):
+class _Ladder(click.ParamType):  # type: ignore[type-arg]
     name = "heights"
 
     def convert(
@@ -101,9 +102,9 @@ def command(
     """Make THING a content that is served.
 
     A film (MP4, MKV, MOV, WebM, TS, AVI, MP3...) is made into HLS in the content directory: its
-    streams are copied where browsers play them, else encoded. A folder, a zip archive or the URL of
-    another place (https://, s3://) is mounted: it is served from where it is, and nothing is copied.
-    A running origin notices both within seconds.
+    streams are copied where browsers play them, else encoded. A folder, a zip archive or the URL
+    of another place (https://, s3://) is mounted: it is served from where it is, and nothing is
+    copied. A running origin notices both within seconds.
 
     It can be stopped: the same command goes on.
 
@@ -158,7 +159,6 @@ def _add(thing: str, name: str | None, config: Config, options: Options, shown: 
 def _film(path: Path, name: str, config: Config, options: Options, shown: Shown) -> Added:
     from origin.preparing.playlists import INDEX
     from origin.preparing.prepare import Wish, prepare
-    from p2pcdn.service import run
 
     directory = _content_directory(config)
     if "/" in name:
@@ -168,7 +168,7 @@ def _film(path: Path, name: str, config: Config, options: Options, shown: Shown)
         with shown.progress(f"Preparing {path.name}") as tell:
             made = prepare(wish, directory, name, tell, shown.note)
     index = f"{name}/{INDEX}"
-    fingerprint = run(_fingerprint(config, index))
+    fingerprint = asyncio.run(_fingerprint(config, index))
     facts = {"bytes": made.record.size, "seconds": round(made.record.seconds, 3)}
     what = _described(made.record)
     return Added(name, "film", [index], what, made.is_new, fingerprint, facts)
@@ -316,7 +316,7 @@ class Shown:
 
         def tell(share: float) -> None:
             nonlocal told
-            if share < 1 and share - told < _TENTH:
+            if share - told < (_TENTH if share < 1 else 0.001):
                 return
             told = share
             event = {"event": "progress", "share": round(share, 4)}

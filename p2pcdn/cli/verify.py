@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def command(settings: Settings, name: str, as_json: bool) -> int:
     """Hash NAME again, or everything, and compare.
 
-    What `p2pcdn add` has made is compared with what was written then, whatever the files' times say;
-    everything else with the hashes that the origin keeps of the files as they are now.
+    What `p2pcdn add` has made is compared with what was written then, whatever the files' times
+    say; everything else with the hashes that the origin keeps of the files as they are now.
 
     \b
     Exit codes: 0  all is as it was
