@@ -126,6 +126,9 @@ class Following:
     def folder_time(self, folder: str) -> int:
         return self._current().folder_time(folder)
 
+    def is_far(self, path: str) -> bool:
+        return self._current().is_far(path)
+
     def problems(self) -> tuple[str, ...]:
         return self._current().problems()
 

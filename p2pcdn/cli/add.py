@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import click
@@ -20,6 +21,7 @@ from p2pcdn.cli.get import INTERRUPTED
 from p2pcdn.cli.options import with_settings
 from p2pcdn.cli.peer import size_text
 from p2pcdn.config import Config, Content, MountConfig, content_at, is_url
+from p2pcdn.errors import SourceError
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ _TENTH = 0.1
 """Of the work, between two lines."""
 
 _MOST_SHOWN = 10
+
+_BUFFER = 1024 * 1024
+"""Bytes that are asked of another place at once, at least."""
 
 _NAME = re.compile(r"(?![.])[^/\\\x00-\x1f\x7f]{1,100}")
 
@@ -133,6 +138,10 @@ def command(
         return INTERRUPTED
     except MediaError as error:
         raise click.ClickException(f"{thing}: {error}") from error
+    except SourceError as error:
+        raise click.ClickException(
+            f"{thing} cannot be read from there ({error.reason.value}): {error.detail}"
+        ) from error
     shown.end(added, config)
     return 0
 
@@ -140,7 +149,7 @@ def command(
 def _add(thing: str, name: str | None, config: Config, options: Options, shown: Shown) -> Added:
     content = content_at(thing)
     if is_url(content):
-        return _mount(content, name or _name_of_url(content), "elsewhere", config)
+        return _elsewhere(content, name, config, options, shown)
     path = Path(content)
     if path.is_dir():
         return _folder(path.resolve(), name, config)
@@ -150,28 +159,55 @@ def _add(thing: str, name: str | None, config: Config, options: Options, shown: 
         raise click.ClickException(f"{path} is neither a file nor a folder.")
     if zipfile.is_zipfile(path):
         return _mount(path.resolve(), name or _slug(path.stem), "zip", config)
-    return _film(path, name or _slug(path.stem), config, options, shown)
+    with path.open("rb") as file:
+        mtime_ns = path.stat().st_mtime_ns
+        name = name or _slug(path.stem)
+        return _film(file, path.name, mtime_ns, name, config, options, shown)
 
 
 # A film
 
 
-def _film(path: Path, name: str, config: Config, options: Options, shown: Shown) -> Added:
+def _film(
+    file: BinaryIO,
+    title: str,
+    mtime_ns: int,
+    name: str,
+    config: Config,
+    options: Options,
+    shown: Shown,
+) -> Added:
+    """A film that is read from anywhere; ``title`` is what its file is called."""
     from origin.preparing.playlists import INDEX
     from origin.preparing.prepare import Wish, prepare
 
     directory = _content_directory(config)
     if "/" in name:
         raise click.UsageError("The name of a film has no slash: it is a folder of the content.")
-    with path.open("rb") as file:
-        wish = Wish.of(file, path.name, path.stat().st_mtime_ns, options)
-        with shown.progress(f"Preparing {path.name}") as tell:
-            made = prepare(wish, directory, name, tell, shown.note)
+    _require_free(name, config)
+    wish = Wish.of(file, title, mtime_ns, options)
+    with shown.progress(f"Preparing {title}") as tell:
+        made = prepare(wish, directory, name, tell, shown.note)
     index = f"{name}/{INDEX}"
     fingerprint = asyncio.run(_fingerprint(config, index))
     facts = {"bytes": made.record.size, "seconds": round(made.record.seconds, 3)}
     what = _described(made.record)
     return Added(name, "film", [index], what, made.is_new, fingerprint, facts)
+
+
+def _require_free(name: str, config: Config) -> None:
+    """A mount would hide a film of the same name."""
+    from origin.sources import added
+
+    for mount in (*config.mount, *added.read(config.data)):
+        if mount.path == name:
+            raise _taken(name, mount.content)
+
+
+def _taken(name: str, by: Content) -> click.ClickException:
+    return click.ClickException(
+        f"{name} is taken, by {by}: give another name by --name, or `p2pcdn remove {name}` first."
+    )
 
 
 def _described(made: Record) -> str:
@@ -231,16 +267,40 @@ def _mount(content: Content, name: str, kind: str, config: Config) -> Added:
         if directory is not None and (directory / name).exists():
             taken[name] = directory / name
         if is_new and name in taken:
-            raise click.ClickException(
-                f"{name} is taken, by {taken[name]}: give another name by --name, or `p2pcdn remove"
-                f" {name}` first."
-            )
+            raise _taken(name, taken[name])
         if is_new:
             mounts.append(mount)
-    view = Library(source).look()
-    paths = [f"{name}/{path}" for path in presentations(view)]
-    what = f"{len(paths)} playlists, {len(view.files)} other files, served from {content}"
+    what = f"served from {content}"
+    paths: list[str] = []
+    if not is_url(content):  # another place may have no lists, or very long ones
+        view = Library(source).look()
+        paths = [f"{name}/{path}" for path in presentations(view)]
+        what = f"{len(paths)} playlists, {len(view.files)} other files, {what}"
     return Added(name, kind, paths, what, is_new)
+
+
+def _elsewhere(url: str, name: str | None, config: Config, options: Options, shown: Shown) -> Added:
+    """A film is read from there once; a playlist is served from there, with all beside it, and so
+    is what is no file."""
+    from origin.content_types import is_media, is_playlist
+    from origin.preparing.stream import SourceStream
+    from origin.sources.mounts import source_at
+
+    where, mark, query = url.partition("?")
+    folder, _, last = where.rpartition("/")
+    beside = f"{folder}/{mark}{query}"
+    if is_playlist(last):
+        made = _mount(beside, name or _name_of_url(folder), "elsewhere", config)
+        return made._replace(paths=[f"{made.name}/{unquote(last)}"])
+    if not is_media(last) or folder.endswith("/"):
+        return _mount(url, name or _name_of_url(url), "elsewhere", config)
+    title = unquote(last)
+    source = source_at(MountConfig(path="film", content=beside), config)
+    stream = SourceStream(source.open(title))
+    with io.BufferedReader(stream, _BUFFER) as file:
+        name = name or _slug(title.rpartition(".")[0])
+        mtime_ns = stream.identity.mtime_ns
+        return _film(file, title, mtime_ns, name, config, options, shown)
 
 
 # Names

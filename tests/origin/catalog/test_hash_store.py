@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from origin.catalog.edition import Edition, Piece, Stretch
-from origin.catalog.hash_store import FILE, HashStore
+from origin.catalog.hash_store import FILE, HashStore, Kept
 from origin.sources import Identity
 from p2pcdn.errors import ConfigError
 
@@ -39,6 +39,17 @@ def test_a_changed_file_is_unknown_and_takes_the_place(data: Path) -> None:
     assert store.find([CHANGED]) == {}
     store.keep(CHANGED, b"2" * 32)
     assert store.find([ONE, CHANGED]) == {CHANGED: b"2" * 32}
+    store.close()
+
+
+def test_says_what_it_keeps(data: Path) -> None:
+    store = HashStore(data)
+    store.keep(TWO, b"2" * 32)
+    store.keep(ONE, b"1" * 32)
+    kept = [Kept("a.ts", at, 10, ONE.identity.etag) for at in (0, 10)]
+    assert store.kept() == kept
+    assert [store.list_of(each) for each in kept] == [b"1" * 32, b"2" * 32]
+    assert store.list_of(kept[0]._replace(version="another")) == b""
     store.close()
 
 

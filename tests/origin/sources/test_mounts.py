@@ -10,7 +10,7 @@ import pytest
 from origin.sources import Source
 from origin.sources.bucket import Bucket
 from origin.sources.directory import Directory
-from origin.sources.mounts import Mounts, source_of
+from origin.sources.mounts import Mounts, source_at, source_of
 from origin.sources.zip import Zip
 from p2pcdn.config import Config, MountConfig
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
@@ -157,8 +157,8 @@ def test_as_it_is_configured(tmp_path: Path) -> None:
     both = source_of(Config(content=folder, mount=mount))
     assert (text(both, "a.ts"), text(both, "tv/a.ts")) == ("folder", "zip")
     assert text(source_of(Config(mount=mount)), "tv/a.ts") == "zip"
-    bucket = source_of(Config(content="s3://films?anonymous=yes"))
-    assert isinstance(bucket, Bucket)
+    bucket = MountConfig(path="films", content="s3://films?anonymous=yes")
+    assert isinstance(source_at(bucket, Config()), Bucket)
 
 
 def test_what_is_far(tmp_path: Path, shows: Zip) -> None:
