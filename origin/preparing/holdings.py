@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from origin.catalog.library import Library, View
-from origin.catalog.playlist import MediaPlaylist, PlaylistError, load, parse
+from origin.catalog.playlist import (
+    MediaPlaylist,
+    PlaylistError,
+    Surroundings,
+    document_of,
+    load,
+    parse,
+)
 from origin.preparing import draft, record
 from origin.preparing.facts import MediaError
 from origin.sources import Source, added
@@ -176,7 +183,8 @@ def _seconds(source: Source, view: View, path: str) -> float | None:
     if found is not None and found.renditions:
         path = found.renditions[0].path
     try:
-        playlist = parse(path, load(source, path).data)
+        document = load(source, document_of(path))
+        playlist = parse(path, document.data, Surroundings(source))
     except (PlaylistError, SourceError, OSError):
         return None
     if not isinstance(playlist, MediaPlaylist) or playlist.live:

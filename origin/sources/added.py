@@ -132,6 +132,9 @@ class Following:
     def problems(self) -> tuple[str, ...]:
         return self._current().problems()
 
+    def close(self) -> None:
+        self._source.close()
+
     def _current(self) -> Source:
         if time.monotonic() >= self._look_at and self._lock.acquire(blocking=False):
             try:

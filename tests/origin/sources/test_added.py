@@ -10,6 +10,7 @@ import pytest
 
 from origin.catalog.library import Library
 from origin.sources import added
+from origin.sources.directory import Directory
 from origin.sources.mounts import source_of
 from origin.sources.zip import Zip
 from p2pcdn.config import Config, MountConfig
@@ -156,3 +157,25 @@ def test_a_source_that_stays_is_kept_with_what_it_knows(
     assert text(source, "b/b.ts") == "b"
     assert text(source, "a/a.ts") == "a"
     assert made == ["a.zip", "b.zip"]
+
+
+def test_a_source_that_is_not_needed_any_more_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = 0
+
+    def close(_: Directory) -> None:
+        nonlocal closed
+        closed += 1
+
+    monkeypatch.setattr(Directory, "close", close)
+    config = Config(data=tmp_path / "data")
+    for name in ("a", "b"):
+        mount(config.data, name, unzipped(tmp_path / name, {"x.ts": b"x"}))
+    source = source_of(config)
+    with added.changed(config.data) as mounts:
+        del mounts[0]
+    source.open("b/x.ts").close()
+    assert closed == 1
+    source.close()
+    assert closed == 2
