@@ -25,6 +25,7 @@ from origin.catalog.hash_store import HashStore
 from origin.catalog.news import News
 from origin.catalog.pages import Pages
 from origin.contents import Contents
+from origin.elsewhere.elsewhere import Elsewhere
 from origin.http import cross_origin, meter
 from origin.http.meter import Meter
 from origin.http.representation import Representation
@@ -85,6 +86,15 @@ class Origin:
         self._news = None if pass_on is None else News(pages, pass_on)
         if self._news is not None:
             self._catalog.listen(self._news.take)
+        self._elsewhere = None
+        if config.elsewhere:
+            self._elsewhere = Elsewhere(
+                config,
+                self._signer,
+                measured=measured.take,
+                spent=self._meter.overhead,
+                pass_on=pass_on,
+            )
         self._contents = Contents(self._catalog, listed=config.origin.list_contents)
         self._snippet = Snippet()
         self._ingest = Ingest(config, self._source, self._catalog) if config.ingest.paths else None
@@ -95,7 +105,7 @@ class Origin:
         preflight = cross_origin.preflight(self._allow_origin)
         for prefix, show in (
             (media.PREFIX, self._media.show),
-            (manifests.PREFIX, self._manifests.show),
+            (manifests.PREFIX, self._manifest),
         ):
             everything = f"{prefix}{{path:(?s:.*)}}"  # line feeds too: they get an answer of ours
             yield web.get(everything, sender.handler(self._gated(show)))
@@ -115,10 +125,14 @@ class Origin:
         self._catalog.start()
         if self._ingest is not None:
             await self._ingest.start()
+        if self._elsewhere is not None:
+            self._elsewhere.start()
 
     async def drain(self) -> None:
         """Let long polls go; all else is short."""
         self._catalog.drain()
+        if self._elsewhere is not None:
+            self._elsewhere.drain()
 
     async def close(self) -> None:
         """Stop, with everything counted that is known to have arrived."""
@@ -127,6 +141,8 @@ class Origin:
             await self._ingest.close()
         if self._news is not None:
             await self._news.close()
+        if self._elsewhere is not None:
+            await self._elsewhere.close()
         await self._catalog.close()
         await asyncio.to_thread(self._source.close)
         self._store.close()
@@ -134,11 +150,24 @@ class Origin:
     def problems(self) -> list[str]:
         """Why media cannot be served as they should be."""
         found = (self._store.problem, self._signer.problem)
-        return [*filter(None, found), *self._source.problems()]
+        elsewhere = self._elsewhere.problems() if self._elsewhere is not None else ()
+        return [*filter(None, found), *self._source.problems(), *elsewhere]
 
     def path_of(self, content: str) -> str | None:
-        """Where a content is, below /media/, if it was ever asked for."""
-        return self._catalog.path_of(content)
+        """Where a content is, below /media/ or by its canonical URL, if it was ever asked for."""
+        path = self._catalog.path_of(content)
+        if path is None and self._elsewhere is not None:
+            path = self._elsewhere.name_of(content)
+        return path
+
+    async def _manifest(self, request: web.Request) -> Representation:
+        if request.match_info["path"] or "url" not in request.query:
+            return await self._manifests.show(request)
+        if self._elsewhere is None:
+            raise HttpError(
+                HTTPStatus.NOT_FOUND, "This origin says nothing of media elsewhere (elsewhere)."
+            )
+        return await self._elsewhere.show(request)
 
     def _gated(self, show: Show) -> Show:
         async def show_unless_cut(request: web.Request) -> Representation:

@@ -78,5 +78,7 @@ def is_media(path: str) -> bool:
 
 
 def _ending(path: str) -> str:
+    if "://" in path:
+        path = path.partition(";")[0]  # the name of a file elsewhere
     name = path.rpartition("/")[2]
     return "." + name.rpartition(".")[2].lower() if "." in name else ""

@@ -26,7 +26,7 @@ from origin.catalog.rendition import NotARenditionError, NotReadyError
 from origin.http.conditions import Validators
 from origin.http.representation import Content, Representation
 from origin.http_error import HttpError
-from origin.paths import path_below
+from origin.paths import address_of, path_below
 from origin.signing import Signer
 from p2pcdn.model import Span, content_id
 from p2pcdn.wire.codec import encode
@@ -81,7 +81,11 @@ class Manifests:
             raise HttpError(
                 HTTPStatus.NOT_FOUND, f"Paths have at most {_MOST_PATH} characters here."
             )
-        question, value = _question(request)
+        question, value = question_of(request)
+        return await self.answer(path, question, value)
+
+    async def answer(self, path: str, question: str | None, value: str) -> Representation:
+        """The manifest, page or hash list of what is at ``path``."""
         try:
             return await self._answer(path, question, value)
         except NotARenditionError as found:
@@ -100,17 +104,17 @@ class Manifests:
 
     async def _answer(self, path: str, question: str | None, value: str) -> Representation:
         if question == "hashes":
-            sequences = _span(value)
+            sequences = span_of(value)
             return await self._made(path, lambda e: self._hashes(e, sequences), _BINARY)
         if question == "records":
-            sequences = _span(value)
+            sequences = span_of(value)
             return await self._made(path, lambda e: self._records(e, sequences), _JSON)
         if question == "after":
-            sequence = _sequence(value)
+            sequence = sequence_of(value)
             await self._catalog.newer_than(path, sequence, LONG_POLL)
             return await self._made(path, lambda e: self._page_after(e, sequence), _JSON)
         if question == "at":
-            sequence = _sequence(value)
+            sequence = sequence_of(value)
             return await self._made(path, lambda e: self._page_at(e, sequence), _JSON)
         return await self._made(path, lambda e: self._pages.page(e, e.first), _JSON)
 
@@ -153,7 +157,7 @@ class Manifests:
         manifest = PresentationManifest(
             version=VERSION,
             site=self._site,
-            content=content_id(self._site, f"/media/{path}"),
+            content=content_id(self._site, address_of(path)),
             renditions=tuple(
                 RenditionRef(entry.path, entry.uri)
                 for entry in playlist.renditions[:_MOST_RENDITIONS]
@@ -163,20 +167,23 @@ class Manifests:
         return blob(encode(self._signer.sign(manifest)).encode())
 
 
-def _question(request: web.Request) -> tuple[str | None, str]:
+def question_of(request: web.Request) -> tuple[str | None, str]:
+    """What of a manifest a request asks for: the name of the question, and what it is about."""
     asked = [(name, value) for name, value in request.query.items() if name in _QUESTIONS]
     if len(asked) > 1:
         raise _bad("Ask for one thing at a time: at, records, hashes or after.")
     return asked[0] if asked else (None, "")
 
 
-def _sequence(value: str) -> int:
+def sequence_of(value: str) -> int:
+    """The segment that a question is about."""
     if not _NUMBER.fullmatch(value):
         raise _bad(f"A segment is named by its sequence number, not by {value[:32]!a}.")
     return int(value)
 
 
-def _span(value: str) -> Span:
+def span_of(value: str) -> Span:
+    """The segments that a question is about."""
     match = _NUMBERS.fullmatch(value)
     if match is None:
         raise _bad(f"Segments are named by their sequence numbers, as 3-7, not by {value[:32]!a}.")

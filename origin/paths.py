@@ -64,15 +64,29 @@ def media_url(path: str) -> str:
     return quote(f"/media/{path}")
 
 
+def is_elsewhere(path: str) -> bool:
+    """Whether it is the name of a file elsewhere: a URL, which no path of ours can be."""
+    return path.startswith(("https://", "http://"))
+
+
+def address_of(path: str) -> str:
+    """What the id of a content is made of."""
+    return path if is_elsewhere(path) else f"/media/{path}"
+
+
 def resolve(base: str, uri: str, urls: Iterable[str] = ()) -> str | None:
     """The media path of a URI that stands in the playlist at ``base``; None if it is not ours.
 
-    Ours are also absolute ones that begin with one of ``urls``, by which viewers reach us.
+    Ours are also absolute ones that begin with one of ``urls``, by which viewers reach us. Media
+    elsewhere have URLs instead of paths (`origin.elsewhere`).
     """
     if _PLAIN.fullmatch(uri):  # all of a long playlist takes a second otherwise
         folder = base.rpartition("/")[0]
         return f"{folder}/{uri}" if folder else uri
     try:
+        if is_elsewhere(base):
+            url = urljoin(base, uri)
+            return url if is_elsewhere(url) else None
         parts = urlsplit(urljoin(media_url(base), _without(uri, urls)))
         if parts.scheme or parts.netloc or not parts.path.startswith("/media/"):
             return None

@@ -24,6 +24,7 @@ _THUMBPRINT = re.compile("[0-9a-f]{64}")
 _DATABASE = re.compile(r"/([A-Za-z_][A-Za-z0-9_-]{0,63})/?")
 _STORE = re.compile(r"(/\d{0,4})?")
 _MOUNT = re.compile(r"(?![./])(?:[^/\\\x00-\x1f\x7f]|/(?![./]))+(?<!/)")
+_FOLDER = re.compile(r"https?://[^/?#\s@]+/(?:[^?#\s]*/)?")
 _HOURS = re.compile(r"(\d{1,2})(?::([0-5]\d))?-(\d{1,2})(?::([0-5]\d))?")
 
 ANYBODY = "*"
@@ -156,6 +157,25 @@ class OriginConfig(Section, frozen=True):
             "for.",
         ),
     ] = 10_737_418_240
+    elsewhere_rate: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1e12,
+            description="Bytes a second that are fetched at most, on average, of media that stay "
+            "elsewhere: 200 Mbit/s hash a film of 2 GB in 80 s. What is not hashed yet is loaded "
+            "by plain HTTP.",
+        ),
+    ] = 25_000_000.0
+    elsewhere_daily: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1e15,
+            description="Bytes of it in a day at the most, so that nobody makes the site pay for "
+            "more: 500 GB are a library of 250 films.",
+        ),
+    ] = 500_000_000_000.0
     header_timeout: Annotated[
         float,
         Meta(
@@ -1069,6 +1089,34 @@ class MountConfig(Section, frozen=True):
             )
 
 
+class ElsewhereConfig(Section, frozen=True):
+    """Media that stay elsewhere, at a CDN: a table ``[[elsewhere]]`` of the file."""
+
+    prefix: str
+    """The folder that they are in, as `https://cdn.example/films/`."""
+    mirrors: tuple[str, ...] = ()
+    """Folders of other hosts that have the same."""
+    query: tuple[str, ...] = ()
+    """The parameters that say what is wanted, and not who wants it."""
+    token: str = ""
+    """A regular expression for what, in a path, says who wants it."""
+
+    def __post_init__(self) -> None:
+        for url in (self.prefix, *self.mirrors):
+            if not _FOLDER.fullmatch(url):
+                raise ConfigError(
+                    "The prefix of media elsewhere is the URL of a folder, with a slash at its end "
+                    f"and without a query, such as https://cdn.example/films/; not {url!r}."
+                )
+        try:
+            re.compile(self.token)
+        except re.error as error:
+            raise ConfigError(
+                f"The token of media elsewhere is a regular expression, such as /token=[^/]*; "
+                f"{self.token!r} is none: {error}."
+            ) from None
+
+
 class Config(Section, frozen=True):
     """All settings of a process."""
 
@@ -1092,6 +1140,17 @@ class Config(Section, frozen=True):
             description="More directories, zip archives and URLs, each served under a path below "
             "/media/ that belongs to it alone: tables `[[mount]]` with `path` and `content`; by "
             "flag and by variable PATH=CONTENT."
+        ),
+    ] = ()
+    elsewhere: Annotated[
+        tuple[ElsewhereConfig, ...],
+        Meta(
+            description="Media that stay at a CDN, whence viewers load what peers do not bring; "
+            "the origin fetches them once, to hash them. Tables `[[elsewhere]]` with `prefix`, the "
+            "URL of the folder that they are in, and if need be `mirrors` (folders of other hosts "
+            "with the same), `query` (the parameters of the query that tell one file from another; "
+            "all others are taken for tokens) and `token` (a regular expression for tokens in the "
+            "path); by flag and by variable just the prefix."
         ),
     ] = ()
     data: Annotated[

@@ -135,11 +135,10 @@ def _options(hint: Any) -> tuple[Any, ...]:
 
 
 def _names(hint: Any) -> tuple[str, ...]:
-    """The names of what is in each table, where a setting is a list of tables."""
+    """The names of what has to be in each table, where a setting is a list of tables."""
     (inner, *_) = get_args(get_args(hint)[0]) or (None,)
-    return (
-        tuple(field.name for field in msgspec.structs.fields(inner)) if _is_section(inner) else ()
-    )
+    fields = msgspec.structs.fields(inner) if _is_section(inner) else ()
+    return tuple(field.name for field in fields if field.required)
 
 
 SETTINGS: dict[str, Setting] = {setting.key: setting for setting in _describe(Config)}
@@ -375,7 +374,8 @@ def _tables(names: tuple[str, ...], text: bool) -> str:
     """What a list of tables takes."""
     if text:
         return f"{'='.join(names).upper()}, several of them separated by commas"
-    return f"tables of {' and '.join(names)}, both of them texts, and nothing else"
+    texts = "both of them texts, and nothing else" if len(names) == 2 else "a text, and its options"
+    return f"tables of {' and '.join(names)}, {texts}"
 
 
 def toml_or_text(value: Any) -> str:

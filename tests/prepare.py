@@ -49,6 +49,7 @@ NEEDS = (
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
     Need("ffmpeg", "a player at the gateway", _program("ffmpeg")),
     Need("mpv", "another player at the gateway", _program("mpv")),
+    Need("nginx", "media that stay at a CDN", _program("nginx", "/usr/sbin/nginx")),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
     Need(
         "redis-server",

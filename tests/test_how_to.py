@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from origin.elsewhere.places import Places
 from origin.sources import object_store
 from origin.sources.object_store import place_of
 from p2pcdn import settings
@@ -82,6 +83,22 @@ def test_mounts_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
     (flag,) = re.findall(r"`--set (mount=.*)`", text)
     assert mounts == settings.load(flags=parse_assignments([flag]), environ={}).config.mount
     assert [mount.path for mount in mounts] == ["shows", "shows/new"]
+
+
+def test_media_elsewhere_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs/how-to/a-cdn-you-keep.md").read_text("utf-8")
+    file = tmp_path / "p2pcdn.toml"
+    short, long = blocks("toml", text)
+    file.write_text(short)
+    plain = settings.load(file=file, environ={}).config.elsewhere
+    (flag,) = re.findall(r"`--set (elsewhere=.*?)`", text)
+    assert plain == settings.load(flags=parse_assignments([flag]), environ={}).config.elsewhere
+    file.write_text(long)
+    find = Places(settings.load(file=file, environ={}).config.elsewhere).find
+    name = "https://cdn.example/films/a/index.m3u8"
+    assert find("https://cdn.example/hdnts=exp=17~hmac=9f/films/a/index.m3u8").name == name
+    assert find("https://other-cdn.example/vod/a/index.m3u8?token=1").name == name
+    assert find(f"{name}?quality=720&token=1").name == f"{name};quality=720"
 
 
 @pytest.mark.parametrize("language", CALLS)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import structlog
 
 from origin.catalog.backlog import Backlog
-from origin.catalog.edition import Edition
+from origin.catalog.edition import Edition, Stretch
 from origin.catalog.hash_store import HashStore
 from origin.catalog.hashing import Hasher
 from origin.catalog.library import Library
@@ -58,11 +58,15 @@ class Catalog:
         window: int,
         hash_buckets: bool = False,
         urls: tuple[str, ...] = (),
+        knows: Callable[[Stretch], bool] | None = None,
     ) -> None:
-        """``urls`` are those by which viewers reach the origin."""
+        """``urls`` are those by which viewers reach the origin. With ``knows``, only that is in a
+        manifest of which it says that it has been hashed; others see to that, so nothing is hashed
+        in the background."""
         self._source = source
         self.hasher = Hasher(source, store)
-        self._studio = Studio(source, Library(source, urls), self.hasher, store, site, window)
+        library = Library(source, urls)
+        self._studio = Studio(source, library, self.hasher, store, site, window, knows)
         self._renditions: OrderedDict[str, Rendition] = OrderedDict()
         """Those used longest ago come first."""
         self._weights: dict[str, int] = {}
@@ -86,10 +90,9 @@ class Catalog:
 
     def start(self) -> None:
         """Begin to watch and to hash."""
-        self._tasks = [
-            asyncio.create_task(self._watcher.run(), name="watcher"),
-            asyncio.create_task(self._backlog.run(), name="backlog"),
-        ]
+        self._tasks = [asyncio.create_task(self._watcher.run(), name="watcher")]
+        if self._studio.knows is None:
+            self._tasks.append(asyncio.create_task(self._backlog.run(), name="backlog"))
         for task in self._tasks:
             task.add_done_callback(_report)
 

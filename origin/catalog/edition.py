@@ -11,8 +11,8 @@ replaced, begins another era.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
@@ -75,13 +75,19 @@ class Edition:
     era: int = 0
     """The time of the first edition of those, up to this one, that each continue the one before; 0
     for what is no live stream and never changed."""
+    extent: Span | None = None
+    """The oldest and the newest segment of all, where some pieces are not known yet."""
 
     @property
     def first(self) -> int:
+        if self.extent is not None:
+            return self.extent.first
         return next(iter(self.pieces), self.begin + 1)
 
     @property
     def last(self) -> int:
+        if self.extent is not None:
+            return self.extent.last
         return next(reversed(self.pieces), self.first - 1)
 
     def within(self, sequences: Span) -> list[Piece]:
@@ -93,6 +99,11 @@ class Edition:
         if sequence + 1 in self.pieces:
             return sequence + 1
         return next((n for n in self.pieces if n > sequence), None)
+
+    def known_by(self, knows: Callable[[Stretch], bool]) -> Edition:
+        """The edition with those pieces of which the hashes are known by now."""
+        pieces = {n: piece for n, piece in self.pieces.items() if knows(piece.stretch)}
+        return replace(self, pieces=pieces)
 
     def says_the_same(self, other: Edition) -> bool:
         """Whether the manifests of both are the same, but for their time."""

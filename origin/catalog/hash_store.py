@@ -60,8 +60,8 @@ class Kept(NamedTuple):
 class HashStore:
     """The database in the data directory."""
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE
+    def __init__(self, directory: Path, file: str = FILE) -> None:
+        self._path = directory / file
         self._lock = threading.Lock()
         self._trouble: str | None = None
         try:

@@ -62,6 +62,38 @@ def _chunk_hashes(source: Source, stretch: Stretch, stop: threading.Event) -> by
         file.close()
 
 
+class Digests:
+    """The hashes of a stretch's chunks, of its bytes as they come."""
+
+    def __init__(self) -> None:
+        self._done: list[bytes] = []
+        self._chunk = hashlib.sha256()
+        self._filled = 0
+        self.size = 0
+
+    def update(self, data: bytes) -> None:
+        """These are the next bytes."""
+        view = memoryview(data)
+        self.size += len(view)
+        while view:
+            part = view[: CHUNK_SIZE - self._filled]
+            self._chunk.update(part)
+            self._filled += len(part)
+            view = view[len(part) :]
+            if self._filled == CHUNK_SIZE:
+                self._finish()
+
+    def hashes(self) -> bytes:
+        """Those of all that came, 32 bytes each; nothing more may come."""
+        if self._filled:
+            self._finish()
+        return b"".join(self._done)
+
+    def _finish(self) -> None:
+        self._done.append(self._chunk.digest())
+        self._chunk, self._filled = hashlib.sha256(), 0
+
+
 class Hasher:
     """Gives hash lists, from memory, from the store, or by hashing."""
 
@@ -94,8 +126,14 @@ class Hasher:
         await self._calm.wait()
         await self._lists([stretch])
 
+    async def knows(self, stretch: Stretch) -> bool:
+        """Whether a stretch was hashed before."""
+        if stretch in self._recent:
+            return True
+        return bool(await asyncio.to_thread(self._store.find, [stretch]))
+
     async def learn(self, stretch: Stretch, hashes: bytes) -> None:
-        """Somebody else has hashed it."""
+        """Somebody else has hashed a stretch."""
         self._remember(stretch, hashes)
         await asyncio.to_thread(self._store.keep, stretch, hashes)
 

@@ -23,6 +23,7 @@ from origin.content_types import is_mpd
 from origin.paths import media_url, resolve
 from origin.sources import Identity, Source, since_of
 from p2pcdn.errors import SourceError
+from p2pcdn.model import Span
 from p2pcdn.presentations import PresentationError, Segment, dash, hls
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -77,6 +78,13 @@ class MediaPlaylist:
     target: float
     """The longest segment, in seconds."""
     segments: tuple[PlaylistSegment, ...]
+
+    @property
+    def extent(self) -> Span | None:
+        """Its oldest and its newest segment."""
+        if not self.segments:
+            return None
+        return Span(self.segments[0].sequence, self.segments[-1].sequence)
 
 
 @dataclass(frozen=True, slots=True)

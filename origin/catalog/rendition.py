@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from origin.catalog.edition import Edition, edition_of_file, edition_of_playlist
+from origin.catalog.edition import Edition, Stretch, edition_of_file, edition_of_playlist
 from origin.catalog.hash_store import HashStore
 from origin.catalog.hashing import ChangedError, Hasher
 from origin.catalog.library import Library, View
@@ -32,6 +32,7 @@ from origin.catalog.playlist import (
     parse,
 )
 from origin.content_types import is_playlist
+from origin.paths import address_of
 from origin.sources import Source, missing
 from p2pcdn.errors import P2pcdnError
 from p2pcdn.model import content_id
@@ -77,6 +78,8 @@ class Studio:
     site: str
     window: int
     """How many segments of a live rendition are remembered."""
+    knows: Callable[[Stretch], bool] | None = None
+    """Where files are fetched to be hashed: whether that was done. Others have no piece yet."""
     paths: dict[str, str] = field(default_factory=dict)
     """Of each content that was asked for, where it is: the path of its playlist, or its file."""
 
@@ -220,7 +223,7 @@ class Rendition:
         playlist = parse(self.path, document.data, around)
         if isinstance(playlist, MultivariantPlaylist):
             raise NotARenditionError(playlist)
-        return edition_of_playlist(
+        edition = edition_of_playlist(
             self._studio.source,
             self.path,
             content,
@@ -229,9 +232,13 @@ class Rendition:
             self.edition,
             self._studio.window,
         )
+        if self._studio.knows is None:
+            return edition
+        known = edition.known_by(self._studio.knows)
+        return known if playlist.live else replace(known, extent=playlist.extent)
 
     def _content(self, path: str) -> str:
-        content = content_id(self._studio.site, f"/media/{path}")
+        content = content_id(self._studio.site, address_of(path))
         self._studio.paths[content] = path
         return content
 

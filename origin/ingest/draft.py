@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from origin.catalog.hashing import Digests
 from origin.sources import Identity
 from p2pcdn.errors import P2pcdnError
-from p2pcdn.model import CHUNK_SIZE
 
 if sys.platform != "win32":
     import fcntl
@@ -45,10 +44,7 @@ class Draft:
         self._path = path
         self._aside = path.with_name(f".{path.name}{SUFFIX}")
         self._file: BinaryIO = _claim(self._aside)
-        self._digests: list[bytes] = []
-        self._chunk = hashlib.sha256()
-        self._filled = 0
-        """Bytes that the last chunk has."""
+        self._digests = Digests()
         self._lock = threading.Lock()
         """Whoever gives it up may be told to while a thread still writes."""
 
@@ -56,26 +52,17 @@ class Draft:
         """More of it."""
         with self._lock:
             self._file.write(block)
-            rest = memoryview(block)
-            while rest:
-                taken = rest[: CHUNK_SIZE - self._filled]
-                self._chunk.update(taken)
-                self._filled += len(taken)
-                if self._filled == CHUNK_SIZE:
-                    self._end_chunk()
-                rest = rest[len(taken) :]
+            self._digests.update(block)
 
     def commit(self) -> tuple[Identity, bytes]:
         """Put it in its place; what it is, and the hashes of its chunks, 32 bytes each."""
         with self._lock:
-            if self._filled:
-                self._end_chunk()
             self._file.flush()
             status = os.fstat(self._file.fileno())
             self._aside.replace(self._path)
             self._file.close()
         identity = Identity(status.st_size, status.st_mtime_ns, status.st_ino)
-        return identity, b"".join(self._digests)
+        return identity, self._digests.hashes()
 
     def discard(self) -> None:
         """Leave nothing behind; nothing is done to one that is in its place."""
@@ -86,11 +73,6 @@ class Draft:
                 self._aside.unlink()  # first: while it is locked, nobody else has it
             with contextlib.suppress(OSError):
                 self._file.close()  # writes what waits, for which there may be no room
-
-    def _end_chunk(self) -> None:
-        self._digests.append(self._chunk.digest())
-        self._chunk = hashlib.sha256()
-        self._filled = 0
 
 
 def sweep(aside: Path) -> None:

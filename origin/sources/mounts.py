@@ -120,7 +120,7 @@ def source_of(config: Config) -> Source:
     for mount in config.mount:
         name = f"The content of the mount {mount.path!r}"
         sources[mount.path] = _source_at(mount.content, name, config, cache)
-    if not sources and not added.read(config.data):
+    if not sources and not config.elsewhere and not added.read(config.data):
         raise ConfigError(
             "Say what to serve: content has to be the directory of the media, a zip archive or a "
             "URL."

@@ -67,7 +67,7 @@ def content_of(config: Config) -> str:
 
     content = config.content
     mounts = (*config.mount, *added.read(config.data))
-    if content is None and not mounts:
+    if content is None and not mounts and not config.elsewhere:
         raise ConfigError(
             "Say what to serve: --content DIR, the directory of the media, a zip archive or a URL."
         )
@@ -76,7 +76,8 @@ def content_of(config: Config) -> str:
             f"--content has to be a directory, a zip archive or a URL; there is none at {content}."
         )
     places = [] if content is None else [str(content)]
-    return ", ".join([*places, *(f"{mount.path}/: {mount.content}" for mount in mounts)])
+    places += [f"{mount.path}/: {mount.content}" for mount in mounts]
+    return ", ".join([*places, *(f"{section.prefix} (manifests)" for section in config.elsewhere)])
 
 
 def encoders(server: Server, config: Config) -> list[tuple[str, str]]:

@@ -43,3 +43,9 @@ def test_media() -> None:
     assert is_media("song.mp3")
     assert not is_media("page.html")
     assert not is_media("a.m3u8")
+
+
+def test_the_name_of_a_playlist_elsewhere_may_have_a_part_of_its_query() -> None:
+    assert is_playlist("https://cdn.example/a.m3u8;q=1.5")
+    assert not is_playlist("https://cdn.example/a.ts;q=x.m3u8")
+    assert not is_playlist("a.m3u8;q=1")

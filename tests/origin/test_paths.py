@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.http_error import HttpError
-from origin.paths import media_path, path_below, resolve
+from origin.paths import address_of, is_elsewhere, media_path, path_below, resolve
 
 NOT_FOUND = [
     "",
@@ -182,3 +182,28 @@ def test_what_is_plain_is_the_same_without_a_look_at_it(uri: str, base: str) -> 
     whole = f"/media/{quote(base.rpartition('/')[0])}/".replace("//", "/") + uri
     if not uri.startswith("/") and ":" not in uri.partition("/")[0] and uri[0] not in "?#":
         assert resolve(base, uri) == resolve(base, whole)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("s0.ts", "https://cdn.example/a/s0.ts"),
+        ("s0.ts;q=1", "https://cdn.example/a/s0.ts;q=1"),
+        ("https://cdn.example/b/s0.ts", "https://cdn.example/b/s0.ts"),
+        ("nowhere:", None),
+        ("http://[broken", None),
+    ],
+)
+def test_uris_of_a_playlist_elsewhere(uri: str, path: str | None) -> None:
+    assert resolve("https://cdn.example/a/480p.m3u8;q=1", uri) == path
+
+
+def test_what_a_content_is_named_by() -> None:
+    assert address_of("a/480p.m3u8") == "/media/a/480p.m3u8"
+    assert address_of("https://cdn.example/a.m3u8") == "https://cdn.example/a.m3u8"
+
+
+def test_no_path_is_the_name_of_something_elsewhere() -> None:
+    with pytest.raises(HttpError):
+        media_path("https://cdn.example/a.m3u8")
+    assert not is_elsewhere("https:/a")

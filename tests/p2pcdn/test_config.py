@@ -12,6 +12,7 @@ from p2pcdn.config import (
     Address,
     ClickHousePlace,
     Config,
+    ElsewhereConfig,
     LedgerConfig,
     MountConfig,
     PeerConfig,
@@ -274,6 +275,28 @@ def test_a_path_has_one_mount() -> None:
     assert len(Config(mount=mounts[:2]).mount) == 2
     with pytest.raises(ConfigError, match="two mounts at 'a'"):
         Config(mount=mounts)
+
+
+@pytest.mark.parametrize("url", ["https://cdn.example/", "http://[::1]:8080/films/a/"])
+def test_media_elsewhere_are_in_a_folder(url: str) -> None:
+    assert ElsewhereConfig(prefix=url, mirrors=(url,)).query == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "cdn.example/", "ftp://cdn.example/", "https://cdn.example", "https://cdn.example/films",
+     "https://cdn.example/?a=/", "https://cdn.example/#/", "https://me@cdn.example/", "https:///"],
+)  # fmt: skip
+def test_what_is_no_folder_elsewhere_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"such as https://cdn\.example/films/"):
+        ElsewhereConfig(prefix=url)
+    with pytest.raises(ConfigError, match=r"such as https://cdn\.example/films/"):
+        ElsewhereConfig(prefix="https://cdn.example/", mirrors=(url,))
+
+
+def test_a_token_is_a_regular_expression() -> None:
+    with pytest.raises(ConfigError, match=r"such as /token=\[\^/\]\*; '\(' is none"):
+        ElsewhereConfig(prefix="https://cdn.example/", token="(")
 
 
 def test_an_info_hash_is_written_in_hexadecimal_or_as_clients_do() -> None:

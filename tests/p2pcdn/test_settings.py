@@ -11,6 +11,7 @@ import pytest
 from p2pcdn import settings
 from p2pcdn.config import (
     Config,
+    ElsewhereConfig,
     MountConfig,
     SiteConfig,
     TrackerConfig,
@@ -340,6 +341,26 @@ def test_a_list_of_tables_is_strict(tmp_path: Path, text: str) -> None:
 def test_a_list_of_tables_as_text_is_strict(text: str) -> None:
     with pytest.raises(ConfigError, match="it takes PATH=CONTENT, several of them separated by"):
         settings.load(flags={"mount": text}, environ={})
+
+
+def test_a_list_of_tables_with_options(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "p.toml",
+        '[[elsewhere]]\nprefix = "https://a.example/x=1/"\n'
+        '[[elsewhere]]\nprefix = "https://b.example/"\nquery = ["id"]\ntoken = "/t=[^/]*"\n',
+    )
+    found = settings.load(file=file, environ={}).config
+    first = ElsewhereConfig(prefix="https://a.example/x=1/")
+    second = ElsewhereConfig(prefix="https://b.example/", query=("id",), token="/t=[^/]*")
+    assert found.elsewhere == (first, second)
+    shown = write(tmp_path / "shown.toml", f"elsewhere = {settings.text_of(found, 'elsewhere')}")
+    assert settings.load(file=shown, environ={}).config == found
+    text = "https://a.example/x=1/, https://b.example/"
+    plain = (first, ElsewhereConfig(prefix="https://b.example/"))
+    assert settings.load(flags={"elsewhere": text}, environ={}).config.elsewhere == plain
+    write(file, '[[elsewhere]]\nquery = ["id"]')
+    with pytest.raises(ConfigError, match="it takes tables of prefix, a text, and its options"):
+        settings.load(file=file, environ={})
 
 
 def test_a_table_may_be_inside_of_another(tmp_path: Path) -> None:

@@ -164,12 +164,19 @@ export class Runner {
     this._introducing = true;
     const { endpoint, pins } = this._options;
     const page = await fetchPage(endpoint.manifest(rendition, sequence), pins);
-    const sound = await isSound();
+    const fits = page?.rendition === rendition;
+    if (fits) await this.meet(page);
     this._introducing = false;
+    if (!fits) this._introduceLater(rendition, sequence);
+  }
+
+  /** The first page of a rendition has come: by that the content is known. */
+  async meet(page: RenditionManifest): Promise<void> {
+    const sound = await isSound();
     try {
       if (!sound) this._distrust();
-      else if (page?.rendition === rendition) this._begin(page);
-      else this._introduceLater(rendition, sequence);
+      else if (this._node) this._page(page.rendition, page);
+      else this._begin(page);
     } catch (error) {
       this._crash(error);
     }
@@ -524,7 +531,7 @@ export class Runner {
     const { token } = this._permit;
     const { path } = this._options;
     if ((fresh && typeof token !== "function") || !this._identity) return;
-    const url = path === undefined ? undefined : `/media/${path}`;
+    const url = path?.replace(/^(?!https?:\/\/)/, "/media/"); // of media elsewhere the id is a URL
     const credentials = await prove(token, { ...this._identity, url }, nonce);
     if (credentials) this._receive({ type: "Proved", nonce, credentials });
     else if (!fresh && nonce === this._welcome?.nonce) this._socket.drop();
@@ -564,8 +571,9 @@ export class Runner {
   /** Where a segment lies by its record, of which a playlist that names it may know better. */
   private _locate(key: SegmentKey): Located | undefined {
     const record = this._node?.record(key);
-    if (!record) return undefined;
-    const { href: url } = new URL(record.uri, this._options.endpoint.media(key.rendition));
+    const playlist = this._options.endpoint.media(key.rendition);
+    if (!record || !playlist) return undefined;
+    const { href: url } = new URL(record.uri, playlist);
     return { url, offset: record.offset, whole: false };
   }
 

@@ -9,6 +9,7 @@
 import { ask, chosen, modeOf } from "./consent";
 import { Endpoint } from "./endpoint";
 import type { Handover } from "./handover";
+import { fetchPage } from "./manifests";
 import { Request, type Meters, type Outcome } from "./meters";
 import type { Bytes, SegmentKey } from "./model";
 import { amountOf, pinsOf, switchesOf, type Options, type Switches } from "./options";
@@ -26,6 +27,12 @@ const TICK = 1_000;
  * takes the processor as long as a tenth of the way to the first picture, which goes before.
  */
 const OPENING = 500;
+
+/** Milliseconds before each attempt to learn of media elsewhere. */
+const SEEKING = [0, 2_000, 8_000];
+
+/** Playlists that an end point knows nothing of, beyond which it is not asked. */
+const MOST_STRANGE = 8;
 
 /** What sessions of a page have in common. */
 export interface Shared {
@@ -54,6 +61,10 @@ export class Session extends EventTarget {
   private _runner: Runner | undefined;
   private _url: string | undefined;
   private _endpoint: Endpoint | undefined;
+  /** Playlists elsewhere that the end point is asked about, or knows nothing of. */
+  private _strange = new Set<string>();
+  /** Asks about one of them, once that is allowed. */
+  private _pending: (() => void) | undefined;
   /** Of the runners that are over. */
   private _past = noFigures();
   /** Media that came by HTTP and is none of a node's business. */
@@ -119,6 +130,8 @@ export class Session extends EventTarget {
     if (absolute === this._url || this._over) return false;
     this._url = absolute;
     this._retire();
+    this._strange = new Set();
+    this._pending = undefined;
     const { endpoint, tracker } = this._options;
     this._endpoint = endpoint
       ? Endpoint.of(endpoint, tracker)
@@ -137,6 +150,21 @@ export class Session extends EventTarget {
   introduce(rendition: string, sequence: number): void {
     if (!this._runner) this._begin();
     void this._runner?.introduce(rendition, sequence);
+  }
+
+  /**
+   * A playlist has come that is none of the end point's own. It may know those media all the same,
+   * which stay elsewhere; `found` hears of it if so.
+   */
+  seek(url: string, sequence: number, found: () => void): void {
+    if (this._shares) {
+      void this._seek(url, sequence, found);
+      return;
+    }
+    this._pending = (): void => {
+      this.seek(url, sequence, found);
+    };
+    this.permit();
   }
 
   /** The player is elsewhere now. */
@@ -217,7 +245,7 @@ export class Session extends EventTarget {
     const choice = chosen();
     const mode = choice ?? modeOf(limits.mode ?? "any");
     const waits = consent === "required" && choice === undefined;
-    if (waits && this._runner) ask();
+    if (waits && (this._runner ?? this._pending)) ask();
     const { uploadRate: rate, uploadBudget, uploadRatio: ratio } = limits;
     const caps = {
       ...(rate !== undefined && { rate: amountOf(rate) }),
@@ -230,6 +258,10 @@ export class Session extends EventTarget {
     this._shares = p2p && !waits && mode !== "off";
     const on = this._shares && !this._handover;
     this._runner?.allow({ p2p: on, upload, mode, caps, ...(token && { token }) });
+    const { _pending: pending } = this;
+    if (!this._shares) return;
+    this._pending = undefined;
+    pending?.();
   }
 
   /** The page goes, perhaps to come back. */
@@ -243,7 +275,27 @@ export class Session extends EventTarget {
 
   /** Who takes the demands of this player. */
   private get _handover(): Handover | undefined {
-    return this._shares && this._endpoint ? this._shared.handover : undefined;
+    // A native peer knows nothing of media elsewhere.
+    return this._shares && this._endpoint?.far === false ? this._shared.handover : undefined;
+  }
+
+  private async _seek(url: string, sequence: number, found: () => void): Promise<void> {
+    const { _endpoint: endpoint, _strange: strange, _url: top = url } = this;
+    if (!endpoint || strange.has(url) || strange.size >= MOST_STRANGE || !supported()) return;
+    strange.add(url);
+    for (const pause of SEEKING) {
+      await new Promise((resolve) => self.setTimeout(resolve, pause));
+      if (this._strange !== strange || !this._shares) return;
+      const page = await fetchPage(endpoint.seek(url, top, sequence), pinsOf(this._options.key));
+      if (this._strange !== strange || this._over) return;
+      if (!page) continue;
+      strange.delete(url);
+      endpoint.learn(new URL(url, endpoint.base).href, page.rendition);
+      if (!this._runner) this._begin();
+      await this._runner?.meet(page);
+      found();
+      return;
+    }
   }
 
   private _begin(): void {

@@ -12,7 +12,7 @@ import type { RangeSink, Source } from "../src/http-source";
 import { Meters } from "../src/meters";
 import { CHUNK_SIZE, joined, type Bytes, type SegmentKey } from "../src/model";
 import type { Player, Whereabouts } from "../src/player";
-import { Runner, type Asker, type Notice } from "../src/runner";
+import { Runner, type Asker, type Notice, type RunnerOptions } from "../src/runner";
 import { Stopwatch } from "../src/stats";
 import type { TokenSource } from "../src/tokens";
 import { rootInput, signedBytes, toBase64, type Records } from "../src/wire/manifest";
@@ -338,6 +338,26 @@ describe("the beginning", () => {
     FakeSocket.last?.says(WELCOME);
     expect(FakeSocket.last?.sent).toStrictEqual([]);
     vi.useRealTimers();
+  });
+});
+
+describe("what stays elsewhere", () => {
+  it("is known by a page that somebody else has got", async () => {
+    await runner.meet(page());
+    await known(3);
+    await runner.meet(page()); // of another rendition, say
+    expect(runner.takes(0)).toBe(true);
+  });
+
+  it("lies where the player's playlist says, and nowhere else", async () => {
+    const { endpoint } = (runner as unknown as { _options: RunnerOptions })._options;
+    endpoint.learn("https://films.example/a.m3u8?token=1", RENDITION);
+    player.locate = () => undefined;
+    await runner.meet(page());
+    await known(3);
+    runner.demand(key(0), 8, asker);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(player.asked).toStrictEqual([]);
   });
 });
 

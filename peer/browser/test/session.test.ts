@@ -9,7 +9,9 @@ import type { Player } from "../src/player";
 import type { Permit, RunnerOptions } from "../src/runner";
 import { Session, type Shared } from "../src/session";
 import { noFigures, Stopwatch, type Figures } from "../src/stats";
+import { fetchPage } from "../src/manifests";
 import { supported } from "../src/support";
+import type { RenditionManifest } from "../src/wire/manifest";
 
 /** A runner that only notes what it is told. */
 class FakeRunner {
@@ -24,6 +26,7 @@ class FakeRunner {
   release = vi.fn();
   demand = vi.fn();
   takes = vi.fn(() => false);
+  meet = vi.fn(() => Promise.resolve());
   ready = true;
   now: Partial<Figures> = {};
 
@@ -43,6 +46,7 @@ vi.mock("../src/runner", () => ({
 vi.mock("../src/consent", async (original) => {
   return { ...(await original<object>()), ask: vi.fn(), chosen: vi.fn() };
 });
+vi.mock("../src/manifests", () => ({ fetchPage: vi.fn() }));
 vi.mock("../src/support", () => ({ supported: vi.fn(() => true) }));
 
 const FILM = "https://cdn.example/media/film/index.m3u8";
@@ -218,6 +222,105 @@ describe("what is allowed", () => {
     runner().now = { uploadedBytes: 400 };
     session.load(OTHER);
     expect(runner(1).permits.at(-1)?.caps).toMatchObject({ budget: 600 });
+  });
+});
+
+describe("media that stay elsewhere", () => {
+  const TOP = "https://films.example/a/index.m3u8?token=1";
+  const AT = "https://films.example/a/480p.m3u8?token=1";
+  const ID = "https://films.example/a/480p.m3u8";
+  const page = { rendition: ID, content: "c" } as RenditionManifest;
+  const found = vi.fn();
+  const asked = (): string[] => vi.mocked(fetchPage).mock.calls.map(([url]) => url.href);
+  /** As many milliseconds, and whatever follows from each. */
+  const pass = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
+
+  beforeEach(() => {
+    vi.mocked(fetchPage).mockReset().mockResolvedValue(page);
+    session.load(TOP);
+  });
+
+  it("are asked about, and begin with what the end point says", async () => {
+    expect(FakeRunner.made).toHaveLength(0);
+    session.seek(AT, 7, found);
+    session.seek(AT, 7, found);
+    await pass(0);
+    const query = new URLSearchParams({ url: AT, at: "7", presentation: TOP }).toString();
+    expect(asked()).toStrictEqual([`https://cdn.example/manifest/?${query}`]);
+    expect(session.rendition(AT)).toBe(ID);
+    expect(runner().meet).toHaveBeenCalledExactlyOnceWith(page);
+    expect(found).toHaveBeenCalledOnce();
+    session.seek(AT.replace("480p", "720p"), 7, found);
+    await pass(0);
+    expect(FakeRunner.made).toHaveLength(1);
+    expect(runner().meet).toHaveBeenCalledTimes(2);
+  });
+
+  it("of which it knows nothing are asked about three times, and left alone", async () => {
+    vi.mocked(fetchPage).mockResolvedValue(undefined);
+    session.seek(AT, 7, found);
+    await pass(60_000);
+    session.seek(AT, 7, found);
+    await pass(60_000);
+    expect(asked()).toHaveLength(3);
+    for (let n = 0; n < 20; n++) session.seek(`${AT}${n}`, 7, found);
+    await pass(60_000);
+    expect(asked()).toHaveLength(3 * 8);
+    expect(FakeRunner.made).toHaveLength(0);
+    expect(found).not.toHaveBeenCalled();
+  });
+
+  it("are nothing once something else is played, or nothing at all", async () => {
+    session.seek(AT, 7, found);
+    session.load(OTHER);
+    await pass(60_000);
+    expect(asked()).toHaveLength(0);
+    vi.mocked(fetchPage).mockImplementation(() => {
+      session.destroy();
+      return Promise.resolve(page);
+    });
+    session.seek(AT, 7, found);
+    await pass(60_000);
+    expect(found).not.toHaveBeenCalled();
+  });
+
+  it("are not asked about before that is allowed", async () => {
+    session.configure({ p2p: false });
+    session.seek(AT, 7, found);
+    await pass(60_000);
+    expect(asked()).toHaveLength(0);
+    session.configure({ p2p: true });
+    await pass(0);
+    expect(found).toHaveBeenCalledOnce();
+  });
+
+  it("wait for the viewer's consent, for which they ask", async () => {
+    session.destroy();
+    vi.mocked(chosen).mockReturnValue(undefined);
+    begin({ endpoint: "https://cdn.example/p2pcdn.js", consent: "required" }).load(TOP);
+    expect(ask).not.toHaveBeenCalled();
+    session.seek(AT, 7, found);
+    await pass(60_000);
+    expect(ask).toHaveBeenCalledOnce();
+    expect(asked()).toHaveLength(0);
+    vi.mocked(chosen).mockReturnValue("any");
+    session.permit();
+    await pass(0);
+    expect(runner().permits.at(-1)).toMatchObject({ p2p: true });
+    expect(found).toHaveBeenCalledOnce();
+  });
+
+  it("are none of a native peer's business", async () => {
+    const handover = { demand: vi.fn(), release: vi.fn() };
+    session.seek(AT, 7, found);
+    await pass(0);
+    shared.handover = handover;
+    session.permit();
+    const asker = { ready: vi.fn(), failed: vi.fn(), progress: vi.fn() };
+    session.demand(KEY, 1.5, asker);
+    shared.handover = undefined;
+    expect(handover.demand).not.toHaveBeenCalled();
+    expect(runner().demand).toHaveBeenCalledOnce();
   });
 });
 

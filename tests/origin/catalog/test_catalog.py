@@ -11,6 +11,7 @@ import pytest
 from origin.catalog import catalog as catalog_module
 from origin.catalog.catalog import Catalog
 from origin.catalog.hash_store import HashStore
+from origin.sources.directory import Directory
 from p2pcdn.errors import SourceError
 from tests.origin.catalog.conftest import SITE, GatedDirectory
 from tests.origin.media_files import media_playlist, multivariant_playlist, write, write_vod
@@ -208,3 +209,30 @@ async def test_who_puts_a_playlist_says_so(catalog: Catalog, content: Path) -> N
     catalog.look("live.m3u8")
     catalog.look("none.m3u8")
     await until(lambda: catalog.is_live_segment("1.ts"))
+
+
+async def test_where_others_hash_only_that_is_in_an_edition_which_they_have(
+    content: Path, tmp_path: Path
+) -> None:
+    write_vod(content, segments=4)
+    known: set[str] = {"480p_2.ts"}
+    store = HashStore(tmp_path / "data")
+    catalog = Catalog(
+        Directory(content),
+        store,
+        site=SITE,
+        window=8,
+        knows=lambda stretch: stretch.path in known,
+    )
+    catalog.start()
+    edition = await catalog.edition("480p.m3u8")
+    assert list(edition.pieces) == [2]
+    assert (edition.first, edition.last) == (0, 3)
+    known.add("480p_0.ts")
+    catalog.doubt("480p.m3u8")
+    later = await catalog.edition("480p.m3u8")
+    assert sorted(later.pieces) == [0, 2]
+    assert (later.era, edition.era) == (0, 0)
+    assert later.time > edition.time
+    await catalog.close()
+    store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,16 @@ def test_the_same_manifest_has_the_same_fingerprint(encoder: Encoder, content: P
     write(content / "2.ts", "segment X")
     changed = encoder.publish(0, 2)
     assert changed.fingerprint() != first.fingerprint()
+
+
+def test_what_is_not_known_yet_is_no_piece_but_belongs_to_the_whole(encoder: Encoder) -> None:
+    encoder.write(0, 5)
+    edition = encoder.publish(0, 5, live=False)
+    known = edition.known_by(lambda stretch: stretch.path in ("2.ts", "4.ts"))
+    assert list(known.pieces) == [2, 4]
+    assert (known.first, known.last) == (2, 4)
+    whole = replace(known, extent=Span(0, 5))
+    assert (whole.first, whole.last) == (0, 5)
+    more = replace(edition, extent=Span(0, 5))
+    assert more.continues(whole.marks())
+    assert not more.says_the_same(whole)

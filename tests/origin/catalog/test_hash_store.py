@@ -223,3 +223,11 @@ def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "data" / FILE).mkdir(parents=True)
     with pytest.raises(ConfigError, match="cannot be used"):
         HashStore(tmp_path / "data")
+
+
+def test_there_may_be_another_beside_it(data: Path) -> None:
+    one, other = HashStore(data), HashStore(data, "other.sqlite3")
+    one.keep(ONE, b"x" * 32)
+    assert other.find([ONE]) == {}
+    one.close()
+    other.close()

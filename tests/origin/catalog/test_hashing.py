@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from origin.catalog.edition import Stretch
 from origin.catalog.hash_store import HashStore
-from origin.catalog.hashing import ChangedError, Hasher, chunk_hashes
+from origin.catalog.hashing import ChangedError, Digests, Hasher, chunk_hashes
 from origin.sources.directory import Directory, DirectoryFile
 from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import CHUNK_SIZE
@@ -193,4 +196,29 @@ async def test_what_somebody_else_has_hashed_is_known_also_after_a_restart(
     stretch = put(content, "a.ts", noise(100_000))
     await make_hasher().learn(stretch, b"its hashes")
     assert await make_hasher().lists([stretch]) == [b"its hashes"]
+    assert source.opened == []
+
+
+@given(sizes=st.lists(st.integers(0, 3 * CHUNK_SIZE), max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_digests_of_what_comes_in_pieces(sizes: list[int]) -> None:
+    data = random.Random(1).randbytes(sum(sizes))
+    digests, at = Digests(), 0
+    for size in sizes:
+        digests.update(data[at : at + size])
+        at += size
+    assert digests.size == len(data)
+    assert digests.hashes() == expected(data)
+
+
+async def test_what_others_have_hashed_is_there(
+    hasher: Hasher, source: GatedDirectory, content: Path
+) -> None:
+    stretch = put(content, "a.ts", b"one")
+    assert not await hasher.knows(stretch)
+    await hasher.learn(stretch, expected(b"one"))
+    assert await hasher.knows(stretch)
+    assert await hasher.lists([stretch]) == [expected(b"one")]
+    hasher._recent.clear()
+    assert await hasher.knows(stretch)
     assert source.opened == []

@@ -228,7 +228,13 @@ class SegmentLoader implements Loader, Asker {
 
   /** What plain HTTP has brought: it counts, and may be worth sharing. */
   private _keep(data: unknown): void {
-    const { _key: key, _request: request, _session: session, stats } = this;
+    const { context, _session: session, stats } = this;
+    if (!this._request && context && this._player.serves(context)) {
+      // What it is has become known while it was on its way.
+      this._key = this._player.wanted(context);
+      this._request = session.request(context.url);
+    }
+    const { _key: key, _request: request } = this;
     this._request = undefined;
     if (!request) return;
     const { start, first, end } = stats.loading;

@@ -27,6 +27,9 @@ type Listener = (event: string, data: never) => void;
 /** A gap in what is buffered, in seconds, that hls.js itself plays across. */
 const HOLE = 0.5;
 
+/** Segments from the edge of a live stream to where players begin. */
+const BEHIND = 3;
+
 export class HlsPlayer implements Player {
   private _session: Session | undefined;
   /** What loads fragments without us. */
@@ -211,7 +214,14 @@ export class HlsPlayer implements Player {
 
   private _learn(details: LevelDetails): void {
     const rendition = this._session?.rendition(details.url);
-    if (rendition === undefined) return;
+    if (rendition === undefined) {
+      const { endSN, live, startSN } = details;
+      const sequence = live ? Math.max(startSN, endSN - BEHIND) : startSN;
+      this._session?.seek(details.url, sequence, () => {
+        this._learn(details);
+      });
+      return;
+    }
     this._playlists.set(rendition, details);
     const sequence = this.whereabouts()?.head ?? details.startSN;
     this._session?.introduce(rendition, sequence);

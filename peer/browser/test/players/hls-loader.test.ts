@@ -103,6 +103,7 @@ class FakeSession {
 let session: FakeSession;
 let inner: Inner;
 let player: { wanted: () => SegmentKey | undefined };
+let serves: boolean;
 let loader: Loader;
 const heard = {
   onSuccess: vi.fn<LoaderCallbacks["onSuccess"]>(),
@@ -121,11 +122,12 @@ beforeEach(() => {
   session = new FakeSession();
   inner = new Inner();
   player = { wanted: () => KEY };
+  serves = true;
   const made = inner;
   const Class = loaderFor(
     {
       wanted: () => player.wanted(),
-      serves: () => true,
+      serves: () => serves,
       own: () => undefined,
       within: ({ start }: { start: number }) => start,
       assumedRate: () => 62_500,
@@ -327,6 +329,30 @@ describe("whatever else", () => {
     await settle();
     expect(session.offered).toStrictEqual([]);
     expect(session.counted).toHaveBeenCalledExactlyOnceWith(700, false);
+  });
+
+  it("is offered if what it is has become known on its way", async () => {
+    serves = false;
+    player.wanted = () => undefined;
+    loader.load(CONTEXT, CONFIG, heard);
+    serves = true;
+    player.wanted = () => KEY;
+    inner.succeed(500);
+    await settle();
+    expect(session.offered).toStrictEqual([{ key: KEY, bytes: 500, cached: false }]);
+    expect(session.httpBytes).toBe(500);
+    expect(heard.onSuccess).toHaveBeenCalledOnce();
+  });
+
+  it("is of no concern to us if it never is", async () => {
+    serves = false;
+    player.wanted = () => undefined;
+    loader.load(CONTEXT, CONFIG, heard);
+    inner.succeed(500);
+    await settle();
+    expect(session.offered).toStrictEqual([]);
+    expect(session.httpBytes).toBe(0);
+    expect(heard.onSuccess).toHaveBeenCalledOnce();
   });
 
   it("loads by plain HTTP if anything of ours throws", () => {

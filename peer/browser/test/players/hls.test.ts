@@ -90,6 +90,7 @@ const session = {
   rendition: (url: string) => endpoint.rendition(url),
   load: vi.fn(),
   introduce: vi.fn(),
+  seek: vi.fn<Session["seek"]>(),
   moved: vi.fn(),
   started: vi.fn(),
   earlier: vi.fn(),
@@ -177,6 +178,20 @@ describe("what hls.js tells", () => {
     hls.tell("hlsLevelLoaded", { details: details() });
     expect(session.introduce).toHaveBeenCalledExactlyOnceWith(RENDITION, 12);
     expect(session.moved).toHaveBeenCalled();
+  });
+
+  it("looks for what is nobody's yet, and introduces it when it is found", () => {
+    const url = "https://films.example/480p.m3u8?token=1";
+    hls.levels = [{ details: details({ url }) }];
+    hls.tell("hlsLevelLoaded", { details: details({ url }) });
+    hls.tell("hlsLevelLoaded", { details: details({ url, live: true }) });
+    const [vod, live] = session.seek.mock.calls;
+    expect(vod?.slice(0, 2)).toStrictEqual([url, 10]);
+    expect(live?.slice(0, 2)).toStrictEqual([url, 10]);
+    expect(session.introduce).not.toHaveBeenCalled();
+    endpoint.learn(url, "https://films.example/480p.m3u8");
+    vod?.[2]();
+    expect(session.introduce).toHaveBeenCalledExactlyOnceWith("https://films.example/480p.m3u8", 10);
   });
 
   it("says when the first picture is there", () => {
