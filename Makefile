@@ -27,6 +27,7 @@ help:
 	@echo "make demo    see it work: a video, a page and a dashboard on this machine; ends with Ctrl-C"
 	@echo "make test    every test, those in real browsers included"
 	@echo "make check   style, types, generated files"
+	@echo "make docs    the documentation, as a site"
 	@echo "make bench   what is measured, with the figures of this machine"
 	@echo "make fuzz    millions of inputs from strangers, some ten minutes (INPUTS=...)"
 	@echo "make mutants break what integrity rests on, to see the tests notice; some twenty minutes"
@@ -67,6 +68,12 @@ check: $(BROWSER)/node_modules/.installed $(VENV)/.installed-dev
 	@$(BIN)/python -m p2pcdn.wire.schema --check
 	@$(BIN)/python -m p2pcdn.cli.reference --check
 
+# What is wrong with a link, or a page that nobody leads to, is an error.
+.PHONY: docs
+docs: $(VENV)/.installed-dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "The documentation is in site/: open site/index.html."
+
 .PHONY: bench
 bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m tests.prepare
@@ -103,7 +110,7 @@ bundle: $(BUNDLE)
 
 .PHONY: clean
 clean:
-	rm -rf $(VENV) .venv-fast $(BROWSER)/node_modules origin/static tracker/static dist .p2pcdn/demo \
+	rm -rf site $(VENV) .venv-fast $(BROWSER)/node_modules origin/static tracker/static dist .p2pcdn/demo \
 		$(BENCH)/node_modules $(BENCH)/dist .p2pcdn/bench \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 

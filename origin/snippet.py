@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+import msgspec
 from aiohttp import hdrs, web
 
 from origin.catalog.pages import Blob, blob
@@ -43,6 +44,23 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)")
 """Finds gzip, unless its quality is 0, in an Accept-Encoding header."""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is known of the script that was built."""
+
+    hash: str
+    """That its immutable name has."""
+    sri: str
+    """What a page's tag says in ``integrity`` (Subresource Integrity)."""
+
+
+def facts(directory: Path = STATIC) -> Facts | None:
+    """Those of the bundle; None if it has not been built."""
+    try:
+        return msgspec.json.decode((directory / "manifest.json").read_bytes(), type=Facts)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("p2pcdn", "tracker", "peer", "origin")
 
 
-IGNORED = {"node_modules", "static", "__pycache__", "dist", "build", "mutants"}
+IGNORED = {"node_modules", "static", "__pycache__", "dist", "build", "site", "mutants"}
 
 
 def files(*suffixes: str) -> list[Path]:

@@ -28,5 +28,6 @@ def command(settings: Settings) -> int:
             ("Media", f"{server.url}/media/ from {content}"),
             *serving.encoders(server, config),
             ("Snippet", serving.snippet(server, config)),
+            *serving.pinned(server, config),
         ],
     )

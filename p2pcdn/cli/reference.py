@@ -1,7 +1,7 @@
 """Writes what docs/reference has of the code: ``python -m p2pcdn.cli.reference``, or ``--check``.
 
-The pages say what `p2pcdn.config` and `p2pcdn.errors` say, so that no setting and no error code is
-without documentation.
+The pages say what `p2pcdn.config`, `p2pcdn.errors`, the commands and the metrics say of themselves,
+so that no setting, error code, option or metric is without documentation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import click
+from prometheus_client import REGISTRY
+
 from p2pcdn import errors, settings
+from p2pcdn.cli import COMMANDS, app
 from p2pcdn.config import SiteConfig
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.settings import Setting
@@ -52,6 +56,25 @@ They have the same name on the wire, in metrics and in logs.
 """
 
 
+COMMANDS_HEAD = """\
+# Commands
+
+<!-- Written by `python -m p2pcdn.cli.reference`; the texts are in p2pcdn/cli. -->
+
+`--help` prints the same. What goes wrong is said in a sentence on standard error; the exit code is
+2 where the command or its configuration is wrong, 1 where it could not do what it was asked to.
+"""
+
+METRICS_HEAD = """\
+# Metrics
+
+<!-- Written by `python -m p2pcdn.cli.reference`; the texts are where the metrics are made. -->
+
+What `/metrics` has for Prometheus, beside what its client says of the process. No label names a
+peer, a content or an address. The [Grafana board](../how-to/grafana.md) shows all of them.
+"""
+
+
 class Code(NamedTuple):
     """A code of an enum, and what it says of itself."""
 
@@ -61,7 +84,13 @@ class Code(NamedTuple):
 
 def pages() -> dict[Path, str]:
     """Every page, as Markdown."""
-    return {DIRECTORY / "settings.md": settings_page(), DIRECTORY / "errors.md": errors_page()}
+    made = {
+        "settings": settings_page,
+        "errors": errors_page,
+        "commands": commands_page,
+        "metrics": metrics_page,
+    }
+    return {DIRECTORY / f"{name}.md": page() for name, page in made.items()}
 
 
 def stale() -> list[Path]:
@@ -116,6 +145,69 @@ def codes(enum: str) -> Iterator[Code]:
                 ast.Expr(value=ast.Constant(value=str(meaning))),
             ):
                 yield Code(name, " ".join(meaning.split()))
+
+
+def commands_page() -> str:
+    """Every command, those within groups included, with its arguments and options."""
+    context = click.Context(app, info_name="p2pcdn")
+    parts = [COMMANDS_HEAD]
+    for name in COMMANDS:
+        command = app.get_command(context, name)
+        assert command is not None
+        parts += _command(command, f"p2pcdn {name}")
+    return "\n".join(parts)
+
+
+def _command(command: click.Command, path: str) -> Iterator[str]:
+    arguments = [p for p in command.params if isinstance(p, click.Argument)]
+    options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+    words = [path, *map(_argument, arguments), *(["[OPTIONS]"] if options else [])]
+    help_ = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    yield f"## {path}\n\n`{' '.join(words)}`\n\n{help_}\n"
+    if options:
+        yield "| option | |\n|---|---|"
+        yield from map(_option, options)
+        yield ""
+    if isinstance(command, click.Group):
+        for name, inner in sorted(command.commands.items()):
+            yield from _command(inner, f"{path} {name}")
+
+
+def _argument(argument: click.Argument) -> str:
+    name = (argument.metavar or argument.name or "").upper()
+    name += "..." if argument.nargs == -1 and not name.endswith("...") else ""
+    return name if argument.required or name.startswith("[") else f"[{name}]"
+
+
+def _option(option: click.Option) -> str:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    if option.metavar is not None:
+        names += f" `{option.metavar}`"
+    elif isinstance(option.type, click.Choice):
+        names += f" `{' or '.join(map(str, option.type.choices))}`"
+    elif not option.is_flag:
+        names += f" `{option.type.name.upper()}`"
+    text = " ".join((option.help or "").split()).replace("|", "\\|")
+    if option.show_default and option.default is not None and not option.is_flag:
+        text += f" Default: `{option.default}`."
+    return f"| {names} | {text} |"
+
+
+def metrics_page() -> str:
+    """Every metric, by name."""
+    from p2pcdn.service import probes
+    from tracker import metrics
+
+    collected = itertools.chain(
+        metrics.LEDGER.collect(), probes.REQUESTS.collect(), REGISTRY.collect()
+    )
+    families = {family.name: family for family in collected if family.name.startswith("p2pcdn_")}
+    rows = [
+        f"| `{name}{'_total' if family.type == 'counter' else ''}` | {family.type} "
+        f"| {family.documentation} |"
+        for name, family in sorted(families.items())
+    ]
+    return "\n".join([METRICS_HEAD, "| metric | type | |", "|---|---|---|", *rows, ""])
 
 
 def main(arguments: list[str]) -> int:

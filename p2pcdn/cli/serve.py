@@ -51,5 +51,6 @@ def command(settings: Settings) -> int:
             *serving.encoders(server, config),
             ("Dashboard", serving.dashboard(server, config)),
             ("Snippet", serving.snippet(server, config)),
+            *serving.pinned(server, config),
         ],
     )

@@ -91,6 +91,21 @@ def snippet(server: Server, config: Config) -> str:
     return f'<script defer src="{server.url}/p2pcdn.js" data-site="{config.site}"></script>'
 
 
+def pinned(server: Server, config: Config) -> list[tuple[str, str]]:
+    """The same for a page that takes this version of the snippet and no other: its address says
+    which it is, and the browser holds it to its hash (Subresource Integrity)."""
+    from origin.snippet import facts
+
+    found = facts()
+    if found is None:
+        return []
+    tag = (
+        f'<script defer src="{server.url}/p2pcdn.{found.hash}.js" integrity="{found.sri}" '
+        f'crossorigin data-site="{config.site}"></script>'
+    )
+    return [("Pinned", tag)]
+
+
 def dashboard(server: Server, config: Config) -> str:
     """The link to the dashboard, with the token where one is needed."""
     return Admin(config).link(server.url)

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from origin.http import cross_origin
 from origin.http.meter import Meter
 from origin.http.sending import Sender
-from origin.snippet import Snippet
+from origin.snippet import Facts, Snippet, facts
 from tests.origin.conftest import Totals
 
 SCRIPT = b"console.log('p2pcdn');" * 100
@@ -123,3 +123,11 @@ async def test_no_bundle(client: Client, bundle: Path) -> None:
 async def test_preflight(client: Client) -> None:
     response = await client.options("/p2pcdn.mjs")
     assert response.status == 204
+
+
+def test_what_is_known_of_the_bundle(tmp_path: Path) -> None:
+    assert facts(tmp_path) is None
+    (tmp_path / "manifest.json").write_text('{"version": "1", "hash": "ab", "sri": "sha384-cd"}')
+    assert facts(tmp_path) == Facts("ab", "sha384-cd")
+    (tmp_path / "manifest.json").write_text("{")
+    assert facts(tmp_path) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pcdn.cli import reference
+from p2pcdn.cli import COMMANDS, reference
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.settings import SETTINGS
 
@@ -33,9 +33,26 @@ def test_it_is_written_and_checked(
 ) -> None:
     monkeypatch.setattr(reference, "DIRECTORY", tmp_path / "reference")
     assert reference.main(["--check"]) == 1
-    assert capsys.readouterr().err.count("stale: ") == 2
+    assert capsys.readouterr().err.count("stale: ") == len(reference.pages())
     assert reference.main([]) == 0
     assert reference.main(["--check"]) == 0
     (tmp_path / "reference" / "errors.md").write_text("old")
     assert reference.main(["--check"]) == 1
     assert reference.main(["--nonsense"]) == 2
+
+
+def test_it_has_every_command_and_option() -> None:
+    page = reference.commands_page()
+    for name in COMMANDS:
+        assert f"## p2pcdn {name}\n" in page
+    assert "## p2pcdn token new-key\n" in page  # one within a group
+    assert "| `--listen` `HOST:PORT` |" in page
+    assert "`p2pcdn get URL [OPTIONS]`" in page
+    assert "| `--json` |" in page
+
+
+def test_it_has_every_metric() -> None:
+    page = reference.metrics_page()
+    assert "| `p2pcdn_viewers` | gauge |" in page
+    assert "| `p2pcdn_http_requests_total` | counter |" in page
+    assert page.count("\n| `p2pcdn_") > 20

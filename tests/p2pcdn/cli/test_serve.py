@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 import socket
 import sqlite3
 import urllib.request
@@ -35,6 +38,9 @@ def test_it_serves_and_says_where(tmp_path: Path) -> None:
         assert command.lines["Media"] == f"{url}/media/ from {tmp_path}"
         assert command.lines["Dashboard"] == f"{url}/dashboard/"
         assert snippet == f'<script defer src="{url}/p2pcdn.js" data-site="pk_demo"></script>'
+        address, integrity = re.findall(r'(?:src|integrity)="([^"]*)"', command.read("Pinned"))
+        digest = base64.b64encode(hashlib.sha384(get(address)).digest()).decode()
+        assert integrity == f"sha384-{digest}"
         assert get(f"{url}/media/film.bin") == b"film"
         assert json.loads(get(f"{url}/api/v1/summary"))["origin_bytes"] >= 0
         assert get(f"{url}/p2pcdn.js").startswith(b"/*! p2pcdn ")
