@@ -152,9 +152,9 @@ class OriginConfig(Section, frozen=True):
         Meta(
             ge=0,
             le=2**50,
-            description="Most bytes of files of upstreams that are kept in the data directory; "
-            "those used longest ago go first. 0 keeps none: each is fetched whenever it is asked "
-            "for.",
+            description="Most bytes of files of upstreams and buckets that are kept in the data "
+            "directory; those used longest ago go first. 0 keeps none: each is fetched whenever it "
+            "is asked for.",
         ),
     ] = 10_737_418_240
     elsewhere_rate: Annotated[

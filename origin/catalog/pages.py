@@ -19,6 +19,9 @@ from p2pcdn.wire.manifest import (
     segment_root,
 )
 
+FILE_RECORDS = 16
+"""Of a page of a plain file: 64 MiB are hashed before it is there, whoever asks first."""
+
 _REMEMBERED = 512
 """Pages kept in memory: 6 MB of JSON."""
 
@@ -46,8 +49,9 @@ class Pages:
 
     async def page(self, edition: Edition, sequence: int) -> Blob:
         """The page that would hold ``sequence``, as JSON."""
-        first = sequence - sequence % PAGE_RECORDS
-        return await self.records(edition, Span(first, first + PAGE_RECORDS - 1))
+        count = PAGE_RECORDS if edition.document is not None else FILE_RECORDS
+        first = sequence - sequence % count
+        return await self.records(edition, Span(first, first + count - 1))
 
     async def records(self, edition: Edition, sequences: Span) -> Blob:
         """The page of these segments, as far as the edition has them, as JSON."""

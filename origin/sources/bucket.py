@@ -4,7 +4,7 @@
 
     open, identify_all --> known versions, by path --stale--> HEAD
     list, folder_time  --> their folders ------------stale--> a listing of all, 1,000 a request
-    read               --> Blocks ---------------not there--> GET of a block of that version
+    read               --> Blocks, DiskCache ----not there--> GET of a block of that version
 
 Each question costs money and time, so what was learnt is believed for a while: a version for a
 tenth of its age, as caches do it (RFC 9111, 4.2.2), and `PAUSE` at the most. Bytes are of one
@@ -14,16 +14,19 @@ that is away is no empty one: what was known of it stays.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from origin.sources import Identity, Listing, missing
 from origin.sources.blocks import BLOCK, Blocks
+from origin.sources.cache import DiskCache
 from origin.sources.folders import folders_of
 from origin.sources.object_store import NO_BUCKET, Object, ObjectReader, Place, again
 from p2pcdn.errors import SourceError, SourceReason
@@ -114,6 +117,7 @@ class Bucket:
         self,
         place: Place,
         reader: ObjectReader,
+        disk: DiskCache,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -122,7 +126,9 @@ class Bucket:
         self._reader = reader
         self._clock = clock
         self._wall = wall
+        self._disk = disk
         self._blocks = Blocks()
+        """Those of the disk, or of the store, that were read last."""
         self._known: dict[str, Known] = {}
         self._absent = 0
         """How many of these are not there, at the most."""
@@ -187,16 +193,13 @@ class Bucket:
 
     def block(self, path: str, version: Object, number: int) -> bytes:
         """A block of a version; may wait."""
-        begin = number * BLOCK
-        end = min(begin + BLOCK, version.identity.size)
         found = self.found_block(path, version, number)
         if found is not None:
             return found
         try:
             with self._reader.turn():
                 return self._blocks.get(
-                    (path, version, number),
-                    lambda: self._reader.read(path, version, begin, end),
+                    (path, version, number), lambda: self._fetch(path, version, number)
                 )
         except SourceError as error:
             if error.reason is SourceReason.MISSING:
@@ -206,6 +209,18 @@ class Bucket:
     def found_block(self, path: str, version: Object, number: int) -> bytes | None:
         """The same if it is in memory."""
         return self._blocks.find((path, version, number))
+
+    def _fetch(self, path: str, version: Object, number: int) -> bytes:
+        begin = number * BLOCK
+        length = min(BLOCK, version.identity.size - begin)
+        told = (self._place.endpoint, self._place.name, path, version, number)
+        key = hashlib.sha256(msgspec.msgpack.encode(told)).hexdigest()
+        piece = self._disk.find(key, length)
+        if piece is not None:
+            return piece.read(0, length)
+        data = self._reader.read(path, version, begin, begin + length)
+        self._disk.keep(key, data)
+        return data
 
     # One object
 

@@ -178,7 +178,7 @@ def _source_elsewhere(url: str, name: str, config: Config, cache: DiskCache) -> 
     match url.partition("://")[0].lower():
         case "s3" | "gs" | "az":
             place = place_of(url, name)
-            return Bucket(place, ObjectReader(connect(place, name)))
+            return Bucket(place, ObjectReader(connect(place, name)), cache)
         case "http" | "https":
             return upstream_at(url, name, config, cache)
         case scheme:

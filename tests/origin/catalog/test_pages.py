@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from origin.catalog.hashing import ChangedError
 from origin.catalog.pages import Pages, blob
 from origin.catalog.rendition import Rendition, Studio
 from origin.signing import Signer
-from p2pcdn.model import CHUNK_SIZE, Span
+from p2pcdn.model import CHUNK_SIZE, FILE_SLICE, Span
 from p2pcdn.wire.codec import decode_manifest
 from p2pcdn.wire.manifest import RenditionManifest, root_input, split_hashes
 from tests.origin.catalog.conftest import SITE, GatedDirectory
@@ -53,6 +54,17 @@ async def test_records_and_hash_lists_fit_the_segments(
         assert record.length == len(data)
         preimage = root_input(page.content, page.rendition, record.sequence, record.length, digests)
         assert record.root == hashlib.sha256(preimage).hexdigest()
+
+
+async def test_a_page_of_a_plain_file_is_shorter(
+    studio: Studio, pages: Pages, content: Path, source: GatedDirectory
+) -> None:
+    write(content / "film.mp4", b"")
+    os.truncate(content / "film.mp4", 17 * FILE_SLICE)
+    edition = await edition_of(studio, "film.mp4")
+    for sequence, of_it in ((0, range(16)), (15, range(16)), (16, [16])):
+        page = decoded((await pages.page(edition, sequence)).data)
+        assert [record.sequence for record in page.segments] == list(of_it)
 
 
 async def test_a_page_costs_the_hashing_of_its_own_segments(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from origin.sources import Identity, Listing
 from origin.sources import bucket as bucket_module
 from origin.sources.blocks import BLOCK
 from origin.sources.bucket import AGAIN, ASKED, LEAST, PAUSE, Bucket
+from origin.sources.cache import DiskCache
 from origin.sources.object_store import AWAY, NO_BUCKET, ObjectReader, connect, place_of
 from p2pcdn.errors import SourceError, SourceReason
 from tests.origin.buckets import Store, make_impatient
@@ -44,8 +45,9 @@ class Clock:
 class Place:
     """A bucket with something in it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, disk: DiskCache) -> None:
         self.store = store
+        self.disk = disk
         self.clock = Clock()
         self.age = OLD
         store.put_all(FILES)
@@ -58,7 +60,9 @@ class Place:
     def open(self) -> Bucket:
         place = place_of(self.store.url("films"), "content")
         reader = ObjectReader(connect(place, "content"), self.clock)
-        return Bucket(place, reader, clock=self.clock, wall=lambda: time.time() + self.age)
+        return Bucket(
+            place, reader, self.disk, clock=self.clock, wall=lambda: time.time() + self.age
+        )
 
     def read(self, path: str, offset: int = 0, size: int = 10 * BLOCK) -> bytes:
         return self.bucket.open(path).read(offset, size)
@@ -70,8 +74,10 @@ class Place:
 
 
 @pytest.fixture
-def place(store: Store) -> Place:
-    return Place(store)
+def place(store: Store, tmp_path: Path) -> Iterator[Place]:
+    made = Place(store, DiskCache(tmp_path / "cache", 0))
+    yield made
+    made.bucket.close()
 
 
 async def settled(place: Place, paths: Iterable[str]) -> dict[str, Identity]:
@@ -113,6 +119,18 @@ def test_each_block_is_asked_for_once(place: Place) -> None:
     assert other.read_cached(BLOCK - 1, 2) is None
     assert other.read_cached(len(FILM), 2) is None
     assert place.store.take() == []
+
+
+def test_blocks_outlive_a_restart_on_disk(store: Store, tmp_path: Path) -> None:
+    place = Place(store, DiskCache(tmp_path / "cache", 10 * BLOCK))
+    assert place.read("a.mp4") == FILM
+    place.bucket = place.open()
+    store.take()
+    assert place.read("a.mp4") == FILM
+    assert store.take() == ["HEAD films/a.mp4"]
+    store.put("films/a.mp4", FILM[::-1])
+    place.bucket = place.open()
+    assert place.read("a.mp4") == FILM[::-1]
 
 
 def test_an_empty_object(place: Place) -> None:

@@ -11,7 +11,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 from origin.app import Origin
-from p2pcdn.config import Config, OriginConfig, TrackerConfig
+from p2pcdn.config import Config, Content, OriginConfig, TrackerConfig
 from p2pcdn.core.ledger import Ledger
 from p2pcdn.service import Server
 from tracker.app import Tracker
@@ -65,7 +65,7 @@ class Site:
 
 
 @asynccontextmanager
-async def hosted(content: Path, data: Path, tracker: TrackerConfig) -> AsyncIterator[Site]:
+async def hosted(content: Content, data: Path, tracker: TrackerConfig) -> AsyncIterator[Site]:
     """An origin and a tracker with these settings, on a free port."""
     listed = OriginConfig(list_contents=True)
     config = Config(
@@ -74,7 +74,7 @@ async def hosted(content: Path, data: Path, tracker: TrackerConfig) -> AsyncIter
     ledger = Ledger()
     services = Origin(config, ledger), Tracker(config, ledger)
     async with Server.of(config, list(services)) as server:
-        yield Site(server, *services, ledger, content)
+        yield Site(server, *services, ledger, Path(content))
 
 
 @asynccontextmanager
