@@ -13,6 +13,7 @@ from typing import NoReturn
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
 from origin.http_error import HttpError
+from p2pcdn.model import is_elsewhere
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -62,11 +63,6 @@ def media_path(raw: str) -> str:
 def media_url(path: str) -> str:
     """The URL of a media path, but for the host."""
     return quote(f"/media/{path}")
-
-
-def is_elsewhere(path: str) -> bool:
-    """Whether it is the name of a file elsewhere: a URL, which no path of ours can be."""
-    return path.startswith(("https://", "http://"))
 
 
 def address_of(path: str) -> str:

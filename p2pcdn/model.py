@@ -135,6 +135,12 @@ def content_id(site: str, url: str) -> str:
     return digest.hexdigest()[:32]
 
 
+def is_elsewhere(path: str) -> bool:
+    """Whether the path of a rendition or file is a URL, as are those of media that are not the
+    origin's own. No path below ``/media/`` can be one."""
+    return path.startswith(("https://", "http://"))
+
+
 def page_origin(text: str) -> str | None:
     """The origin of a web page just as browsers write it into ``Origin`` (RFC 6454, 6.2), or None.
 

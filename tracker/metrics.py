@@ -58,6 +58,7 @@ LEDGER_WRITTEN_AT = Gauge(
 
 _KINDS = {
     "origin": "origin_bytes",
+    "elsewhere": "elsewhere_bytes",
     "confirmed": "peer_bytes_confirmed",
     "disputed": "peer_bytes_disputed",
     "edge": "edge_bytes",

@@ -24,6 +24,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     origin_bytes: int
     least_bytes: int
     """Of these, what it had to send."""
+    elsewhere_bytes: int
+    """As viewers report it."""
     peer_bytes: int
     """Confirmed."""
     claimed_bytes: int
@@ -60,6 +62,7 @@ class Series:
                 at=at,
                 origin_bytes=total.origin_bytes - before.origin_bytes,
                 least_bytes=total.least_bytes - before.least_bytes,
+                elsewhere_bytes=total.elsewhere_bytes - before.elsewhere_bytes,
                 peer_bytes=total.peer_bytes_confirmed - before.peer_bytes_confirmed,
                 claimed_bytes=total.peer_bytes_claimed - before.peer_bytes_claimed,
                 disputed_bytes=total.peer_bytes_disputed - before.peer_bytes_disputed,

@@ -25,6 +25,8 @@ class Amounts(Struct):
     origin_bytes: int = 0
     least_bytes: int = 0
     """What the origin had to send at least, whatever peers do: each byte once."""
+    elsewhere_bytes: int = 0
+    """What viewers say that they took from where media stay that are not the origin's."""
     peer_bytes_confirmed: int = 0
     peer_bytes_claimed: int = 0
     peer_bytes_disputed: int = 0
@@ -127,16 +129,21 @@ class Amounts(Struct):
         return bounded(max(0, self.peer_bytes_confirmed - self.overhead_bytes))
 
     @property
+    def http_bytes(self) -> int:
+        """Media that came by HTTP, as far as anybody says."""
+        return self.origin_bytes + self.elsewhere_bytes
+
+    @property
     def offload(self) -> float:
         """Confirmed of all media bytes, 0 to 1."""
-        watched = self.peer_bytes_confirmed + self.origin_bytes
+        watched = self.peer_bytes_confirmed + self.http_bytes
         return min(1.0, max(0.0, self.peer_bytes_confirmed / watched)) if watched > 0 else 0.0
 
     @property
     def best_offload(self) -> float | None:
         """The most that the offload could have been: of all media bytes, those that the origin need
         not have sent. Never below the offload; None if there were none."""
-        watched = self.peer_bytes_confirmed + self.origin_bytes
+        watched = self.peer_bytes_confirmed + self.http_bytes
         if watched <= 0:
             return None
         return min(1.0, max(0.0, (watched - self.least_bytes) / watched))

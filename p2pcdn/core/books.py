@@ -62,7 +62,7 @@ class Books:
     @property
     def knows_origin(self) -> bool:
         """Whether what an origin sends is counted, by this or another run: else it is elsewhere."""
-        return self._everything.origin_bytes + self._carried.origin_bytes > 0
+        return self._everything.http_bytes + self._carried.http_bytes > 0
 
     @property
     def origin_mismatches(self) -> int:
@@ -140,7 +140,7 @@ class Books:
 def summary_of(total: Amounts, viewers: int, swarms: int, refused: int, since: float) -> Summary:
     """What is told of amounts, and of who is there now; ``refused`` are reports that made no sense,
     ``since`` is when the counting began."""
-    is_known = total.origin_bytes > 0 or total.peer_bytes_confirmed <= 0
+    is_known = total.http_bytes > 0 or total.peer_bytes_confirmed <= 0
     return Summary(
         **{name: bounded(getattr(total, name)) for name in SHOWN},
         saved_bytes=total.saved_bytes,

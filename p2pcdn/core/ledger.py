@@ -45,7 +45,7 @@ from p2pcdn.core.ladder import rung_of
 from p2pcdn.core.ledger_ports import Group, Reading, Summary
 from p2pcdn.core.pairing import LINK_TIMEOUT
 from p2pcdn.core.runs import Told, size_of
-from p2pcdn.model import Route
+from p2pcdn.model import Route, is_elsewhere
 from p2pcdn.wire.tracker import Quality, Report
 
 MOST_PAIRS = 256
@@ -276,8 +276,14 @@ class Ledger:
             amounts.waste_bytes += report.waste_bytes
             amounts.rejected_chunks += report.rejected_chunks
             amounts.origin_mismatches += report.origin_mismatches
-        for amounts in books[2:]:  # the origin itself counts by content, not by group
-            amounts.origin_bytes += report.origin_bytes
+        # Those who know what is elsewhere say so; a tracker on its own has just the report.
+        renditions = self._extents.get(known.content) or report.renditions
+        if any(map(is_elsewhere, renditions)):
+            for amounts in books:
+                amounts.elsewhere_bytes += report.origin_bytes
+        else:
+            for amounts in books[2:]:  # the origin itself counts by content, not by group
+                amounts.origin_bytes += report.origin_bytes
         if report.quality is not None and known.viewer:
             self._watch(known, report.quality, books)
 

@@ -20,6 +20,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     least_bytes: int
     """Of these, what it had to send however well peers share: each byte once for as long as anybody
     is there who may have it."""
+    elsewhere_bytes: int
+    """Media that viewers say they took from a CDN where they stay; nobody checks it, and nothing
+    is saved by it."""
     peer_bytes_confirmed: int
     """Media that peers sent each other, as both ends say."""
     peer_bytes_claimed: int

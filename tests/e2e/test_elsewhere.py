@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from origin.synth import LiveFeed
 from tests.e2e.cdn import NEEDED, cdn
 from tests.e2e.servers import p2pcdn
 from tests.e2e.viewer import Stage
@@ -56,3 +57,37 @@ async def test_viewers_with_tokens_of_their_own_are_one_swarm(
     assert "viewer-" not in server.text
     for file in (tmp_path / "data").rglob("*"):
         assert not file.is_file() or b"viewer-" not in file.read_bytes()
+
+
+async def test_a_live_stream_elsewhere(
+    browser: Browser, page_site: str, content: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "nginx").mkdir()
+    async with AsyncExitStack() as stack:
+        there = await stack.enter_async_context(cdn(content, tmp_path / "nginx"))
+        feed = await stack.enter_async_context(
+            LiveFeed(content / "film" / "index.m3u8", content / "live-elsewhere")
+        )
+        words = (
+            *("--data", str(tmp_path / "data"), "--set", f"elsewhere={there.url}"),
+            *("--set", "origin.upstream.private_networks=127.0.0.1/32"),
+        )
+        server = await stack.enter_async_context(p2pcdn("serve", *words))
+        viewers = []
+        for number in range(2):
+            media = f"{there.url}live-elsewhere/{feed.playlist.name}?token=viewer-{number}"
+            one = Stage(browser, page_site, server.url, media)
+            viewers.append(await stack.enter_async_context(one.viewer()))
+        for viewer in viewers:
+            await viewer.plays(4)
+        before = [await viewer.stats() for viewer in viewers]
+        for viewer in viewers:
+            await viewer.plays(16)
+            await viewer.assert_smooth()
+        after = [await viewer.stats() for viewer in viewers]
+        peers, origin = (
+            sum(now[name] - then[name] for then, now in zip(before, after, strict=True))
+            for name in ("peerBytes", "originBytes")
+        )
+        # One copy of two would be half.
+        assert peers > 0.2 * (peers + origin), (before, after)

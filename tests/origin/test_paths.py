@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.http_error import HttpError
-from origin.paths import address_of, is_elsewhere, media_path, path_below, resolve
+from origin.paths import address_of, media_path, path_below, resolve
 
 NOT_FOUND = [
     "",
@@ -206,4 +206,3 @@ def test_what_a_content_is_named_by() -> None:
 def test_no_path_is_the_name_of_something_elsewhere() -> None:
     with pytest.raises(HttpError):
         media_path("https://cdn.example/a.m3u8")
-    assert not is_elsewhere("https:/a")

@@ -17,6 +17,7 @@ def test_samples_are_what_came_since_the_last() -> None:
     (sample,) = series.since(0)
     assert (sample.at, sample.origin_bytes, sample.overhead_bytes) == (11.0, 50, 7)
     assert sample.least_bytes == 50
+    assert sample.elsewhere_bytes == 0
 
 
 def test_what_other_runs_have_written_is_in_no_sample() -> None:

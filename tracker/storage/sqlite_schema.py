@@ -23,9 +23,9 @@ from pathlib import Path
 from p2pcdn.errors import ConfigError
 from tracker.storage.columns import AMOUNT_COLUMNS, FIGURE_COLUMNS, Column
 
-VERSION = 3
+VERSION = 4
 """Of the schema: 2 has more figures, groups of viewers, and failures; 3 has ``least_bytes``, and
-how long viewers took to get connected."""
+how long viewers took to get connected; 4 has ``elsewhere_bytes``."""
 
 
 def listed(columns: Iterable[Column]) -> str:
@@ -155,7 +155,7 @@ def _renew(database: sqlite3.Connection, version: int) -> None:
                 database.execute(
                     f"UPDATE {table} SET links_made = max(0, links_attempted - links_failed)"
                 )
-        _do(database, *(_GROUPS if version < 2 else ()), *_LEAST)
+        _do(database, *(_GROUPS if version < 2 else ()), *(_LEAST if version < 3 else ()))
     except sqlite3.OperationalError as error:  # a table is not there
         raise sqlite3.DatabaseError(str(error)) from error
 

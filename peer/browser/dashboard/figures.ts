@@ -4,6 +4,7 @@
 const SUMS = [
   "origin_bytes",
   "least_bytes",
+  "elsewhere_bytes",
   "peer_bytes_confirmed",
   "peer_bytes_claimed",
   "peer_bytes_disputed",
@@ -59,6 +60,7 @@ export interface Series {
 /** A row of `/api/v1/contents` and `/api/v1/networks`. */
 export interface Share extends Quality {
   readonly origin_bytes: number;
+  readonly elsewhere_bytes: number;
   readonly peer_bytes_confirmed: number;
   /** Null where it cannot be told: what the origin sends is not counted by this ledger. */
   readonly offload: number | null;
@@ -89,6 +91,7 @@ export interface Sample {
   readonly at: number;
   readonly origin_bytes: number;
   readonly least_bytes: number;
+  readonly elsewhere_bytes: number;
   readonly peer_bytes: number;
   readonly claimed_bytes: number;
   readonly disputed_bytes: number;
@@ -129,6 +132,7 @@ export function ofSample(sample: Sample): Figures {
     ...noFigures(),
     origin_bytes: sample.origin_bytes,
     least_bytes: sample.least_bytes,
+    elsewhere_bytes: sample.elsewhere_bytes,
     peer_bytes_confirmed: sample.peer_bytes,
     peer_bytes_claimed: sample.claimed_bytes,
     peer_bytes_disputed: sample.disputed_bytes,
@@ -144,11 +148,17 @@ export function ofSample(sample: Sample): Figures {
   };
 }
 
-type Media = Pick<Figures, "origin_bytes" | "peer_bytes_confirmed">;
+type Media = Pick<Figures, "origin_bytes" | "elsewhere_bytes" | "peer_bytes_confirmed">;
+
+/** Media that came by HTTP: from the origin, or a CDN where they stay. */
+export function byHttp({ origin_bytes, elsewhere_bytes }: Omit<Media, "peer_bytes_confirmed">): number {
+  return origin_bytes + elsewhere_bytes;
+}
 
 /** Confirmed of all media bytes, 0 to 1; null where there were none. */
-export function offload({ origin_bytes, peer_bytes_confirmed }: Media): number | null {
-  const watched = origin_bytes + peer_bytes_confirmed;
+export function offload(figures: Media): number | null {
+  const { peer_bytes_confirmed } = figures;
+  const watched = byHttp(figures) + peer_bytes_confirmed;
   return watched > 0 ? Math.max(0, peer_bytes_confirmed / watched) : null;
 }
 
@@ -162,7 +172,7 @@ export function saved({ peer_bytes_confirmed, overhead_bytes }: Figures): number
  * media. Null where there were none.
  */
 export function bestPossible(figures: Media & Pick<Figures, "least_bytes">): number | null {
-  const watched = figures.origin_bytes + figures.peer_bytes_confirmed;
+  const watched = byHttp(figures) + figures.peer_bytes_confirmed;
   return watched > 0 ? Math.max(0, (watched - figures.least_bytes) / watched) : null;
 }
 

@@ -6,7 +6,7 @@
  * is that of the last minute.
  */
 
-import { add, bestPossible, noFigures, offload, ofSample } from "./figures";
+import { add, bestPossible, byHttp, noFigures, offload, ofSample } from "./figures";
 import type { Figures, Sample, Series } from "./figures";
 
 /** Seconds of a point that are too few to say how much comes in a second. */
@@ -92,7 +92,7 @@ export class History {
       const lately = this.lately(buckets, index);
       points.push({
         at: at + this.step / 2,
-        origin: Math.max(0, mean.origin_bytes / seconds),
+        origin: Math.max(0, byHttp(mean) / seconds),
         peers: Math.max(0, mean.peer_bytes_confirmed / seconds),
         offload: offload(lately),
         best: bestPossible(lately),

@@ -25,7 +25,7 @@ def several(count: int) -> tuple[Runs, ...]:
 
 
 def report(number: int, *pairs: PairReport, origin: tuple[Runs, ...] = (), **rest: Any) -> Report:
-    return Report(number, renditions=("v",), origin=origin, pairs=pairs, **rest)
+    return Report(number, origin=origin, pairs=pairs, **{"renditions": ("v",), **rest})
 
 
 def got(*runs: Runs, pairing: str = PAIRING, **rest: Any) -> PairReport:

@@ -71,6 +71,14 @@ def test_the_best_is_what_the_origin_need_not_have_sent(
     assert amounts.offload <= (1 if best is None else best)
 
 
+def test_what_came_from_elsewhere_came_by_http() -> None:
+    amounts = Amounts(
+        origin_bytes=1, least_bytes=1, elsewhere_bytes=2, peer_bytes_confirmed=1, overhead_bytes=1
+    )
+    assert amounts.http_bytes == 3
+    assert (amounts.offload, amounts.best_offload, amounts.saved_bytes) == (0.25, 0.75, 0)
+
+
 @pytest.mark.parametrize(
     ("milliseconds", "name"),
     [

@@ -938,3 +938,58 @@ def test_what_there_is_can_be_told_to_others() -> None:
     extent = Extent(1.0, 2, 3, 4)
     ledger.measured("content", "v", extent)
     assert list(ledger.extents()) == [("content", "v", extent)]
+
+
+# Media elsewhere
+
+FAR = "https://cdn.example/a.m3u8"
+
+
+def test_what_viewers_take_from_a_cdn_is_their_word_and_counts_against_the_offload() -> None:
+    book = Book()
+    for session in "ab":
+        book.ledger.joined(session, "content", 0.0, groups=[Group("browser", "Firefox")])
+    book.ledger.paired(PAIRING, "a", "b")
+    book.ledger.measured("content", FAR, Extent(1e6, 100, 0, 1000))
+    book.says("a", gave(chunks(0)), renditions=(FAR,), origin_bytes=size(3))
+    book.says("b", got(chunks(0)), renditions=(FAR,))
+    summary = book.summary
+    assert (summary.origin_bytes, summary.least_bytes) == (0, 0)
+    assert summary.elsewhere_bytes == size(3)
+    assert summary.peer_bytes_confirmed == summary.saved_bytes == size(1)
+    assert summary.offload == 0.25
+    assert book.ledger.knows_origin
+    reading = book.ledger.take_reading()
+    firefox = reading.groups[Group("browser", "Firefox")]
+    assert (firefox.elsewhere_bytes, firefox.origin_bytes) == (size(3), 0)
+    assert reading.changes["content"].elsewhere_bytes == size(3)
+
+
+def test_a_tracker_on_its_own_tells_it_by_the_report() -> None:
+    book = Book()
+    book.ledger.joined("a", "content", 0.0)
+    book.says("a", renditions=("480p.m3u8",), origin_bytes=7)
+    assert book.summary.elsewhere_bytes == 0
+    book.says("a", renditions=(FAR,), origin_bytes=7)
+    assert book.summary.elsewhere_bytes == 7
+
+
+def test_whoever_says_that_ours_is_elsewhere_changes_nothing() -> None:
+    book = Book()
+    book.ledger.joined("a", "content", 0.0)
+    book.ledger.measured("content", "480p.m3u8", Extent(1e6, 100, 0, 1000))
+    book.says("a", renditions=(FAR,), origin_bytes=7)
+    assert book.summary.elsewhere_bytes == 0
+
+
+def test_no_word_about_it_saves_anything() -> None:
+    """What is said of a CDN lowers the offload, or does not; the headline stays."""
+    for said in (0, size(1), size(1000)):
+        book = Book()
+        for session in "ab":
+            book.ledger.joined(session, "content", 0.0)
+        book.ledger.paired(PAIRING, "a", "b")
+        book.ledger.origin_sent(0, overhead=10)
+        book.says("a", gave(chunks(0)), renditions=(FAR,), origin_bytes=said)
+        book.says("b", got(chunks(0)), renditions=(FAR,))
+        assert book.summary.saved_bytes == size(1) - 10

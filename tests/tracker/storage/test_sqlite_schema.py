@@ -164,6 +164,25 @@ async def test_the_least_follows_from_who_was_there(tmp_path: Path, version: int
     await storage.close()
 
 
+async def test_what_version_3_has_of_the_least_stays(tmp_path: Path) -> None:
+    storage = Sqlite(tmp_path)
+    await storage.open(NOW)
+    await storage.close()
+    tables = ("runs", "everything", "contents", "groups")
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        for table in tables:
+            database.execute(f"ALTER TABLE {table} DROP COLUMN elsewhere_bytes")
+        database.executescript(
+            f"{WRITTEN} UPDATE runs SET least_bytes = 7 WHERE origin_bytes > 0; PRAGMA user_version = 3"
+        )
+    storage = Sqlite(tmp_path)
+    opening = await storage.open(NOW)
+    assert (opening.total.least_bytes, opening.total.elsewhere_bytes) == (7, 0)
+    await storage.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (VERSION,)
+
+
 @pytest.mark.parametrize("table", ["contents", "everything", "runs"])
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_file_without_a_table_is_damaged(tmp_path: Path, version: int, table: str) -> None:

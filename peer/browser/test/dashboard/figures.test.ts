@@ -21,8 +21,9 @@ describe("figures", () => {
 
   it("say what came from peers, if anything came", () => {
     expect(offload(noFigures())).toBeNull();
-    expect(offload({ origin_bytes: 1, peer_bytes_confirmed: 3 })).toBe(0.75);
-    expect(offload({ origin_bytes: 4, peer_bytes_confirmed: -1 })).toBe(0); // taken back
+    expect(offload({ origin_bytes: 1, elsewhere_bytes: 0, peer_bytes_confirmed: 3 })).toBe(0.75);
+    expect(offload({ origin_bytes: 4, elsewhere_bytes: 0, peer_bytes_confirmed: -1 })).toBe(0); // taken back
+    expect(offload({ origin_bytes: 1, elsewhere_bytes: 2, peer_bytes_confirmed: 1 })).toBe(0.25);
   });
 
   it("never say that less than nothing was saved", () => {
@@ -32,7 +33,12 @@ describe("figures", () => {
 
   it("say what the origin need not have sent", () => {
     const of = (origin: number, least: number, peers: number): number | null =>
-      bestPossible({ origin_bytes: origin, least_bytes: least, peer_bytes_confirmed: peers });
+      bestPossible({
+        origin_bytes: origin,
+        elsewhere_bytes: 0,
+        least_bytes: least,
+        peer_bytes_confirmed: peers,
+      });
     expect(of(0, 0, 0)).toBeNull();
     expect(of(10, 10, 0)).toBe(0);
     expect(of(10, 10, 30)).toBe(0.75);

@@ -17,6 +17,7 @@ function sample(at: number, more: Partial<Sample> = {}): Sample {
     at,
     origin_bytes: 0,
     least_bytes: 0,
+    elsewhere_bytes: 0,
     peer_bytes: 0,
     claimed_bytes: 0,
     disputed_bytes: 0,
@@ -83,6 +84,13 @@ describe("a second", () => {
     history.add([sample(3601, { peer_bytes: 500 })]);
     expect(history.points(7200)).toHaveLength(1);
     expect(history.total(7200).peer_bytes_confirmed).toBe(500);
+  });
+
+  it("shows what came by HTTP, from wherever", () => {
+    const history = written(1010, [figures(1000, { origin_bytes: 100, elsewhere_bytes: 200 })]);
+    expect(history.points(900).at(-1)).toMatchObject({ origin: 30, offload: 0 });
+    history.add([sample(1011, { elsewhere_bytes: 500 })]);
+    expect(history.points(900).at(-1)?.origin).toBe(800 / 11);
   });
 
   it("makes no peak", () => {
