@@ -173,7 +173,8 @@ async def test_what_version_3_has_of_the_least_stays(tmp_path: Path) -> None:
         for table in tables:
             database.execute(f"ALTER TABLE {table} DROP COLUMN elsewhere_bytes")
         database.executescript(
-            f"{WRITTEN} UPDATE runs SET least_bytes = 7 WHERE origin_bytes > 0; PRAGMA user_version = 3"
+            f"{WRITTEN} UPDATE runs SET least_bytes = 7 WHERE origin_bytes > 0;"
+            "PRAGMA user_version = 3"
         )
     storage = Sqlite(tmp_path)
     opening = await storage.open(NOW)
