@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from contextlib import AsyncExitStack, ExitStack, suppress
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from aiohttp import web
 
 from origin.http_error import refusal_of
+from origin.sources.cache import DiskCache
 from origin.sources.object_store import MOST_AT_ONCE, ObjectReader, connect, place_of
-from p2pcdn.config import OriginConfig
+from origin.sources.upstream import MOST_WAITING, upstream_at
+from p2pcdn.config import Config, OriginConfig
 from p2pcdn.errors import SourceError
 from p2pcdn.service.errors import code_of
 from p2pcdn.service.server import BODY_BYTES
@@ -141,6 +145,19 @@ def waiting_for_a_bucket(number: int) -> str:
     return ""
 
 
+def waiting_for_an_upstream(number: int) -> str:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        cache = DiskCache(Path(folder), 0)
+        source = upstream_at("http://127.0.0.1:1/", "content", Config(data=Path(folder)), cache)
+        stack.callback(source.close)
+        try:
+            for _ in range(number):
+                stack.enter_context(source.turn())
+        except SourceError as error:
+            return code_of(refusal_of(error).status)
+    return ""
+
+
 async def streams_of(number: int) -> str:
     with mock.patch.object(api, "MOST_STREAMS", 3):
         async with rig() as tracker, AsyncExitStack() as stack:
@@ -171,6 +188,10 @@ CASES = [
     ),
     counted(
         "origin.sources.object_store.MOST_AT_ONCE", MOST_AT_ONCE, waiting_for_a_bucket,
+        "service_unavailable",
+    ),
+    counted(
+        "origin.sources.upstream.MOST_WAITING", MOST_WAITING, waiting_for_an_upstream,
         "service_unavailable",
     ),
     counted("tracker.api.MOST_STREAMS", 3, streams_of, "too_many", far=50),
