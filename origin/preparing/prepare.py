@@ -180,15 +180,13 @@ class _Work:
 
     def run(self, tell: Tell) -> float:
         """Make everything; how long it plays, in seconds."""
-        last = Fraction(0)
         told = 0.0
-        for packet in self._packets():
-            time = packet.dts if packet.dts is not None else packet.pts
-            if time is not None:
-                last = max(last, time * packet.time_base)
-            if self._facts.seconds and float(last) - told > self._facts.seconds / 500:
-                told = float(last)
-                tell(min(1.0, told / self._facts.seconds))
+        for number, packet in enumerate(self._packets()):
+            if number % 50 == 0 and packet.dts is not None and self._facts.seconds:
+                share = float(packet.dts * packet.time_base) / self._facts.seconds
+                if share > told + 0.002:
+                    told = min(1.0, share)
+                    tell(told)
             sound = self._sounds.get(packet.stream.index)
             if sound is not None:
                 self._hear(sound, sound.take(packet))
@@ -290,6 +288,7 @@ class _PictureTrack:
         stream: Any = container.streams[video.index]
         self._cuts = cuts
         self.rungs: list[_Rung] = []
+        self._count = 0
         begins = []
         for picture in plan.pictures:
             if picture.copied:
@@ -309,8 +308,11 @@ class _PictureTrack:
         for rung in self.leads:
             for timed in rung.maker.take(packet):
                 if timed.key:
+                    self._cuts.check(timed.begin)
                     self._cuts.offer(timed.begin)
-                self._cuts.check(timed.begin)
+                elif self._count % 25 == 0:  # often enough to notice
+                    self._cuts.check(timed.begin)
+                self._count += 1
                 if self._cuts.times:
                     rung.take(iter([timed]))
         self._encode(frames)

@@ -68,6 +68,7 @@ class Rendition:
         self._waiting: list[deque[Timed]] = [deque() for _ in templates]
         self._latest = [Fraction(-1)] * len(templates)
         self._latest_key = [Fraction(-1)] * len(templates)
+        self._pictures = [template.stream.type == "video" for template in templates]
         self._last: list[Timed | None] = [None] * len(templates)
         self._held: tuple[Fraction, list[list[Timed]]] | None = None
 
@@ -77,19 +78,18 @@ class Rendition:
         if last is None and self._written and not _begins(packet, self._begin):
             return  # in a segment that is done
         if last is not None:
-            is_picture = self._templates[track].stream.type == "video"
-            _lasts_until(last.packet, packet.packet, always=is_picture)
+            _lasts_until(last.packet, packet.packet, is_picture=self._pictures[track])
         self._last[track] = packet
-        self._latest[track] = max(packet.begin, self._latest[track])
+        self._latest[track] = packet.begin
         if packet.key:
-            self._latest_key[track] = max(packet.begin, self._latest_key[track])
+            self._latest_key[track] = packet.begin
         self._waiting[track].append(packet)
         self._work()
 
     def finish(self) -> None:
         """There are no more packets."""
-        for waiting, template in zip(self._waiting, self._templates, strict=True):
-            if template.stream.type == "audio":
+        for waiting, is_picture in zip(self._waiting, self._pictures, strict=True):
+            if not is_picture:
                 self._cut_tail([packet.begin for packet in waiting])
         while self._number + 1 < len(self._cuts.times):
             self._close(self._cuts.times[self._number + 1])
@@ -104,8 +104,8 @@ class Rendition:
         """Sound that goes on after the last picture can be cut anywhere."""
         pictures = [
             latest
-            for latest, template in zip(self._latest, self._templates, strict=True)
-            if template.stream.type == "video"
+            for latest, is_picture in zip(self._latest, self._pictures, strict=True)
+            if is_picture
         ]
         begin = max(pictures or self._cuts.times[-1:], default=Fraction(0))
         for time in times:
@@ -152,14 +152,13 @@ class Rendition:
         self._keep(self.name, Finished(number, begin, end, mux(self._templates, packets, number)))
 
 
-def _lasts_until(packet: Any, following: Any, *, always: bool) -> None:
-    """Let a packet last until the next one, if nothing says how long it does, or ``always``."""
-    if always or not packet.duration:
-        ticks = (following.dts * following.time_base - packet.dts * packet.time_base) / (
-            packet.time_base
-        )
-        if ticks > 0:
-            packet.duration = round(ticks)
+def _lasts_until(packet: Any, following: Any, *, is_picture: bool) -> None:
+    """Let a picture last until the next one, and sound of which nothing says how long it lasts."""
+    if is_picture:
+        packet.duration = max(0, following.dts - packet.dts)
+    elif not packet.duration:  # another rendition may have given it other ticks
+        seconds = following.dts * following.time_base - packet.dts * packet.time_base
+        packet.duration = max(0, round(seconds / packet.time_base))
 
 
 def _begins(packet: Timed, cut: Fraction) -> bool:
@@ -180,12 +179,8 @@ def mux(templates: Sequence[Template], packets: Sequence[Sequence[Timed]], numbe
     }
     with av.open(file, "w", format="mp4", options=options) as container:
         streams = [template.add_to(container) for template in templates]
-        order = [
-            (each.packet.dts * each.packet.time_base, track, each.packet)
-            for track, own in enumerate(packets)
-            for each in own
-        ]
-        for _, track, packet in sorted(order, key=lambda entry: entry[:2]):
-            packet.stream = streams[track]
-            container.mux(packet)
+        for stream, own in zip(streams, packets, strict=True):
+            for each in own:  # libav interleaves them
+                each.packet.stream = stream
+                container.mux(each.packet)
     return split(file.getvalue(), number + 1)

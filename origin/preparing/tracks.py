@@ -55,6 +55,7 @@ class Copied:
     def __init__(self, stream: Any) -> None:
         self.template = Template(stream)
         self._video = stream.type == "video"
+        self._time_base = stream.time_base
         self._reorders = self._video and bool(stream.codec_context.has_b_frames)
         self._unpacked = None
         if stream.codec_context.name == "aac" and not stream.codec_context.extradata:
@@ -72,7 +73,7 @@ class Copied:
             elif each.pts < each.dts:
                 each.pts = each.dts
             key = bool(each.is_keyframe) or not self._video
-            yield Timed(each, each.pts * each.time_base, key)
+            yield Timed(each, each.pts * self._time_base, key)
 
     def _plain(self, packet: Any) -> Iterable[Any]:
         if self._unpacked is None:

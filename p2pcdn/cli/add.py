@@ -232,7 +232,8 @@ async def _fingerprint(config: Config, path: str) -> str:
     from origin.preparing.fingerprint import fingerprint
     from origin.sources.mounts import source_of
 
-    return await fingerprint(source_of(config), config, path)
+    with contextlib.closing(source_of(config)) as source:
+        return await fingerprint(source, config, path)
 
 
 # What is a source of its own
@@ -259,7 +260,8 @@ def _mount(content: Content, name: str, kind: str, config: Config) -> Added:
     from origin.sources.mounts import source_at
 
     mount = MountConfig(path=name, content=content)
-    source = source_at(mount, config)
+    with contextlib.closing(source_at(mount, config)) as source:
+        view = None if is_url(content) else Library(source).look()
     with added.changed(config.data) as mounts:
         is_new = mount not in mounts
         taken = {other.path: other.content for other in (*config.mount, *mounts)}
@@ -272,8 +274,7 @@ def _mount(content: Content, name: str, kind: str, config: Config) -> Added:
             mounts.append(mount)
     what = f"served from {content}"
     paths: list[str] = []
-    if not is_url(content):  # another place may have no lists, or very long ones
-        view = Library(source).look()
+    if view is not None:  # another place may have no lists, or very long ones
         paths = [f"{name}/{path}" for path in presentations(view)]
         what = f"{len(paths)} playlists, {len(view.files)} other files, {what}"
     return Added(name, kind, paths, what, is_new)
@@ -296,8 +297,10 @@ def _elsewhere(url: str, name: str | None, config: Config, options: Options, sho
         return _mount(url, name or _name_of_url(url), "elsewhere", config)
     title = unquote(last)
     source = source_at(MountConfig(path="film", content=beside), config)
-    stream = SourceStream(source.open(title))
-    with io.BufferedReader(stream, _BUFFER) as file:
+    with contextlib.ExitStack() as stack:
+        stack.callback(source.close)
+        stream = SourceStream(source.open(title))
+        file = stack.enter_context(io.BufferedReader(stream, _BUFFER))
         name = name or _slug(title.rpartition(".")[0])
         mtime_ns = stream.identity.mtime_ns
         return _film(file, title, mtime_ns, name, config, options, shown)

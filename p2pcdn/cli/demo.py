@@ -153,7 +153,7 @@ async def _run(config: Config, video: Path) -> None:
         server,
         _seeding(f"{server.url}/media/demo/{video.name}", config),
     ):
-        click.echo(_welcome(server.url, Admin(config).link(server.url)))
+        click.echo(_welcome(server.url, Admin(config).link(server.url), _content(config)))
         await asyncio.get_running_loop().create_future()
 
 
@@ -193,7 +193,7 @@ async def _seed(url: str, config: Config) -> None:
         click.echo(f"The native peer has stopped; windows still have each other. {error}", err=True)
 
 
-def _welcome(url: str, dashboard: str) -> str:
+def _welcome(url: str, dashboard: str, content: Path) -> str:
     return f"""
 p2pcdn {p2pcdn.__version__}
 
@@ -205,6 +205,8 @@ What to try
   2. Look at the dashboard: its figures move within two seconds.
   3. Press "Cut the origin" on the demo page: windows that have links play on.
   4. Watch {url}/demo/?live, which never ends.
+  5. Add a film: p2pcdn add movie.mp4 --content {content}
+     and watch {url}/demo/?film=movie.
 
 A native peer in this process seeds the video as well. The demo runs open: whoever
 reaches it may watch and share. Ctrl-C ends it.

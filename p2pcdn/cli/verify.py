@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
@@ -41,8 +42,11 @@ def command(settings: Settings, name: str, as_json: bool) -> int:
     tally = Tally()
     config = settings.config
     try:
-        with shown.progress("Verifying") as tell:
-            for damage in verify(source_of(config), config, name, tally):
+        with (
+            contextlib.closing(source_of(config)) as source,
+            shown.progress("Verifying") as tell,
+        ):
+            for damage in verify(source, config, name, tally):
                 if damage is not None:
                     shown.say(_text(damage), _event(damage))
                 elif tally.total:
@@ -54,7 +58,8 @@ def command(settings: Settings, name: str, as_json: bool) -> int:
     changed = (
         f"; {tally.changed} files are other versions than were hashed" if tally.changed else ""
     )
-    verdict = f"{tally.damages} damages" if tally.damages else "all as it was"
+    damages = f"{tally.damages} damage{'s' if tally.damages > 1 else ''}"
+    verdict = damages if tally.damages else "all as it was"
     shown.say(
         f"{tally.files} files, {size_text(tally.bytes)}: {verdict}{changed}.",
         {

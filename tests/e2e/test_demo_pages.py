@@ -14,7 +14,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from origin.synth import synthesise
-from tests.e2e.servers import Command, p2pcdn
+from tests.e2e.servers import PROGRAM, Command, p2pcdn, run
+from tests.origin.preparing.films import film
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -188,3 +189,17 @@ async def test_nothing_is_wider_than_a_phone(demo: Command, browser: Browser, pa
         page.wait_for_selector("#saved:has-text('B')", timeout=PATIENCE),
     )
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+async def test_a_film_that_is_added_plays(browser: Browser, demo: Command, data: Path) -> None:
+    movie = await asyncio.to_thread(film, data / "mine.mp4", seconds=8, size=(320, 180))
+    where = ("--content", str(data / "demo"), "--data", str(data))
+    async with run(*PROGRAM, "add", str(movie), *where) as adding:
+        assert await adding.process.wait() == 0, adding.text
+    page = await browser.new_page()
+    errors = Errors()
+    errors.watch(page)
+    await page.goto(f"{demo.url}/demo/?film=mine")
+    await plays_on(page)
+    assert await page.evaluate("document.querySelector('video').videoHeight") == 180
+    assert errors == []

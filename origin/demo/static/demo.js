@@ -3,11 +3,13 @@
 
 import { byId, show } from "./format.js";
 import { setUpPanel } from "./panel.js";
-import { play } from "./player.js";
+import { play, sourceOf } from "./player.js";
 import { setUpSwitches } from "./switches.js";
 import { followTotals } from "./totals.js";
 
-const kind = new URLSearchParams(location.search).has("live") ? "live" : "vod";
+const query = new URLSearchParams(location.search);
+const kind = query.has("live") ? "live" : "vod";
+const film = kind === "live" ? "live" : query.get("film") || "demo";
 
 /** Works without the clipboard, which insecure pages don't have: the text is selected. */
 async function copySnippet() {
@@ -24,7 +26,8 @@ byId("another").setAttribute("href", location.href);
 show("snippet", `<script defer src="${location.origin}/p2pcdn.js" data-site="pk_demo"></script>`);
 byId("copy").addEventListener("click", () => void copySnippet());
 
-const hls = play(/** @type {HTMLVideoElement} */ (byId("video")), kind);
+const video = /** @type {HTMLVideoElement} */ (byId("video"));
+const hls = play(video, sourceOf(film), kind === "vod");
 setUpSwitches(kind);
 followTotals();
 // Deferred scripts run in the order of their tags: the snippet is there once the page is.

@@ -1,7 +1,12 @@
 // @ts-check
 /** The player, as any page makes one: nothing in here knows of peers. */
 
-const SOURCES = { vod: "/media/demo/index.m3u8", live: "/media/live/index.m3u8" };
+/**
+ * Where the playlist of a film is, which `p2pcdn add` may have put there.
+ * @param {string} name
+ */
+export const sourceOf = (name) =>
+  `/media/${name.split("/").map(encodeURIComponent).join("/")}/index.m3u8`;
 
 /**
  * Where the server is this near, hls.js would have all of the video in two seconds, and then there
@@ -14,33 +19,34 @@ const RETRY = 1000;
 
 /**
  * @param {HTMLVideoElement} video
- * @param {"vod" | "live"} kind
+ * @param {string} source URL of the playlist
+ * @param {boolean} loop
  * @returns {any} the instance of hls.js; null where the browser has no Media Source Extensions
  */
-export function play(video, kind) {
+export function play(video, source, loop) {
   const { Hls } = /** @type {any} */ (window);
-  video.loop = kind === "vod";
+  video.loop = loop;
   if (!Hls?.isSupported()) {
-    video.src = SOURCES[kind];
+    video.src = source;
     return null;
   }
   const hls = new Hls({ maxBufferLength: AHEAD, maxMaxBufferLength: AHEAD });
   hls.on(Hls.Events.ERROR, (/** @type {string} */ _, /** @type {any} */ { fatal, type }) => {
     if (!fatal) return;
     // The origin may be cut: it comes back, or peers deliver.
-    if (type === Hls.ErrorTypes.NETWORK_ERROR) setTimeout(() => restart(hls, kind), RETRY);
+    if (type === Hls.ErrorTypes.NETWORK_ERROR) setTimeout(() => restart(hls, source), RETRY);
     else if (type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
   });
-  hls.loadSource(SOURCES[kind]);
+  hls.loadSource(source);
   hls.attachMedia(video);
   return hls;
 }
 
 /**
  * @param {any} hls
- * @param {"vod" | "live"} kind
+ * @param {string} source
  */
-function restart(hls, kind) {
+function restart(hls, source) {
   if (hls.levels.length > 0) hls.startLoad();
-  else hls.loadSource(SOURCES[kind]);
+  else hls.loadSource(source);
 }

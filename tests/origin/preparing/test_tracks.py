@@ -37,7 +37,7 @@ def packet(**fields: Any) -> Any:
 
 def stream(**context: Any) -> Any:
     fields = {"name": "h264", "extradata": b"?", "has_b_frames": False} | context
-    return SimpleNamespace(type="video", codec_context=SimpleNamespace(**fields))
+    return SimpleNamespace(type="video", time_base=1, codec_context=SimpleNamespace(**fields))
 
 
 def test_a_packet_that_says_only_when_it_is_decoded() -> None:

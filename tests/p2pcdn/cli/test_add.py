@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import time
@@ -12,8 +13,10 @@ import pytest
 
 from origin.sources import added
 from p2pcdn.cli import add
+from tests.origin.buckets import Store, equip, moto
 from tests.origin.media_files import write
 from tests.origin.preparing.films import film, joined, packets
+from tests.origin.upstreams import Kept, fake_upstream
 from tests.origin.zips import zipped
 from tests.p2pcdn.cli.calling import Called, call, running
 
@@ -205,6 +208,57 @@ def test_ctrl_c_and_the_same_again(adds: Add, tmp_path: Path) -> None:
     assert called.code == 0, called.err
     assert (adds.content / "x" / first.name).stat().st_mtime_ns == before
     assert len(packets(joined(adds.content / "x", "180p"), "video")) == 1000
+
+
+async def test_a_film_on_another_server_is_read_from_there(adds: Add, movie: Path) -> None:
+    data = movie.read_bytes()  # noqa: ASYNC240
+    async with fake_upstream() as server:
+        server.files["/films/Big%20film.mp4"] = Kept.of(data)
+        server.files["/films/show/v.m3u8"] = Kept.of(PLAYLIST.encode())
+        loopback = ("--set", "origin.upstream.private_networks=127.0.0.1/32")
+
+        def add(path: str, *words: str) -> Called:
+            return adds(f"{server.url}films/{path}", *words)
+
+        called = await asyncio.to_thread(add, "Big%20film.mp4", *loopback)
+        assert called.code == 0, called.err
+        assert "Added        Big-film: 0:05, " in called.out
+        called = await asyncio.to_thread(add, "Big%20film.mp4", *loopback)
+        assert "Is there     Big-film: 0:05, " in called.out
+        called = await asyncio.to_thread(add, "another.mp4")
+        assert called.code == 1
+        assert "cannot be read from there (unreachable)" in called.err
+        called = await asyncio.to_thread(add, "none.mp4", *loopback)
+        assert called.code == 1
+        assert "cannot be read from there (missing)" in called.err
+        called = await asyncio.to_thread(add, "show/v.m3u8")
+        assert "Play     http://127.0.0.1:8080/media/show/v.m3u8" in called.out
+        called = await asyncio.to_thread(add, "")
+        assert [(m.path, m.content) for m in added.read(adds.data)] == [
+            ("show", f"{server.url}films/show/"),
+            ("films", f"{server.url}films/"),
+        ]
+    plain, copied = packets(movie, "video"), joined(adds.content / "Big-film", "36p")
+    assert [p.data for p in packets(copied, "video")] == [p.data for p in plain]
+
+
+def test_a_film_in_a_bucket_is_read_from_there(
+    adds: Add, movie: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with moto() as port:
+        equip(monkeypatch)
+        store = Store(port, "films")
+        try:
+            store.put("new/film.mp4", movie.read_bytes())
+            called = adds(store.url("new/film.mp4"))
+            assert called.code == 0, called.err
+            assert "Added        film: 0:05, " in called.out
+            called = adds(store.url("new/show/"))
+            assert called.code == 0, called.err
+        finally:
+            store.close()
+    assert (adds.content / "film" / "index.m3u8").is_file()
+    assert [mount.path for mount in added.read(adds.data)] == ["show"]
 
 
 def test_names_for_urls() -> None:

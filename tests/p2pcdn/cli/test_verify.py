@@ -32,7 +32,7 @@ def test_a_flipped_bit_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     bad = run("verify", "film")
     assert bad.code == 1
     assert f"film/36p-00000.m4s: bytes 0 to {len(data) - 1}: its bytes are others.\n" in bad.out
-    assert bad.out.endswith(": 1 damages.\n")
+    assert bad.out.endswith(": 1 damage.\n")
     events = [json.loads(line) for line in run("verify", "--json").out.splitlines()]
     assert {
         "event": "damage",
