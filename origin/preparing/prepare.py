@@ -97,6 +97,7 @@ def prepare(wish: Wish, content: Path, name: str, tell: Tell, note: Callable[[st
     with drafts.opened(content, name) as draft:
         former = draft.former_recipe()
         program = _program()
+        told: set[str] = set()
         anew = Anew()
         if former is not None and is_same(former.origin, wish.origin):
             anew = former.anew
@@ -110,7 +111,9 @@ def prepare(wish: Wish, content: Path, name: str, tell: Tell, note: Callable[[st
                 with opened(wish.file) as container:
                     work = _Work(container, facts, plan, wish.options.segment, draft)
                     for said in plan.notes:
-                        note(said)
+                        if said not in told:
+                            note(said)
+                            told.add(said)
                     seconds = work.run(tell)
                 break
             except UncopyableError as error:

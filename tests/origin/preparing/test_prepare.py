@@ -213,6 +213,30 @@ def test_frames_that_do_not_come_regularly(tmp_path: Path, content: Path, encode
     assert sum(each.duration or 0 for each in index.segments) == pytest.approx(8.18, abs=0.1)
 
 
+def test_times_that_go_back_are_straightened(tmp_path: Path, content: Path) -> None:
+    """Two recordings, one behind the other in a file."""
+    once = film(tmp_path / "once.ts", seconds=5, reorder=2)
+    twice = tmp_path / "twice.ts"
+    twice.write_bytes(once.read_bytes() * 2)
+    make(twice, content)
+    assert notes == [
+        "Its picture is encoded: its times go back.",
+        "Its sound is encoded: its times go back.",
+    ]
+    shown = [frame.pts * frame.time_base for frame in frames(joined(content / "x", "36p"))]
+    assert [b - a for a, b in pairwise(shown)] == [Fraction(1, 25)] * 249
+    heard = packets(joined(content / "x", "36p"), "audio")
+    assert heard[-1].shown - shown[0] == pytest.approx(10, abs=0.2)
+
+
+def test_frames_of_which_nothing_says_when_they_are_shown(tmp_path: Path, content: Path) -> None:
+    source = film(tmp_path / "raw.h264", seconds=2, reorder=2, audio=None)
+    make(source, content)
+    assert notes == ["Its picture is encoded: nothing says when its frames are shown."]
+    shown = [frame.pts * frame.time_base for frame in frames(joined(content / "x", "36p"))]
+    assert [b - a for a, b in pairwise(shown)] == [Fraction(1, 25)] * 49
+
+
 def test_what_is_stored_turned_is_turned_for_good(tmp_path: Path, content: Path) -> None:
     source = film(tmp_path / "phone.mp4", rotation=90, seconds=1)
     make(source, content)
