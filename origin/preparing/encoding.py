@@ -136,7 +136,6 @@ class PictureEncoder:
         encoder.options = {
             "preset": PRESET,
             "crf": str(QUALITY),
-            "forced-idr": "1",
             "x264-params": "keyint=infinite:scenecut=0:open-gop=0"
             f":vbv-maxrate={kilobits}:vbv-bufsize={2 * kilobits}",
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,8 @@ def test_sound_keeps_its_time_across_gaps() -> None:
                 timed += list(encoder.take(frame))
         timed += list(encoder.flush())
     assert float(timed[-1].end) == pytest.approx(3, abs=0.05)
+    steps = {round(float(b.begin - a.begin), 4) for a, b in pairwise(timed)}
+    assert steps == {round(1024 / 48_000, 4)}  # what is missing is silence
     assert encoder.rate == 48_000
 
 

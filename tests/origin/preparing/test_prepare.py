@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +19,11 @@ import pytest
 from origin.preparing import prepare as preparing
 from origin.preparing import record
 from origin.preparing.draft import Draft, TakenError, folder_of
+from origin.preparing.encoding import PictureEncoder
 from origin.preparing.facts import MediaError
 from origin.preparing.plan import Options
 from origin.preparing.prepare import Made, Wish, prepare
+from origin.preparing.tracks import Timed
 from tests.origin.preparing.films import film, frames, joined, packets
 
 
@@ -339,6 +341,27 @@ def test_it_goes_on_where_it_was(
             assert len(frames(other)) == 300
     if not options:
         assert made.record.files == whole.record.files
+
+
+def test_nothing_is_encoded_twice(
+    plain: Path, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Draft, "keep", interrupted(2))
+        with pytest.raises(KeyboardInterrupt):
+            make(plain, content, encode=True)
+    shown: list[Fraction] = []
+    original = PictureEncoder._timed
+
+    def count(self: PictureEncoder, packets: list[Any]) -> Iterator[Timed]:
+        for timed in original(self, packets):
+            shown.append(timed.begin)
+            yield timed
+
+    monkeypatch.setattr(PictureEncoder, "_timed", count)
+    make(plain, content, encode=True)
+    assert len(shown) == 100
+    assert len(frames(joined(content / "x", "36p"))) == 300
 
 
 KILLED = """
