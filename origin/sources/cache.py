@@ -24,7 +24,10 @@ import structlog
 from origin.sources.directory import read_cached
 
 SCAN = 30.0
-"""Seconds between two looks at what other processes have kept."""
+"""Seconds between two looks at what other processes have kept, at the least."""
+
+_SHARE = 0.01
+"""The most of a processor's time that looking may take, however much is kept."""
 
 OLD = 3600.0
 """Seconds after which what somebody was writing is taken for left behind."""
@@ -162,6 +165,7 @@ class DiskCache:
 
     def _scan(self) -> None:
         """Learn what is there, by the time when it was last used."""
+        start = time.monotonic()
         self._directory.mkdir(parents=True, exist_ok=True)
         found = []
         for folder in os.scandir(self._directory):
@@ -176,7 +180,7 @@ class DiskCache:
         self._sizes = OrderedDict((key, size) for _, key, size in sorted(found))
         self._total = sum(self._sizes.values())
         self._good.intersection_update(self._sizes)
-        self._scan_at = time.monotonic() + SCAN
+        self._scan_at = start + max(SCAN, (time.monotonic() - start) / _SHARE)
 
     def _sweep(self, entry: os.DirEntry[str]) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -92,7 +92,8 @@ class Mounts:
         return mount is not None and self._sources[mount].is_far(inner)
 
     def problems(self) -> tuple[str, ...]:
-        return tuple(p for source in self._sources.values() for p in source.problems())
+        found = (p for source in self._sources.values() for p in source.problems())
+        return tuple(dict.fromkeys(found))  # a disk may be full for several
 
     def close(self) -> None:
         for source in self._sources.values():

@@ -20,7 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -30,11 +30,11 @@ from origin.fetching.loop import LoopThread
 from origin.fetching.place import Place
 from origin.sources import Identity, Listing, missing
 from origin.sources.arrivals import Arrival
-from origin.sources.asking import NOTHING, Asker, Found, RefusedError, ReplacedError
+from origin.sources.asking import NOTHING, Asker, RefusedError, ReplacedError
 from origin.sources.cache import DiskCache, Piece
-from origin.sources.folders import folders_of
 from origin.sources.known import KnownFiles
-from origin.sources.versions import LEAST, Version
+from origin.sources.memory import Known, Memory
+from origin.sources.versions import Version
 from p2pcdn.config import Config
 from p2pcdn.errors import SourceError, SourceReason
 
@@ -56,10 +56,7 @@ _MOST_LATER = 256
 _BATCH = 64
 """Looks that somebody waits for at once: if one fails, the rest need not."""
 
-_MOST_ABSENT = 10_000
-
-_WRITE = 600.0
-"""Seconds between two notes on the disk that a file is still the same."""
+_GONE = Identity(-1, 0, 0)
 
 _HELD = 8
 """Slices that stay in memory where the disk does not take them."""
@@ -67,20 +64,6 @@ _HELD = 8
 T = TypeVar("T")
 
 log = structlog.get_logger("p2pcdn.origin")
-
-
-class Known(NamedTuple):
-    """What was found at a path."""
-
-    found: Found
-    until: float
-    """It may be used without asking until then, on the monotonic clock."""
-    since: float
-    """When the server said so, in seconds since 1970."""
-
-    @property
-    def version(self) -> Version | None:
-        return self.found.version
 
 
 class UpstreamFile:
@@ -148,16 +131,9 @@ class Upstream:
         self._turns = threading.BoundedSemaphore(MOST_WAITING)
         self._heads = asyncio.Semaphore(AT_ONCE)
         self._bodies = asyncio.Semaphore(AT_ONCE)
+        self._memory = Memory(files, clock, wall)
         self._lock = threading.Lock()
-        """Of all that follows."""
-        self._known = {
-            path: Known(Found(version), float("-inf"), since)
-            for path, (version, since) in files.all().items()
-        }
-        self._written = {path: known.since for path, known in self._known.items()}
-        self._absent = 0
-        self._folders: dict[str, Listing] | None = None
-        self._changed = time.time_ns()
+        """Of the next three."""
         self._looks: dict[str, Future[Known]] = {}
         self._arrivals: dict[str, Arrival] = {}
         self._held: OrderedDict[str, Arrival] = OrderedDict()
@@ -165,8 +141,8 @@ class Upstream:
         self._trouble: SourceError | None = None
 
     def open(self, path: str) -> UpstreamFile:
-        known = self._known.get(path)
-        if known is None or not self._is_fresh(known):
+        known = self._memory.get(path)
+        if known is None or not self._memory.is_fresh(path):
             with self.turn():
                 known = _result(self._look(path))
         if known.version is None:
@@ -176,29 +152,29 @@ class Upstream:
     def identify_all(self, paths: Iterable[str]) -> dict[str, Identity]:
         """Versions that are known are told at once, and looked at anew for the next time."""
         asked = list(dict.fromkeys(paths))
-        stale = [path for path in asked if not self._is_fresh(self._known.get(path))]
-        old = [path for path in stale if self._version(path) is not None]
-        new = [path for path in stale if self._version(path) is None]
-        with self.turn():
-            for begin in range(0, len(new), _BATCH):
-                self._wait_for([self._look(path) for path in new[begin : begin + _BATCH]])
+        known = self._memory.version
+        new = [p for p in asked if known(p) is None and not self._memory.is_fresh(p)]
+        old = [p for p in asked if known(p) is not None and self._memory.is_due(p)]
+        if new:
+            with self.turn():
+                for begin in range(0, len(new), _BATCH):
+                    self._wait_for([self._look(path) for path in new[begin : begin + _BATCH]])
         for path in old[: max(0, _MOST_LATER - len(self._looks))]:
             self._look(path)
-        found = ((path, self._version(path)) for path in asked)
+        found = ((path, known(path)) for path in asked)
         return {path: version.identity for path, version in found if version is not None}
 
     def list(self, folder: str) -> Listing:
-        with self._lock:
-            if self._folders is None:
-                self._folders = folders_of(path for path, k in self._known.items() if k.version)
-            listing = self._folders.get(folder)
+        listing = self._memory.listing(folder)
         if listing is None:
             raise missing(folder)
         return listing
 
     def folder_time(self, folder: str) -> int:
-        self.list(folder)
-        return self._changed
+        changed = self._memory.folder_time(folder)
+        if changed is None:
+            raise missing(folder)
+        return changed
 
     def is_far(self, path: str) -> bool:
         return True
@@ -234,22 +210,15 @@ class Upstream:
 
     def current(self, path: str, version: Version) -> Identity:
         """The identity of a file that was opened as ``version``: another if that is gone."""
-        known = self._known.get(path)
-        if known is None or known.version is None:
-            return Identity(-1, 0, 0) if known is not None else version.identity
-        return known.version.identity
+        known = self._memory.get(path)
+        if known is None:
+            return version.identity
+        return _GONE if known.version is None else known.version.identity
 
     def _wait_for(self, looks: Sequence[Future[Known]]) -> None:
         for look in looks:
             with suppress(RefusedError):  # it is there, and yet not for us
                 _result(look)
-
-    def _version(self, path: str) -> Version | None:
-        known = self._known.get(path)
-        return None if known is None else known.version
-
-    def _is_fresh(self, known: Known | None) -> bool:
-        return known is not None and self._clock() < known.until
 
     def _look(self, path: str) -> Future[Known]:
         """What is at a path now, asked for once for all who want to know."""
@@ -268,7 +237,7 @@ class Upstream:
             log.info("not_looked_at", path=path, reason=str(look.exception()))
 
     async def _look_at(self, path: str) -> Known:
-        known = self._known.get(path)
+        known = self._memory.get(path)
         if known is not None and known.version is not None and self._clock() < self._away_until:
             return known
         before = NOTHING if known is None else known.found
@@ -288,35 +257,7 @@ class Upstream:
         self._trouble = None
         if found.version is not None and found.data is not None:
             await self._keep(self._key(path, found.version, 0), found.data)
-        return self._note(path, found)
-
-    def _note(self, path: str, found: Found) -> Known:
-        believed = LEAST if found.said is None else found.said.believed
-        age = 0.0 if found.said is None else found.said.age
-        if is_playlist(path):
-            believed = min(believed, LEAST)
-        with self._lock:
-            before = self._known.get(path)
-            version = found.version
-            old = None if before is None else before.version
-            if old is not None and version is not None and old.is_same(version):
-                version = old
-            now = self._clock()
-            since = self._wall() - age
-            known = Known(Found(version, found.said), now + believed, since)
-            self._known[path] = known
-            if (old is None) != (version is None):
-                self._folders, self._changed = None, time.time_ns()
-            self._absent += version is None
-            if self._absent > _MOST_ABSENT:  # somebody tries names
-                self._known = {p: k for p, k in self._known.items() if k.version is not None}
-                self._absent = 0
-            write = version != old or since > self._written.get(path, 0.0) + _WRITE
-            if write:
-                self._written[path] = since
-        if write:
-            self._files.keep(path, version, since)
-        return known
+        return self._memory.note(path, found)
 
     # Bytes
 
@@ -352,7 +293,7 @@ class Upstream:
                 await self._asker.fetch(path, version, number, arrival)
             await self._keep(key, arrival.data, arrival)
         except ReplacedError as error:
-            self._doubt(path, version)
+            self._memory.doubt(path, version)
             arrival.fail(error)
         except SourceError as error:
             self._trouble = error
@@ -377,14 +318,6 @@ class Upstream:
             self._held[key] = arrival
             while len(self._held) > _HELD:
                 self._held.popitem(last=False)
-
-    def _doubt(self, path: str, version: Version) -> None:
-        """A version that is known turned out to be gone."""
-        with self._lock:
-            known = self._known.get(path)
-            if known is not None and known.version == version:
-                self._known[path] = Known(NOTHING, float("-inf"), known.since)
-                self._folders, self._changed = None, time.time_ns()
 
 
 def upstream_at(url: str, name: str, config: Config, cache: DiskCache) -> Upstream:

@@ -101,6 +101,8 @@ class Said(NamedTuple):
     """Seconds for which it may be used without asking again."""
     age: float
     """Seconds since the server, behind a cache, has said so itself."""
+    guessed: bool
+    """It did not say for how long it may be used."""
 
     def conditions(self) -> dict[str, str]:
         """Headers of a request for the bytes, unless nothing has changed."""
@@ -122,19 +124,21 @@ def said(headers: Mapping[str, str], size: int | None, now: float) -> Said:
         version = Version(size, strong, int(changed or 0))
     age = headers.get("Age", "")
     told = float(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0.0
-    return Said(size, etag, modified, version, _believed(headers, changed, now, told), told)
+    lifetime = _lifetime(headers.get(hdrs.CACHE_CONTROL, ""))
+    if lifetime is None:
+        guess = SHARE * (now - changed) if changed is not None else LEAST
+        believed = max(LEAST, min(MOST_GUESSED, guess))
+    else:
+        believed = max(LEAST, min(MOST, lifetime - told))
+    return Said(size, etag, modified, version, believed, told, lifetime is None)
 
 
-def _believed(headers: Mapping[str, str], changed: float | None, now: float, age: float) -> float:
-    control = headers.get(hdrs.CACHE_CONTROL, "")
+def _lifetime(control: str) -> float | None:
+    """Seconds for which caches may use an answer, if it says so."""
     if _NEVER.search(control):
-        return LEAST
+        return 0.0
     ages = {name.lower(): float(value) for name, value in _AGE.findall(control)}
-    told = ages.get("s-maxage", ages.get("max-age"))
-    if told is not None:
-        return max(LEAST, min(MOST, told - age))
-    guess = SHARE * (now - changed) if changed is not None else LEAST
-    return max(LEAST, min(MOST_GUESSED, guess))
+    return ages.get("s-maxage", ages.get("max-age"))
 
 
 def _seconds(text: str) -> float | None:

@@ -342,7 +342,7 @@ async def test_known_versions_are_told_at_once_and_looked_at_for_the_next_time(
     stand.put("a.ts", Kept.of(b"new"))
     stand.clock.now += 1000
     assert await stand.sizes("a.ts") == {"a.ts": len(DATA)}
-    await until(lambda: stand.source._version("a.ts") and not stand.source._looks)
+    await until(lambda: not stand.source._looks)
     assert await stand.sizes("a.ts") == {"a.ts": 3}
 
 
