@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -12,19 +14,24 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
+from origin.app import Origin
 from origin.elsewhere.places import Places
 from origin.sources import object_store
 from origin.sources.object_store import place_of
 from p2pcdn import settings
-from p2pcdn.config import Config, SiteConfig
+from p2pcdn.config import Config, IngestConfig, SiteConfig
 from p2pcdn.core.access import Sites, Visitor
 from p2pcdn.core.atlas import Regions, atlas_of
+from p2pcdn.core.ledger import Ledger
 from p2pcdn.errors import RemoteError
 from p2pcdn.model import PROTOCOL, content_id
+from p2pcdn.service import Server
 from p2pcdn.settings import SITE_SETTINGS, parse_assignments
 from p2pcdn.wire.alto import CostMap, NetworkMap, parse
 from p2pcdn.wire.tracker import Join
+from tests.e2e.servers import free_port
 from tests.p2pcdn.cli.calling import call
 from tests.p2pcdn.core.minting import Signer
 from tracker.sites import sites_of, verifies
@@ -170,3 +177,76 @@ def test_the_buckets_of_the_how_to_can_be_configured(tmp_path: Path) -> None:
     assert places[0].endpoint == "http://minio:9000"
     named = {name for names in object_store._NAMES.values() for name in names}
     assert {name for name in named if f"`{name}" not in text} == set()
+
+
+LIVE = (Path(__file__).parents[1] / "docs/how-to/live.md").read_text(encoding="utf-8")
+ENCODERS = {
+    "live/index.m3u8": 2,  # into the directory, and by HTTP
+    "live/fmp4/index.m3u8": 1,
+    "live/show/0.m3u8": 1,
+    "live/obs/index.m3u8": 1,
+}
+"""What the lines for ffmpeg make, and how many do."""
+
+FILM = "-f lavfi -i testsrc=size=64x36:rate=25 -f lavfi -i sine -t 4 -c:v libx264 -g 50 -c:a aac"
+"""For a few seconds, so that they end by themselves; small, since cores are few."""
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg on this machine")
+async def test_encoders_as_they_are_written_there_go_live(tmp_path: Path) -> None:
+    (tmp_path / "media/live").mkdir(parents=True)
+    await run(f"ffmpeg -loglevel error {FILM} film.mp4", tmp_path)
+    config = Config(
+        content=tmp_path / "media",
+        data=tmp_path / "data",
+        ingest=IngestConfig(paths=("live",), token="a-token-of-encoders"),
+    )
+    async with Server([Origin(config, Ledger())], host="127.0.0.1", port=0) as server:
+        lines = [
+            line.replace("localhost:8080", f"localhost:{server.port}")
+            .replace("/srv/media", str(tmp_path / "media"))
+            .replace("-stream_loop -1 ", "")  # or it would not end
+            .replace("1280x720", "64x36").replace("640x360", "32x18")
+            .replace("127.0.0.1:1935", f"127.0.0.1:{free_port()}")
+            for line in blocks("sh", LIVE)
+        ]  # fmt: skip
+        assert len(lines) == sum(ENCODERS.values())
+        # Two of them make the same stream, so one after the other.
+        await asyncio.gather(
+            run(lines.pop(0), tmp_path), *(run(one, tmp_path) for one in lines[1:])
+        )
+        await run(lines[0], tmp_path)
+        async with ClientSession(f"http://127.0.0.1:{server.port}") as session:
+            for path, encoders in ENCODERS.items():
+                async with session.get(f"/media/{path}") as answer:
+                    playlist = await answer.text()
+                assert playlist.count("#EXTINF") >= 2 * encoders, playlist
+                assert playlist.count("#EXT-X-DISCONTINUITY") == encoders
+            async with session.get("/manifest/live/show/master.m3u8") as answer:
+                assert len((await answer.json())["renditions"]) == 2
+
+
+async def run(line: str, folder: Path) -> None:
+    """Run a line in a shell; where it waits for OBS, be that."""
+    (address,) = re.findall(r"-listen 1 .*?(rtmp://\S+)", line) or [None]
+    quiet = 'ffmpeg() { command ffmpeg -nostdin -loglevel error "$@"; }; '
+    environment = {**os.environ, "TOKEN": "a-token-of-encoders"}
+
+    async def start(words: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_shell(
+            quiet + words,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    shell = await start(line)
+    if address is not None:
+        send = f"ffmpeg -re -i film.mp4 -c copy -f flv {address}"
+        obs = f"for _ in $(seq 100); do {send} && break; sleep 0.2; done"
+        async with asyncio.timeout(60):
+            await (await start(obs)).communicate()
+    async with asyncio.timeout(60):
+        said, _ = await shell.communicate()
+    assert shell.returncode == 0, said.decode()

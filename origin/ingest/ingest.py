@@ -129,9 +129,7 @@ class Ingest:
                 )
             self._checked(request)
         except HttpError as refusal:
-            response = _refused(refusal)
-            response.force_close()  # the body may come all the same
-            return response
+            return _refused(refusal)
         if request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return None
@@ -155,8 +153,6 @@ class Ingest:
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
         path = self._checked(request)
-        if path in self._under_way:
-            raise _taken(path)
         if self._open >= self._limits.uploads:
             raise HttpError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -168,7 +164,10 @@ class Ingest:
             take = self._playlist if _is_document(path) else self._segment
             created = await take(request, path)
         except TakenError:
-            raise _taken(path) from None
+            raise HttpError(
+                HTTPStatus.CONFLICT,
+                f"Another upload of {path!a} is under way: two encoders need paths of their own.",
+            ) from None
         except OSError as error:
             raise _of_disk(error, path) from error
         finally:
@@ -333,13 +332,6 @@ def _commit(draft: Draft, place: Path) -> tuple[bool, Identity, bytes]:
     """Put it in its place: whether there was none, what it is, and its hashes."""
     created = not place.exists()
     return created, *draft.commit()
-
-
-def _taken(path: str) -> HttpError:
-    return HttpError(
-        HTTPStatus.CONFLICT,
-        f"Another upload of {path!a} is under way: two encoders need paths of their own.",
-    )
 
 
 def _of_disk(error: OSError, path: str) -> HttpError:

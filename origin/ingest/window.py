@@ -8,7 +8,8 @@
 
 Nothing is written down. Who was named is found in the playlists, again and again; after a restart
 what looks like a segment that a playlist names (the same but for its digits) counts as one that has
-just left it. All else in these folders is left alone.
+just left it. All else in these folders is left alone, and so are folders with a DASH manifest in
+them, which names segments by patterns: there an encoder's own DELETE counts.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
-from origin.content_types import is_hls
+from origin.content_types import is_hls, is_mpd, is_playlist
 from origin.ingest import draft
 from origin.ingest.playlists import MOST_BYTES, named_in
+from origin.sources.archive import folders_above
 
 GRACE = 15.0
 """Seconds for which a segment that has left its playlist is kept in any case: viewers have read it
@@ -72,7 +74,7 @@ class Window:
             before = self._files.get(path)
             self._files[path] = _File(place, size, 0)
             self._used += self._files[path].takes - (before.takes if before else 0)
-            if not is_hls(path):
+            if not is_playlist(path):
                 self._left[path] = now
 
     def keeps(self, path: str) -> bool:
@@ -113,20 +115,17 @@ class Window:
             self._used = sum(file.takes for file in self._files.values())
             named = self._all_named()
             shapes = {_shape(path) for path in named}
+            dash = {path.rpartition("/")[0] for path in self._files if is_mpd(path)}
             for path in self._files:
-                if is_hls(path):
-                    continue
-                if path in named:
+                if is_playlist(path) or not dash.isdisjoint(folders_above(path)):
+                    self._left.pop(path, None)
+                elif path in named:
                     self._left[path] = now
                 elif _shape(path) in shapes:
                     self._left.setdefault(path, now)
             for path in [one for one in self._left if one not in self._files]:
                 del self._left[path]
-            self._delete_old(named, now)
-
-    def _delete_old(self, named: Collection[str], now: float) -> None:
-        for path, left in list(self._left.items()):
-            if path not in named and now - left > self._window:
+            for path in [one for one, left in self._left.items() if now - left > self._window]:
                 self._delete(path)
 
     def _all_named(self) -> frozenset[str]:

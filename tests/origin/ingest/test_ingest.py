@@ -393,6 +393,10 @@ async def test_too_large(start_encoder: StartEncoder) -> None:
         yield bytes(65_537)
 
     assert await encoder.send("PUT", "live/1.ts", pieces()) == (413, message)
+    reader, writer = await encoder.connect()  # who asks is told before it sends anything
+    writer.write(head("live/1.ts", "Content-Length: 65537", "Expect: 100-continue"))
+    assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413 ")
+    writer.close()
     assert encoder.files() == ["live/0.ts"]
 
 

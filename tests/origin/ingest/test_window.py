@@ -90,6 +90,17 @@ def test_playlists_and_initialisation_sections_stay(folder: Folder) -> None:
     assert left == ["1.m4s", "a.m3u8", "init.mp4"]
 
 
+def test_what_dash_names_by_patterns_stays(folder: Folder) -> None:
+    for name in ("d/show.mpd", "d/init-0.m4s", "d/0/chunk-1.m4s", "1.ts"):
+        write(folder.place / name, b"x")
+        folder.window.put(f"live/{name}", folder.place / name, 1, 0.0)
+    for now in (1.0, 1000.0):
+        folder.window.sweep(now)
+    left = sorted(path.name for path in folder.place.rglob("*") if path.is_file())
+    assert left == ["chunk-1.m4s", "init-0.m4s", "show.mpd"]
+    assert not folder.window.keeps("live/d/0/chunk-1.m4s")
+
+
 def test_when_there_is_no_room_what_left_longest_ago_goes_first(content: Path) -> None:
     folder = Folder(content, most=100_000)
     for number in range(8):
