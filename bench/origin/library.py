@@ -38,6 +38,8 @@ SIZE = 8192
 """Bytes of a file: it is their number that is measured."""
 PROBES = 500
 """Requests of each kind."""
+CROWD = 5.0
+"""Seconds for which as much is asked for as can be had."""
 IDLE = 30.0
 """Seconds for which nothing is asked."""
 HASHED = 1024 * 1024 * 1024
@@ -59,6 +61,7 @@ def main() -> None:
             first(server, library)
             viewed(server, Path(place), library, given.patience)
             idle(server)
+        crowded(Path(place), given.tree)
     hash_speed(given.place)
 
 
@@ -95,6 +98,14 @@ class Library(NamedTuple):
         files, contents = self.folders * IN_A_FOLDER, self.folders * (self.films + bool(lines))
         print(f"files                          {files:>9,} in {self.folders:,} folders")
         print(f"contents                       {contents:>9,}")
+
+
+def slices_hashed(place: Path) -> int:
+    """How many hash lists there are, of segments and slices."""
+    with contextlib.closing(
+        sqlite3.connect(f"file:{place / 'data' / 'origin.sqlite3'}?mode=ro", uri=True)
+    ) as database:
+        return int(database.execute("SELECT count(*) FROM hashes").fetchone()[0])
 
 
 @contextlib.contextmanager
@@ -139,6 +150,17 @@ def get(port: int, path: str) -> float:
     return time.perf_counter() - began
 
 
+def get_first(port: int, path: str) -> None:
+    """The same of a server that may not be there yet."""
+    while True:
+        try:
+            get(port, path)
+        except ConnectionError:
+            time.sleep(0.01)
+        else:
+            return
+
+
 def first(server: Server, library: Library) -> None:
     """How soon the first of each kind comes, counted from the start of the process."""
     began = time.perf_counter()
@@ -147,13 +169,7 @@ def first(server: Server, library: Library) -> None:
         ("first manifest", f"/manifest/{library.folders - 1:04}/{library.content}"),
         ("first manifest of a film", f"/manifest/{library.folders - 2:04}/0.mp4"),
     ):
-        while True:
-            try:
-                get(server.port, path)
-            except ConnectionError:
-                time.sleep(0.01)
-                continue
-            break
+        get_first(server.port, path)
         print(f"{what:30} {time.perf_counter() - began:9.2f} s after the start")
     say_memory(server, "memory then")
 
@@ -161,19 +177,14 @@ def first(server: Server, library: Library) -> None:
 def viewed(server: Server, place: Path, library: Library, patience: float) -> None:
     """What viewers notice of the hashing, until all is hashed."""
     began, cpu = time.perf_counter(), server.cpu()
-    database = sqlite3.connect(f"file:{place / 'data' / 'origin.sqlite3'}?mode=ro", uri=True)
     all_of_it = library.folders * len(library.media)
-
-    def hashed() -> int:
-        return int(database.execute("SELECT count(*) FROM hashes").fetchone()[0])
-
     done = threading.Event()
     thread = threading.Thread(target=probe, args=(server, library, "hashing", done, 3.0))
     thread.start()
-    before = now = hashed()
+    before = now = slices_hashed(place)
     while now < all_of_it and time.perf_counter() < began + patience:
         time.sleep(1.0)
-        now = hashed()
+        now = slices_hashed(place)
     took = time.perf_counter() - began
     done.set()
     thread.join()
@@ -183,7 +194,6 @@ def viewed(server: Server, place: Path, library: Library, patience: float) -> No
     say_memory(server, "memory then")
     if now >= all_of_it:
         probe(server, library, "nothing else", done, 0.0)
-    database.close()
 
 
 def probe(
@@ -210,6 +220,47 @@ def idle(server: Server) -> None:
     time.sleep(IDLE)
     print(f"when nothing happens           {(server.cpu() - cpu) / IDLE * 100:9.1f} % of a core")
     say_memory(server, "memory then")
+
+
+def crowded(place: Path, tree: Path) -> None:
+    """What is sent while nothing else is to be done, and while a film of a terabyte is hashed."""
+    folder = place / "crowd" / "content"
+    folder.mkdir(parents=True)
+    (folder / "segment.bin").write_bytes(bytes(2 * 1024 * 1024))
+    with served(folder.parent, tree) as server:
+        get_first(server.port, "/media/segment.bin")
+        alone = rate(server.port)
+        with (folder / "film.mp4").open("wb") as file:
+            file.truncate(2**40)  # of which nothing is on the disk
+        while slices_hashed(folder.parent) < 2:
+            time.sleep(0.1)
+        before, began = slices_hashed(folder.parent), time.perf_counter()
+        beside = rate(server.port)
+        hashed = (slices_hashed(folder.parent) - before) / (time.perf_counter() - began)
+    print(f"sent by a core that is busy    {alone / 1e6:9.0f} MB/s")
+    print(
+        f"the same while it hashes       {beside / 1e6:9.0f} MB/s, and {hashed * 4:.0f} MiB/s of it"
+    )
+
+
+def rate(port: int) -> float:
+    """Bytes a second that four viewers get who never stop asking."""
+    received = [0] * 4
+    stop = time.perf_counter() + CROWD
+
+    def view(number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        while time.perf_counter() < stop:
+            connection.request("GET", "/media/segment.bin")
+            received[number] += len(connection.getresponse().read())
+        connection.close()
+
+    threads = [threading.Thread(target=view, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(received) / CROWD
 
 
 def hash_speed(directory: str | None) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,17 @@ _REMEMBERED = 4096
 """Hash lists kept in memory: those of a few live renditions, and of what many watch just now."""
 
 _READ = 16 * CHUNK_SIZE
+
+BUSY = 0.4
+"""Share of a processor from which on the event loop is taken to need all of it: of one that hashing
+takes, too, it gets no more than half."""
+
+STEP_ASIDE = 9
+"""While the loop is busy, hashing unasked pauses so many times as long as it took. (Threads of a
+lower priority do harm: one may wait for a processor, and hold the interpreter's lock.)"""
+
+_LONGEST_ASIDE = 1.0
+"""Seconds."""
 
 
 class ChangedError(P2pcdnError):
@@ -94,6 +106,25 @@ class Digests:
         self._chunk, self._filled = hashlib.sha256(), 0
 
 
+class Load:
+    """What share of a processor a thread takes, from time to time."""
+
+    PERIOD = 0.1
+    """Seconds that it is taken over, at the least."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._used = 0.0
+        self._share = 0.0
+
+    def share(self, now: float, used: float) -> float:
+        """That of the last period, when the thread has ``used`` so many seconds in all."""
+        if now - self._at >= self.PERIOD:
+            self._share = (used - self._used) / (now - self._at) if self._at else 0.0
+            self._at, self._used = now, used
+        return self._share
+
+
 class Hasher:
     """Gives hash lists, from memory, from the store, or by hashing."""
 
@@ -109,6 +140,7 @@ class Hasher:
         self._calm = asyncio.Event()
         self._calm.set()
         self._stop = threading.Event()
+        self._load = Load()
 
     async def lists(self, stretches: Sequence[Stretch]) -> list[bytes]:
         """The hash lists of stretches that somebody waits for; `ChangedError` if one is gone."""
@@ -124,7 +156,12 @@ class Hasher:
     async def prepare(self, stretch: Stretch) -> None:
         """See to it that a stretch is hashed once somebody asks; nobody waits for it."""
         await self._calm.wait()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         await self._lists([stretch])
+        took = loop.time() - begun
+        if self._load.share(loop.time(), time.thread_time()) > BUSY:
+            await asyncio.sleep(min(took * STEP_ASIDE, _LONGEST_ASIDE))
 
     async def knows(self, stretch: Stretch) -> bool:
         """Whether a stretch was hashed before."""

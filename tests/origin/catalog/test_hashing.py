@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from origin.catalog.edition import Stretch
 from origin.catalog.hash_store import HashStore
-from origin.catalog.hashing import ChangedError, Digests, Hasher, chunk_hashes
+from origin.catalog.hashing import BUSY, ChangedError, Digests, Hasher, Load, chunk_hashes
 from origin.sources.directory import Directory, DirectoryFile
 from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import CHUNK_SIZE
@@ -222,3 +222,32 @@ async def test_what_others_have_hashed_is_there(
     hasher._recent.clear()
     assert await hasher.knows(stretch)
     assert source.opened == []
+
+
+async def test_what_nobody_waits_for_steps_aside_while_the_loop_is_busy(
+    hasher: Hasher, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = []
+
+    async def sleep(pause: float) -> None:
+        pauses.append(pause)
+
+    for number, busy in enumerate((False, True, True, False)):
+        stretch = put(content, f"{number}.ts", b"x")
+        share = BUSY + 0.01 if busy else BUSY
+        monkeypatch.setattr(hasher._load, "share", lambda now, used, share=share: share)
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "sleep", sleep)
+            await hasher.prepare(stretch)
+            await hasher.lists([put(content, f"asked{number}.ts", b"x")])
+    assert len(pauses) == 2
+    assert all(0 < pause <= 1 for pause in pauses)
+
+
+def test_the_share_of_a_thread() -> None:
+    load = Load()
+    assert load.share(100.0, 5.0) == 0.0
+    assert load.share(100.05, 5.05) == 0.0, "too soon to tell"
+    assert load.share(100.5, 5.4) == pytest.approx(0.8)
+    assert load.share(100.55, 5.4) == pytest.approx(0.8)
+    assert load.share(101.5, 5.5) == pytest.approx(0.1)
