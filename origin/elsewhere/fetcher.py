@@ -14,17 +14,13 @@ may carry somebody's token.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from aiohttp import hdrs
 
-from origin.catalog.edition import Stretch
 from origin.catalog.hashing import Digests, Hasher
 from origin.catalog.playlist import (
     MOST_BYTES,
@@ -36,10 +32,20 @@ from origin.catalog.playlist import (
 from origin.elsewhere.allowance import Allowance
 from origin.elsewhere.asking import Answer, Ask
 from origin.elsewhere.cleaning import clean
+from origin.elsewhere.heads import (
+    MOST_SEGMENT,
+    conditions_of,
+    number_of,
+    range_of,
+    reason_of,
+    size_of,
+    stretch_of,
+    version_of,
+)
 from origin.elsewhere.places import Place, Places
 from origin.elsewhere.shelf import MOST_PLAYLISTS, Shelf
 from origin.elsewhere.tickets import Tickets
-from origin.sources import Identity, missing
+from origin.sources import missing
 from p2pcdn.errors import SourceError, SourceReason
 
 FRESH = 300.0
@@ -57,8 +63,6 @@ EDGE = 6
 """Segments at the edge of a live playlist that are hashed before it is shown: players begin three
 before it."""
 
-MOST_SEGMENT = 256 * 1024 * 1024
-"""Bytes of one that is hashed; larger ones stay with plain HTTP."""
 
 RECHECK = 3600.0
 """Seconds for which it is believed that a segment is what it was."""
@@ -69,9 +73,11 @@ PATIENCE = 6.0
 AT_ONCE = 6
 """Segments that are fetched at the same time."""
 
+MOST_NAMED = 100_000
+"""Files that all playlists together name, at about a kilobyte each; what was asked for longest ago
+goes first."""
+
 _TURNED_AWAY = frozenset({401, 403})
-_GONE = frozenset({404, 410})
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 log = structlog.get_logger("p2pcdn.origin")
 
@@ -219,9 +225,9 @@ class Fetcher:
                     held.stale = _now() + held.pause
                     return
                 if answer.status != 200:
-                    raise SourceError(_reason(answer), held.name)
+                    raise SourceError(reason_of(answer), held.name)
                 data = await self._read(answer)
-                held.validators = _conditions(answer)
+                held.validators = conditions_of(answer)
             held.tickets.let_in(ticket)
             held.ticket = ticket
             await self._take(held, data)
@@ -247,8 +253,12 @@ class Fetcher:
         self._shelf.put(held.name, cleaned.data)
 
     def _evict(self) -> None:
-        while len(self._playlists) > MOST_PLAYLISTS:
+        named = sum(len(held.places) for held in self._playlists.values())
+        while len(self._playlists) > MOST_PLAYLISTS or (
+            named > MOST_NAMED and len(self._playlists) > 1
+        ):
             _, held = self._playlists.popitem(last=False)
+            named -= len(held.places)
             if held.poll is not None:
                 held.poll.cancel()
 
@@ -271,7 +281,7 @@ class Fetcher:
             raise missing(segment.path)
         async with self._slots:
             for url in _ways(place, held.ticket):
-                async with self._get(segment.path, url, _range_of(segment)) as answer:
+                async with self._get(segment.path, url, range_of(segment)) as answer:
                     if answer.status not in _TURNED_AWAY:
                         await self._hash(segment, answer)
                         return
@@ -279,9 +289,9 @@ class Fetcher:
         raise SourceError(SourceReason.STATUS, segment.path)
 
     async def _hash(self, segment: PlaylistSegment, answer: Answer) -> None:
-        size = _size_of(segment, answer)
-        version = _version_of(answer)
-        stretch = None if size is None else _stretch(segment, size, version)
+        size = size_of(segment, answer)
+        version = version_of(answer)
+        stretch = None if size is None else stretch_of(segment, size, version)
         if stretch is None or not version or not await self._hasher.knows(stretch):
             digests = Digests()
             async for block in answer.blocks(MOST_SEGMENT):
@@ -289,8 +299,8 @@ class Fetcher:
                 digests.update(block)
             hashes = digests.hashes()
             if stretch is None or stretch.length == size:  # all of the file is known now
-                version = version or _number(hashes)
-                stretch = _stretch(segment, digests.size, version)
+                version = version or number_of(hashes)
+                stretch = stretch_of(segment, digests.size, version)
             if digests.size != stretch.length or size not in (None, stretch.identity.size):
                 raise SourceError(SourceReason.LENGTH, segment.path)
             await self._hasher.learn(stretch, hashes)
@@ -347,59 +357,3 @@ def _ways(place: Place, ticket: str) -> list[str]:
     which many CDNs want for all that it names."""
     query = Place("", ticket).query
     return [place.url] if place.query or not query else [place.url + query, place.url]
-
-
-def _range_of(segment: PlaylistSegment) -> dict[str, str]:
-    if segment.length is None:
-        return {}
-    return {hdrs.RANGE: f"bytes={segment.offset}-{segment.offset + segment.length - 1}"}
-
-
-def _stretch(segment: PlaylistSegment, size: int, version: int) -> Stretch:
-    length = size - segment.offset if segment.length is None else segment.length
-    return Stretch(segment.path, Identity(size, 0, version), segment.offset, length)
-
-
-def _size_of(segment: PlaylistSegment, answer: Answer) -> int | None:
-    """The length of the file, of which the answer is the part that was asked for; None if its end
-    has to tell."""
-    path, size = segment.path, answer.length
-    if answer.status == 200 and not segment.offset and segment.length in (None, size):
-        if size is not None and size > MOST_SEGMENT:
-            raise SourceError(SourceReason.LENGTH, path)
-        return size
-    match = _RANGE.fullmatch(answer.headers.get(hdrs.CONTENT_RANGE, ""))
-    if answer.status != 206 or match is None or segment.length is None:
-        raise SourceError(_reason(answer), path)
-    first, last, whole = map(int, match.groups())
-    wanted = (segment.offset, segment.offset + segment.length - 1)
-    if (first, last) != wanted or last >= whole or segment.length > MOST_SEGMENT:
-        raise SourceError(SourceReason.LENGTH, path)
-    return whole
-
-
-def _reason(answer: Answer) -> SourceReason:
-    if answer.status in _GONE:
-        return SourceReason.MISSING
-    return SourceReason.BUSY if answer.status in (429, 503) else SourceReason.STATUS
-
-
-def _conditions(answer: Answer) -> dict[str, str]:
-    headers = {
-        hdrs.IF_NONE_MATCH: answer.headers.get(hdrs.ETAG, ""),
-        hdrs.IF_MODIFIED_SINCE: answer.headers.get(hdrs.LAST_MODIFIED, ""),
-    }
-    return {name: value for name, value in headers.items() if value}
-
-
-def _version_of(answer: Answer) -> int:
-    """A number for this version of a file, by its strong entity tag or else its time; 0 if the
-    server tells versions apart by nothing."""
-    etag = answer.headers.get(hdrs.ETAG, "")
-    version = etag if etag and not etag.startswith("W/") else ""
-    version = version or answer.headers.get(hdrs.LAST_MODIFIED, "")
-    return _number(version.encode()) if version else 0
-
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(hashlib.sha256(data).digest()[:8])

@@ -221,6 +221,21 @@ async def test_the_next_who_asks_brings_a_better_token(start: Start) -> None:
     assert [url.partition("=")[2] for url in stage.cdn.asked] == ["bad", "good", "good"]
 
 
+async def test_a_token_that_is_no_good_is_not_tried_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FRESH", 0.0)
+    stage = start()
+    stage.cdn.tokens = {"zero"}
+    film(stage.cdn)
+    await stage.attend("zero")
+    stage.cdn.tokens = set()
+    for token in ("one", "two"):
+        with pytest.raises(SourceError):
+            await stage.attend(token)
+    assert [url.partition("=")[2] for url in stage.cdn.asked] == ["zero", "zero", "one", "two"]
+
+
 async def test_a_token_that_has_run_out_makes_way(start: Start) -> None:
     stage = start()
     stage.cdn.tokens = {"old"}
@@ -262,6 +277,23 @@ async def test_names_that_are_made_up_push_nobody_aside(start: Start) -> None:
             await stage.attend(name=f"{BASE}{number}.m3u8")
     assert list(stage.fetcher._playlists) == [FILM]
     assert stage.fetcher._strange == {}
+
+
+async def test_no_more_is_remembered_than_there_is_room_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_NAMED", 7)
+    stage = start()
+    film(stage.cdn)
+    for name in ("index.m3u8", "b.m3u8", "c.m3u8", "index.m3u8", "d.m3u8"):
+        stage.cdn.files[name] = stage.cdn.files["index.m3u8"]
+        await stage.attend(name=f"{BASE}{name}")
+        assert len(stage.segments()) == (4 if name == "index.m3u8" else 0)
+    assert list(stage.fetcher._playlists) == [f"{BASE}d.m3u8"]
+    monkeypatch.setattr(module, "MOST_NAMED", 3)  # one that is too long is there all the same
+    await stage.attend()
+    assert stage.known() == []
+    assert len(stage.segments()) == 4
 
 
 async def test_no_more_is_fetched_than_allowed(start: Start) -> None:
