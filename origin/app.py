@@ -27,6 +27,7 @@ from origin.catalog.pages import Pages
 from origin.contents import Contents
 from origin.elsewhere.elsewhere import Elsewhere
 from origin.http import cross_origin, meter
+from origin.http.lanes import Lanes
 from origin.http.meter import Meter
 from origin.http.representation import Representation
 from origin.http.sending import Sender, Show
@@ -35,10 +36,13 @@ from origin.ingest.ingest import Ingest
 from origin.manifests import Manifests
 from origin.measure import Measure
 from origin.media import Media
+from origin.open_files import OpenFiles
 from origin.signing import Signer
 from origin.snippet import Snippet
+from origin.sources import Kept
 from origin.sources.mounts import source_of
 from p2pcdn.config import Config
+from p2pcdn.service.gate import affordable_files
 from p2pcdn.wire.manifest import Records
 
 READERS = 64
@@ -77,7 +81,8 @@ class Origin:
             urls=config.origin.urls,
         )
         self._meter = Meter(ledger)
-        self._media = Media(self._source, self._catalog)
+        self._files = OpenFiles(affordable_files(config.origin.open_files))
+        self._media = Media(self._source, self._catalog, self._files)
         self._signer = Signer(config.data)
         pages = Pages(config.site, self._catalog.hasher, self._signer)
         measured = Measure(ledger)
@@ -117,6 +122,11 @@ class Origin:
         yield from self._snippet.routes(sender, preflight)
         yield from self._extra_routes
 
+    def shortcut(self) -> Lanes:
+        """The way of plain requests for media that are at hand."""
+        headers = cross_origin.headers(self._allow_origin)
+        return Lanes(f"{media.PREFIX}{{path}}", self._at_hand, self._meter, headers)
+
     async def start(self) -> None:
         """Begin to watch live playlists and to hash what is not hashed yet."""
         asyncio.get_running_loop().set_default_executor(
@@ -146,6 +156,7 @@ class Origin:
         await self._catalog.close()
         await asyncio.to_thread(self._source.close)
         self._store.close()
+        self._files.close()
 
     def problems(self) -> list[str]:
         """Why media cannot be served as they should be."""
@@ -168,6 +179,9 @@ class Origin:
                 HTTPStatus.NOT_FOUND, "This origin says nothing of media elsewhere (elsewhere)."
             )
         return await self._elsewhere.show(request)
+
+    def _at_hand(self, target: str) -> tuple[Representation, Kept] | None:
+        return None if self.cut else self._media.at_hand(target)
 
     def _gated(self, show: Show) -> Show:
         async def show_unless_cut(request: web.Request) -> Representation:

@@ -15,8 +15,9 @@ from origin.content_types import content_type, is_media, is_playlist
 from origin.http.conditions import Validators
 from origin.http.representation import Content, FileContent, Representation
 from origin.http_error import HttpError
+from origin.open_files import OpenFiles
 from origin.paths import path_below
-from origin.sources import File, Identity, Source, since_of
+from origin.sources import File, Identity, Kept, Source, since_of
 
 PREFIX = "/media/"
 
@@ -36,9 +37,10 @@ _CHANGING = "no-cache"
 class Media:
     """Finds what a request under `/media/` asks for."""
 
-    def __init__(self, source: Source, catalog: Catalog) -> None:
+    def __init__(self, source: Source, catalog: Catalog, files: OpenFiles) -> None:
         self._source = source
         self._catalog = catalog
+        self._files = files
 
     async def show(self, request: web.Request) -> Representation:
         """The file or playlist that the request names."""
@@ -50,15 +52,32 @@ class Media:
             file.close()
             # A part of it must not get into caches under the name of the whole.
             raise HttpError(HTTPStatus.NOT_FOUND, f"The file at {path!a} is still being written.")
+        self._files.keep(_without_query(request.raw_path), path, file)
+        return self._shown(path, file)
+
+    def at_hand(self, target: str) -> tuple[Representation, Kept] | None:
+        """What `show` would find by this target, if that is known without waiting for anything:
+        it was asked for before, and is still the same."""
+        opened = self._files.find(_without_query(target))
+        if opened is None:
+            return None
+        opened.shown = self._shown(opened.path, opened.file, opened.shown)
+        return opened.shown, opened.file
+
+    def _shown(self, path: str, file: File, before: Representation | None = None) -> Representation:
+        """A file as it is to be shown now; what was shown of it ``before`` if that is the same."""
         live = self._catalog.is_live_segment(path)
+        content, cached = self._catalog.content_of(path), _LIVE_SEGMENT if live else _SEGMENT
+        if before is not None and (before.content, before.cache_control) == (content, cached):
+            return before
         return Representation(
             FileContent(file),
             _validators(file.identity),
             content_type(path),
-            _LIVE_SEGMENT if live else _SEGMENT,
+            cached,
             "media",
             _age(since_of(file)),
-            content=self._catalog.content_of(path),
+            content=content,
             file=f"{file.identity.etag} {path}",
         )
 
@@ -87,6 +106,10 @@ class Media:
             "overhead",
             _age(document.since),
         )
+
+
+def _without_query(target: str) -> str:
+    return target.partition("?")[0]
 
 
 def _validators(identity: Identity) -> Validators:

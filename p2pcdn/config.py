@@ -176,6 +176,16 @@ class OriginConfig(Section, frozen=True):
             "more: 500 GB are a library of 250 films.",
         ),
     ] = 500_000_000_000.0
+    open_files: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="How many files stay open, those asked for last: they are sent by the "
+            "kernel itself, which takes a fraction of the time. Each takes a descriptor. With 0 "
+            "each request opens its own.",
+        ),
+    ] = 1024
     header_timeout: Annotated[
         float,
         Meta(

@@ -38,11 +38,20 @@ class Outcome(Enum):
 class Headers(Protocol):
     """The header lines of a request, by case-insensitive names."""
 
+    def __contains__(self, key: object, /) -> bool: ...
+
     def getall(self, key: str, default: list[str], /) -> list[str]: ...
 
 
 def evaluate(headers: Headers, current: Validators) -> Outcome:
     """The outcome for a GET or HEAD, in the order of precedence of 13.2.2."""
+    if not (
+        hdrs.IF_MATCH in headers
+        or hdrs.IF_NONE_MATCH in headers
+        or hdrs.IF_MODIFIED_SINCE in headers
+        or hdrs.IF_UNMODIFIED_SINCE in headers
+    ):
+        return Outcome.PROCEED  # as for most requests
     if_match = joined(headers, hdrs.IF_MATCH)
     if if_match is not None:
         if not _matches(if_match, current.etag, weak=False):

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from origin.http.representation import Account
-from origin.http.tcp import Tcp, figures_of
+from origin.http.tcp import OpenTcp, Tcp, figures_of
 from p2pcdn.core.firsts import Place
 
 TICK = 0.05
@@ -47,10 +47,12 @@ class Ledger(Protocol):
 class Flow:
     """One body on its way."""
 
-    def __init__(self, tcp: Tcp | None, count: Callable[[int], None]) -> None:
+    def __init__(
+        self, tcp: Tcp | None, count: Callable[[int], None], start: int | None = None
+    ) -> None:
         self._tcp = tcp
         self._count = count
-        self._start = tcp.acknowledged() + tcp.under_way() if tcp else 0
+        self._start = start or (tcp.acknowledged() + tcp.under_way() if tcp else 0)
         """Where the body begins in all that the connection carries."""
         self._handed = 0
         self._counted = 0
@@ -67,13 +69,20 @@ class Flow:
 
     def settle(self, now: float) -> bool:
         """Count what has arrived since the last time; whether that was all there will be."""
-        # First, since what is acknowledged may grow between two looks.
-        over = self._deadline is not None and self._is_over(now)
+        self._look()
+        if self._deadline is None:
+            return False
+        if self._counted == self._handed:
+            return True
+        over = self._is_over(now)
+        self._look()  # what is acknowledged may have grown between two looks
+        return over or self._counted == self._handed
+
+    def _look(self) -> None:
         arrived = self._arrived()
         if arrived > self._counted:
             self._count(arrived - self._counted)
             self._counted = arrived
-        return over or (self._deadline is not None and arrived == self._handed)
 
     def close(self) -> None:
         """Look no longer."""
@@ -116,6 +125,21 @@ class Meter:
         self._flows.add(flow)
         self._wind()
         return flow
+
+    def begin_on(
+        self, tcp: OpenTcp, start: int, account: Account, content: str, place: Place | None
+    ) -> Flow:
+        """The same on a connection whose figures are known already; the body begins when ``start``
+        bytes were written on it."""
+        tcp.use()
+        flow = Flow(tcp, self._counter(account, content, place), start)
+        self._flows.add(flow)
+        self._wind()
+        return flow
+
+    def finish(self, flow: Flow) -> None:
+        """As `end`, for bodies so many that it pays to look at them only once."""
+        flow.finish(asyncio.get_running_loop().time())
 
     def end(self, flow: Flow) -> None:
         """The body was handed over, as far as it could be."""

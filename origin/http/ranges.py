@@ -16,6 +16,10 @@ _SPEC = re.compile(r"([0-9]{0,100})-([0-9]{0,100})")
 """Longer numbers are nonsense too, and cost time to convert."""
 
 
+_PLAIN = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})")
+"""What nearly all ask for, and is understood at once."""
+
+
 class Extent(Enum):
     """What to send where there is no one range to send."""
 
@@ -28,6 +32,9 @@ def requested(header: str | None, length: int) -> Span | Extent:
     """What to send of ``length`` bytes to a client that sent this Range header."""
     if header is None:
         return Extent.WHOLE
+    plain = _PLAIN.fullmatch(header)
+    if plain is not None:
+        return _positions(int(plain[1]), int(plain[2]), length)
     unit, equals, ranges = header.partition("=")
     if not equals or unit.strip().lower() != "bytes":
         return Extent.WHOLE

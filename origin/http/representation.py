@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
+from functools import cached_property
 from typing import Literal, Protocol
+
+from aiohttp import hdrs
 
 from origin.http.conditions import Validators
 from origin.sources import File
@@ -70,7 +75,21 @@ class FileContent:
         self._file.close()
 
 
-@dataclass(frozen=True, slots=True)
+class Fields(dict[str, str]):
+    """Header fields that many answers have in common."""
+
+    @cached_property
+    def text(self) -> str:
+        """As they are sent."""
+        return text_of(self)
+
+
+def text_of(fields: Mapping[str, str]) -> str:
+    """Header fields as they are sent."""
+    return "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+
+
+@dataclass(frozen=True)
 class Representation:
     """A body with its validators and headers."""
 
@@ -85,3 +104,19 @@ class Representation:
     """The content that it is part of, for the ledger; empty if that is not known."""
     file: str = ""
     """What tells the body from all others, and from what it was before; empty if nobody asks."""
+
+    @cached_property
+    def described(self) -> Fields:
+        """The header fields that a 304 has as well (RFC 9110, 15.4.5)."""
+        fields = Fields({hdrs.ETAG: self.validators.etag, hdrs.CACHE_CONTROL: self.cache_control})
+        if self.validators.modified is not None:
+            fields[hdrs.LAST_MODIFIED] = formatdate(self.validators.modified, usegmt=True)
+        fields.update(self.headers)
+        return fields
+
+    @cached_property
+    def full(self) -> Fields:
+        """The header fields of answers that have a body."""
+        fields = Fields({hdrs.CONTENT_TYPE: self.content_type, hdrs.ACCEPT_RANGES: "bytes"})
+        fields.update(self.described)
+        return fields

@@ -13,30 +13,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import formatdate
 from http import HTTPStatus
+from typing import NamedTuple
 
 from aiohttp import hdrs
 
 from origin.http.conditions import Headers, Outcome, evaluate, joined, range_holds
 from origin.http.ranges import Extent, requested
-from origin.http.representation import Representation
+from origin.http.representation import Fields, Representation
 from origin.http_error import HttpError
 from p2pcdn.model import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """An answer, but for its body."""
 
     status: HTTPStatus
-    headers: Mapping[str, str]
+    shared: Fields
+    """Header fields of all such answers."""
     length: int
     """What Content-Length says."""
     span: Span | None
     """The bytes of the representation to send, if any."""
+    content_range: str = ""
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Header fields of this answer alone, which come after the others."""
+        fields: dict[str, str] = {}
+        if self.content_range:
+            fields[hdrs.CONTENT_RANGE] = self.content_range
+        if self.status != HTTPStatus.NOT_MODIFIED:
+            fields[hdrs.CONTENT_LENGTH] = str(self.length)
+        return fields
 
 
 def select(method: str, headers: Headers, shown: Representation) -> Selection:
@@ -46,10 +55,10 @@ def select(method: str, headers: Headers, shown: Representation) -> Selection:
             raise HttpError(
                 HTTPStatus.PRECONDITION_FAILED,
                 "This has changed: it is not the version that the request is about.",
-                _described(shown),
+                shown.described,
             )
         case Outcome.NOT_MODIFIED:
-            return Selection(HTTPStatus.NOT_MODIFIED, _described(shown), 0, None)
+            return Selection(HTTPStatus.NOT_MODIFIED, shown.described, 0, None)
     extent = _extent(method, headers, shown)
     length = shown.body.length
     if extent is Extent.UNSATISFIABLE:
@@ -61,7 +70,7 @@ def select(method: str, headers: Headers, shown: Representation) -> Selection:
     if isinstance(extent, Span):
         return _partial(extent, length, shown)
     body = Span(0, length - 1) if length and method != hdrs.METH_HEAD else None
-    return Selection(HTTPStatus.OK, _full(shown), length, body)
+    return Selection(HTTPStatus.OK, shown.full, length, body)
 
 
 def _extent(method: str, headers: Headers, shown: Representation) -> Span | Extent:
@@ -73,21 +82,6 @@ def _extent(method: str, headers: Headers, shown: Representation) -> Span | Exte
 
 
 def _partial(span: Span, length: int, shown: Representation) -> Selection:
-    headers = _full(shown) | {hdrs.CONTENT_RANGE: f"bytes {span.first}-{span.last}/{length}"}
-    return Selection(HTTPStatus.PARTIAL_CONTENT, headers, span.last - span.first + 1, span)
-
-
-def _full(shown: Representation) -> dict[str, str]:
-    return {
-        hdrs.CONTENT_TYPE: shown.content_type,
-        hdrs.ACCEPT_RANGES: "bytes",
-        **_described(shown),
-    }
-
-
-def _described(shown: Representation) -> dict[str, str]:
-    """The headers that a 304 has as well (15.4.5)."""
-    headers = {hdrs.ETAG: shown.validators.etag, hdrs.CACHE_CONTROL: shown.cache_control}
-    if shown.validators.modified is not None:
-        headers[hdrs.LAST_MODIFIED] = formatdate(shown.validators.modified, usegmt=True)
-    return headers | dict(shown.headers)
+    content_range = f"bytes {span.first}-{span.last}/{length}"
+    size = span.last - span.first + 1
+    return Selection(HTTPStatus.PARTIAL_CONTENT, shown.full, size, span, content_range)

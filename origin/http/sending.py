@@ -58,9 +58,8 @@ class Sender:
             # The first bytes come before the head: a source that fails so soon gets a clear status.
             first = await self._read(request, shown, span.first, span) if span else b""
             response = web.StreamResponse(status=selection.status, headers=self._headers)
-            response.headers.update(selection.headers)
-            if selection.status != HTTPStatus.NOT_MODIFIED:
-                response.content_length = selection.length
+            response.headers.update(selection.shared)
+            response.headers.update(selection.own)
             await response.prepare(request)
             if span is not None and request.transport is not None:
                 await self._send_body(request, response, shown, span, first)

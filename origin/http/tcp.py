@@ -49,6 +49,10 @@ class Tcp:
         """Bytes that the other end has acknowledged since the connection was opened."""
         return self._info()[1]
 
+    def written(self) -> int:
+        """Bytes that were written since then."""
+        return self.acknowledged() + self.under_way()
+
     def under_way(self) -> int:
         """Bytes that were written, and are not acknowledged yet."""
         queued = bytearray(4)
@@ -82,6 +86,61 @@ class Tcp:
         info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
         state, acknowledged = _INFO.unpack(info)
         return state, acknowledged
+
+
+class OpenTcp(Tcp):
+    """A connection's figures, by the loop's own descriptor as long as that is there: no other is
+    spent on connections that stay open. Several bodies may be counted by it at once."""
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        """`OSError` if the transport is closed, or its socket is of another kind."""
+        self._transport = transport
+        self._descriptor = transport.get_extra_info("socket").fileno()
+        self._socket = socket.socket(fileno=self._descriptor)
+        self.is_left = False
+        self._parted = False
+        self._final: int | None = None
+        """What was acknowledged when nothing more could be learnt."""
+        self._users = 0
+        try:
+            self._info()
+        except OSError:
+            self._socket.detach()
+            raise
+
+    @property
+    def socket(self) -> socket.socket:
+        """To send past the transport, while nothing waits in its buffer."""
+        return self._socket
+
+    def use(self) -> None:
+        """A body is counted by it, which ends by `close`."""
+        self._users += 1
+
+    def acknowledged(self) -> int:
+        return super().acknowledged() if self._final is None else self._final
+
+    def is_over(self) -> bool:
+        if self._final is not None:
+            return True
+        return super().is_over() if self._parted else self._info()[0] == _CLOSED
+
+    def part(self) -> None:
+        """The loop closes its descriptor in a moment: go on with a copy, if anybody still needs
+        one."""
+        lent = self._socket
+        self._parted = True
+        if self._users:
+            try:
+                self._socket = socket.socket(fileno=os.dup(self._descriptor))
+            except OSError:  # no descriptors are left
+                self._final = self._info()[1]
+        lent.detach()
+
+    def close(self) -> None:
+        self._users -= 1
+        if self._parted and not self._users:
+            self._socket.close()
 
 
 def hold_little(transport: asyncio.WriteTransport) -> None:

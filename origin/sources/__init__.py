@@ -8,7 +8,7 @@ already checked by `origin.paths`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from p2pcdn.errors import SourceError, SourceReason
 
@@ -55,6 +55,33 @@ class File(Protocol):
         """Its identity now, to see whether somebody has written to it since it was opened."""
 
     def close(self) -> None: ...
+
+
+class Kept(File, Protocol):
+    """A file that stays open from one request to the next, and whose bytes the kernel can send by
+    itself."""
+
+    @property
+    def descriptor(self) -> int: ...
+
+    @property
+    def begin(self) -> int:
+        """Where in what the descriptor is of the file begins."""
+
+    def is_newest(self) -> bool:
+        """Whether its path still leads to this version, and nobody has written to it: asked in the
+        event loop, so that it takes no more than a look at a directory."""
+
+    def keep(self) -> Kept | None: ...
+
+
+@runtime_checkable
+class Keepable(Protocol):
+    """A file of a kind that may be kept."""
+
+    def keep(self) -> Kept | None:
+        """The same version once more, to be closed by itself; None if its bytes do not stand on a
+        disk as they are."""
 
 
 class Source(Protocol):

@@ -41,9 +41,17 @@ _OPEN_FLAGS = (
 class DirectoryFile:
     """A regular file, open for reading."""
 
-    def __init__(self, descriptor: int, status: os.stat_result) -> None:
+    begin = 0
+
+    def __init__(self, descriptor: int, status: os.stat_result, place: str) -> None:
         self._descriptor = descriptor
+        self._status = status
+        self._place = place
         self.identity = _identity(status)
+
+    @property
+    def descriptor(self) -> int:
+        return self._descriptor
 
     def read(self, offset: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, offset)
@@ -53,6 +61,22 @@ class DirectoryFile:
 
     def current(self) -> Identity:
         return _identity(os.fstat(self._descriptor))
+
+    def is_newest(self) -> bool:
+        known = self._status
+        try:
+            found = os.stat(self._place)  # noqa: PTH116 - with each request: a Path costs twice that
+        except OSError:
+            return False
+        return (
+            found.st_ino == known.st_ino
+            and found.st_mtime_ns == known.st_mtime_ns
+            and found.st_size == known.st_size
+            and found.st_dev == known.st_dev
+        )
+
+    def keep(self) -> DirectoryFile:
+        return DirectoryFile(os.dup(self._descriptor), self._status, self._place)
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -75,7 +99,7 @@ class Directory:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise missing(path)
-            return DirectoryFile(descriptor, status)
+            return DirectoryFile(descriptor, status, f"{self._root}/{path}")
         except BaseException as error:
             if descriptor >= 0:
                 os.close(descriptor)
@@ -167,6 +191,9 @@ class Directory:
 
 _HAS_NOWAIT = hasattr(os, "preadv") and hasattr(os, "RWF_NOWAIT")
 
+_PROBE = bytearray(1)
+"""What is read into to see whether that takes any time; nobody looks at it."""
+
 
 def _identity(status: os.stat_result) -> Identity:
     return Identity(status.st_size, status.st_mtime_ns, status.st_ino)
@@ -185,6 +212,16 @@ def read_cached(descriptor: int, offset: int, size: int) -> memoryview | None:
             return None
         raise
     return memoryview(buffer)[:count] if count else None
+
+
+def is_cached(descriptor: int, offset: int) -> bool:
+    """Whether the byte there could be had without waiting; False where nobody can tell."""
+    if not _HAS_NOWAIT:
+        return False
+    try:
+        return os.preadv(descriptor, [_PROBE], offset, os.RWF_NOWAIT) == 1
+    except OSError:
+        return False
 
 
 def is_absent(error: BaseException) -> bool:

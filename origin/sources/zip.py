@@ -60,6 +60,7 @@ class Version:
     """An archive as it was opened, and as it stays as long as this is."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         weakref.finalize(self, os.close, self.descriptor)
         status = os.fstat(self.descriptor)
@@ -79,6 +80,13 @@ class Version:
     def now(self) -> Stamp:
         """The stamp that its file has by now: another if somebody wrote into it."""
         return Stamp.of(os.fstat(self.descriptor))
+
+    def is_newest(self) -> bool:
+        """Whether it is what is at its place, as it was when it was opened."""
+        try:
+            return Stamp.of(self.path.stat()) == self.stamp
+        except OSError:
+            return False
 
     def identity(self, entry: Entry) -> Identity:
         """That of a member: of these bytes, in this archive."""
@@ -125,6 +133,20 @@ class Member:
 
     def current(self) -> Identity:
         return _identity(self._entry, self._opened.now())
+
+    @property
+    def descriptor(self) -> int:
+        return self._opened.descriptor
+
+    @property
+    def begin(self) -> int:
+        return self._entry.begin
+
+    def is_newest(self) -> bool:
+        return self._opened.is_newest()
+
+    def keep(self) -> Member | None:
+        return None if self._entry.deflated else Member(self._opened, self._entry)
 
     def close(self) -> None:
         self._version = None

@@ -59,17 +59,30 @@ class Gate:
         return home_of(address)
 
 
-def affordable(most: int) -> int:
-    """So many connections, or as many as the process may have descriptors for: as many as it can
-    get by asking."""
+def affordable(most: int, files: int = 0) -> int:
+    """So many connections, or as many as the process may have descriptors for beside its open
+    ``files``: as many as it can get by asking."""
+    reserve = RESERVE + files
+    got = _descriptors(most + reserve)
+    return most if got is None else max(1, min(most, got - reserve))
+
+
+def affordable_files(most: int) -> int:
+    """So many open files, or a quarter of the descriptors that the process can get by asking."""
+    got = _descriptors(4 * most)
+    return most if got is None else min(most, got // 4)
+
+
+def _descriptors(wanted: int) -> int | None:
+    """How many descriptors the process may have after it has asked for so many; None if there is
+    no limit."""
     if sys.platform == "win32":
-        return most
+        return None
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return most
-    wanted = most + RESERVE
+        return None
     if soft < wanted:
         allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         try:
@@ -77,7 +90,7 @@ def affordable(most: int) -> int:
             soft = allowed
         except (OSError, ValueError):  # macOS has one more limit, of its own
             pass
-    return max(1, min(most, soft - RESERVE))
+    return soft
 
 
 def share_of_one(limits: OriginConfig, most: int) -> int:

@@ -18,7 +18,7 @@ import functools
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import structlog
@@ -34,8 +34,9 @@ from p2pcdn.service.deadline import DeadlineHandler, read_body, small_header
 from p2pcdn.service.errors import answer_errors
 from p2pcdn.service.figures import FIGURES
 from p2pcdn.service.forward import Forward
-from p2pcdn.service.gate import Gate, affordable, share_of_one
+from p2pcdn.service.gate import Gate, affordable, affordable_files, share_of_one
 from p2pcdn.service.loop import settle
+from p2pcdn.service.shortcut import Knowing, ShortcutHandler
 from p2pcdn.service.worker import ALONE, Worker
 
 DRAIN_TIME = 0.5
@@ -54,8 +55,15 @@ _LINGER = 1.0
 BODY_BYTES = 65_536
 """Largest request body, but for what encoders put."""
 
-_BACKLOG = 1024
+_BACKLOG = 4096
 """Connections that wait to be accepted: a flash crowd arrives within one turn of the loop."""
+
+HEADERS: Mapping[str, str] = {
+    hdrs.SERVER: f"p2pcdn/{p2pcdn.__version__}",
+    # A file of the site's that looks like HTML or a script must not become one.
+    hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
+}
+"""Those of all answers."""
 
 log = structlog.get_logger("p2pcdn.server")
 
@@ -226,9 +234,9 @@ class Server:
         assert self._runner.server is not None  # setup() made it
         loop = asyncio.get_running_loop()
         limits = self._limits
-        most = affordable(limits.connections)
+        most = affordable(limits.connections, affordable_files(limits.open_files))
         connection = functools.partial(
-            DeadlineHandler,
+            self._protocol(),
             self._runner.server,
             loop=loop,
             gate=Gate(most, share_of_one(limits, most), self._proxies),
@@ -257,6 +265,14 @@ class Server:
                     ssl_shutdown_timeout=limits.header_timeout if self._tls else None,
                 )
             )
+
+    def _protocol(self) -> Callable[..., DeadlineHandler]:
+        """What answers on a connection: with a shortcut, if a service knows one."""
+        for service in self._services:
+            shortcut = service.shortcut() if isinstance(service, Knowing) else None
+            if shortcut is not None:
+                return functools.partial(ShortcutHandler, shortcut=shortcut)
+        return DeadlineHandler
 
     def _application(self) -> web.Application:
         app = web.Application(
@@ -299,9 +315,7 @@ class Server:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    # A file of the site's that looks like HTML or a script must not become one.
-    response.headers[hdrs.X_CONTENT_TYPE_OPTIONS] = "nosniff"
-    response.headers[hdrs.SERVER] = f"p2pcdn/{p2pcdn.__version__}"
+    response.headers.update(HEADERS)
 
 
 def ssl_context(tls: Tls) -> ssl.SSLContext | None:

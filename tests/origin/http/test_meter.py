@@ -9,7 +9,7 @@ import pytest
 
 from origin.http import meter as meter_module
 from origin.http.meter import FAREWELL, PATIENCE, Flow, Meter
-from origin.http.tcp import Tcp
+from origin.http.tcp import OpenTcp, Tcp
 from p2pcdn.core.firsts import Place
 from tests.origin.conftest import Totals
 from tests.origin.waiting import until
@@ -187,6 +187,31 @@ async def test_tells_where_each_byte_stands(connections: Connections) -> None:
         await until(lambda acked=acked: totals.media == acked)  # type: ignore[misc]
     assert totals.places == [(Place("file", 500), 600), (Place("file", 1100), 400)]
     meter.close()
+
+
+async def test_several_bodies_on_a_connection_that_is_known() -> None:
+    class Known(FakeTcp):
+        users = 0
+
+        def use(self) -> None:
+            self.users += 1
+
+        def close(self) -> None:
+            self.users -= 1
+
+    totals, tcp = Totals(), Known()
+    meter = Meter(totals)
+    flows = [meter.begin_on(cast(OpenTcp, tcp), start, "media", "c", None) for start in (100, 1200)]
+    for flow in flows:
+        flow.handed(1000)
+        meter.finish(flow)
+    assert tcp.users == 2
+    tcp.acked = 1150
+    await until(lambda: tcp.users == 1)
+    assert totals.media == 1000
+    tcp.acked = 2200
+    await until(lambda: tcp.users == 0)
+    assert totals.contents == {"c": 2000}
 
 
 async def test_closing_counts_what_is_known_and_lets_go(connections: Connections) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from origin.http.representation import Content, FileContent
+from origin.http.conditions import Validators
+from origin.http.representation import Content, FileContent, Representation, text_of
 from origin.sources import Identity
 
 
@@ -56,3 +57,21 @@ async def test_closing() -> None:
     file = SlowFile(cached=True)
     FileContent(file).close()
     assert file.closed
+
+
+def test_what_is_said_about_it() -> None:
+    body, validators = Content(b"x"), Validators('"v1"', 0)
+    shown = Representation(body, validators, "a/b", "no-cache", "media", (("Vary", "*"),))
+    assert shown.described == {
+        "Etag": '"v1"',
+        "Cache-Control": "no-cache",
+        "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Vary": "*",
+    }
+    assert shown.full == {"Content-Type": "a/b", "Accept-Ranges": "bytes", **shown.described}
+    assert shown.full.text == text_of(shown.full)
+    assert shown.full.text.startswith("Content-Type: a/b\r\nAccept-Ranges: bytes\r\n")
+    assert Representation(body, Validators("e"), "a/b", "", "media").described.keys() == {
+        "Etag",
+        "Cache-Control",
+    }

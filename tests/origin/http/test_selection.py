@@ -8,7 +8,7 @@ import pytest
 from multidict import CIMultiDict
 
 from origin.http.conditions import Validators
-from origin.http.representation import Content, Representation
+from origin.http.representation import Content, Fields, Representation
 from origin.http.selection import Selection, select
 from origin.http_error import HttpError
 from p2pcdn.model import Span
@@ -23,14 +23,16 @@ SHOWN = Representation(
     (("Vary", "Accept-Encoding"),),
 )
 
-DESCRIBED = {
-    "Etag": '"v1"',
-    "Cache-Control": "max-age=1",
-    "Last-Modified": MODIFIED,
-    "Vary": "Accept-Encoding",
-}
+DESCRIBED = Fields(
+    {
+        "Etag": '"v1"',
+        "Cache-Control": "max-age=1",
+        "Last-Modified": MODIFIED,
+        "Vary": "Accept-Encoding",
+    }
+)
 
-FULL = {"Content-Type": "video/mp2t", "Accept-Ranges": "bytes", **DESCRIBED}
+FULL = Fields({"Content-Type": "video/mp2t", "Accept-Ranges": "bytes", **DESCRIBED})
 
 
 def selected(method: str = "GET", **headers: str) -> Selection:
@@ -47,9 +49,10 @@ def test_head_has_the_same_headers_and_no_body() -> None:
 
 
 def test_a_part() -> None:
-    headers = {**FULL, "Content-Range": "bytes 2-4/10"}
-    wanted = Selection(HTTPStatus.PARTIAL_CONTENT, headers, 3, Span(2, 4))
-    assert selected(Range="bytes=2-4") == wanted
+    wanted = Selection(HTTPStatus.PARTIAL_CONTENT, FULL, 3, Span(2, 4), "bytes 2-4/10")
+    found = selected(Range="bytes=2-4")
+    assert found == wanted
+    assert found.own == {"Content-Range": "bytes 2-4/10", "Content-Length": "3"}
 
 
 def test_head_knows_no_ranges() -> None:
@@ -86,4 +89,4 @@ def test_nothing_at_all() -> None:
     empty = Representation(Content(b""), Validators('"v1"'), "text/plain", "no-cache", "overhead")
     selection = select("GET", CIMultiDict({"Range": "bytes=-5"}), empty)
     assert (selection.status, selection.length, selection.span) == (HTTPStatus.OK, 0, None)
-    assert "Last-Modified" not in selection.headers
+    assert "Last-Modified" not in selection.shared

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from origin.http.tcp import Tcp, figures_of, hold_little
+from origin.http.tcp import OpenTcp, Tcp, figures_of, hold_little
 from tests.origin.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -132,3 +132,65 @@ async def test_no_figures_of_what_is_closed() -> None:
         transport.abort()
         await until(lambda: transport.get_extra_info("socket").fileno() < 0)
         assert figures_of(transport) is None
+
+
+async def test_an_open_connection_needs_no_descriptor_of_its_own() -> None:
+    async with connection() as (transport, receiver):
+        tcp = OpenTcp(transport)
+        assert tcp.socket.fileno() == transport.get_extra_info("socket").fileno()
+        tcp.socket.send(b"x" * 1000)  # past the transport
+        transport.write(b"x" * 1000)
+        await receiver.read(2000)
+        await until(lambda: tcp.acknowledged() == 2000)
+        assert tcp.written() == 2000
+        assert not tcp.is_over()
+        tcp.part()  # nobody counts by it: the loop may close it
+        assert tcp.socket.fileno() < 0
+        transport.write(b"x")
+        await receiver.read(1)
+
+
+async def test_who_is_still_counted_outlives_the_connection() -> None:
+    async with connection() as (transport, receiver):
+        tcp = OpenTcp(transport)
+        tcp.use()
+        tcp.use()
+        transport.write(b"x" * 50_000)
+        transport.close()
+        tcp.part()  # as in connection_lost, before the loop closes its own
+        await receiver.read(50_000)
+        await until(lambda: tcp.acknowledged() == 50_000)
+        await until(lambda: tcp.is_over() or tcp.is_left)
+        tcp.close()
+        assert tcp.socket.fileno() >= 0
+        tcp.close()
+        assert tcp.socket.fileno() < 0
+
+
+async def test_without_descriptors_what_is_known_is_what_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: int) -> int:
+        raise OSError
+
+    async with connection() as (transport, receiver):
+        tcp = OpenTcp(transport)
+        tcp.use()
+        transport.write(b"x" * 1000)
+        await receiver.read(1000)
+        await until(lambda: tcp.acknowledged() == 1000)
+        monkeypatch.setattr("os.dup", refuse)
+        tcp.part()
+        assert tcp.acknowledged() == 1000
+        assert tcp.is_over()
+        tcp.close()
+
+
+async def test_no_lane_on_what_is_no_tcp_connection() -> None:
+    left, right = socket.socketpair()
+    _, writer = await asyncio.open_connection(sock=left)
+    with pytest.raises(OSError, match=r"."):
+        OpenTcp(writer.transport)
+    assert left.fileno() >= 0
+    writer.close()
+    right.close()

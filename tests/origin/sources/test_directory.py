@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from origin.sources.directory import Directory, DirectoryFile
+from origin.sources import Keepable
+from origin.sources.directory import Directory, DirectoryFile, is_cached
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
 from tests.origin.media_files import identity_of, write
 
@@ -42,6 +43,42 @@ def test_reads_without_waiting_what_is_in_memory(source: Directory) -> None:
     assert cached is None or bytes(cached) == b"me"  # some file systems cannot tell
     assert file.read_cached(7, 10) is None
     file.close()
+
+
+def test_knows_what_is_in_memory(source: Directory) -> None:
+    file = source.open("show/b.ts")
+    file.read(0, 100)
+    if file.read_cached(0, 1) is not None:  # some file systems cannot tell
+        assert is_cached(file.descriptor, 6)
+    assert not is_cached(file.descriptor, 7)
+    file.close()
+    assert not is_cached(file.descriptor, 0)
+
+
+def test_a_file_that_is_kept_is_closed_by_itself(source: Directory, root: Path) -> None:
+    file = source.open("a.ts")
+    assert isinstance(file, Keepable)
+    kept = file.keep()
+    file.close()
+    assert kept.read(0, 100) == b"hello"
+    assert (kept.identity, kept.begin) == (file.identity, 0)
+    kept.close()
+
+
+def test_a_kept_file_knows_whether_it_is_the_newest(source: Directory, root: Path) -> None:
+    (root / "link.ts").symlink_to("a.ts")
+    direct, linked = source.open("a.ts").keep(), source.open("link.ts").keep()
+    assert direct.is_newest()
+    assert linked.is_newest()
+    write(root / "b.ts", "other")
+    (root / "link.ts").unlink()
+    (root / "link.ts").symlink_to("b.ts")
+    assert direct.is_newest()
+    assert not linked.is_newest()
+    (root / "a.ts").unlink()
+    assert not direct.is_newest()
+    direct.close()
+    linked.close()
 
 
 def test_an_open_file_stays_the_version_that_was_opened(source: Directory, root: Path) -> None:

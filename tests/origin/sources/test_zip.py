@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from origin.sources import Identity
+from origin.sources import Identity, Keepable
 from origin.sources.directory import Directory
 from origin.sources.zip import Zip
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
@@ -61,6 +61,23 @@ def test_only_stored_bytes_are_had_without_waiting(tmp_path: Path) -> None:
     packed = Zip(zipped(tmp_path / "b.zip", FILES, deflate=True)).open("a.ts")
     packed.read(0, 300_000)
     assert packed.read_cached(0, 100) is None
+
+
+def test_only_stored_members_are_kept(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", FILES)
+    file = Zip(path).open("a.ts")
+    assert isinstance(file, Keepable)
+    kept = file.keep()
+    file.close()
+    assert kept
+    assert os.pread(kept.descriptor, 10, kept.begin + 5) == FILES["a.ts"][5:15]
+    assert kept.is_newest()
+    zipped(path, {"a.ts": b"another"})
+    assert not kept.is_newest()
+    path.unlink()
+    assert not kept.is_newest()
+    kept.close()
+    assert Zip(zipped(tmp_path / "b.zip", FILES, deflate=True)).open("a.ts").keep() is None
 
 
 def test_lists_what_is_not_hidden(source: Zip) -> None:

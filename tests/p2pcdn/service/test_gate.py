@@ -10,7 +10,7 @@ import pytest
 
 from p2pcdn.config import OriginConfig
 from p2pcdn.service import gate
-from p2pcdn.service.gate import RESERVE, Gate, affordable, share_of_one
+from p2pcdn.service.gate import RESERVE, Gate, affordable, affordable_files, share_of_one
 
 
 class Transport(asyncio.BaseTransport):
@@ -98,6 +98,21 @@ def test_a_system_that_gives_no_more_is_made_do_with(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(resource, "setrlimit", refuse)
     assert gate.affordable(16_384) == 1024 - RESERVE
+    assert gate.affordable(16_384, 256) == 1024 - RESERVE - 256
+    assert gate.affordable(16_384, 1024) == 1
+
+
+@pytest.mark.parametrize(
+    ("hard", "most", "files"), [(-1, 1024, 1024), (1024, 1024, 256), (1024, 200, 200), (1024, 0, 0)]
+)
+def test_open_files_take_a_quarter_of_the_descriptors_at_most(
+    hard: int, most: int, files: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "RLIM_INFINITY", -1)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    assert affordable_files(most) == files
 
 
 @pytest.mark.parametrize(

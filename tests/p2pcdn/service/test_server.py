@@ -62,7 +62,7 @@ async def test_a_port_for_root_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch
 async def test_where_descriptors_are_few_one_address_does_not_have_them_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "affordable", lambda _: 4)
+    monkeypatch.setattr(server, "affordable", lambda *_: 4)
     limits = OriginConfig(header_timeout=30.0, connections=8, connections_per_address=4)
     async with hosted(web.get("/", hello), limits=limits) as running, AsyncExitStack() as stack:
         for _ in range(2):
