@@ -26,6 +26,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 help:
 	@echo "make demo    see it work: a video, a page and a dashboard on this machine; ends with Ctrl-C"
 	@echo "make test    every test, those in real browsers included"
+	@echo "make test-compose   the containers, with a Docker engine"
 	@echo "make check   style, types, generated files"
 	@echo "make docs    the documentation, as a site"
 	@echo "make bench   what is measured, with the figures of this machine"
@@ -55,9 +56,33 @@ test: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 		$(ARGS) >$$later 2>&1 & \
 	run tests/e2e -m crowd; \
 	run tests/e2e -m "browser and not crowd" --numprocesses 2 --dist loadgroup; \
-	run -m "not browser" --ignore tests/e2e $(TIMELESS:%=--ignore %) --numprocesses 3 --dist worksteal; \
+	run -m "not browser" --ignore tests/e2e --ignore tests/compose $(TIMELESS:%=--ignore %) --numprocesses 3 --dist worksteal; \
 	wait $$!; told $$?; cat $$later; \
 	[ "$$ran" ] && [ -z "$$failed" ]
+
+# Builds the images, brings docker-compose.yml up, plays in a browser, kills what runs, takes it down.
+.PHONY: test-compose
+test-compose: $(VENV)/.installed-dev
+	@docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1 || { \
+		echo "The containers are tested in a Docker engine with Compose, and none answers" \
+			"(\`docker info\`, \`docker compose version\`)." >&2; exit 1; }
+	@$(BIN)/python -m tests.prepare
+	@$(BIN)/pytest tests/compose $(ARGS)
+
+# What the images are made of. After a change of what p2pcdn needs, and for what is new elsewhere.
+.PHONY: lock
+lock: $(VENV)/.installed-dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(BIN)/python deploy/lock.py
+
+# Both images, which say of what version and commit they are.
+.PHONY: images
+images:
+	@for target in full serve; do \
+		tag=p2pcdn; [ $$target = full ] || tag=p2pcdn:$$target; \
+		docker build --target $$target --tag $$tag \
+			--build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' p2pcdn/__init__.py) \
+			--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) . || exit; done
 
 .PHONY: check
 check: $(BROWSER)/node_modules/.installed $(VENV)/.installed-dev

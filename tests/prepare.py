@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from typing import NamedTuple
 
-from tests import fast_python
+from tests import fast_python, nginx
 from tests.e2e.browser import find_chromium
 
 
@@ -49,7 +49,7 @@ NEEDS = (
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
     Need("ffmpeg", "a player at the gateway", _program("ffmpeg")),
     Need("mpv", "another player at the gateway", _program("mpv")),
-    Need("nginx", "media that stay at a CDN", _program("nginx", "/usr/sbin/nginx")),
+    Need("nginx", "media that stay at a CDN, a proxy in front", lambda: nginx.PROGRAM is not None),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
     Need(
         "redis-server",

@@ -1,4 +1,4 @@
-"""What is deployed as it is: an edge peer's unit and container give commands that there are."""
+"""What is deployed as it is: units and containers give commands that there are, and settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from p2pcdn import settings
 from p2pcdn.cli.peer import command
+from p2pcdn.cli.serve import command as serve
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,14 +21,62 @@ def parsed(words: list[str]) -> dict[str, object]:
     return command.make_context("peer", words[1:]).params
 
 
+def unit(name: str) -> configparser.ConfigParser:
+    """A unit of systemd's."""
+    found = configparser.ConfigParser(interpolation=None)
+    found.optionxform = str  # type: ignore[method-assign,assignment]
+    found.read_string((ROOT / f"deploy/{name}.service").read_text(encoding="utf-8"))
+    return found
+
+
 def test_the_unit_runs_a_peer_with_its_file() -> None:
-    text = (ROOT / "deploy/p2pcdn-peer.service").read_text(encoding="utf-8")
-    unit = configparser.ConfigParser(interpolation=None)
-    unit.optionxform = str  # type: ignore[method-assign,assignment]
-    unit.read_string(text)
-    program, *words = unit["Service"]["ExecStart"].split()
+    program, *words = unit("p2pcdn-peer")["Service"]["ExecStart"].split()
     assert program.endswith("/bin/p2pcdn")
     assert parsed(words)["config_file"] == Path("/etc/p2pcdn/peer.toml")
+
+
+def test_the_unit_runs_a_server_with_its_file() -> None:
+    service = unit("p2pcdn")["Service"]
+    program, name, *words = service["ExecStart"].split()
+    assert (program, name) == ("/opt/p2pcdn/bin/p2pcdn", "serve")
+    given = serve.make_context(name, words).params
+    assert given["config_file"] == Path("/etc/p2pcdn/p2pcdn.toml")
+    assert service["WorkingDirectory"] == f"/var/lib/{service['StateDirectory']}"
+
+
+def test_a_server_behind_a_proxy_has_settings_that_there_are(tmp_path: Path) -> None:
+    text = (ROOT / "deploy/p2pcdn.toml").read_text(encoding="utf-8")
+    for number, written in enumerate(
+        (text, re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE))
+    ):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(written, encoding="utf-8")
+        found = settings.load(file=file, environ={}).config
+        assert found.data == Path("/var/lib/p2pcdn")
+        assert found.site in found.served_sites
+        assert [str(network) for network in found.tracker.proxy_networks] == [
+            "127.0.0.1/32", "::1/128",
+        ]  # fmt: skip
+
+
+def filled(text: str, values: dict[str, str]) -> str:
+    """A text of the compose file, as Compose fills it in."""
+    return re.sub(r"\$\{(\w+):-(.*?)\}", lambda match: values.get(match[1], match[2]), text)
+
+
+def test_the_demo_with_a_turn_server_has_settings_that_there_are() -> None:
+    compose = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    lines = (ROOT / "deploy/turn.env").read_text(encoding="utf-8").splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and line[0] != "#")
+    for values in ({}, {name: filled(value, {}) for name, value in given.items()}):
+        environ = {
+            name: filled(value, values)
+            for name, value in compose["services"]["demo"]["environment"].items()
+        }
+        tracker = settings.load(environ=environ).config.tracker
+        assert tracker.mode == ("relay" if values else "any")
+        assert len(tracker.turn) == len(tracker.relay_networks) == (2 if values else 0)
+    assert given["COMPOSE_PROFILES"] == "turn"
 
 
 def test_its_file_names_settings_that_there_are() -> None:

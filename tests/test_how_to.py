@@ -81,6 +81,17 @@ def test_nodes_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
     assert None not in (found.store, found.url, found.exchange)
 
 
+def test_a_turn_server_as_it_is_written_there_is_taken(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs/how-to/turn.md").read_text(encoding="utf-8")
+    file = tmp_path / "p2pcdn.toml"
+    [block] = blocks("toml", text)
+    file.write_text(block)
+    found = settings.load(file=file, environ={}).config.tracker
+    assert (found.mode, len(found.turn)) == ("relay", 1)
+    assert "static-auth-secret=SECRET" in text
+    assert "SECRET" in block
+
+
 def test_mounts_as_they_are_written_there_are_taken(tmp_path: Path) -> None:
     text = (Path(__file__).parents[1] / "docs/how-to/zip.md").read_text(encoding="utf-8")
     file = tmp_path / "p2pcdn.toml"

@@ -86,8 +86,13 @@ def require_own(directory: Path, mark: str) -> None:
 
 
 def _require_encoders() -> None:
-    import av
-
+    try:
+        import av
+    except ImportError as error:
+        raise SynthesisError(
+            f"To make a video takes PyAV, which cannot be imported ({error}): `pip install av`; "
+            "of the container images, the full one has it."
+        ) from error
     missing = {"libx264", "aac"} - av.codecs_available
     if missing:
         raise SynthesisError(

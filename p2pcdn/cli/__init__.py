@@ -51,6 +51,10 @@ COMMANDS: dict[str, Entry] = {
 }
 
 
+LEFT_OUT = {"av": "PyAV", "aiortc": "aiortc"}
+"""What a server goes without in the smaller container image."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -101,6 +105,12 @@ def execute(arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _complain(f"{error.filename or 'system'}: {error.strerror or error}.", 1)
     except Exception as error:  # noqa: BLE001 - the last resort; the log gets the traceback
+        if isinstance(error, ModuleNotFoundError) and error.name in LEFT_OUT:
+            return _complain(
+                f"This takes {LEFT_OUT[error.name]}, which is not here: `pip install {error.name}`;"
+                " of the container images, the full one has it.",
+                1,
+            )
         structlog.get_logger("p2pcdn.cli").exception("crashed")
         return _complain(f"a bug, please report it with the log above: {error!r}", 1)
     return code if isinstance(code, int) else 0

@@ -5,6 +5,7 @@
     a video is made (once)  -->  origin, tracker, dashboard and demo page on one port
                                  a live channel cut from the video
                                  a native peer that holds and seeds the video
+                                 (not with --no-peer: one runs elsewhere)
 """
 
 from __future__ import annotations
@@ -45,8 +46,16 @@ SITE = "pk_demo"
     show_default=True,
     help="Length of the video.",
 )
+@click.option(
+    "--peer/--no-peer",
+    "with_peer",
+    default=True,
+    show_default=True,
+    help="A native peer in this process seeds the video.",
+)
+@click.option("--keep", is_flag=True, help="Go on with the figures of last time.")
 @with_settings("listen", "data")
-def command(settings: Settings, seconds: int) -> int:
+def command(settings: Settings, seconds: int, with_peer: bool, keep: bool) -> int:
     """Show what p2pcdn does, with a video of its own.
 
     Open the demo page in two windows, and the dashboard beside them. Nothing is downloaded, and
@@ -59,7 +68,7 @@ def command(settings: Settings, seconds: int) -> int:
     _require_bundle()
     _require_port(config)
     video = _make_video(config, seconds)
-    return run(_run(config, video))
+    return run(_run(config, video, with_peer=with_peer, keep=keep))
 
 
 def _hush() -> None:
@@ -142,29 +151,28 @@ def _quarters(what: str) -> Callable[[float], None]:
     return tell
 
 
-async def _run(config: Config, video: Path) -> None:
+async def _run(config: Config, video: Path, *, with_peer: bool, keep: bool) -> None:
     from origin.synth import LiveFeed
     from p2pcdn.service.admin import Admin
 
-    server = Server.of(config, _services(config))
+    server = Server.of(config, _services(config, keep=keep))
     live = _content(config) / "live"
-    async with (
-        LiveFeed(video, live),
-        server,
-        _seeding(f"{server.url}/media/demo/{video.name}", config),
-    ):
-        click.echo(_welcome(server.url, Admin(config).link(server.url), _content(config)))
+    seeding = _seeding(f"{server.url}/media/demo/{video.name}", config)
+    async with LiveFeed(video, live), server, seeding if with_peer else contextlib.nullcontext():
+        dashboard = Admin(config).link(server.url)
+        click.echo(_welcome(server.url, dashboard, _content(config), with_peer=with_peer))
         await asyncio.get_running_loop().create_future()
 
 
-def _services(config: Config) -> list[Service]:
+def _services(config: Config, *, keep: bool) -> list[Service]:
     from origin.app import Origin
     from origin.demo import Demo
     from p2pcdn.core.ledger import Ledger
     from tracker.app import Tracker
+    from tracker.storage import storage_of
 
     ledger = Ledger()
-    tracker = Tracker(config, ledger)
+    tracker = Tracker(config, ledger, storage=storage_of(config) if keep else None)
     origin = Origin(config, ledger, pass_on=tracker.publish)
     tracker.find_paths_by(origin.path_of)
     return [origin, tracker, Demo(origin)]
@@ -193,7 +201,8 @@ async def _seed(url: str, config: Config) -> None:
         click.echo(f"The native peer has stopped; windows still have each other. {error}", err=True)
 
 
-def _welcome(url: str, dashboard: str, content: Path) -> str:
+def _welcome(url: str, dashboard: str, content: Path, *, with_peer: bool) -> str:
+    seeder = "A native peer in this process seeds the video as well. " if with_peer else ""
     return f"""
 p2pcdn {p2pcdn.__version__}
 
@@ -208,6 +217,6 @@ What to try
   5. Add a film: p2pcdn add movie.mp4 --content {content}
      and watch {url}/demo/?film=movie.
 
-A native peer in this process seeds the video as well. The demo runs open: whoever
-reaches it may watch and share. Ctrl-C ends it.
+{seeder}The demo runs open: whoever reaches it may
+watch and share. Ctrl-C ends it.
 """

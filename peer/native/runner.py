@@ -456,6 +456,11 @@ def _transport(settings: PeerConfig) -> Transport:
     try:
         return transport_of(settings.transport, settings.advertise)
     except ImportError as error:
+        if settings.transport != "fast":
+            raise PeerError(
+                f"Native peers need aiortc, which cannot be imported ({error}): `pip install "
+                "aiortc`; of the container images, the full one has it."
+            ) from error
         raise PeerError(
             f"peer.transport is {settings.transport}, which cannot be imported ({error}): it takes "
             "Python 3.12 or later and `pip install 'p2pcdn[fast]'`."

@@ -6,19 +6,25 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import structlog.testing
+from aioice import stun
+from aioice.turn import create_turn_endpoint
 
 from p2pcdn.config import TrackerConfig
 from p2pcdn.errors import ConfigError
 from p2pcdn.wire.candidate import IPAddress
 from p2pcdn.wire.tracker import Joined, Welcome
+from p2pcdn.wire.tracker import Relays as Admittance
+from tests.coturn import NEEDED, Turn, coturn
 from tests.tracker.rig import join, rig
 from tracker import relays
 from tracker.relays import Relays
@@ -162,3 +168,34 @@ async def test_only_who_needs_a_relay_is_let_in(secret: Path) -> None:
         given = told["relay"].relays
         assert given is not None
         assert given.username.endswith(told["relay"].peer)
+
+
+async def allocate(turn: Turn, given: Admittance) -> tuple[str, int]:
+    """The relayed address that a TURN server gives for these credentials."""
+    transport, _ = await create_turn_endpoint(
+        asyncio.DatagramProtocol,
+        server_addr=("127.0.0.1", turn.port),
+        username=given.username,
+        password=given.credential,
+    )
+    found: tuple[str, int] = transport.get_extra_info("sockname")
+    transport.close()
+    await asyncio.sleep(0.1)  # it says goodbye to the server
+    return found
+
+
+@NEEDED
+async def test_a_turn_server_takes_them_until_they_expire(tmp_path: Path) -> None:
+    async with coturn(tmp_path) as turn:
+        given = [
+            Relays(config(turn.secret, turn=(turn.url,))).admit(PEER, time.time() - age)
+            for age in (0, 101)
+        ]
+        in_time, late = given
+        assert in_time is not None
+        assert late is not None
+        assert (await allocate(turn, in_time))[0] == "127.0.0.1"
+        forged = msgspec.structs.replace(late, username=in_time.username)
+        for refused in (late, forged):
+            with pytest.raises(stun.TransactionFailed):
+                await allocate(turn, refused)

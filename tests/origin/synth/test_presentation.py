@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from pathlib import Path
 
@@ -118,3 +119,11 @@ def test_a_directory_of_somebody_else_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(SynthesisError, match="not empty"):
         synthesise(tmp_path, seconds=2, renditions=MINI)
     assert (tmp_path / "thesis.txt").read_text() == "42"
+
+
+def test_without_pyav_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(SynthesisError, match=r"takes PyAV.*the full one has it"):
+        synthesise(tmp_path / "film", seconds=2, renditions=MINI)

@@ -106,6 +106,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
             1,
             "p2pcdn: /data: Permission denied.\n",
         ),
+        (
+            ModuleNotFoundError("No module named 'av'", name="av"),
+            1,
+            "p2pcdn: This takes PyAV, which is not here: `pip install av`; of the container "
+            "images, the full one has it.\n",
+        ),
         (click.Abort(), 130, ""),
         (KeyboardInterrupt(), 130, ""),
     ],

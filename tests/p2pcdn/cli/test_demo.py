@@ -20,8 +20,8 @@ MADE = "Making the video (only this time): 100 %"
 SEEDING = "The native peer holds all of the video now."
 
 
-def demo(data: Path) -> Any:
-    return serving("demo", "--data", str(data), "--seconds", "4")
+def demo(data: Path, *words: str) -> Any:
+    return serving("demo", "--data", str(data), "--seconds", "4", *words)
 
 
 def get(url: str, body: bytes | None = None) -> bytes:
@@ -118,3 +118,17 @@ def test_progress_without_a_terminal_is_a_line_each_quarter(
     assert capsys.readouterr().out.split("\n") == [
         "Working: 0 %", "Working: 25 %", "Working: 50 %", "Working: 75 %", "Working: 100 %", "",
     ]  # fmt: skip
+
+
+def test_the_native_peer_may_run_elsewhere_and_the_figures_may_be_kept(tmp_path: Path) -> None:
+    sent = []
+    for _ in range(2):
+        with demo(tmp_path, "--no-peer", "--keep") as command:
+            url = command.read("Demo").removesuffix("/demo/")
+            command.read("watch and share. Ctrl-C ends it.")
+            assert not any("native peer" in line for line in command.lines)
+            sent.append(json.loads(get(f"{url}/api/v1/summary"))["origin_bytes"])
+            get(f"{url}/media/demo/720p-00000.ts")
+            assert json.loads(get(f"{url}/api/v1/summary"))["swarms"] == 0
+            assert command.stop() == 0
+    assert sent[0] == 0 < sent[1]

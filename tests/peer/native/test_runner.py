@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -236,3 +237,13 @@ async def test_one_that_pauses_shares_nothing_and_comes_back(site: Site) -> None
         async with NativePeer(url) as peer:
             await peer.complete()
             assert peer.stats.peer_bytes == everything
+
+
+async def test_without_aiortc_it_says_what_is_missing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "peer.native.transport.aiortc", None)
+    config = Config(peer=PeerConfig(transport="aiortc"))
+    with pytest.raises(PeerError, match=r"need aiortc.*the full one has it"):
+        async with NativePeer(site.media("show/low/index.m3u8"), config=config):
+            pass
