@@ -51,6 +51,9 @@ from p2pcdn.errors import SourceError, SourceReason
 FRESH = 300.0
 """Seconds for which a playlist is believed that has ended."""
 
+AGAIN = 2.0
+"""Seconds until it is asked for once more if it could not be had."""
+
 LEAST_POLL = 0.5
 """Seconds between two looks at a live one, at least; else a quarter of the target duration: by so
 much records are later than the segments that viewers see named."""
@@ -152,9 +155,19 @@ class Fetcher:
         if held.name in self._playlists:
             self._playlists.move_to_end(held.name)
         if not held.is_watched and _now() >= held.stale:
-            await asyncio.shield(self._job(held.name, self._loading(held)))
+            await self._renew(held)
         if held.live and not held.is_watched:
             held.poll = asyncio.create_task(self._watch(held), name="live elsewhere")
+
+    async def _renew(self, held: _Playlist) -> None:
+        try:
+            await asyncio.shield(self._job(held.name, self._loading(held)))
+        except (SourceError, PlaylistError) as error:
+            gone = isinstance(error, SourceError) and error.reason is SourceReason.MISSING
+            if gone or not held.is_there:
+                raise
+            # What it was holds, until somebody brings a better token, or the CDN is back.
+            held.stale = _now() + AGAIN
 
     def segments(self, name: str) -> tuple[PlaylistSegment, ...]:
         """The segments of a rendition that was attended to."""

@@ -225,15 +225,34 @@ async def test_a_token_that_is_no_good_is_not_tried_again(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FRESH", 0.0)
+    monkeypatch.setattr(module, "AGAIN", 0.0)
     stage = start()
     stage.cdn.tokens = {"zero"}
     film(stage.cdn)
     await stage.attend("zero")
     stage.cdn.tokens = set()
     for token in ("one", "two"):
-        with pytest.raises(SourceError):
-            await stage.attend(token)
+        await stage.attend(token)
     assert [url.partition("=")[2] for url in stage.cdn.asked] == ["zero", "zero", "one", "two"]
+
+
+async def test_what_is_known_holds_while_the_cdn_is_away(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FRESH", 0.0)
+    stage = start()
+    film(stage.cdn)
+    await stage.attend()
+    stage.cdn.broken = SourceReason.TIMEOUT
+    for _ in range(3):
+        await stage.attend()
+    assert len(stage.cdn.asked) == 2
+    assert len(stage.segments()) == 4
+    stage.fetcher._playlists[FILM].stale = 0.0
+    stage.cdn.broken = None
+    del stage.cdn.files["index.m3u8"]
+    with pytest.raises(SourceError, match="missing"):
+        await stage.attend()
 
 
 async def test_a_token_that_has_run_out_makes_way(start: Start) -> None:
