@@ -13,9 +13,12 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote, unquote
+from xml.etree import ElementTree
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -33,6 +36,8 @@ _REFUSALS = {
     "broken": (500, b"<Error><Code>InternalError</Code></Error>"),
     "busy": (503, b"<Error><Code>SlowDown</Code></Error>"),
 }
+
+_CREDENTIAL = "AWS4-HMAC-SHA256 Credential=an-id/20260101/us-east-1/s3/aws4_request"
 
 _PASSED_BACK = ("etag", "last-modified", "content-range", "content-type", "content-length")
 
@@ -86,8 +91,7 @@ class Store:
     def _ask(self, method: str, key: str, data: bytes = b"") -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._moto, timeout=10)
         try:
-            credential = "AWS4-HMAC-SHA256 Credential=an-id/20260101/us-east-1/s3/aws4_request"
-            head = {"Authorization": credential}
+            head = {"Authorization": _CREDENTIAL}
             connection.request(method, f"/{self.bucket}/{key}", data, head)
             assert connection.getresponse().status < 300
         finally:
@@ -111,8 +115,9 @@ class Store:
 
     def _pass_on(self, request: BaseHTTPRequestHandler) -> None:
         path, _, query = request.path.partition("?")
-        key = path.removeprefix(f"/{self.bucket}").removeprefix("/")
-        self.asked.append("LIST" if "list-type" in query else f"{request.command} {key}")
+        key = unquote(path).removeprefix(f"/{self.bucket}").removeprefix("/")
+        lists = "list-type=" in query or "comp=list" in query
+        self.asked.append("LIST" if lists else f"{request.command} {key}")
         fault = self.fault
         if fault == "silent":
             self.released.wait(20)
@@ -125,11 +130,19 @@ class Store:
         connection = http.client.HTTPConnection("127.0.0.1", self._moto, timeout=10)
         try:
             passed = {name: value for name, value in request.headers.items() if name != "Host"}
+            passed.setdefault("authorization", _CREDENTIAL)  # moto has to think that it knows us
             if fault == "unconditional":
                 passed.pop("if-match", None)
-            connection.request(request.command, request.path, headers=passed)
+            if lists:
+                target = f"/{self.bucket}?list-type=2&{query}"
+            else:
+                target = f"/{self.bucket}/{quote(key)}"
+            connection.request(request.command, target, headers=passed)
             answer = connection.getresponse()
             body = answer.read()
+            if "comp=list" in query:
+                body = _as_azure(body)
+                del answer.headers["content-length"]
             headers = {n: v for n in _PASSED_BACK if (v := answer.headers[n]) is not None}
         finally:
             connection.close()
@@ -155,6 +168,23 @@ class Store:
             request.wfile.write(body[: len(body) // 2] if cut else body)
         if cut:
             request.close_connection = True
+
+
+def _as_azure(listing: bytes) -> bytes:
+    """A listing of S3 as Azure writes it."""
+    blobs = ""
+    for entry in ElementTree.fromstring(listing).iterfind("{*}Contents"):
+        key, size, etag, changed = (
+            entry.findtext(f"{{*}}{name}") or "" for name in ("Key", "Size", "ETag", "LastModified")
+        )
+        date = formatdate(datetime.fromisoformat(changed).timestamp(), usegmt=True)
+        blobs += (
+            f"<Blob><Name>{key}</Name><Properties><Last-Modified>{date}</Last-Modified>"
+            f"<Etag>{etag.strip(chr(34))}</Etag><Content-Length>{size}</Content-Length>"
+            "<Content-Type>video/mp4</Content-Type><ResourceType>file</ResourceType>"
+            "</Properties></Blob>"
+        )
+    return f"<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker/></EnumerationResults>".encode()
 
 
 @contextmanager

@@ -121,6 +121,27 @@ def test_what_is_there(store: Store) -> None:
     assert ask.trouble is None
 
 
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_the_other_stores(store: Store, scheme: str) -> None:
+    """By their own protocols, which differ from S3's in listings and in how keys are written."""
+    account = "&account=me" if scheme == "az" else ""
+    url = f"{scheme}://{store.bucket}/tv?endpoint={store.endpoint}&anonymous=yes{account}"
+    ask = ObjectReader(connect(place_of(url, "content"), "content"))
+    store.put_all({"tv/x/a.ts": DATA, "tv/x/b%20c.ts": b"b", "other": b"no"})
+    found = ask.look("x/a.ts")
+    assert ask.list(10) == {"x/a.ts": found, "x/b c.ts": ask.look("x/b c.ts")}
+    assert ask.read("x/a.ts", found, 5, 70_000) == DATA[5:70_000]
+    store.put("tv/x/a.ts", DATA[::-1])
+    for failing in (lambda: ask.read("x/a.ts", found, 0, 10), lambda: ask.look("x/none.ts")):
+        with pytest.raises(SourceError) as caught:
+            failing()
+        assert caught.value.reason is SourceReason.MISSING
+    store.fault = "denied"
+    with pytest.raises(SourceError) as caught:
+        ask.list(10)
+    assert caught.value.detail == "the store answered 403 AccessDenied"
+
+
 def test_other_bytes_are_another_version(store: Store) -> None:
     ask = reader(store)
     store.put("tv/a.ts", DATA)
