@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.tracker.process import ROOT, Server, cores, free_port
+from bench.tracker.process import ROOT, Server, cores, free_port, wait_for
 from origin.catalog.edition import Stretch
 from origin.catalog.hashing import chunk_hashes
 from origin.sources.directory import Directory
@@ -150,26 +150,17 @@ def get(port: int, path: str) -> float:
     return time.perf_counter() - began
 
 
-def get_first(port: int, path: str) -> None:
-    """The same of a server that may not be there yet."""
-    while True:
-        try:
-            get(port, path)
-        except ConnectionError:
-            time.sleep(0.01)
-        else:
-            return
-
-
 def first(server: Server, library: Library) -> None:
     """How soon the first of each kind comes, counted from the start of the process."""
     began = time.perf_counter()
+    wait_for(server.port)
+    print(f"listening                      {time.perf_counter() - began:9.2f} s after the start")
     for what, path in (
         ("first file", f"/media/{library.folders // 2:04}/{library.media[7]}"),
         ("first manifest", f"/manifest/{library.folders - 1:04}/{library.content}"),
         ("first manifest of a film", f"/manifest/{library.folders - 2:04}/0.mp4"),
     ):
-        get_first(server.port, path)
+        get(server.port, path)
         print(f"{what:30} {time.perf_counter() - began:9.2f} s after the start")
     say_memory(server, "memory then")
 
@@ -228,7 +219,7 @@ def crowded(place: Path, tree: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "segment.bin").write_bytes(bytes(2 * 1024 * 1024))
     with served(folder.parent, tree) as server:
-        get_first(server.port, "/media/segment.bin")
+        wait_for(server.port)
         alone = rate(server.port)
         with (folder / "film.mp4").open("wb") as file:
             file.truncate(2**40)  # of which nothing is on the disk
