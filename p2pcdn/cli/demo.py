@@ -157,8 +157,12 @@ async def _run(config: Config, video: Path, *, with_peer: bool, keep: bool) -> N
 
     server = Server.of(config, _services(config, keep=keep))
     live = _content(config) / "live"
-    seeding = _seeding(f"{server.url}/media/demo/{video.name}", config)
-    async with LiveFeed(video, live), server, seeding if with_peer else contextlib.nullcontext():
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(LiveFeed(video, live))
+        await stack.enter_async_context(server)
+        if with_peer:
+            url = f"{server.url}/media/demo/{video.name}"
+            await stack.enter_async_context(_seeding(url, config))
         dashboard = Admin(config).link(server.url)
         click.echo(_welcome(server.url, dashboard, _content(config), with_peer=with_peer))
         await asyncio.get_running_loop().create_future()
