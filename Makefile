@@ -120,6 +120,7 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 INPUTS ?= 20000000
 .PHONY: fuzz
 fuzz: $(BUNDLE) $(VENV)/.installed-dev
+	@RFC9110_BATCHES=5000 $(BIN)/pytest -q --timeout 0 tests/origin/test_rfc9110.py tests/origin/test_path_forms.py
 	@$(BIN)/python -m tests.fuzz --inputs $$(( $(INPUTS) / 2 )) $(ARGS)
 	@cd $(BROWSER) && FUZZ_INPUTS=$$(( $(INPUTS) / 2 )) FUZZ_SEED=$$(date +%s) \
 		npx vitest run test/fuzz --reporter=verbose

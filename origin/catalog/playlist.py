@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit
 from origin.content_types import is_mpd
 from origin.paths import media_url, resolve
 from origin.sources import Identity, Source, since_of
-from p2pcdn.errors import SourceError
+from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import Span
 from p2pcdn.presentations import PresentationError, Segment, dash, hls
 
@@ -211,6 +211,8 @@ def _dash(path: str, document: str, data: bytes, around: Surroundings) -> Playli
         try:
             opened = around.source.open(file)
         except SourceError as error:
+            if error.reason is not SourceReason.MISSING:
+                raise
             raise PlaylistError(f"The file {file!a} with its segments is not there.") from error
         try:
             return opened.read(offset, size)

@@ -18,6 +18,14 @@ _TAG = re.compile(r'\s*(W/)?("[\x20\x21\x23-\x7e\x80-\U0010ffff]*")\s*(?:,|$)|\s
 """An element of a list. (A space in a tag is against the rules, and seen nevertheless.)"""
 
 
+_DATE = re.compile(
+    r"\s*(?:[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT"
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\s*",
+    re.ASCII,
+)
+"""The three formats of a date (5.6.7)."""
+
+
 class Validators(NamedTuple):
     """What tells one version of a representation from another."""
 
@@ -113,8 +121,8 @@ def _changed_since(date: str | None, current: Validators) -> bool | None:
 
 def _seconds(date: str) -> int | None:
     """An HTTP-date in any of its three formats (5.6.7) as seconds since 1970."""
-    parts = parsedate_tz(date)
-    if parts is None or parts[9] not in (0, None):
+    parts = parsedate_tz(date) if _DATE.fullmatch(date) else None
+    if parts is None:
         return None
     try:
         return int(datetime(*parts[:6], tzinfo=UTC).timestamp())

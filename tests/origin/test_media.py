@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from origin.app import Origin
-from p2pcdn.config import Config
-from p2pcdn.service import Server
-from tests.origin import rfc9110
-from tests.origin.conftest import Site, Totals
+from tests.origin.conftest import Site
 from tests.origin.media_files import (
     media_playlist,
     multivariant_playlist,
@@ -26,83 +15,10 @@ from tests.origin.media_files import (
     write,
     write_vod,
 )
-from tests.origin.test_paths import MALFORMED, NOT_FOUND
 from tests.origin.waiting import until
 
 DATA = noise(20)
 SECRET = b"nobody may read this"
-
-
-class Background:
-    """An origin on a loop of its own thread, for tests that are not asynchronous."""
-
-    def __init__(self, config: Config) -> None:
-        self.totals = Totals()
-        self.server = Server([Origin(config, self.totals)], host="127.0.0.1", port=0)
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-        asyncio.run_coroutine_threadsafe(self.server.start(), self.loop).result(10)
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
-
-    def ask(
-        self, method: str, path: str, headers: dict[str, str]
-    ) -> tuple[http.client.HTTPResponse, bytes]:
-        self.connection.request(method, path, headers=headers)
-        response = self.connection.getresponse()
-        return response, response.read()
-
-    def close(self) -> None:
-        self.connection.close()
-        asyncio.run_coroutine_threadsafe(self.server.close(), self.loop).result(10)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-
-@pytest.fixture(scope="module")
-def background(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Background]:
-    root = tmp_path_factory.mktemp("ranges")
-    for name, data in (("full.ts", DATA), ("empty.ts", b"")):
-        write(root / "content" / name, data)
-        os.utime(root / "content" / name, (rfc9110.MODIFIED_SECONDS, rfc9110.MODIFIED_SECONDS))
-    for place in ("secret", "content/.git/config", "content/a/.hidden", "content/..."):
-        write(root / place, SECRET)
-    origin = Background(Config(content=root / "content", data=root / "data"))
-    yield origin
-    origin.close()
-
-
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    method=st.sampled_from(["GET", "GET", "GET", "HEAD"]),
-    headers=rfc9110.requests(),
-    data=st.sampled_from([DATA, DATA, b""]),
-)
-def test_ranges_and_conditions_are_as_the_rfc_has_them(
-    background: Background, method: str, headers: dict[str, str], data: bytes
-) -> None:
-    path = "/media/full.ts" if data else "/media/empty.ts"
-    etag = background.ask("HEAD", path, {})[0].headers["ETag"]
-    real = {
-        name: value.replace("ETAG", etag).encode("utf-8").decode("latin-1")
-        for name, value in headers.items()
-    }
-    response, body = background.ask(method, path, real)
-    wanted = rfc9110.expected(method, headers, data)
-    assert response.status == wanted.status
-    assert response.headers.get("Content-Range") == wanted.content_range
-    if wanted.status in (200, 206):
-        assert body == wanted.body
-        assert response.headers["Accept-Ranges"] == "bytes"
-        assert response.headers["Last-Modified"] == rfc9110.MODIFIED
-    if wanted.status == 304:
-        assert body == b""
-    if wanted.status != 412:
-        assert response.headers["ETag"] == etag
-    assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
 async def test_a_file(site: Site, content: Path) -> None:
@@ -144,22 +60,6 @@ async def test_names_with_odd_characters(site: Site, content: Path) -> None:
     write(content / "my show" / "\u00fcber 100%?.ts", b"x")
     response = await site.get("/media/my%20show/%C3%BCber%20100%25%3F.ts?token=1")
     assert (response.status, await response.read()) == (200, b"x")
-
-
-@pytest.mark.parametrize(
-    ("raw", "status"), [*((raw, 404) for raw in NOT_FOUND), *((raw, 400) for raw in MALFORMED)]
-)
-def test_paths_that_lead_out(background: Background, raw: str, status: int) -> None:
-    with socket.create_connection(("127.0.0.1", background.server.port)) as connection:
-        # As it is: clients tidy paths up.
-        request = f"GET /media/{raw} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        connection.sendall(request.encode())
-        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert int(head.split()[1]) == status
-    assert body.startswith(b'{"error":{"code":"')
-    assert b"Access-Control-Allow-Origin: *" in head
-    assert SECRET not in answer
 
 
 async def test_links_that_lead_out(site: Site, content: Path) -> None:
