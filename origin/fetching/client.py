@@ -69,11 +69,10 @@ class Answer:
         self.length = None if _is_chunked(response) else response.content_length
         """Bytes of the body; None if they are not known before its end. After HEAD, of the body
         that GET would have."""
-        self._promised = self.length if _has_body(response) else 0
 
     async def blocks(self, most: int) -> AsyncIterator[bytes]:
-        """The body as it comes; `SourceError` unless it ends as it should, after no more than
-        ``most`` bytes. What came before the error is not to be believed."""
+        """The body as it comes; `SourceError` unless it ends as it should (aiohttp counts), after
+        no more than ``most`` bytes. What came before the error is not to be believed."""
         if self.length is not None and self.length > most:
             raise self._error(SourceReason.LENGTH, f"has {self.length} bytes, more than {most}")
         received, waited = 0, 0.0
@@ -89,9 +88,6 @@ class Answer:
             if received > most:
                 raise self._error(SourceReason.LENGTH, f"has more than {most} bytes")
             yield block
-        if self._promised not in (None, received):
-            what = f"has {received} bytes, not {self._promised}"
-            raise self._error(SourceReason.LENGTH, what)
 
     async def read(self, most: int) -> bytes:
         """The body as a whole, as `blocks` gives it."""

@@ -131,10 +131,11 @@ class Memory:
         steady = max(LEAST, min(MOST_GUESSED, SHARE * (since - first)))
         told = LEAST if said is None else said.believed
         believed = steady if said is not None and said.guessed and steady > told else told
-        fresh = min(believed, LEAST) if is_playlist(path) else believed
+        fresh, due = believed, max(believed, steady)
+        if is_playlist(path):  # it may be a live one, whatever is said
+            fresh, due = LEAST, steady
         now = self._clock()
-        due = now + max(believed, steady) if version is not None else now + fresh
-        return Known(Found(version, said), since, first, now + fresh, due, written)
+        return Known(Found(version, said), since, first, now + fresh, now + due, written)
 
     def _take(self, path: str, known: Known) -> None:
         if known.version is None:
