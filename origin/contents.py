@@ -9,6 +9,8 @@ Whoever asks learns of every content, so an operator has to want it (`origin.lis
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ import msgspec
 from aiohttp import web
 
 from origin.catalog.catalog import Catalog
-from origin.catalog.pages import blob
+from origin.catalog.pages import Blob, blob
 from origin.http.conditions import Validators
 from origin.http.representation import Content, Representation
 from origin.http_error import HttpError
@@ -37,8 +39,12 @@ class Contents:
             raise HttpError(
                 HTTPStatus.NOT_FOUND, "This origin does not list its contents (list_contents)."
             )
-        urls = [f"media/{quote(path)}" for path in await self._catalog.contents()]
-        made = blob(msgspec.json.encode({"contents": urls}))
+        # With 100,000 contents 60 ms, in which nobody else would be answered.
+        made = await asyncio.to_thread(_listing, await self._catalog.contents())
         return Representation(
             Content(made.data), Validators(made.etag), "application/json", "no-cache", "overhead"
         )
+
+
+def _listing(paths: Iterable[str]) -> Blob:
+    return blob(msgspec.json.encode({"contents": [f"media/{quote(path)}" for path in paths]}))

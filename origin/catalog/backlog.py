@@ -57,8 +57,9 @@ class Backlog:
         self._prune_at = 0.0
 
     def single_files(self) -> list[str]:
-        """The files that stand alone, of those that have been hashed."""
-        return [path for path in self._done if not is_playlist(path) and path not in self._parts]
+        """The files that stand alone, of those that have been hashed (any thread may ask)."""
+        done = list(self._done)
+        return [path for path in done if not is_playlist(path) and path not in self._parts]
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -23,7 +23,7 @@ from origin.catalog.backlog import Backlog
 from origin.catalog.edition import Edition, Stretch
 from origin.catalog.hash_store import HashStore
 from origin.catalog.hashing import Hasher
-from origin.catalog.library import Library
+from origin.catalog.library import Library, View
 from origin.catalog.playlist import Document, is_live, load
 from origin.catalog.rendition import NotARenditionError, Rendition, Studio
 from origin.catalog.watcher import Watcher
@@ -146,6 +146,9 @@ class Catalog:
         """The paths of all contents: presentations, playlists that none of them names, and the
         files that stand alone as soon as they have been hashed."""
         view = await self._studio.library.view()
+        return await asyncio.to_thread(self._contents_in, view)
+
+    def _contents_in(self, view: View) -> list[str]:
         playlists = (path for path in view.playlists if path not in view.owners)
         files = set(self._backlog.single_files()).intersection(view.files)
         return sorted({*playlists, *files})
