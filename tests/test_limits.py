@@ -87,6 +87,8 @@ NO_LIMITS = {
     "workers": "how many cores are used",
     "origin.cache_size": "how much of a disk is the cache's: tests of the cache try it",
     "origin.open_files": "how much is kept at hand",
+    "origin.elsewhere_rate": "a pace: tests of it try it",
+    "origin.elsewhere_daily": "what a CDN is asked for in a day: tests of it try it",
     "origin.live_window": "how much is remembered of a stream",
     "ingest.window": "how long segments are kept",
     "ingest.rate": "a pace: tests of it try it",
