@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 import click
+import msgspec
 
 from p2pcdn import logs
 from p2pcdn.cli.get import INTERRUPTED
 from p2pcdn.cli.options import with_settings
 from p2pcdn.cli.peer import size_text
 from p2pcdn.config import Config, Content, MountConfig, content_at, is_url
-from p2pcdn.errors import SourceError
+from p2pcdn.errors import ConfigError, SourceError
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
@@ -189,7 +191,7 @@ def _film(
     with shown.progress(f"Preparing {title}") as tell:
         made = prepare(wish, directory, name, tell, shown.note)
     index = f"{name}/{INDEX}"
-    fingerprint = asyncio.run(_fingerprint(config, index))
+    fingerprint = _fingerprint(config, index, shown)
     facts = {"bytes": made.record.size, "seconds": round(made.record.seconds, 3)}
     what = _described(made.record)
     return Added(name, "film", [index], what, made.is_new, fingerprint, facts)
@@ -228,7 +230,17 @@ def _content_directory(config: Config) -> Path:
     )
 
 
-async def _fingerprint(config: Config, path: str) -> str:
+def _fingerprint(config: Config, path: str, shown: Shown) -> str:
+    """That of a content, hashed where an origin will find the hashes, if they can be kept there."""
+    try:
+        return asyncio.run(_hash(config, path))
+    except ConfigError as error:
+        shown.note(f"The origin will hash it once more: {error}")
+    with tempfile.TemporaryDirectory() as data:
+        return asyncio.run(_hash(msgspec.structs.replace(config, data=Path(data)), path))
+
+
+async def _hash(config: Config, path: str) -> str:
     from origin.preparing.fingerprint import fingerprint
     from origin.sources.mounts import source_of
 

@@ -191,6 +191,14 @@ def test_a_terminal_gets_a_bar(adds: Add, movie: Path, monkeypatch: pytest.Monke
     assert "%\n" not in called.out.split("Added")[-1]
 
 
+def test_a_data_directory_that_cannot_be_written_costs_no_film(adds: Add, movie: Path) -> None:
+    (adds.data / "origin.sqlite3").mkdir(parents=True)
+    called = adds(movie, "--name", "x")
+    assert called.code == 0, called.err
+    assert "The origin will hash it once more: The file " in called.out
+    assert "Fingerprint  " in called.out
+
+
 def test_ctrl_c_and_the_same_again(adds: Add, tmp_path: Path) -> None:
     source = film(tmp_path / "film.mp4", seconds=40, key_every=1000, video="mpeg4", size=(320, 180))
     words = [str(source), "--segment", "1", "--name", "x", *adds.words]
