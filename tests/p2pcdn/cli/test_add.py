@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.origin.media_files import write
 from tests.origin.preparing.films import film, joined, packets
 from tests.origin.upstreams import Kept, fake_upstream
 from tests.origin.zips import zipped
-from tests.p2pcdn.cli.calling import Called, call, running
+from tests.p2pcdn.cli.calling import Called, call
 
 PLAYLIST = "#EXTM3U\n#EXTINF:4,\na.ts\n#EXT-X-ENDLIST\n"
 
@@ -199,23 +200,43 @@ def test_a_data_directory_that_cannot_be_written_costs_no_film(adds: Add, movie:
     assert "Fingerprint  " in called.out
 
 
-def test_ctrl_c_and_the_same_again(adds: Add, tmp_path: Path) -> None:
-    source = film(tmp_path / "film.mp4", seconds=40, key_every=1000, video="mpeg4", size=(320, 180))
-    words = [str(source), "--segment", "1", "--name", "x", *adds.words]
-    with running("add", *words) as process:
-        while not list(adds.content.glob(".x.draft/*-00001.m4s")):
+WAITING = """
+import sys, time
+from origin.preparing.draft import Draft
+from p2pcdn.cli import main
+keep = Draft.keep
+def wait(self, rendition, segment):
+    keep(self, rendition, segment)
+    if segment.number == 1:
+        print("kept", flush=True)
+        time.sleep(60)
+Draft.keep = wait
+main(["add", *sys.argv[1:]])
+"""
+
+
+def test_ctrl_c_and_the_same_again(adds: Add, movie: Path) -> None:
+    words = ["--segment", "1", "--name", "x", "--encode"]
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(movie), *words, *adds.words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "kept\n":
             assert process.poll() is None, "it ended"
-            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said == "p2pcdn: stopped. The same command goes on where it was.\n"
-    first = adds.content / ".x.draft" / "180p-00000.m4s"
+    first = adds.content / ".x.draft" / "36p-00000.m4s"
     before = first.stat().st_mtime_ns
-    called = adds(source, "--segment", "1", "--name", "x")
+    called = adds(movie, *words)
     assert called.code == 0, called.err
     assert (adds.content / "x" / first.name).stat().st_mtime_ns == before
-    assert len(packets(joined(adds.content / "x", "180p"), "video")) == 1000
+    assert len(packets(joined(adds.content / "x", "36p"), "video")) == 125
 
 
 async def test_a_film_on_another_server_is_read_from_there(adds: Add, movie: Path) -> None:
