@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -55,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def file(self) -> str:
-        return file_name(self.rendition, self.number)
+        return file_name(self.rendition, self.number, self.chunks)
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -66,9 +67,14 @@ class Recipe(msgspec.Struct, frozen=True):
     program: str
 
 
-def file_name(rendition: str, number: int) -> str:
-    """The name of a segment's file, or of the initialisation section's."""
-    return f"{rendition}-init.mp4" if number < 0 else f"{rendition}-{number:05}.m4s"
+def file_name(rendition: str, number: int, chunks: bytes) -> str:
+    """The name of a segment's file, or of the initialisation section's (-1).
+
+    What is in it is part of its name: caches keep segments for good, and a film that is added anew
+    in the place of another one must not be mixed with that.
+    """
+    mark = hashlib.sha256(chunks).hexdigest()[:8]
+    return f"{rendition}-init-{mark}.mp4" if number < 0 else f"{rendition}-{number:05}-{mark}.m4s"
 
 
 def folder_of(content: Path, name: str) -> Path:
@@ -146,9 +152,10 @@ class Draft:
         """The segments that are done."""
         return self._entries.get(rendition, [])
 
-    def init(self, rendition: str) -> bytes:
-        """The initialisation section of a rendition."""
-        return (self._folder / file_name(rendition, -1)).read_bytes()
+    def init(self, rendition: str) -> tuple[str, bytes]:
+        """The initialisation section of a rendition: its file, and what is in it."""
+        name = self._inits[rendition].file
+        return name, (self._folder / name).read_bytes()
 
     def finish(
         self, texts: Mapping[str, str], origin: Origin, seconds: float, renditions: tuple[str, ...]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from origin.preparing import draft as drafts
 from origin.preparing import playlists, record
 from origin.preparing.boxes import codecs
-from origin.preparing.draft import Draft, Recipe, file_name
+from origin.preparing.draft import Draft, Recipe
 from origin.preparing.encoding import Decoder, PictureEncoder, SoundEncoder, require_encoders
 from origin.preparing.facts import Facts, MediaError, look, opened
 from origin.preparing.plan import Anew, Options, Picture, Plan, Sound, estimate, make
@@ -365,7 +365,7 @@ def _playlists(draft: Draft, facts: Facts, plan: Plan) -> dict[str, str]:
                 )
             )
     texts = {
-        each.playlist: playlists.media(each, file_name(each.name, -1))
+        each.playlist: playlists.media(each, draft.init(each.name)[0])
         for each in (*pictures, *sounds)
     }
     return {**texts, playlists.INDEX: playlists.multivariant(pictures, sounds)}
@@ -379,7 +379,7 @@ def _segments(draft: Draft, rendition: str) -> list[Segment]:
 
 
 def _codecs(draft: Draft, rendition: str) -> tuple[str, ...]:
-    return tuple(codecs(draft.init(rendition)))
+    return tuple(codecs(draft.init(rendition)[1]))
 
 
 def _described(plan: Plan) -> Iterator[str]:

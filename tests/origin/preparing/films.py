@@ -115,9 +115,15 @@ def frames(file: Path | io.BytesIO, kind: str = "video") -> list[Any]:
         return [*container.decode(**{kind: 0})]
 
 
+def segment(folder: Path, number: int, rendition: str = "36p") -> Path:
+    """The file of a segment."""
+    (path,) = folder.glob(f"{rendition}-{number:05}-*.m4s")
+    return path
+
+
 def joined(folder: Path, rendition: str, numbers: Sequence[int] | None = None) -> io.BytesIO:
     """A rendition's segments, or some of them, behind its initialisation section."""
     names = sorted(folder.glob(f"{rendition}-0*.m4s"))
     chosen = names if numbers is None else [names[number] for number in numbers]
-    init = (folder / f"{rendition}-init.mp4").read_bytes()
-    return io.BytesIO(init + b"".join(path.read_bytes() for path in chosen))
+    (init,) = folder.glob(f"{rendition}-init-*.mp4")
+    return io.BytesIO(init.read_bytes() + b"".join(path.read_bytes() for path in chosen))

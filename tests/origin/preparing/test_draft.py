@@ -16,6 +16,7 @@ from origin.preparing.facts import MediaError
 from origin.preparing.plan import Anew
 from origin.preparing.record import Origin
 from origin.preparing.rendition import NOTHING_DONE, Finished, Progress
+from tests.origin.preparing.films import segment as film_segment
 
 ORIGIN = Origin("a.mp4", 1, 2, "00", 4.0)
 RECIPE = Recipe(ORIGIN, Anew(), "1")
@@ -38,8 +39,9 @@ def test_it_takes_its_place_when_it_is_whole(content: Path) -> None:
         draft.keep("720p", segment(0))
         assert [path.name for path in content.iterdir()] == [".x.draft"]
         made = draft.finish({"index.m3u8": "#EXTM3U\n"}, ORIGIN, 4.0, ("720p",))
-    names = {"720p-init.mp4", "720p-00000.m4s", "index.m3u8", record.FILE}
-    assert {path.name for path in (content / "x").iterdir()} == names
+    names = {path.name for path in (content / "x").iterdir()}
+    assert names == {*made.files, record.FILE}
+    assert {name.rpartition("-")[0] for name in made.files} == {"720p-init", "720p-00000", ""}
     assert [path.name for path in content.iterdir()] == ["x"]
     assert record.read(content / "x") == made
 
@@ -67,7 +69,7 @@ def test_another_recipe_begins_anew(content: Path) -> None:
 def test_what_is_not_right_is_not_believed(content: Path, how: str) -> None:
     begun(content, 3)
     folder = drafts.folder_of(content, "x")
-    path = folder / "720p-00001.m4s"
+    path = film_segment(folder, 1, "720p")
     if how == "changed":
         path.write_bytes(b"medio")
     elif how == "gone":
@@ -147,5 +149,5 @@ def test_a_draft_is_thrown_away(content: Path, tmp_path: Path) -> None:
 
 
 def test_names_of_files() -> None:
-    assert drafts.file_name("720p", 3) == "720p-00003.m4s"
-    assert drafts.file_name("720p", -1) == "720p-init.mp4"
+    assert drafts.file_name("720p", 3, b"") == "720p-00003-e3b0c442.m4s"
+    assert drafts.file_name("720p", -1, b"?") == "720p-init-8a8de823.mp4"

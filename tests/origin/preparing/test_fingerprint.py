@@ -13,6 +13,7 @@ from origin.preparing.plan import Options
 from origin.preparing.prepare import Wish, prepare
 from origin.sources.directory import Directory
 from p2pcdn.config import Config
+from tests.origin.preparing.films import segment
 
 
 def of(content: Path, data: Path, path: str = "x/index.m3u8", site: str = "pk_demo") -> str:
@@ -27,14 +28,14 @@ def test_it_is_of_the_bytes_and_of_nothing_else(plain: Path, content: Path, tmp_
     assert len(bytes.fromhex(first)) == 32
     copy = tmp_path / "copy"
     shutil.copytree(content, copy)  # other inodes
-    os.utime(copy / "x" / "36p-00000.m4s", (1, 1))
+    os.utime(segment(copy / "x", 0), (1, 1))
     assert of(copy, tmp_path / "other data") == first
     assert of(copy, tmp_path / "other data", "x/36p.m3u8") == first
     assert of(copy, tmp_path / "other data", site="pk_other") != first
-    segment = copy / "x" / "36p-00002.m4s"
-    data = bytearray(segment.read_bytes())
+    last = segment(copy / "x", 2)
+    data = bytearray(last.read_bytes())
     data[-1] ^= 1
-    segment.write_bytes(data)
+    last.write_bytes(data)
     assert of(copy, tmp_path / "other data") != first
 
 
@@ -43,5 +44,7 @@ def test_an_origin_finds_the_hashes(plain: Path, content: Path, tmp_path: Path) 
         prepare(Wish.of(file, "a", 0, Options()), content, "x", lambda _: None, print)
     of(content, tmp_path / "data")
     store = HashStore(tmp_path / "data")
-    assert [kept.path for kept in store.kept()] == [f"x/36p-{n:05}.m4s" for n in range(3)]
+    assert [kept.path for kept in store.kept()] == [
+        f"x/{segment(content / 'x', n).name}" for n in range(3)
+    ]
     store.close()

@@ -24,7 +24,7 @@ from origin.preparing.facts import MediaError
 from origin.preparing.plan import Options
 from origin.preparing.prepare import Made, Wish, prepare
 from origin.preparing.tracks import Timed
-from tests.origin.preparing.films import film, frames, joined, packets
+from tests.origin.preparing.films import film, frames, joined, packets, segment
 
 
 def make(path: Path, content: Path, name: str = "x", **options: Any) -> Made:
@@ -81,8 +81,8 @@ def test_what_the_playlists_say_is_so(plain: Path, content: Path) -> None:
     media = m3u8.load(str(folder / "36p.m3u8"))
     assert media.target_duration == 4
     assert media.is_endlist
-    assert [each.uri for each in media.segments] == [f"36p-{n:05}.m4s" for n in range(3)]
-    assert media.segment_map[0].uri == "36p-init.mp4"
+    assert [each.uri for each in media.segments] == [segment(folder, n).name for n in range(3)]
+    assert re.fullmatch("36p-init-[0-9a-f]{8}[.]mp4", str(media.segment_map[0].uri))
     assert {path.name for path in folder.iterdir()} == {*made.record.files, record.FILE}
 
 
@@ -269,6 +269,9 @@ def test_the_same_again_is_there_already(plain: Path, content: Path, tmp_path: P
     second = make(plain, content)
     assert (second.is_new, second.record) == (False, first.record)
     assert {path: path.stat().st_mtime_ns for path in (content / "x").iterdir()} == before
+    names = {path.name for path in before if path.suffix == ".m4s"}
+    make(plain, content, "y", segment=2.0)
+    assert names.isdisjoint(path.name for path in (content / "y").iterdir())
     other = film(tmp_path / "other.mp4", seconds=1)
     with pytest.raises(TakenError, match="--name"):
         make(plain, content, segment=2.0)
@@ -328,7 +331,7 @@ def test_it_goes_on_where_it_was(
     for name, time_ns in kept.items():
         assert (content / "x" / name).stat().st_mtime_ns == time_ns, "it was made again"
     assert made.is_new
-    assert set(made.record.files) == set(whole.record.files)
+    assert {name[:-13] for name in made.record.files} == {n[:-13] for n in whole.record.files}
     for name in lengths_by_name(content / "whole"):
         one, other = (joined(content / folder, name) for folder in ("whole", "x"))
         kind = "audio" if name.startswith("audio") else "video"
@@ -388,7 +391,7 @@ def test_a_kill_leaves_what_was_finished(plain: Path, content: Path) -> None:
     words = [sys.executable, "-c", KILLED, str(plain), str(content)]
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
     assert [path.name for path in content.iterdir()] == [".x.draft"]
-    first = folder_of(content, "x") / "36p-00000.m4s"
+    first = segment(folder_of(content, "x"), 0)
     before = first.stat().st_mtime_ns
     make(plain, content)
     assert (content / "x" / first.name).stat().st_mtime_ns == before
@@ -403,8 +406,8 @@ def test_what_is_no_longer_what_was_written_is_made_again(
         patch.setattr(Draft, "keep", interrupted(2))
         with pytest.raises(KeyboardInterrupt):
             make(plain, content)
-    segment = folder_of(content, "x") / "36p-00001.m4s"
-    segment.write_bytes(segment.read_bytes()[:-1] + b"?")
+    second = segment(folder_of(content, "x"), 1)
+    second.write_bytes(second.read_bytes()[:-1] + b"?")
     make(plain, content)
     assert same_packets(plain, content / "x", "36p", "video")
 

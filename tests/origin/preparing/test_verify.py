@@ -17,6 +17,7 @@ from origin.sources.directory import Directory
 from p2pcdn.config import Config
 from p2pcdn.model import CHUNK_SIZE
 from tests.origin.media_files import write
+from tests.origin.preparing.films import segment
 
 
 @pytest.fixture
@@ -63,10 +64,10 @@ def test_all_is_as_it_was(config: Config, content: Path) -> None:
 def test_a_flipped_bit_of_a_film_is_found_whatever_its_time_says(
     config: Config, content: Path, quietly: bool
 ) -> None:
-    segment = content / "film" / "36p-00001.m4s"
-    flip(segment, 1000, quietly=quietly)
-    size = segment.stat().st_size
-    expected = [Damage("film/36p-00001.m4s", 0, min(size, CHUNK_SIZE), "its bytes are others")]
+    second = segment(content / "film", 1)
+    flip(second, 1000, quietly=quietly)
+    size = second.stat().st_size
+    expected = [Damage(f"film/{second.name}", 0, min(size, CHUNK_SIZE), "its bytes are others")]
     assert damages(config)[0] == expected
     assert damages(config, "film")[0] == expected
     assert damages(config, "show")[0] == []

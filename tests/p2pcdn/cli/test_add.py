@@ -16,7 +16,7 @@ from origin.sources import added
 from p2pcdn.cli import add
 from tests.origin.buckets import Store, equip, moto
 from tests.origin.media_files import write
-from tests.origin.preparing.films import film, joined, packets
+from tests.origin.preparing.films import film, joined, packets, segment
 from tests.origin.upstreams import Kept, fake_upstream
 from tests.origin.zips import zipped
 from tests.p2pcdn.cli.calling import Called, call
@@ -231,7 +231,7 @@ def test_ctrl_c_and_the_same_again(adds: Add, movie: Path) -> None:
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said == "p2pcdn: stopped. The same command goes on where it was.\n"
-    first = adds.content / ".x.draft" / "36p-00000.m4s"
+    first = segment(adds.content / ".x.draft", 0)
     before = first.stat().st_mtime_ns
     called = adds(movie, *words)
     assert called.code == 0, called.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.origin.preparing.films import film
+from tests.origin.preparing.films import film, segment
 from tests.p2pcdn.cli.calling import Called, call
 
 
@@ -25,18 +25,18 @@ def test_a_flipped_bit_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert good.code == 0
     assert good.out.endswith(": all as it was.\n")
 
-    segment = content / "film" / "36p-00000.m4s"
-    data = bytearray(segment.read_bytes())
+    first = segment(content / "film", 0)
+    data = bytearray(first.read_bytes())
     data[len(data) // 2] ^= 1
-    segment.write_bytes(data)
+    first.write_bytes(data)
     bad = run("verify", "film")
     assert bad.code == 1
-    assert f"film/36p-00000.m4s: bytes 0 to {len(data) - 1}: its bytes are others.\n" in bad.out
+    assert f"film/{first.name}: bytes 0 to {len(data) - 1}: its bytes are others.\n" in bad.out
     assert bad.out.endswith(": 1 damage.\n")
     events = [json.loads(line) for line in run("verify", "--json").out.splitlines()]
     assert {
         "event": "damage",
-        "file": "film/36p-00000.m4s",
+        "file": f"film/{first.name}",
         "offset": 0,
         "length": len(data),
         "reason": "its bytes are others",
