@@ -7,10 +7,8 @@ import contextlib
 import io
 import json
 import re
-import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -22,6 +20,7 @@ from p2pcdn import logs
 from p2pcdn.cli.get import INTERRUPTED
 from p2pcdn.cli.options import with_settings
 from p2pcdn.cli.peer import size_text
+from p2pcdn.cli.showing import Shown, length_text
 from p2pcdn.config import Config, Content, MountConfig, content_at, is_url
 from p2pcdn.errors import ConfigError, SourceError
 from p2pcdn.settings import Settings
@@ -29,9 +28,6 @@ from p2pcdn.settings import Settings
 if TYPE_CHECKING:
     from origin.preparing.plan import Options
     from origin.preparing.record import Record
-
-_TENTH = 0.1
-"""Of the work, between two lines."""
 
 _MOST_SHOWN = 10
 
@@ -144,7 +140,7 @@ def command(
         raise click.ClickException(
             f"{thing} cannot be read from there ({error.reason.value}): {error.detail}"
         ) from error
-    shown.end(added, config)
+    _say(added, config, as_json=as_json)
     return 0
 
 
@@ -154,12 +150,14 @@ def _add(thing: str, name: str | None, config: Config, options: Options, shown: 
         return _elsewhere(content, name, config, options, shown)
     path = Path(content)
     if path.is_dir():
+        _require_no_wishes(options)
         return _folder(path.resolve(), name, config)
     if not path.exists():
         raise click.ClickException(f"There is nothing at {path}.")
     if not path.is_file():
         raise click.ClickException(f"{path} is neither a file nor a folder.")
     if zipfile.is_zipfile(path):
+        _require_no_wishes(options)
         return _mount(path.resolve(), name or _slug(path.stem), "zip", config)
     with path.open("rb") as file:
         mtime_ns = path.stat().st_mtime_ns
@@ -265,6 +263,17 @@ def _folder(path: Path, name: str | None, config: Config) -> Added:
     return _mount(path, name or _slug(path.name), "folder", config)
 
 
+def _require_no_wishes(options: Options) -> None:
+    """What is served as it is cannot be made otherwise."""
+    from origin.preparing.plan import Options
+
+    if options != Options():
+        raise click.UsageError(
+            "--segment, --ladder, --separate-audio and --encode are for films; folders, archives "
+            "and places elsewhere are served as they are."
+        )
+
+
 def _mount(content: Content, name: str, kind: str, config: Config) -> Added:
     from origin.catalog.library import Library
     from origin.preparing.holdings import directory_of, presentations
@@ -303,9 +312,11 @@ def _elsewhere(url: str, name: str | None, config: Config, options: Options, sho
     folder, _, last = where.rpartition("/")
     beside = f"{folder}/{mark}{query}"
     if is_playlist(last):
+        _require_no_wishes(options)
         made = _mount(beside, name or _name_of_url(folder), "elsewhere", config)
         return made._replace(paths=[f"{made.name}/{unquote(last)}"])
     if not is_media(last) or folder.endswith("/"):
+        _require_no_wishes(options)
         return _mount(url, name or _name_of_url(url), "elsewhere", config)
     title = unquote(last)
     source = source_at(MountConfig(path="film", content=beside), config)
@@ -336,98 +347,35 @@ def _name_of_url(url: str) -> str:
 # What is said
 
 
-def length_text(seconds: float) -> str:
-    """How long something plays, for a person to read."""
-    whole = round(seconds)
-    minutes, hours = whole // 60 % 60, whole // 3600
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+def _say(added: Added, config: Config, *, as_json: bool) -> None:
+    """Say that it is there, and how it is played."""
+    from p2pcdn.cli.serving import snippet
+    from p2pcdn.service import Server
 
-
-class Shown:
-    """Says how it goes: a bar to a person, lines elsewhere, or JSON."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
-        self._print: Callable[[str], None] = click.echo
-
-    def note(self, sentence: str) -> None:
-        """Something that a person might not expect."""
-        self.say(sentence, {"event": "note", "text": sentence})
-
-    def say(self, sentence: str, event: dict[str, object]) -> None:
-        """The same thing to a person and to a program."""
-        self._print(json.dumps(event) if self._as_json else sentence)
-
-    @contextlib.contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[float], None]]:
-        """Gives what is told how far it is, from 0 to 1."""
-        if self._as_json or not sys.stdout.isatty():
-            yield self._lines(what)
-            return
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            TaskProgressColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, transient=True) as bar:
-            task = bar.add_task(what, total=1.0)
-            self._print = lambda text: bar.console.print(text, markup=False, highlight=False)
-            try:
-                yield lambda share: bar.update(task, completed=share)
-            finally:
-                self._print = click.echo
-
-    def _lines(self, what: str) -> Callable[[float], None]:
-        told = 0.0
-
-        def tell(share: float) -> None:
-            nonlocal told
-            if share - told < (_TENTH if share < 1 else 0.001):
-                return
-            told = share
-            event = {"event": "progress", "share": round(share, 4)}
-            click.echo(json.dumps(event) if self._as_json else f"{what}: {share:.0%}")
-
-        return tell
-
-    def end(self, added: Added, config: Config) -> None:
-        """It is there."""
-        from p2pcdn.cli.serving import snippet
-        from p2pcdn.service import Server
-
-        server = Server.of(config, [])
-        urls = [f"{server.url}/media/{quote(path)}" for path in added.paths]
-        if self._as_json:
-            event = {
-                "event": "added",
-                "name": added.name,
-                "kind": added.kind,
-                "new": added.is_new,
-                **added.facts,
-                "urls": urls,
-                "snippet": snippet(server, config),
-                "fingerprint": added.fingerprint or None,
-            }
-            click.echo(json.dumps(event))
-            return
-        lines = [
-            ("Added" if added.is_new else "Is there", f"{added.name}: {added.what}"),
-            *(("Play", url) for url in urls[:_MOST_SHOWN]),
-        ]
-        if len(urls) > _MOST_SHOWN:
-            lines.append(("", f"and {len(urls) - _MOST_SHOWN} more"))
-        lines.append(("Snippet", snippet(server, config)))
-        if added.fingerprint:
-            lines.append(("Fingerprint", added.fingerprint))
-        width = max(len(label) for label, _ in lines)
-        for label, text in lines:
-            click.echo(f"{label:<{width}}  {text}")
+    server = Server.of(config, [])
+    urls = [f"{server.url}/media/{quote(path)}" for path in added.paths]
+    if as_json:
+        event = {
+            "event": "added",
+            "name": added.name,
+            "kind": added.kind,
+            "new": added.is_new,
+            **added.facts,
+            "urls": urls,
+            "snippet": snippet(server, config),
+            "fingerprint": added.fingerprint or None,
+        }
+        click.echo(json.dumps(event))
+        return
+    lines = [
+        ("Added" if added.is_new else "Is there", f"{added.name}: {added.what}"),
+        *(("Play", url) for url in urls[:_MOST_SHOWN]),
+    ]
+    if len(urls) > _MOST_SHOWN:
+        lines.append(("", f"and {len(urls) - _MOST_SHOWN} more"))
+    lines.append(("Snippet", snippet(server, config)))
+    if added.fingerprint:
+        lines.append(("Fingerprint", added.fingerprint))
+    width = max(len(label) for label, _ in lines)
+    for label, text in lines:
+        click.echo(f"{label:<{width}}  {text}")

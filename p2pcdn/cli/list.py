@@ -7,9 +7,9 @@ import json
 
 import click
 
-from p2pcdn.cli.add import length_text
 from p2pcdn.cli.options import with_settings
 from p2pcdn.cli.peer import size_text
+from p2pcdn.cli.showing import length_text
 from p2pcdn.settings import Settings
 
 _HEAD = ("NAME", "KIND", "SIZE", "LENGTH", "WHERE")

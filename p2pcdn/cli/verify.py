@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from p2pcdn import logs
-from p2pcdn.cli.add import Shown
 from p2pcdn.cli.options import with_settings
 from p2pcdn.cli.peer import size_text
+from p2pcdn.cli.showing import Shown
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:

@@ -159,6 +159,8 @@ def test_a_name_that_is_taken(adds: Add, movie: Path, tmp_path: Path) -> None:
         (["a.mp4", "--segment", "0"], 2, "--segment"),
         (["a.mp4", "--name", ".hidden"], 2, "--name takes a name for URLs"),
         (["gopher://a/b"], 2, "gopher"),
+        (["/tmp", "--ladder", "720"], 2, "are for films"),
+        (["https://media.example/show/", "--encode"], 2, "are for films"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
@@ -181,15 +183,6 @@ def test_it_has_to_be_said_where_to(
     called = call(capsys, "add", str(movie), *data, "--content", str(archive))
     assert called.code == 2
     assert "needs a directory" in called.err
-
-
-def test_a_terminal_gets_a_bar(adds: Add, movie: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(add, "_TENTH", -1)  # lines would be many
-    called = adds(movie, "--ladder", "720")
-    assert called.code == 0
-    assert "The picture has 36 lines" in called.out
-    assert "%\n" not in called.out.split("Added")[-1]
 
 
 def test_a_data_directory_that_cannot_be_written_costs_no_film(adds: Add, movie: Path) -> None:
@@ -297,9 +290,3 @@ def test_names_for_urls() -> None:
     assert add._slug("???") == "film"
     assert add._name_of_url("https://media.example/a/Big%20show/") == "Big-show"
     assert add._name_of_url("https://media.example") == "media.example"
-
-
-def test_lengths_for_people() -> None:
-    assert [add.length_text(each) for each in (0, 59.6, 61, 3600, 36_061)] == [
-        "0:00", "1:00", "1:01", "1:00:00", "10:01:01",
-    ]  # fmt: skip
