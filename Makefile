@@ -108,6 +108,7 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m bench.ledger
 	@$(BIN)/python -m bench.tracker
 	@$(BIN)/python -m bench.native
+	@$(BIN)/python -m bench.add
 	@$(BIN)/python -m bench.savings
 	@$(BIN)/python -m bench.churn
 	@$(BIN)/python -m bench.browsers $(ARGS)
