@@ -43,6 +43,7 @@ from origin.sources import Kept
 from origin.sources.mounts import source_of
 from p2pcdn.config import Config
 from p2pcdn.service.gate import affordable_files
+from p2pcdn.service.worker import ALONE, Worker
 from p2pcdn.wire.manifest import Records
 
 READERS = 64
@@ -64,6 +65,7 @@ class Origin:
         *,
         extra_routes: Iterable[web.AbstractRouteDef] = (),
         pass_on: Callable[[Records], None] | None = None,
+        worker: Worker = ALONE,
     ) -> None:
         """``pass_on`` is told what has just come out of live renditions."""
         self.cut = False
@@ -78,6 +80,7 @@ class Origin:
             site=config.site,
             window=config.origin.live_window,
             hash_buckets=config.origin.hash_buckets,
+            begin=worker.index / worker.count,
             urls=config.origin.urls,
         )
         self._meter = Meter(ledger)

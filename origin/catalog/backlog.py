@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
@@ -32,6 +33,8 @@ PRUNE = 3600.0
 _SEGMENTS_ONLY = (".ts", ".m4s", ".cmfv", ".cmfa")
 """Such files are never watched on their own."""
 
+T = TypeVar("T")
+
 log = structlog.get_logger("p2pcdn.origin")
 
 
@@ -44,9 +47,13 @@ class Backlog:
         edition: Callable[[str], Awaitable[Edition]],
         *,
         far: bool = False,
+        begin: float = 0.0,
     ) -> None:
-        """``far`` says whether files are read ahead of demand that come over a network."""
+        """``far`` says whether files are read ahead of demand that come over a network; ``begin``
+        at which share of the whole this one begins: of several processes with one hash store each
+        at another, so that later each comes to what others have hashed."""
         self._far = far
+        self._begin = begin
         self._looked = 0.0
         """Seconds that the last look at single files took."""
         self._studio = studio
@@ -74,7 +81,7 @@ class Backlog:
     async def work(self) -> None:
         """Hash all that is not hashed yet."""
         view = await self._studio.library.view()
-        for document, identity in view.playlists.items():
+        for document, identity in self._turned(list(view.playlists.items())):
             for path in _renditions(view, document):
                 if self._done.get(path) != identity:
                     await self._attempt(path, identity)
@@ -82,9 +89,13 @@ class Backlog:
         start = loop.time()
         new = await asyncio.to_thread(self._new_files, view)
         self._looked = loop.time() - start
-        for path, identity in new:
+        for path, identity in self._turned(new):
             await self._attempt(path, identity)
         await self._prune()
+
+    def _turned(self, things: list[T]) -> list[T]:
+        first = int(len(things) * self._begin)
+        return things[first:] + things[:first]
 
     def _new_files(self, view: View) -> list[tuple[str, Identity]]:
         """The files that stand alone, of those that are not hashed as they are now."""

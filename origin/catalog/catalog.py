@@ -57,6 +57,7 @@ class Catalog:
         site: str,
         window: int,
         hash_buckets: bool = False,
+        begin: float = 0.0,
         urls: tuple[str, ...] = (),
         knows: Callable[[Stretch], bool] | None = None,
     ) -> None:
@@ -80,7 +81,7 @@ class Catalog:
         self._contents: dict[str, str] = {}
         """Of which content each of these files is."""
         self._watcher = Watcher(source, self._forget)
-        self._backlog = Backlog(self._studio, self._edition_ahead, far=hash_buckets)
+        self._backlog = Backlog(self._studio, self._edition_ahead, far=hash_buckets, begin=begin)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[Edition, Edition], None]] = []
 

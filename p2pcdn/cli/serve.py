@@ -39,7 +39,7 @@ def command(settings: Settings) -> int:
     def services(worker: Worker) -> list[Service]:
         ledger = Ledger()
         tracker = Tracker(config, ledger, settings, storage_of(config), worker)
-        origin = Origin(config, tracker.account, pass_on=tracker.publish)
+        origin = Origin(config, tracker.account, pass_on=tracker.publish, worker=worker)
         tracker.find_paths_by(origin.path_of)
         return [origin, tracker]
 

@@ -77,6 +77,20 @@ async def test_each_representation_of_a_dash_manifest(
     assert not {"show.mpd", *names} & set(backlog.single_files())
 
 
+async def test_several_begin_at_different_places(
+    studio: Studio, content: Path, source: GatedDirectory
+) -> None:
+    async def edition(path: str) -> Edition:
+        return await Rendition(path, studio).current()
+
+    for name in "abcd":
+        write(content / f"{name}.mp4", name)
+    await Backlog(studio, edition, begin=0.5).work()
+    assert source.opened == ["c.mp4", "d.mp4", "a.mp4", "b.mp4"]
+    await Backlog(studio, edition).work()
+    assert len(source.opened) == 4, "what another has hashed is not hashed again"
+
+
 async def test_what_is_new_or_changed_is_next(
     backlog: Backlog, content: Path, source: GatedDirectory, studio: Studio
 ) -> None:
