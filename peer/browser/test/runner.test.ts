@@ -345,8 +345,11 @@ describe("what stays elsewhere", () => {
   it("is known by a page that somebody else has got", async () => {
     await runner.meet(page());
     await known(3);
-    await runner.meet(page()); // of another rendition, say
-    expect(runner.takes(0)).toBe(true);
+    const received = vi.spyOn(node(), "receive");
+    const another = page(2, 3); // of another rendition, say
+    await runner.meet(another);
+    const told = { type: "ManifestArrived", page: another };
+    expect(received).toHaveBeenCalledWith(told, expect.any(Number));
   });
 
   it("lies where the player's playlist says, and nowhere else", async () => {
