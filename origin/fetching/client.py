@@ -29,6 +29,7 @@ from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+import p2pcdn
 from origin.fetching.addresses import may_connect
 from origin.fetching.place import Place
 from p2pcdn.config import IPNetwork
@@ -207,6 +208,7 @@ class Client:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers={hdrs.USER_AGENT: f"p2pcdn/{p2pcdn.__version__}"},
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._patience.connect),
         )

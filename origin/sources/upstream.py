@@ -69,14 +69,17 @@ log = structlog.get_logger("p2pcdn.origin")
 class UpstreamFile:
     """A version of a file, open for reading."""
 
-    def __init__(self, source: Upstream, path: str, version: Version, since: float) -> None:
+    def __init__(
+        self, source: Upstream, path: str, version: Version, since: float, piece: Piece | None
+    ) -> None:
+        """``piece`` is its first slice, if that is on the disk."""
         self.identity = version.identity
         self.since = since
         self._source = source
         self._path = path
         self._version = version
-        self._number = -1
-        self._slice: Piece | Arrival | None = None
+        self._number = 0
+        self._slice: Piece | Arrival | None = piece
 
     def read(self, offset: int, size: int) -> bytes:
         """As `File.read`, within a slice; `SourceError` if it cannot be had any more."""
@@ -147,7 +150,8 @@ class Upstream:
                 known = _result(self._look(path))
         if known.version is None:
             raise missing(path)
-        return UpstreamFile(self, path, known.version, known.since)
+        piece = self._kept(path, known.version) if known.version.is_whole else None
+        return UpstreamFile(self, path, known.version, known.since, piece)
 
     def identify_all(self, paths: Iterable[str]) -> dict[str, Identity]:
         """Versions that are known are told at once, and looked at anew for the next time."""
@@ -275,6 +279,9 @@ class Upstream:
             arrival = self._arrivals[key] = Arrival(length)
         self._begin(self._fetch(key, path, version, number, arrival))
         return arrival
+
+    def _kept(self, path: str, version: Version) -> Piece | None:
+        return self._cache.find(self._key(path, version, 0), version.size)
 
     def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         try:

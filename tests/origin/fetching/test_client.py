@@ -11,6 +11,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+import p2pcdn
 from origin.fetching.client import Client, Patience
 from origin.fetching.place import Place
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
@@ -114,6 +115,7 @@ async def test_a_body_and_what_is_said_of_it(upstream: FakeUpstream) -> None:
     asked = upstream.asked[0].headers
     assert (asked["accept-encoding"], asked["if-match"]) == ("identity", "x")
     assert "cookie" not in asked
+    assert asked["user-agent"] == f"p2pcdn/{p2pcdn.__version__}"
     assert upstream.connections == 1
 
 

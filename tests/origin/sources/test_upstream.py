@@ -143,6 +143,9 @@ async def test_all_who_come_at_once_wait_for_one_request(start: Start) -> None:
     stand.put("a.ts", Kept.of(DATA))
     assert await asyncio.gather(*(stand.read("a.ts") for _ in range(20))) == [DATA] * 20
     assert (stand.gets("a.ts"), stand.heads("a.ts")) == (1, 1)
+    file = await stand.open("a.ts")
+    cached = file.read_cached(0, 10)  # nobody waits for a thread if it is in the page cache
+    assert cached is None or bytes(cached) == DATA[:10]
     assert await stand.read("a.ts") == DATA
     assert stand.gets("a.ts") == 1
 
