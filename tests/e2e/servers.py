@@ -102,10 +102,10 @@ async def peer(
 
 
 @contextlib.asynccontextmanager
-async def run(*words: str) -> AsyncIterator[Command]:
+async def run(*words: str, cwd: Path = ROOT) -> AsyncIterator[Command]:
     process = await asyncio.create_subprocess_exec(
         *words,
-        cwd=ROOT,
+        cwd=cwd,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -1,0 +1,65 @@
+"""The code blocks of the documentation."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+_FENCED = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: str
+    """Below docs/."""
+    number: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.number}"
+
+
+def blocks_of(page: str) -> list[Block]:
+    """Those of a page, numbered from 1."""
+    found = _FENCED.findall((DOCS / page).read_text(encoding="utf-8"))
+    return [
+        Block(page, number, language, re.sub(f"^{indent}", "", text, flags=re.MULTILINE))
+        for number, (indent, language, text) in enumerate(found, 1)
+    ]
+
+
+def pages() -> list[str]:
+    """The tutorial and the how-tos."""
+    return ["tutorial.md", *sorted(f"how-to/{path.name}" for path in (DOCS / "how-to").iterdir())]
+
+
+def blocks(*languages: str) -> list[Block]:
+    """Their blocks in these languages, or all."""
+    return [
+        block
+        for page in pages()
+        for block in blocks_of(page)
+        if not languages or block.language in languages
+    ]
+
+
+def commands(block: Block) -> Iterator[list[str]]:
+    """The words of each command of a shell's block: of ``console`` the lines after a ``$``."""
+    text = block.text.replace("\\\n", " ")
+    lines = text.splitlines()
+    if block.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+            words.pop(0)  # a variable of the command, or of the shell
+        if words:
+            yield words
