@@ -29,9 +29,9 @@ from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-import p2pcdn
 from origin.fetching.addresses import may_connect
 from origin.fetching.place import Place
+from p2pcdn import __version__
 from p2pcdn.config import IPNetwork
 from p2pcdn.errors import SourceError, SourceReason
 
@@ -208,7 +208,7 @@ class Client:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={hdrs.USER_AGENT: f"p2pcdn/{p2pcdn.__version__}"},
+            headers={hdrs.USER_AGENT: f"p2pcdn/{__version__}"},
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._patience.connect),
         )
