@@ -1,8 +1,8 @@
 """What is known of the files of another server, and for how long that may be believed.
 
 Whoever opens a file gets what is `fresh`. Whoever looks at many at once, such as the library and
-the watcher of live playlists, is told what is known, and asks again for what is `due`: what has not
-changed for long is not asked for so often.
+the watcher of live playlists, is told what is known, and asks again for what is `due`: a file
+seldom, a playlist the more seldom the longer it has not changed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from origin.sources.versions import LEAST, MOST_GUESSED, SHARE, Version
 
 MOST_KNOWN = 100_000
 """Files; of those that nobody has asked for longest, the server is asked again."""
+
+SELDOM = 60.0
+"""Seconds between two looks at a file, at the least, that nobody opens: a film has thousands."""
 
 _MOST_ABSENT = 10_000
 
@@ -131,7 +134,7 @@ class Memory:
         steady = max(LEAST, min(MOST_GUESSED, SHARE * (since - first)))
         told = LEAST if said is None else said.believed
         believed = steady if said is not None and said.guessed and steady > told else told
-        fresh, due = believed, max(believed, steady)
+        fresh, due = believed, max(believed, SELDOM)
         if is_playlist(path):  # it may be a live one, whatever is said
             fresh, due = LEAST, steady
         now = self._clock()

@@ -104,7 +104,8 @@ PROGRAMS: dict[str, Callable[[list[str], Path], None]] = {
     # tests/e2e/test_ingest.py runs the lines of ffmpeg, tests/e2e/test_gateway.py those of players
     **dict.fromkeys(("ffmpeg", "vlc", "mpv", "zip", "curl", "export", "python3"), elsewhere),
     **dict.fromkeys(
-        ("sudo", "systemctl", "nginx", "openssl", "apt-get", "git", "cd", "mkdir", "install"), elsewhere
+        ("sudo", "systemctl", "nginx", "openssl", "apt-get", "git", "cd", "mkdir", "install"),
+        elsewhere,
     ),
 }
 
