@@ -4,7 +4,7 @@
 
     PUT /ingest/live/7.ts  --> Access --> Places --> body: bounds --> Draft: aside, hashed
                                                                         |
-    PUT /ingest/live/a.m3u8 --> ... --> Playlists: all that it names    v
+    PUT /ingest/live/a.m3u8 --> ... --> playlists: all that it names    v
                                         is there, or it waits --> in its place, at once --> Catalog
                                                                         |
                                                       Window: deleted in time

@@ -35,6 +35,7 @@ from origin.ingest.body import Pace, blocks, check_length
 from origin.ingest.draft import Draft, TakenError
 from origin.ingest.places import Places
 from origin.ingest.playlists import MOST_BYTES, Encoders, Incoming
+from origin.ingest.runs import RECENT, continued
 from origin.ingest.window import Window
 from origin.paths import path_below
 from origin.sources import Identity, Source
@@ -264,7 +265,7 @@ class Ingest:
                     )
                 shown = incoming.without(missing)
                 self._encoders.note(incoming, self._now())
-                created = await self._put_document(path, shown)
+                created = await self._put_document(path, shown, goes_on=True)
         finally:
             if self._latest.get(path) == version:
                 del self._latest[path]
@@ -287,8 +288,10 @@ class Ingest:
     def _missing(self, segments: list[str]) -> set[str]:
         return set(segments).difference(self._source.identify_all(set(segments)))
 
-    async def _put_document(self, path: str, data: bytes) -> bool:
+    async def _put_document(self, path: str, data: bytes, *, goes_on: bool = False) -> bool:
         place = await asyncio.to_thread(self._places.file, path)
+        if goes_on:
+            data = await asyncio.to_thread(_after_what_was_shown, path, place, data)
         return await asyncio.to_thread(self._write, path, place, data)
 
     def _write(self, path: str, place: Path, data: bytes) -> bool:
@@ -326,6 +329,16 @@ def _may_be_put(path: str) -> bool:
 def _is_document(path: str) -> bool:
     """Whether it is a playlist, of HLS or of DASH."""
     return is_playlist(path)
+
+
+def _after_what_was_shown(path: str, place: Path, data: bytes) -> bytes:
+    """The playlist to show, where the encoder may have begun anew."""
+    try:
+        shown = place.read_bytes()
+        recent = time.time() - place.stat().st_mtime < RECENT
+    except FileNotFoundError:
+        return data
+    return continued(path, shown, data, recent=recent)
 
 
 def _commit(draft: Draft, place: Path) -> tuple[bool, Identity, bytes]:

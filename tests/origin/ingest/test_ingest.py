@@ -180,15 +180,18 @@ async def test_an_encoder_that_begins_anew_reuses_its_names(encoder: Encoder) ->
     for number in range(4):
         await encoder.put(f"live/{number}.ts", f"first run {number}".encode())
         assert await encoder.publish(*range(number + 1)) in (201, 204)
-    before = (await encoder.get("/manifest/live/a.m3u8"))[1]
+    await encoder.get("/manifest/live/a.m3u8")
     assert await encoder.put("live/0.ts", b"second run 0") == 204
     assert await encoder.publish(0) == 204
     rendition = encoder.origin._catalog._renditions["live/a.m3u8"]
-    await until(lambda: rendition.edition is not None and rendition.edition.last == 0)
+    await until(lambda: rendition.edition is not None and rendition.edition.last == 4)
+    shown = (await encoder.get("/media/live/a.m3u8"))[1]
+    assert b"#EXT-X-MEDIA-SEQUENCE:1\n" in shown
+    assert shown.endswith(b"3.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\n0.ts\n")
     assert await encoder.get("/media/live/0.ts") == (200, b"second run 0")
-    after = (await encoder.get("/manifest/live/a.m3u8"))[1]
-    assert b'"era":' in after
-    assert after != before
+    hashes = (await encoder.get("/manifest/live/a.m3u8?hashes=4-4"))[1]
+    assert hashes.endswith(hashlib.sha256(b"second run 0").digest())
+    assert (await encoder.get("/manifest/live/a.m3u8?records=0-0"))[0] == 404
 
 
 async def test_a_second_encoder_on_the_path_of_another_is_told_so(encoder: Encoder) -> None:
