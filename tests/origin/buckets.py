@@ -51,6 +51,8 @@ class Store:
         """One of `_REFUSALS`, or reset, truncated, silent, short, unconditional."""
         self.asked: list[str] = []
         """What came by the way: LIST, or HEAD or GET and a key."""
+        self.answered: list[int] = []
+        """The statuses that came of it."""
         self.released = threading.Event()
         self._moto = moto
         self._way = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -160,6 +162,7 @@ class Store:
         *,
         cut: bool = False,
     ) -> None:
+        self.answered.append(status)
         request.send_response(status)
         for name, value in {"content-length": str(len(body)), **headers}.items():
             request.send_header(name, value)

@@ -161,6 +161,7 @@ def test_no_byte_is_of_another_version(store: Store, fault: str) -> None:
     with pytest.raises(SourceError) as caught:
         ask.read("a.ts", before, 0, 100)
     assert (caught.value.reason, caught.value.detail) == (SourceReason.MISSING, "a.ts")
+    assert store.answered[-1] == (206 if fault else 412)
 
 
 @pytest.mark.parametrize(
