@@ -133,3 +133,24 @@ async def test_one_that_cannot_be_listed(
     assert len(manifest["segments"]) == 3
     assert manifest["content"] == master["content"], "who names it was asked for before"
     assert (await site.get("/readyz")).status == 200
+
+
+async def test_a_live_stream_goes_on(site: Site, store: Store) -> None:
+    """An encoder that puts segments, and then the playlist, into the bucket."""
+
+    def put(last: int) -> None:
+        store.put(f"live/{last}.ts", noise(100_000, last))
+        names = [f"{number}.ts" for number in range(last + 1)]
+        store.put("live/index.m3u8", media_playlist(names, live=True).encode())
+
+    put(0)
+    first = await site.get("/media/live/index.m3u8")
+    assert "0.ts" in await first.text()
+    for last in (1, 2):
+        put(last)
+        after = await site.get(f"/manifest/live/index.m3u8?after={last - 1}")
+        newest = (await after.json())["segments"][-1]
+        assert (newest["sequence"], newest["uri"]) == (last, f"{last}.ts")
+        assert f"{last}.ts" in await (await site.get("/media/live/index.m3u8")).text()
+        segment = await site.get(f"/media/live/{last}.ts")
+        assert await segment.read() == noise(100_000, last)
