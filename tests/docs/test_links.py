@@ -39,6 +39,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_each_example_is_named_and_opened_by_a_test() -> None:
+    names = {path.name for path in ROOT.glob("examples/*.html")}
+    assert names
+    for place in ("examples/README.md", "tests/e2e/test_examples.py"):
+        text = (ROOT / place).read_text(encoding="utf-8")
+        assert names <= {name for name in names if name in text}, place
+
+
 def test_the_readme_leads_to_every_part() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for page in ("tutorial.md", "architecture.md", "protocol.md", "benchmarks.md"):
