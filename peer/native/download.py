@@ -60,6 +60,10 @@ class Download:
         self._is_folder = self._address.path.endswith(PLAYLIST)
 
     async def __aenter__(self) -> Download:
+        if self._address.path.lower().endswith(".mpd"):
+            raise DownloadError(
+                f"{self._url} is a DASH presentation: HLS and files can be saved, DASH not yet."
+            )
         folder = self._is_folder and self.target.is_dir()
         if self.target.exists() and not (folder and not any(self.target.iterdir())):
             raise DownloadError(f"{self.target} is there already: name another place by -o.")

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from p2pcdn.model import CHUNK_SIZE
+from p2pcdn.model import CHUNK_SIZE, SegmentKey
 from peer.native.disk.disk import Disk
 from peer.native.disk.segment_file import SegmentFile
 from peer.native.download import Download, DownloadError, _write
@@ -51,6 +51,27 @@ async def test_a_presentation_is_a_folder_of_the_same_files(site: Site, tmp_path
 async def test_a_rendition_alone(site: Site, tmp_path: Path) -> None:
     await saved(site, "show/low/index.m3u8", tmp_path / "low")
     assert tree(tmp_path / "low") == tree(site.content / "show" / "low")
+
+
+async def test_dash_is_kept_as_it_is_and_cannot_be_saved(site: Site, tmp_path: Path) -> None:
+    folder = site.content / "dash"
+    folder.mkdir()
+    (folder / "show.mpd").write_text(
+        '<MPD mediaPresentationDuration="PT4S"><Period><AdaptationSet>'
+        '<SegmentTemplate duration="2" media="$RepresentationID$-$Number$.m4s"/>'
+        '<Representation id="a"/><Representation id="b"/></AdaptationSet></Period></MPD>'
+    )
+    segments = {(name, n): Random(f"{name}{n}").randbytes(70_000) for name in "ab" for n in (1, 2)}
+    for (name, number), data in segments.items():
+        (folder / f"{name}-{number}.m4s").write_bytes(data)
+    url = site.media("dash/show.mpd")
+    with pytest.raises(DownloadError, match="DASH not yet"):
+        async with Download(url, tmp_path / "show"):
+            pass
+    async with NativePeer(url, keep=True) as peer:
+        await peer.until(peer.is_complete)
+        for (name, number), data in segments.items():
+            assert peer.segment(SegmentKey(f"dash/show.mpd/1/{name}", number)) == data
 
 
 async def test_what_lies_in_one_file_and_above_the_playlist(site: Site, tmp_path: Path) -> None:
