@@ -33,8 +33,12 @@ class HttpError(P2pcdnError):
         self.headers = dict(headers or {})
 
 
-def refusal_of(error: SourceError) -> HttpError:
-    """What a source's error means for a request; raises it again if it is a bug of ours."""
+def refusal_of(error: SourceError | OSError) -> HttpError:
+    """What a source's error, or a disk's, means for a request; raises it again if it is a bug of
+    ours."""
+    if isinstance(error, OSError):
+        message = "The disk where this file is kept cannot be read; ask again in a moment."
+        return HttpError(HTTPStatus.SERVICE_UNAVAILABLE, message, {hdrs.RETRY_AFTER: "1"})
     if error.reason is SourceReason.MISSING:
         return HttpError(HTTPStatus.NOT_FOUND, f"There is no file at {error.detail!a}.")
     if error.reason is SourceReason.INTEGRITY:

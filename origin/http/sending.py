@@ -46,7 +46,9 @@ class Sender:
                 return await self._send(request, await show(request))
             except HttpError as refusal:
                 return self._refuse(request, refusal)
-            except SourceError as error:
+            except ConnectionError:
+                raise  # the viewer is gone
+            except (SourceError, OSError) as error:
                 return self._refuse(request, _told(request, error))
 
         return handle
@@ -103,8 +105,8 @@ class Sender:
         """The next bytes; none if they cannot be had."""
         try:
             return await self._read(request, shown, offset, span)
-        except SourceError as error:
-            log.warning("file_damaged", path=request.path, reason=error.detail)
+        except (SourceError, OSError) as error:
+            log.warning("file_damaged", path=request.path, reason=str(error))
             return b""
 
     async def _read(
@@ -124,7 +126,7 @@ class Sender:
         return response
 
 
-def _told(request: web.Request, error: SourceError) -> HttpError:
+def _told(request: web.Request, error: SourceError | OSError) -> HttpError:
     """What viewers hear of a source's trouble, with the rest of it in the log."""
     refusal = refusal_of(error)
     if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -298,6 +298,7 @@ class Upstream:
         try:
             async with self._bodies:
                 await self._asker.fetch(path, version, number, arrival)
+            self._trouble = None
             await self._keep(key, arrival.data, arrival)
         except ReplacedError as error:
             self._memory.doubt(path, version)

@@ -84,8 +84,11 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             code_of(HTTPStatus.BAD_REQUEST),
             f"The request's body is not valid HTTP: {error}.",
         )
-    except Exception:
+    except Exception as error:
         log.exception("request_failed", method=request.method, path=request.path)
+        if request.writer.output_size:
+            # Another answer would be taken for the rest of the body of the one that has begun.
+            raise ConnectionAbortedError from error
         return error_response(
             HTTPStatus.INTERNAL_SERVER_ERROR, code_of(HTTPStatus.INTERNAL_SERVER_ERROR), SORRY
         )

@@ -44,3 +44,9 @@ def test_nobody_learns_where_a_file_is_kept() -> None:
 def test_what_no_source_does_by_itself_is_a_bug() -> None:
     with pytest.raises(SourceError):
         refusal_of(SourceError(SourceReason.ABORTED, "a.ts"))
+
+
+def test_a_disk_that_fails_is_not_described() -> None:
+    error = refusal_of(OSError(5, "Input/output error", "/srv/films/a.ts"))
+    assert error.status == 503
+    assert "/srv" not in error.message

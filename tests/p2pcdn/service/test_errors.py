@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import NoReturn
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -125,3 +126,20 @@ async def test_a_client_that_goes_is_no_error(
     logged = caplog.text + "".join(capsys.readouterr())
     assert "Traceback" not in logged
     assert "went" not in logged
+
+
+async def test_an_answer_that_has_begun_is_not_followed_by_another() -> None:
+    async def fail(request: web.Request) -> NoReturn:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"begun")
+        raise OSError("a disk")
+
+    async with (
+        hosted(web.get("/x", fail)) as server,
+        aiohttp.ClientSession() as session,
+        session.get(f"{server.url}/x") as answer,
+    ):
+        assert await answer.content.readexactly(5) == b"begun"
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.content.readany()
