@@ -88,6 +88,8 @@ class Facts:
     size: int
     video: Video | None
     audios: tuple[Audio, ...]
+    unknown: int = 0
+    """Sound tracks of codecs that nobody here knows, which are left out."""
 
 
 @contextmanager
@@ -114,8 +116,13 @@ def look(file: BinaryIO) -> Facts:
     """What is in a file; `MediaError` if that is nothing to watch or to listen to."""
     size = file.seek(0, 2)
     with opened(file) as container:
-        videos = [s for s in container.streams.video if not s.disposition & _PICTURE]
-        audios = list(container.streams.audio)
+        pictures = [s for s in container.streams.video if not s.disposition & _PICTURE]
+        videos = list(filter(_is_known, pictures))
+        audios = list(filter(_is_known, container.streams.audio))
+        if pictures and not videos:
+            raise MediaError(
+                "The codec of its picture is unknown here; encode it to H.264 with another program."
+            )
         if not videos and not audios:
             raise MediaError(
                 "There is neither a picture nor sound in it, only "
@@ -125,11 +132,18 @@ def look(file: BinaryIO) -> Facts:
         if videos:
             video = _video(container, max(videos, key=lambda s: (s.width or 0) * (s.height or 0)))
         seconds = container.duration / 1_000_000 if container.duration else 0.0
-        return Facts(container.format.name, seconds, size, video, tuple(_audio(s) for s in audios))
+        unknown = len(container.streams.audio) - len(audios)
+        heard = tuple(_audio(stream) for stream in audios)
+        return Facts(container.format.name, seconds, size, video, heard, unknown)
 
 
 _PICTURE = 1 << 10
 """A cover, which is stored as a video of one frame (AV_DISPOSITION_ATTACHED_PIC)."""
+
+
+def _is_known(stream: object) -> bool:
+    """Whether libav can decode it."""
+    return getattr(stream, "codec_context", None) is not None
 
 
 def _video(container: InputContainer, stream: object) -> Video:
@@ -137,10 +151,6 @@ def _video(container: InputContainer, stream: object) -> Video:
     from av.video.stream import VideoStream
 
     assert isinstance(stream, VideoStream)
-    if stream.codec_context is None:
-        raise MediaError(
-            "The codec of its picture is unknown here; encode it with another program, to H.264."
-        )
     frame = None
     try:
         for number, packet in enumerate(container.demux(stream)):
@@ -172,10 +182,6 @@ def _audio(stream: object) -> Audio:
     from av.stream import Disposition
 
     assert isinstance(stream, AudioStream)
-    if stream.codec_context is None:
-        raise MediaError(
-            "The codec of its sound is unknown here; encode it with another program, to AAC."
-        )
     language = stream.language or ""
     return Audio(
         index=stream.index,

@@ -123,6 +123,8 @@ def make(facts: Facts, options: Options, anew: Anew = AS_IT_IS) -> Plan:
         notes.append(
             f"Of {len(facts.audios)} sound tracks there is one; --separate-audio takes them all."
         )
+    if facts.unknown:
+        notes.append(f"{facts.unknown} sound tracks are of unknown codecs, and left out.")
     sounds = [
         Sound(name, track, _why_not_heard(track) or anew.sound) for name, track in _named(chosen)
     ]

@@ -33,8 +33,8 @@ async def test_an_mp4_is_added_and_played_by_peers(
         reorder=2,
     )
     async with p2pcdn("serve", *where) as server:
-        listen = ("--listen", server.url.removeprefix("http://"))
-        async with run(*PROGRAM, "add", str(movie), *where, *listen, "--json") as adding:
+        words = (*where, "--separate-audio", "--listen", server.url.removeprefix("http://"))
+        async with run(*PROGRAM, "add", str(movie), *words, "--json") as adding:
             assert await adding.process.wait() == 0, adding.text
             await adding.printed('"added"')
         (media,) = json.loads(adding.output[-1])["urls"]

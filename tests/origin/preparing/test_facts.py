@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from origin.preparing.facts import Facts, MediaError, look
+from origin.preparing.plan import Options, make
 from tests.origin.preparing.films import film
 
 
@@ -60,6 +61,17 @@ def test_an_mp4_without_its_end(plain: Path) -> None:
     data = plain.read_bytes()
     with pytest.raises(MediaError, match="cut off or damaged"):
         look(io.BytesIO(data[: len(data) // 2]))
+
+
+def test_codecs_that_nobody_knows(tmp_path: Path) -> None:
+    source = film(tmp_path / "a.mkv", seconds=1)
+    data = source.read_bytes()
+    silent = look(io.BytesIO(data.replace(b"A_AAC", b"A_XYZ")))
+    assert silent.video is not None
+    assert (silent.audios, silent.unknown) == ((), 1)
+    assert make(silent, Options()).notes == ("1 sound tracks are of unknown codecs, and left out.",)
+    with pytest.raises(MediaError, match="codec of its picture is unknown"):
+        look(io.BytesIO(data.replace(b"V_MPEG4/ISO/AVC", b"V_XXXXX/ISO/AVC")))
 
 
 def test_a_picture_that_cannot_be_decoded(tmp_path: Path) -> None:
