@@ -83,11 +83,17 @@ class Use:
     descriptors: int
 
     @classmethod
-    def of(cls, command: Command) -> Use:
+    def of(cls, command: Command, media: Path | None = None) -> Use:
+        """Of a server, but for the files of its media that it keeps open for whoever is next."""
         process = Path("/proc") / str(command.process.pid)
         found = re.search(r"^VmRSS:\s+(\d+) kB$", (process / "status").read_text(), re.MULTILINE)
         assert found, f"{process} has ended"
-        return cls(int(found[1]) * 1024, len(list((process / "fd").iterdir())))
+        opened = 0
+        for descriptor in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                kept = media is not None and descriptor.readlink().is_relative_to(media)
+                opened += not kept
+        return cls(int(found[1]) * 1024, opened)
 
 
 @dataclass
@@ -238,7 +244,7 @@ async def play(scene: Scene, stage: Stage, server: Command, film: Path, stores: 
         outcome = await judged(viewers, server, film, uses, kills, anew)
         await asyncio.gather(*(native.stop() for native in natives))
     await members(server, 0)
-    await until(lambda: Use.of(server).descriptors <= empty + SPARE, [])
+    await until(lambda: Use.of(server, film).descriptors <= empty + SPARE, [])
     whole = sorted(hashlib.sha256(data).hexdigest() for data in segments(film))
     for native in natives:
         assert native.files() == whole, native.store
