@@ -104,6 +104,7 @@ bench: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	@$(BIN)/python -m tests.prepare
 	@$(BIN)/python -m bench.loops --rounds 5
 	@$(BIN)/python -m bench.origin.library
+	@$(BIN)/python -m bench.origin
 	@$(BIN)/python -m bench.search
 	@$(BIN)/python -m bench.siege --rounds 3
 	@$(BIN)/python -m bench.ledger

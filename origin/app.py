@@ -27,6 +27,7 @@ from origin.catalog.pages import Pages
 from origin.contents import Contents
 from origin.elsewhere.elsewhere import Elsewhere
 from origin.http import cross_origin, meter
+from origin.http.accel import accel_of
 from origin.http.lanes import Lanes
 from origin.http.meter import Meter
 from origin.http.representation import Representation
@@ -84,8 +85,8 @@ class Origin:
             urls=config.origin.urls,
         )
         self._meter = Meter(ledger)
-        self._files = OpenFiles(affordable_files(config.origin.open_files))
-        self._media = Media(self._source, self._catalog, self._files)
+        self._files = OpenFiles(affordable_files(config.origin.open_files), self._source.version)
+        self._media = Media(self._source, self._catalog, self._files, accel_of(config))
         self._signer = Signer(config.data)
         pages = Pages(config.site, self._catalog.hasher, self._signer)
         measured = Measure(ledger)

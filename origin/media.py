@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -12,6 +13,7 @@ from origin.catalog.catalog import Catalog
 from origin.catalog.playlist import PlaylistError
 from origin.catalog.rendition import NotReadyError
 from origin.content_types import content_type, is_media, is_playlist
+from origin.http.accel import Accel
 from origin.http.conditions import Validators
 from origin.http.representation import Content, FileContent, Representation
 from origin.http_error import HttpError
@@ -37,22 +39,29 @@ _CHANGING = "no-cache"
 class Media:
     """Finds what a request under `/media/` asks for."""
 
-    def __init__(self, source: Source, catalog: Catalog, files: OpenFiles) -> None:
+    def __init__(
+        self, source: Source, catalog: Catalog, files: OpenFiles, accel: Accel | None = None
+    ) -> None:
+        """``accel`` says what a proxy in front of us sends by itself."""
         self._source = source
         self._catalog = catalog
         self._files = files
+        self._accel = accel
 
     async def show(self, request: web.Request) -> Representation:
         """The file or playlist that the request names."""
         path = path_below(PREFIX, request.raw_path)
         if is_playlist(path):
             return await self._playlist(path)
+        version = self._files.version()  # before: it may change meanwhile
         file = await asyncio.to_thread(self._source.open, path)
         if is_media(path) and await self._is_unfinished(path, file):
             file.close()
             # A part of it must not get into caches under the name of the whole.
             raise HttpError(HTTPStatus.NOT_FOUND, f"The file at {path!a} is still being written.")
-        self._files.keep(_without_query(request.raw_path), path, file)
+        if self._accel is not None and self._accel.is_for(request, file):
+            return replace(self._shown(path, file), redirect=self._accel.place_of(path))
+        self._files.keep(_without_query(request.raw_path), path, file, version)
         return self._shown(path, file)
 
     def at_hand(self, target: str) -> tuple[Representation, Kept] | None:

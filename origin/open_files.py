@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from origin.http.representation import Representation
@@ -26,6 +27,8 @@ class Opened:
     path: str
     """Where it is in the source."""
     file: Kept
+    version: int | None
+    """Of the source that it was opened in."""
     shown: Representation | None = None
     """What was last shown of it, for who wants to show it again."""
 
@@ -34,18 +37,27 @@ class OpenFiles:
     """So many files at most, by the targets that they were asked for by; the one that was asked for
     longest ago goes first."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, version: Callable[[], int | None]) -> None:
+        """``version`` is that of the source as it is: what was opened in another is not kept, and
+        neither is anything while it is None."""
+        self.version = version
         self._most = most
         self._files: OrderedDict[str, Opened] = OrderedDict()
 
-    def keep(self, target: str, path: str, file: File) -> None:
-        """Keep a file that was just opened, if it is of a kind that can be kept."""
-        if not self._most or target in self._files or not isinstance(file, Keepable):
+    def keep(self, target: str, path: str, file: File, version: int | None) -> None:
+        """Keep a file that was just opened in the source of this ``version``, if it is of a kind
+        that can be kept."""
+        if (
+            not self._most
+            or version is None
+            or target in self._files
+            or not isinstance(file, Keepable)
+        ):
             return
         with contextlib.suppress(OSError):  # no descriptors left: others need them more
             kept = file.keep()
             if kept is not None:
-                self._files[target] = Opened(path, kept)
+                self._files[target] = Opened(path, kept, version)
         if len(self._files) > self._most:
             _, oldest = self._files.popitem(last=False)
             oldest.file.close()
@@ -56,7 +68,7 @@ class OpenFiles:
         opened = self._files.get(target)
         if opened is None:
             return None
-        if not opened.file.is_newest():
+        if opened.version != self.version() or not opened.file.is_newest():
             del self._files[target]
             opened.file.close()
             return None

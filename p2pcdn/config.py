@@ -176,6 +176,15 @@ class OriginConfig(Section, frozen=True):
             "more: 500 GB are a library of 250 films.",
         ),
     ] = 500_000_000_000.0
+    accel_redirect: Annotated[
+        str,
+        Meta(
+            pattern=r"^(/([!-~]*/)?)?$",
+            description="Have nginx, in front of the origin, send files of directories by itself: "
+            "the path of its internal location, such as /internal/, whose alias is the content. "
+            "Only what comes from tracker.trusted_proxies or from this machine is answered so.",
+        ),
+    ] = ""
     open_files: Annotated[
         int,
         Meta(
@@ -1180,8 +1189,8 @@ class Config(Section, frozen=True):
         Meta(
             ge=1,
             le=64,
-            description="Processes that share the work of `p2pcdn serve` and `p2pcdn tracker` on "
-            "one port, one for each core that is to work.",
+            description="Processes that share the work of `p2pcdn serve`, `p2pcdn origin` and "
+            "`p2pcdn tracker` on one port, one for each core that is to work.",
         ),
     ] = 1
     tls: Tls = Tls()

@@ -21,6 +21,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from prometheus_client import Counter
+
 from origin.http.representation import Account
 from origin.http.tcp import OpenTcp, Tcp, figures_of
 from p2pcdn.core.firsts import Place
@@ -34,6 +36,14 @@ PATIENCE = 60.0
 FAREWELL = 3.0
 """The same once the connection was closed at our end. It is no longer among the connections that
 are limited in number, so a viewer who fetches nothing is not to keep its descriptor."""
+
+
+SENT = Counter(
+    "p2pcdn_origin_sent_bytes",
+    "Bytes of bodies as they arrived: media, and playlists, manifests and errors as overhead.",
+    ["account"],
+)
+_MEDIA, _OVERHEAD = SENT.labels("media"), SENT.labels("overhead")
 
 
 class Ledger(Protocol):
@@ -149,7 +159,13 @@ class Meter:
 
     def overhead(self, size: int) -> None:
         """Count an answer that is too short to be followed."""
+        _OVERHEAD.inc(size)
         self._ledger.origin_sent(0, size)
+
+    def told(self, size: int, content: str, place: Place | None) -> None:
+        """Count media that somebody else sends for us."""
+        if size > 0:
+            self._counter("media", content, place)(size)
 
     def close(self) -> None:
         """Count what is known now, and look no longer."""
@@ -169,6 +185,7 @@ class Meter:
 
         def count(size: int) -> None:
             nonlocal place
+            _MEDIA.inc(size)
             self._ledger.origin_sent(size, content=content, place=place)
             if place is not None:
                 place = Place(place.file, place.start + size)

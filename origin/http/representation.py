@@ -102,6 +102,9 @@ class Representation:
     """More headers, for all answers that show this representation."""
     content: str = ""
     """The content that it is part of, for the ledger; empty if that is not known."""
+    redirect: str = ""
+    """Where a proxy in front of us finds the body, which then sends it by itself; empty if that is
+    for us to do."""
     file: str = ""
     """What tells the body from all others, and from what it was before; empty if nobody asks."""
 

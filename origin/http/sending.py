@@ -8,7 +8,9 @@ from http import HTTPStatus
 import structlog
 from aiohttp import hdrs, web
 
+from origin.http.conditions import joined
 from origin.http.meter import Meter
+from origin.http.ranges import requested
 from origin.http.representation import Representation
 from origin.http.selection import select
 from origin.http.tcp import hold_little
@@ -23,6 +25,9 @@ Show = Callable[[web.Request], Awaitable[Representation]]
 """Finds what a request asks for; a `HttpError` or `SourceError` if there is no such thing."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ACCEL = "X-Accel-Redirect"
+"""nginx's: it answers with what it finds there itself, and knows ranges and conditions."""
 
 BLOCK = 131_072
 """Bytes read and written at once: few enough that thousands of downloads fit into memory."""
@@ -54,6 +59,8 @@ class Sender:
         return handle
 
     async def _send(self, request: web.Request, shown: Representation) -> web.StreamResponse:
+        if shown.redirect:
+            return self._redirect(request, shown)
         try:
             selection = select(request.method, request.headers, shown)
             span = selection.span
@@ -117,6 +124,18 @@ class Sender:
         if not block:
             log.warning("file_shrank", path=request.path)
         return block
+
+    def _redirect(self, request: web.Request, shown: Representation) -> web.Response:
+        """Have the proxy send it. Which bytes of it arrive nobody tells us: what was asked for is
+        counted as if all of it did, so that what peers saved stays a lower bound."""
+        shown.body.close()
+        headers = {**self._headers, **shown.full, ACCEL: shown.redirect}
+        if request.method != hdrs.METH_HEAD:
+            wanted = requested(joined(request.headers, hdrs.RANGE), shown.body.length)
+            span = wanted if isinstance(wanted, Span) else Span(0, shown.body.length - 1)
+            place = Place(shown.file, span.first) if shown.file else None
+            self._meter.told(span.last + 1 - span.first, shown.content, place)
+        return web.Response(headers=headers)
 
     def _refuse(self, request: web.Request, refusal: HttpError) -> web.Response:
         headers = {**self._headers, hdrs.CACHE_CONTROL: "no-store", **refusal.headers}

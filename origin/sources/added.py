@@ -112,6 +112,7 @@ class Following:
         self._lock = threading.Lock()
         self._seen = stamp(data)
         self._look_at = time.monotonic() + LOOK
+        self._version = 0
         self._source = make(self._seen[0])
 
     def open(self, path: str) -> File:
@@ -128,6 +129,15 @@ class Following:
 
     def is_far(self, path: str) -> bool:
         return self._current().is_far(path)
+
+    def version(self) -> int | None:
+        """Another whenever the source is made anew: what was opened before may not be served any
+        more. None while it is about to be. Takes no longer than a look at the file."""
+        if time.monotonic() >= self._look_at:
+            if stamp(self._data) != self._seen:
+                return None
+            self._look_at = time.monotonic() + LOOK
+        return self._version
 
     def problems(self) -> tuple[str, ...]:
         return self._current().problems()
@@ -154,4 +164,5 @@ class Following:
         except (P2pcdnError, OSError) as error:
             log.warning("mounts_not_followed", error=str(error))
         else:
+            self._version += 1  # last: what is opened meanwhile counts as of the version before
             log.info("mounts_followed")

@@ -107,7 +107,7 @@ class Mounts:
         return ("" if "" in self._sources else None), path
 
 
-def source_of(config: Config) -> Source:
+def source_of(config: Config) -> added.Following:
     """What a configuration says that is served, and what was added to it; `ConfigError` if anything
     of the configuration is not there.
 

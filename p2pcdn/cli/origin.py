@@ -9,7 +9,7 @@ from p2pcdn.settings import Settings
 
 
 @click.command()
-@with_settings("listen", "content", "data", "site")
+@with_settings("listen", "content", "data", "site", "workers")
 def command(settings: Settings) -> int:
     """Serve the media of a directory, a zip archive or a URL, its manifests and the snippet.
 
@@ -18,12 +18,13 @@ def command(settings: Settings) -> int:
     from origin.app import Origin
     from p2pcdn.cli import serving
     from p2pcdn.core.ledger import Ledger
+    from p2pcdn.service.telling import Telling
 
     config = settings.config
     content = serving.content_of(config)
-    return serving.serve(
+    return serving.share(
         config,
-        [Origin(config, Ledger())],
+        lambda worker: [Origin(config, Ledger()), Telling(worker)],
         lambda server: [
             ("Media", f"{server.url}/media/ from {content}"),
             *serving.encoders(server, config),

@@ -195,11 +195,15 @@ def _option(option: click.Option) -> str:
 
 def metrics_page() -> str:
     """Every metric, by name."""
+    from origin.http import meter
     from p2pcdn.service import probes
     from tracker import metrics
 
     collected = itertools.chain(
-        metrics.LEDGER.collect(), probes.REQUESTS.collect(), REGISTRY.collect()
+        metrics.LEDGER.collect(),
+        probes.REQUESTS.collect(),
+        meter.SENT.collect(),
+        REGISTRY.collect(),
     )
     families = {family.name: family for family in collected if family.name.startswith("p2pcdn_")}
     rows = [

@@ -206,6 +206,7 @@ TRIED_ELSEWHERE = {
     "sql": "tests/tracker/storage/test_clickhouse.py",
     "php": "tests/test_how_to.py",
     "ini": "tests/test_deploy.py",
+    "nginx": "tests/origin/http/test_accel.py",
     "http": "tests/e2e/test_embedding.py",  # a strict policy
     "": "what a program prints",
     "text": "what a program prints",

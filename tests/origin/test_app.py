@@ -113,3 +113,27 @@ async def test_it_starts_hashing_by_itself(start_site: StartSite, content: Path)
     site = await start_site()
     query = "SELECT count(*) FROM hashes"
     await until(lambda: site.origin._store._database.execute(query).fetchone() == (3,))
+
+
+async def test_a_cdn_in_front_may_keep_what_does_not_change(site: Site, content: Path) -> None:
+    write_vod(content)
+    write(content / "tv" / "0.ts", b"live")
+    write(content / "tv" / "live.m3u8", media_playlist(["0.ts"], live=True))
+    await site.get("/manifest/tv/live.m3u8")
+    await until(lambda: site.origin._catalog.is_live_segment("tv/0.ts"))
+    kept = {
+        "/media/480p_0.ts": "public, max-age=86400, immutable",
+        "/media/480p.m3u8": "public, max-age=5",
+        "/media/tv/0.ts": "public, max-age=60",
+        "/media/tv/live.m3u8": "no-cache",
+        "/media/none.ts": "no-store",
+    }
+    for target, wanted in kept.items():
+        for page in ("https://one.example", "https://two.example", ""):
+            for _ in range(2):  # by aiohttp, and past it
+                answer = await site.get(target, origin=page, accept_encoding="gzip, br")
+                assert answer.headers["Cache-Control"] == wanted
+                assert answer.headers["Access-Control-Allow-Origin"] == "*"
+                assert "Vary" not in answer.headers  # one copy for all pages and browsers
+                assert "Content-Encoding" not in answer.headers
+                assert "Set-Cookie" not in answer.headers

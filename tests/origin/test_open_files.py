@@ -23,7 +23,7 @@ def source(tmp_path: Path) -> Directory:
 def keep(files: OpenFiles, source: Directory, *paths: str) -> None:
     for path in paths:
         file = source.open(path)
-        files.keep(f"/media/{path}", path, file)
+        files.keep(f"/media/{path}", path, file, files.version())
         file.close()  # as who opened it does
 
 
@@ -41,7 +41,7 @@ def is_open(descriptor: int) -> bool:
 
 
 def test_a_file_is_found_again(source: Directory) -> None:
-    files = OpenFiles(2)
+    files = OpenFiles(2, lambda: 1)
     assert files.find("/media/a") is None
     keep(files, source, "a")
     opened = files.find("/media/a")
@@ -53,7 +53,7 @@ def test_a_file_is_found_again(source: Directory) -> None:
 
 
 def test_the_one_asked_for_longest_ago_goes_first(source: Directory) -> None:
-    files = OpenFiles(2)
+    files = OpenFiles(2, lambda: 1)
     keep(files, source, "a", "b")
     first, second = kept(files, "a"), kept(files, "b")
     assert first
@@ -69,7 +69,7 @@ def test_the_one_asked_for_longest_ago_goes_first(source: Directory) -> None:
 
 
 def test_what_takes_its_place_is_noticed_at_once(source: Directory, tmp_path: Path) -> None:
-    files = OpenFiles(2)
+    files = OpenFiles(2, lambda: 1)
     keep(files, source, "a", "b")
     descriptors = [file.descriptor for file in (kept(files, "a"), kept(files, "b")) if file]
     write(tmp_path / "a", "A")
@@ -85,7 +85,7 @@ def test_what_takes_its_place_is_noticed_at_once(source: Directory, tmp_path: Pa
 
 
 def test_a_file_that_is_written_to_is_another(source: Directory, tmp_path: Path) -> None:
-    files = OpenFiles(2)
+    files = OpenFiles(2, lambda: 1)
     keep(files, source, "a")
     with (tmp_path / "a").open("ab") as writer:
         writer.write(b"more")
@@ -93,7 +93,7 @@ def test_a_file_that_is_written_to_is_another(source: Directory, tmp_path: Path)
 
 
 def test_none_stays_open_where_none_may(source: Directory) -> None:
-    files = OpenFiles(0)
+    files = OpenFiles(0, lambda: 1)
     keep(files, source, "a")
     assert kept(files, "a") is None
 
@@ -102,7 +102,25 @@ def test_no_descriptor_left_is_no_error(source: Directory, monkeypatch: pytest.M
     def refuse(_: int) -> int:
         raise OSError
 
-    files = OpenFiles(2)
+    files = OpenFiles(2, lambda: 1)
     monkeypatch.setattr(os, "dup", refuse)
     keep(files, source, "a")
     assert kept(files, "a") is None
+
+
+def test_what_was_opened_in_another_source_is_not_kept(source: Directory) -> None:
+    version: int | None = 1
+    files = OpenFiles(2, lambda: version)
+    keep(files, source, "a", "b")
+    version = 2
+    assert kept(files, "a") is None
+    keep(files, source, "a")
+    assert kept(files, "a")
+    version = None
+    assert kept(files, "a") is None
+    keep(files, source, "b")
+    version = 1
+    opened = files.find("/media/b")
+    assert opened  # from the beginning: it was not kept anew
+    assert opened.version == 1
+    files.close()

@@ -97,6 +97,20 @@ def test_a_running_origin_follows_the_file(tmp_path: Path) -> None:
     assert list(library.look().playlists) == []
 
 
+def test_each_making_is_another_version(tmp_path: Path) -> None:
+    top = unzipped(tmp_path / "top", {"a.ts": b"top"})
+    config = Config(content=top, data=tmp_path / "data")
+    source = source_of(config)
+    before = source.version()
+    assert before is not None
+    mount(config.data, "b", top)
+    assert source.version() is None  # until a thread has seen to it
+    assert text(source, "b/a.ts") == "top"
+    assert source.version() == before + 1
+    assert text(source, "a.ts") == "top"
+    assert source.version() == before + 1
+
+
 def test_a_folder_that_is_mounted_among_others_is_listed_anew(tmp_path: Path) -> None:
     """The top's own time is of no use: it is older than what the library has seen."""
     top = unzipped(tmp_path / "top", {"a.ts": b"top"})
