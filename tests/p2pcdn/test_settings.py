@@ -52,6 +52,7 @@ def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
 
 
 UNSET: dict[str, object] = {
+    "ingest.token": "sesame-open-sesame",
     "tracker.admin_token": "sesame-open-sesame",
     "tracker.price_per_gb": 0.05,
     "tracker.store": "valkey://valkey.example.com:6379/0",
@@ -265,6 +266,7 @@ def test_the_default_file_says_nothing_and_uncommented_says_the_defaults(tmp_pat
         "[tls]",
         "[origin]",
         "[origin.upstream]",
+        "[ingest]",
         "[tracker]",
         "[tracker.webtorrent]",
         "[ledger]",
