@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -367,6 +368,8 @@ def _now() -> float:
 
 def _ways(place: Place, ticket: str) -> list[str]:
     """The URLs by which a segment may be had: as its playlist has it, or with the playlist's query,
-    which many CDNs want for all that it names."""
+    which many CDNs want for all that it names. No other server is told that."""
     query = Place("", ticket).query
-    return [place.url] if place.query or not query else [place.url + query, place.url]
+    if place.query or not query or urlsplit(place.url)[:2] != urlsplit(ticket)[:2]:
+        return [place.url]
+    return [place.url + query, place.url]

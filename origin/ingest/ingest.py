@@ -179,10 +179,10 @@ class Ingest:
         path = self._checked(request)
         if self._window.keeps(path):
             return web.Response(status=HTTPStatus.ACCEPTED)
-        place = await asyncio.to_thread(self._places.file, path)
+        place = await asyncio.to_thread(self._places.file, path, make=False)
         try:
             await asyncio.to_thread(place.unlink)
-        except (FileNotFoundError, IsADirectoryError, PermissionError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
             raise HttpError(HTTPStatus.NOT_FOUND, f"There is no file at {path!a}.") from None
         self._encoders.forget(path)
         self._catalog.look(path)

@@ -25,9 +25,9 @@ class Places:
         self.folders = {folder: self._folder(folder) for folder in config.ingest.paths}
         """Where on the disk the folders of `ingest.paths` are; they need not be there yet."""
 
-    def file(self, path: str) -> Path:
-        """The file at a path, whose folder is made if it is not there; `HttpError` if it can be
-        none of ours (this blocks)."""
+    def file(self, path: str, *, make: bool = True) -> Path:
+        """The file at a path, whose folder is made if it is not there, unless ``make`` is false;
+        `HttpError` if it can be none of ours (this blocks)."""
         found = self._find(path)
         if found is None:
             raise HttpError(HTTPStatus.FORBIDDEN, "Nothing may be put there.")
@@ -37,7 +37,8 @@ class Places:
         if not folder.is_relative_to(top):
             raise HttpError(HTTPStatus.FORBIDDEN, "Nothing may be put there.")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if make:
+                folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise HttpError(
                 HTTPStatus.CONFLICT, f"A folder on the way to {path!a} is a file here."

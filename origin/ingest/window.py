@@ -7,9 +7,10 @@
                                        +-- no room for more: the longest gone first, `GRACE` after
 
 Nothing is written down. Who was named is found in the playlists, again and again; after a restart
-what looks like a segment that a playlist names (the same but for its digits) counts as one that has
-just left it. All else in these folders is left alone, and so are folders with a DASH manifest in
-them, which names segments by patterns: there an encoder's own DELETE counts.
+what looks like a segment that a playlist names in its folder or below (the same but for the digits
+of its name) counts as one that has just left it. All else in these folders is left alone, and so
+are folders with a DASH manifest in them, which names segments by patterns: there an encoder's own
+DELETE counts.
 """
 
 from __future__ import annotations
@@ -113,14 +114,15 @@ class Window:
         with self._lock:
             self._files = dict(self._look())
             self._used = sum(file.takes for file in self._files.values())
-            named = self._all_named()
-            shapes = {_shape(path) for path in named}
+            named, own = self._all_named()
+            shapes = {_shape(path) for path in own}
             dash = {path.rpartition("/")[0] for path in self._files if is_mpd(path)}
             for path in self._files:
                 if is_playlist(path) or not dash.isdisjoint(folders_above(path)):
                     self._left.pop(path, None)
                 elif path in named:
-                    self._left[path] = now
+                    if path in own or path in self._left:
+                        self._left[path] = now
                 elif _shape(path) in shapes:
                     self._left.setdefault(path, now)
             for path in [one for one in self._left if one not in self._files]:
@@ -128,11 +130,20 @@ class Window:
             for path in [one for one, left in self._left.items() if now - left > self._window]:
                 self._delete(path)
 
-    def _all_named(self) -> frozenset[str]:
+    def _all_named(self) -> tuple[frozenset[str], frozenset[str]]:
+        """What playlists name, which stays; and what of it is in their own folders. Of that alone
+        others of its kind are taken for theirs: by naming the files of another encoder, or of
+        nobody, one would have them deleted."""
         self._named = {
             path: self._names_of(path, file) for path, file in self._files.items() if is_hls(path)
         }
-        return frozenset().union(*(names for *_, names in self._named.values()))
+        own = {
+            name
+            for path, (*_, names) in self._named.items()
+            for name in names
+            if name.startswith(path.rpartition("/")[0] + "/")
+        }
+        return frozenset().union(*(names for *_, names in self._named.values())), frozenset(own)
 
     def _names_of(self, path: str, file: _File) -> tuple[int, int, frozenset[str]]:
         known = self._named.get(path)
@@ -172,4 +183,5 @@ class Window:
 
 
 def _shape(path: str) -> str:
-    return _DIGITS.sub("#", path)
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{_DIGITS.sub('#', name)}"

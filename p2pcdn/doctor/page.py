@@ -73,8 +73,8 @@ def _secure(page: SplitResult) -> Finding:
 
 
 def _tag(page: SplitResult, site: SplitResult, found: _Page) -> Finding:
-    base = urljoin(page.geturl(), found.base)
-    scripts = [urlsplit(urljoin(base, script)) for script in found.scripts]
+    base = (_url(page.geturl(), found.base) or page).geturl()
+    scripts = [url for script in found.scripts if (url := _url(base, script)) is not None]
     ours = [s for s in scripts if "/p2pcdn" in s.path and s.path.endswith((".js", ".mjs"))]
     here = [s for s in ours if _authority(s) == _authority(site)]
     if here:
@@ -91,6 +91,16 @@ def _tag(page: SplitResult, site: SplitResult, found: _Page) -> Finding:
         f'Add <script defer src="{site.geturl()}/p2pcdn.js" data-site="..."></script>, unless '
         "a tag manager or a bundle does.",
     )
+
+
+def _url(base: str, script: str) -> SplitResult | None:
+    """The address of a script; None for what is none."""
+    try:
+        url = urlsplit(urljoin(base, script))
+        _ = url.port
+    except ValueError:
+        return None
+    return url
 
 
 def _mixed(page: SplitResult, site: SplitResult) -> Finding:
@@ -162,7 +172,7 @@ def _matches(source: str, url: SplitResult, page: SplitResult) -> bool:
     plain = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
     if scheme not in (url.scheme, plain, *_less_secure(url.scheme), *_less_secure(plain)):
         return False
-    if port not in ("", "*") and int(port) != _port(url):
+    if port not in ("", "*") and port != str(_port(url)):
         return False
     if not port and _port(url) != _DEFAULT_PORTS[url.scheme]:
         return False

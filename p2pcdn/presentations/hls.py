@@ -26,6 +26,8 @@ _MOST_PLAYLISTS = 10_000
 _MOST_VARIABLES = 1000
 _LONGEST_VALUE = 8192
 """Characters of a URI once its variables are replaced: they may be long, and many."""
+_MOST_REPLACED = 4_194_304
+"""Characters that variables may add to a playlist in all: else a short one takes any memory."""
 _MOST = 2**53 - 1
 """What JavaScript can count."""
 
@@ -99,6 +101,8 @@ class _Scan:
     def __init__(self, imported: Variables | None) -> None:
         self._imported = imported
         self._variables: dict[str, str | None] = {}
+        self._added = 0
+        """Characters that came of them."""
 
     def multivariant(self, lines: list[str]) -> Multivariant:
         variants: list[str] = []
@@ -244,9 +248,14 @@ class _Scan:
             parts.append(value)
             at = match.end()
             size += len(value)
+            self._added += len(value)
             if size > _LONGEST_VALUE:
                 raise PresentationError(
                     f"With its variables, a URI has at most {_LONGEST_VALUE} characters here."
+                )
+            if self._added > _MOST_REPLACED:
+                raise PresentationError(
+                    f"Variables add at most {_MOST_REPLACED} characters to a playlist here."
                 )
         return "".join([*parts, text[at:]])
 

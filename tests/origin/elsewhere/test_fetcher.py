@@ -17,7 +17,7 @@ from origin.catalog.playlist import PlaylistError, PlaylistSegment
 from origin.elsewhere import fetcher as module
 from origin.elsewhere.allowance import Allowance
 from origin.elsewhere.fetcher import Fetcher
-from origin.elsewhere.places import Places
+from origin.elsewhere.places import Place, Places
 from origin.elsewhere.shelf import Shelf
 from p2pcdn.config import ElsewhereConfig
 from p2pcdn.errors import SourceError, SourceReason
@@ -195,6 +195,13 @@ async def test_tokens_are_passed_on_to_segments(start: Start, query: str) -> Non
     await stage.attend("mine")
     await stage.bring(0)
     assert stage.cdn.asked == [f"{FILM}?token=mine", f"{BASE}0.ts{query or '?token=mine'}"]
+
+
+def test_a_token_is_told_to_its_own_server_alone() -> None:
+    ticket = f"{FILM}?token=mine"
+    own, other = Place("", f"{BASE}0.ts"), Place("", "https://other.example/0.ts")
+    assert module._ways(own, ticket) == [f"{BASE}0.ts?token=mine", f"{BASE}0.ts"]
+    assert module._ways(other, ticket) == ["https://other.example/0.ts"]
 
 
 async def test_a_signed_segment_that_wants_no_more_is_asked_for_as_it_is(start: Start) -> None:

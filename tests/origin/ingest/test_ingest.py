@@ -276,6 +276,8 @@ async def test_deleting_cuts_nobody_off(encoder: Encoder) -> None:
     assert (await encoder.send("DELETE", "live/stray.ts"))[0] == 204
     (encoder.content / "live/folder.ts").mkdir()
     assert (await encoder.send("DELETE", "live/folder.ts"))[0] == 404
+    assert (await encoder.send("DELETE", "live/nowhere/0.ts"))[0] == 404
+    assert not (encoder.content / "live" / "nowhere").exists()
 
 
 async def test_an_encoder_that_goes_on_finds_what_it_has_said(encoder: Encoder) -> None:

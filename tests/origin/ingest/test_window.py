@@ -145,3 +145,24 @@ def test_what_a_killed_process_left_is_removed(folder: Folder) -> None:
 def test_there_need_be_no_folder_yet(folder: Folder) -> None:
     folder.window.sweep(0.0)
     assert not folder.place.exists()
+
+
+def test_a_playlist_has_nothing_deleted_that_is_not_in_its_folder(folder: Folder) -> None:
+    for name in ("b/talk1.mp4", "b/talk2.mp4", "a2/1.ts", "a1/1.ts", "a1/2.ts"):
+        write(folder.place / name, b"x")
+    text = media_playlist(("../b/talk1.mp4", "2.ts"), live=True)
+    write(folder.place / "a1/a.m3u8", text)
+    folder.window.sweep(0.0)
+    write(folder.place / "a1/a.m3u8", media_playlist(("2.ts",), live=True))
+    for now in (1.0, 1000.0, 2000.0):
+        folder.window.sweep(now)
+    left = sorted(str(path.relative_to(folder.place)) for path in folder.place.rglob("*.*"))
+    assert left == ["a1/2.ts", "a1/a.m3u8", "a2/1.ts", "b/talk1.mp4", "b/talk2.mp4"]
+
+
+def test_what_was_put_stays_as_long_as_any_playlist_names_it(folder: Folder) -> None:
+    folder.put(0, 0.0)
+    write(folder.place / "lists/a.m3u8", media_playlist(("../0.ts",), live=True))
+    for now in (1.0, 1000.0, 2000.0):
+        folder.window.sweep(now)
+    assert folder.numbers == [0]

@@ -51,6 +51,8 @@ async def test_a_page_that_cannot_be_had() -> None:
         ('<base href="https://cdn.example/a/"><script src="../p2pcdn.js">', Verdict.GOOD),
         ('<script src="https://other.example/p2pcdn.js">', Verdict.DOUBT),
         ('<script src="/app.js">', Verdict.DOUBT),
+        ('<script src="http://[x/p2pcdn.js"><script src="//h:99999/p2pcdn.js">', Verdict.DOUBT),
+        ('<base href="http://[x/"><script src="//cdn.example/p2pcdn.js">', Verdict.GOOD),
     ],
 )
 def test_the_tag(html: str, verdict: Verdict) -> None:
@@ -82,6 +84,7 @@ def test_mixed_content_and_pages_without_tls() -> None:
         ("connect-src https://cdn.example:8443 wss://cdn.example:*", 1),
         ("connect-src http://cdn.example ws://cdn.example", 0),  # the secure ones are meant, too
         ("img-src 'none'", 0),
+        ("connect-src https://cdn.example:abc wss:", 1),
         ("script-src *; script-src 'none'", 0),  # the first counts
         ("webrtc 'block'", 1),
     ],

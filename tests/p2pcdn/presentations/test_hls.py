@@ -177,6 +177,8 @@ HOSTILE = {
     ),
     "variables that grow": '#EXT-X-DEFINE:NAME="0",VALUE="aaaaaaaaaa"\n'
     + "".join(f'#EXT-X-DEFINE:NAME="{n + 1}",VALUE="{f"{{${n}}}" * 10}"\n' for n in range(20)),
+    "a long variable in many lines": f'#EXT-X-DEFINE:NAME="a",VALUE="{"a/" * 4000}"\n'
+    + "".join(f"{{$a}}{n}.ts\n" for n in range(1000)),
     "digits without end": "#EXT-X-MEDIA-SEQUENCE:" + "9" * 1_000_000,
     "a range without end": "#EXT-X-BYTERANGE:" + "9" * 1_000_000 + "\na",
     "spaces without end": "#EXT-X-BYTERANGE:1" + " " * 1_000_000 + "x\na",
