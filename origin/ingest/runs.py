@@ -121,8 +121,8 @@ def _old(path: str, before: _List, entries: dict[int, Entry], began: int) -> dic
         entry = before.entries.get(number)
         if entry is None or _file(path, entry) in put:  # its bytes are others now
             break
-        kept = {number: entry, **kept}
-    return kept
+        kept[number] = entry
+    return dict(reversed(kept.items()))
 
 
 def _file(path: str, entry: Entry) -> str | None:
