@@ -47,7 +47,7 @@ NEEDS = (
     Need("libavcodec-extra", "H.264 in Firefox", lambda: find_library("avcodec") is not None),
     Need("iproute2", "viewers behind NATs and on cables that count, as root", _program("ip")),
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
-    Need("ffmpeg", "a player at the gateway", _program("ffmpeg")),
+    Need("ffmpeg", "encoders of live streams, and a player at the gateway", _program("ffmpeg")),
     Need("mpv", "another player at the gateway", _program("mpv")),
     Need("nginx", "media that stay at a CDN, a proxy in front", lambda: nginx.PROGRAM is not None),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
