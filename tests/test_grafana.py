@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
+from origin.http import meter
 from p2pcdn.service import probes
 from tracker import metrics
 
@@ -35,7 +36,8 @@ def expressions(value: Any) -> Iterator[str]:
 def names() -> set[str]:
     """What ``/metrics`` has of ours."""
     # Metrics register themselves when their modules are imported, which ours are by name.
-    ours = [metrics.LEDGER.collect(), probes.REQUESTS.collect(), REGISTRY.collect()]
+    made = (metrics.LEDGER, probes.REQUESTS, meter.SENT, REGISTRY)
+    ours = [one.collect() for one in made]
     return {
         family.name + suffix
         for family in chain.from_iterable(ours)
