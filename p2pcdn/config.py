@@ -36,6 +36,9 @@ INFO_HASH = 20
 LEAST_TOKEN = 16
 """Characters of an admin token, which may be tried as often as anybody likes."""
 
+EVERYWHERE = frozenset({"", "0.0.0.0", "::"})
+"""Hosts that stand for all addresses of a machine, where a server listens."""
+
 TURN_URL = re.compile(
     r"(?P<scheme>turns?):(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?"
     r"(\?transport=(?P<transport>udp|tcp))?"
@@ -784,7 +787,7 @@ class TrackerConfig(Section, frozen=True):
                 raise ConfigError(
                     "tracker.exchange is for several nodes: tracker.store is not set."
                 )
-            if split_address(self.exchange, "tracker.exchange").host in ("", "0.0.0.0", "::"):
+            if split_address(self.exchange, "tracker.exchange").host in EVERYWHERE:
                 raise ConfigError(
                     "tracker.exchange is where other nodes reach this one, such as "
                     f"10.0.0.1:7070: {self.exchange} is nowhere to them."
@@ -1226,6 +1229,16 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+    @property
+    def here(self) -> str:
+        """The host by which a program of this machine reaches who listens there."""
+        return "localhost" if self.host in EVERYWHERE else self.host
+
+    def url(self, *, tls: bool) -> str:
+        """The URL by which a person on this machine does, without a slash at the end."""
+        host = f"[{self.here}]" if ":" in self.here else self.here
+        return f"{'https' if tls else 'http'}://{host}:{self.port}"
 
 
 def split_address(text: str, name: str = "listen") -> Address:

@@ -31,6 +31,7 @@ from p2pcdn.service import Server
 from p2pcdn.settings import SITE_SETTINGS, parse_assignments
 from p2pcdn.wire.alto import CostMap, NetworkMap, parse
 from p2pcdn.wire.tracker import Join
+from tests.docs.blocks import fenced
 from tests.e2e.servers import free_port
 from tests.p2pcdn.cli.calling import call
 from tests.p2pcdn.core.minting import Signer
@@ -51,7 +52,7 @@ CALLS = {
 
 
 def blocks(language: str, text: str = TOKENS) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [block for found, block in fenced(text) if found == language]
 
 
 def test_maps_as_they_are_written_there_are_read() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.tracker.process import cores, free_port, wait_for
+from bench.tracker.process import cores, cpu_of, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,9 +61,8 @@ class Server:
     process: int
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, of all its threads, in user and kernel mode."""
-        threads = Path(f"/proc/{self.process}/task").glob("*/schedstat")
-        return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
+        """As `cpu_of`."""
+        return cpu_of(self.process)
 
     def memory(self) -> int:
         """Bytes that are resident now, but for files that are mapped."""

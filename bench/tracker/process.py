@@ -29,14 +29,19 @@ class Server:
     process: int
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, of all its threads, in user and kernel mode."""
-        threads = Path(f"/proc/{self.process}/task").glob("*/schedstat")
-        return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
+        """As `cpu_of`."""
+        return cpu_of(self.process)
 
     def memory(self) -> int:
         """Bytes that are resident now."""
         pages = Path(f"/proc/{self.process}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_of(process: int) -> float:
+    """Seconds of CPU so far of a process, of all its threads, in user and kernel mode."""
+    threads = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 
 
 def cores() -> tuple[int, int]:

@@ -38,20 +38,12 @@ def command(settings: Settings, url: str | None, page: str | None, as_json: bool
     """
     from p2pcdn.doctor.site import parse
 
-    site = parse(url or _own(settings.config))
-    findings = asyncio.run(_examine(settings.config, site, parse(page) if page else None, as_json))
+    config = settings.config
+    site = parse(url or config.address.url(tls=config.tls.cert is not None))
+    findings = asyncio.run(_examine(config, site, parse(page) if page else None, as_json))
     if not as_json:
         click.echo(_summary(findings))
     return int(any(finding.verdict.value == "wrong" for finding in findings))
-
-
-def _own(config: Config) -> str:
-    """Where the server of this machine is."""
-    host, port = config.address
-    if host in ("", "0.0.0.0", "::"):
-        host = "localhost"
-    scheme = "http" if config.tls.cert is None else "https"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def _examine(

@@ -34,9 +34,7 @@ def command(settings: Settings) -> int:
 
 def ask(config: Config) -> tuple[int, str]:
     """The status and the text of the server's `/readyz?verbose`."""
-    host, port = config.address
-    if host in ("", "0.0.0.0", "::"):
-        host = "localhost"
+    host, port = config.address.here, config.address.port
     connection: http.client.HTTPConnection
     if config.tls.cert is None:
         connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)

@@ -12,6 +12,10 @@ from p2pcdn.config import Config
 from p2pcdn.doctor import Finding, Verdict, doubt, page
 from p2pcdn.doctor.site import Site
 from p2pcdn.doctor.tracker import Tracker
+from p2pcdn.wire.stun import stun_server
+
+USUAL_PORT = 3478
+"""Of STUN, as browsers take it where a URL names none."""
 
 
 async def examine(
@@ -56,7 +60,7 @@ async def _paths(stun: str | None, host: str, advertised: bool) -> AsyncIterator
             "Install aiortc, or run this on another machine.",
         )
         return
-    server = paths.stun_server(stun, host)
+    server = stun_server(stun, host, USUAL_PORT)
     async for finding in paths.examine(server, advertised=advertised):
         yield finding
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,8 +15,6 @@ from p2pcdn.doctor import Finding, doubt, good, wrong
 PATIENCE = 0.5
 """Seconds until a request is sent again."""
 TRIES = 4
-
-_STUN = re.compile(r"stun:(?P<host>[A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:(?P<port>\d{1,5}))?")
 
 _BRIDGES = ipaddress.ip_network("172.16.0.0/12")
 """Where container engines put their networks by default."""
@@ -77,14 +74,6 @@ async def own_addresses() -> list[str]:
 def in_container() -> bool:
     """Whether this machine is a container."""
     return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
-
-
-def stun_server(url: str | None, host: str) -> tuple[str, int] | None:
-    """The server that a tracker at ``host`` tells peers of (RFC 7064); an empty host is its own."""
-    match = _STUN.fullmatch(url or "")
-    if match is None:
-        return None
-    return match["host"].strip("[]") or host, int(match["port"] or 3478)
 
 
 async def examine(server: tuple[str, int] | None, *, advertised: bool) -> AsyncIterator[Finding]:

@@ -26,7 +26,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 import p2pcdn
-from p2pcdn.config import Config, IPNetwork, OriginConfig, Tls
+from p2pcdn.config import Address, Config, IPNetwork, OriginConfig, Tls
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import probes
 from p2pcdn.service.admin import Admin
@@ -152,11 +152,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where a person on this machine reaches it, without a slash at the end."""
-        host = {"": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(
-            self.host, self.host
-        )
-        host = f"[{host}]" if ":" in host else host
-        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
+        return Address(self.host, self.port).url(tls=self._tls is not None)
 
     def problems(self) -> list[str]:
         """Why the server is not ready; empty when it is."""

@@ -120,18 +120,3 @@ def turn_servers(relays: Relays | None) -> tuple[Relay, ...]:
         for match in found
         if match is not None
     )
-
-
-def stun_server(stun: str | None, tracker_host: str | None) -> tuple[str, int] | None:
-    """Host and port of a ``stun:`` URL (RFC 7064) as a tracker's `welcome` gives it.
-
-    An empty host stands for the one that the tracker was reached by.
-    """
-    if stun is None:
-        return None
-    scheme, _, place = stun.partition(":")
-    host, _, port = place.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") or (tracker_host or "")
-    if scheme != "stun" or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        return None
-    return host, int(port)

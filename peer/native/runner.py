@@ -22,11 +22,11 @@ from p2pcdn.core.store import Store
 from p2pcdn.errors import ErrorCode, P2pcdnError, SourceError, SourceReason
 from p2pcdn.model import SegmentKey
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest, SegmentRecord
+from p2pcdn.wire.stun import stun_server
 from p2pcdn.wire.tracker import FromTracker, Joined, Welcome
 from peer.native.addresses import (
     ContentAddress,
     socket_of,
-    stun_server,
     tracker_url,
     turn_servers,
 )

@@ -27,13 +27,16 @@ class Block(NamedTuple):
         return f"{self.page}:{self.number}"
 
 
+def fenced(text: str) -> Iterator[tuple[str, str]]:
+    """The blocks in the text of a page, each with its language first."""
+    for indent, language, block in _FENCED.findall(text):
+        yield language, re.sub(f"^{indent}", "", block, flags=re.MULTILINE)
+
+
 def blocks_of(page: str) -> list[Block]:
     """Those of a page, numbered from 1."""
-    found = _FENCED.findall((DOCS / page).read_text(encoding="utf-8"))
-    return [
-        Block(page, number, language, re.sub(f"^{indent}", "", text, flags=re.MULTILINE))
-        for number, (indent, language, text) in enumerate(found, 1)
-    ]
+    found = fenced((DOCS / page).read_text(encoding="utf-8"))
+    return [Block(page, number, *each) for number, each in enumerate(found, 1)]
 
 
 def pages() -> list[str]:

@@ -74,7 +74,7 @@ def make(words: list[str], _: Path) -> None:
 def pip(words: list[str], _: Path) -> None:
     """The extras are there."""
     assert words[0] == "install"
-    for extras in re.findall(r"p2pcdn\[([a-z,]+)\]", " ".join(words)):
+    for extras in re.findall(r"(?:p2pcdn|\.)\[([a-z,]+)\]", " ".join(words)):
         assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
 
 

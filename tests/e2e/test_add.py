@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from tests.e2e.served import assert_played_by_peers
 from tests.e2e.servers import PROGRAM, p2pcdn, run
-from tests.e2e.viewer import Stage
 from tests.origin.preparing.films import film
 
 pytestmark = pytest.mark.xdist_group("embedding")
@@ -39,12 +39,6 @@ async def test_an_mp4_is_added_and_played_by_peers(
             await adding.printed('"added"')
         (media,) = json.loads(adding.output[-1])["urls"]
         assert media == f"{server.url}/media/My-movie/index.m3u8"
-        stage = Stage(browser, page_site, server.url, media)
-        async with stage.viewer() as first:
-            await first.plays(1)
-            async with stage.viewer() as second:
-                await second.until("() => window.p2pcdn?.getStats().peerBytes > 0")
-                await second.plays(2)
-                for viewer in (first, second):
-                    await viewer.assert_smooth()
-                    assert await viewer.assert_exact(content) >= 1
+        await assert_played_by_peers(
+            browser, page_site, server, content, "My-movie", before=1, after=2, segments=1
+        )

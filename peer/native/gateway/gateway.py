@@ -19,7 +19,7 @@ from typing import Self, cast
 import structlog
 from aiohttp import hdrs, web
 
-from p2pcdn.config import Address, Config, split_address
+from p2pcdn.config import EVERYWHERE, Address, Config, split_address
 from p2pcdn.errors import ConfigError
 from peer.native.disk.disk import Disk
 from peer.native.gateway import owner
@@ -107,7 +107,7 @@ class Gateway:
         )
         await self._runner.setup()
         assert self._runner.server is not None
-        anywhere = self._host in ("", "0.0.0.0", "::")
+        anywhere = self._host in EVERYWHERE
         admission = Admission(
             None if anywhere else address, self._state.secret, self._state.pages, self._codes
         )

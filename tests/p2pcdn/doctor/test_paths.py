@@ -9,7 +9,7 @@ import pytest
 from aioice import stun
 
 from p2pcdn.doctor import Verdict, paths
-from p2pcdn.doctor.paths import examine, own_addresses, seen_by, stun_server
+from p2pcdn.doctor.paths import examine, own_addresses, seen_by
 from tests.p2pcdn.doctor.servers import everything, not_good
 
 
@@ -109,17 +109,3 @@ async def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_addresses_are_this_machines() -> None:
     assert not {"127.0.0.1", "::1"} & set(await own_addresses())
-
-
-@pytest.mark.parametrize(
-    ("url", "server"),
-    [
-        ("stun::8080", ("cdn.example", 8080)),
-        ("stun:stun.example", ("stun.example", 3478)),
-        ("stun:[2001:db8::1]:99", ("2001:db8::1", 99)),
-        ("turn:a", None),
-        (None, None),
-    ],
-)
-def test_stun_urls(url: str | None, server: tuple[str, int] | None) -> None:
-    assert stun_server(url, "cdn.example") == server

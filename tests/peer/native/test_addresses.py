@@ -9,7 +9,6 @@ from p2pcdn.wire.tracker import Relays
 from peer.native.addresses import (
     ContentAddress,
     socket_of,
-    stun_server,
     tracker_url,
     turn_servers,
 )
@@ -80,28 +79,6 @@ def test_a_tracker_by_any_of_its_urls(text: str, url: str) -> None:
 def test_what_is_no_tracker_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="wss://HOST/tracker/v1"):
         tracker_url(text)
-
-
-@pytest.mark.parametrize(
-    ("stun", "server"),
-    [
-        (None, None),
-        ("stun::8080", ("192.0.2.1", 8080)),
-        ("stun:stun.example:3478", ("stun.example", 3478)),
-        ("stun:[fd00::1]:3478", ("fd00::1", 3478)),
-        ("stun:stun.example", None),
-        ("stun::0", None),
-        ("stun::99999", None),
-        ("turn:stun.example:3478", None),
-        ("", None),
-    ],
-)
-def test_where_stun_is_answered(stun: str | None, server: tuple[str, int] | None) -> None:
-    assert stun_server(stun, "192.0.2.1") == server
-
-
-def test_a_stun_server_at_a_place_unknown_is_none() -> None:
-    assert stun_server("stun::8080", None) is None
 
 
 def test_turn_servers_are_read_from_what_the_tracker_gives() -> None:
