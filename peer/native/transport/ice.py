@@ -14,13 +14,17 @@ Everything that reaches into aioice's `Connection` behind its public face is in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+from asyncio.staggered import staggered_race
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from ipaddress import ip_address
 
 from aioice import stun
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import Connection, StunProtocol, get_host_addresses
+from aioice.turn import create_turn_endpoint
 
 from p2pcdn.model import ROUTES, Route
 from peer.native.transport import Relay
@@ -38,6 +42,10 @@ STUN_TRIES = 3
 REFRESH = 15.0
 """Seconds after which a NAT's binding is refreshed while nobody has called yet; routers forget
 them after 30 s and more."""
+STAGGER = 0.25
+"""Seconds after which the next relay is asked as well (RFC 8305, 8)."""
+RELAYS_WITHIN = 5.0
+"""Seconds that all of them have."""
 QUIET = 2.0
 """Seconds without a datagram after which the other end is asked whether it is still there."""
 QUIET_TRIES = 2
@@ -47,6 +55,8 @@ _DTLS = range(20, 27)
 """The first byte of a DTLS record: its content type."""
 _RECORD_HEADER = 13
 
+DISCARD = 9
+"""The port that stands for none."""
 COMPONENT = 1
 """Of the two that RTP once had, a data-channel session has only the first."""
 
@@ -106,18 +116,38 @@ async def gather(connection: Connection, addresses: list[str]) -> None:
 
 
 async def gather_relayed(connection: Connection, relays: Iterable[Relay]) -> None:
-    """Open a socket at the first relay that lets us in, and nowhere else."""
+    """Open a socket at one relay, and nowhere else: the first that lets us in.
+
+    They are asked in their order. One that cannot be reached from here says nothing, and a link has
+    not the time to wait for that: so each has a start on the next, and no more.
+    """
     connection._queue = DatagramQueue()
     connection._local_candidates_start = True
-    for relay in relays:
-        connection.turn_server = (relay.host, relay.port)
-        connection.turn_username, connection.turn_password = relay.username, relay.credential
-        connection.turn_transport, connection.turn_ssl = relay.transport, relay.tls
-        found = await connection.get_component_candidates(COMPONENT, [])
-        connection._local_candidates += found
-        if found:
-            break
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RELAYS_WITHIN):
+            asking = [partial(_let_in, connection, relay) for relay in relays]
+            protocol, _, _ = await staggered_race(asking, STAGGER)
+            if protocol is not None:
+                connection._protocols.append(protocol)
+                connection._local_candidates.append(protocol.local_candidate)
     connection._local_candidates_end = True
+
+
+async def _let_in(connection: Connection, relay: Relay) -> StunProtocol:
+    """A socket at a relay; whatever error it is, there is none."""
+    _, protocol = await create_turn_endpoint(
+        lambda: StunProtocol(connection),
+        server_addr=(relay.host, relay.port),
+        username=relay.username,
+        password=relay.credential,
+        ssl=relay.tls,
+        transport=relay.transport,
+    )
+    host, port = protocol.transport.get_extra_info("sockname")
+    # Where we are ourselves is for nobody to know (RFC 8839, 5.1).
+    nowhere = "0.0.0.0" if _version(host) == 4 else "::"
+    protocol.local_candidate = _candidate("relay", host, port, (nowhere, DISCARD))
+    return protocol
 
 
 def route_of(connection: Connection) -> Route | None:
@@ -211,7 +241,13 @@ async def vanished(connection: Connection) -> None:
 
 
 def _attribute(kind: str, host: str, port: int, related: tuple[str, int] | None = None) -> str:
-    candidate = Candidate(
+    return f"candidate:{_candidate(kind, host, port, related).to_sdp()}"
+
+
+def _candidate(
+    kind: str, host: str, port: int, related: tuple[str, int] | None = None
+) -> Candidate:
+    return Candidate(
         foundation=candidate_foundation(kind, "udp", host),
         component=COMPONENT,
         transport="udp",
@@ -222,7 +258,6 @@ def _attribute(kind: str, host: str, port: int, related: tuple[str, int] | None 
         related_address=related[0] if related else None,
         related_port=related[1] if related else None,
     )
-    return f"candidate:{candidate.to_sdp()}"
 
 
 def _version(host: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,25 @@ async def test_what_a_relay_carries_saves_nothing(content: Path, tmp_path: Path)
             summary = site.ledger.summary()
             assert summary.peer_bytes_confirmed == summary.saved_bytes == 0
         assert any("ALLOCATE processed, success" in line for line in turn.log), turn.log
+
+
+@NEEDED
+async def test_a_relay_that_says_nothing_keeps_nobody_from_the_next(
+    content: Path, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        first = f"turn:127.0.0.1:{silent.getsockname()[1]}?transport=udp"
+        async with coturn(tmp_path) as turn:
+            limits = TrackerConfig(turn=(first, turn.url), turn_secret=turn.secret, mode="relay")
+            async with hosted(content, tmp_path, limits) as site:
+                url = site.media("show/low/index.m3u8")
+                async with NativePeer(url) as seeder:
+                    await seeder.complete()
+                    async with NativePeer(url) as hidden:
+                        await hidden.complete()
+                        assert hidden.stats.peer_bytes > 0
+        assert silent.recv(2048), "it was not asked first"
 
 
 async def test_without_a_relay_nobody_is_met_behind_one(content: Path, tmp_path: Path) -> None:
