@@ -81,7 +81,11 @@ MOST_NAMED = 100_000
 """Files that all playlists together name, at about a kilobyte each; what was asked for longest ago
 goes first."""
 
-_TURNED_AWAY = frozenset({401, 403})
+_TURNED_AWAY = frozenset({400, 401, 403, 404, 410})
+"""What CDNs answer to a token that has run out, beside what these mean: nginx's says 410."""
+
+_FOR_SURE = frozenset({401, 403})
+"""Those of which nothing but the token is the reason."""
 
 log = structlog.get_logger("p2pcdn.origin")
 
@@ -229,11 +233,14 @@ class Fetcher:
         return load
 
     async def _load(self, held: _Playlist) -> None:
+        refused: dict[str, SourceReason] = {}
         for ticket in list(held.tickets):
             headers = held.validators if ticket == held.ticket else {}
             async with self._get(held.name, ticket, headers, strange=not held.is_there) as answer:
                 if answer.status in _TURNED_AWAY:
-                    held.tickets.turned_away(ticket)
+                    refused[ticket] = reason_of(answer)
+                    if answer.status in _FOR_SURE:
+                        held.tickets.turned_away(ticket)
                     continue
                 if answer.status == 304:
                     held.stale = _now() + held.pause
@@ -242,11 +249,14 @@ class Fetcher:
                     raise SourceError(reason_of(answer), held.name)
                 data = await self._read(answer)
                 held.validators = conditions_of(answer)
+            for other in refused:  # so it is there, and they are no good
+                held.tickets.turned_away(other)
             held.tickets.let_in(ticket)
             held.ticket = ticket
             await self._take(held, data)
             return
-        raise SourceError(SourceReason.STATUS, held.name)
+        # The word of the first counts: of the one that was good, if there is one.
+        raise SourceError(next(iter(refused.values()), SourceReason.STATUS), held.name)
 
     async def _take(self, held: _Playlist, data: bytes) -> None:
         cleaned = clean(data, Place(held.name, held.ticket), self._places.find)
@@ -293,14 +303,18 @@ class Fetcher:
         place = held.places.get(segment.path)
         if place is None:
             raise missing(segment.path)
+        reasons: list[SourceReason] = []
         async with self._slots:
             for url in _ways(place, held.ticket):
                 async with self._get(segment.path, url, range_of(segment)) as answer:
                     if answer.status not in _TURNED_AWAY:
                         await self._hash(segment, answer)
                         return
-        held.stale = 0.0  # its tokens may have run out
-        raise SourceError(SourceReason.STATUS, segment.path)
+                    reasons.append(reason_of(answer))
+        # Its tokens may have run out; if it is just not there, all who ask need not know at once.
+        pause = AGAIN if SourceReason.MISSING in reasons else 0.0
+        held.stale = min(held.stale, _now() + pause)
+        raise SourceError(reasons[0], segment.path)
 
     async def _hash(self, segment: PlaylistSegment, answer: Answer) -> None:
         size = size_of(segment, answer)

@@ -56,9 +56,9 @@ class Access:
         self._folders = tuple(folders)
         self._clock = clock
 
-    def check(self, authorization: str, path: str) -> None:
-        """`HttpError` unless who sends this may put a file at this path. It says nothing of what
-        would be right."""
+    def check(self, authorization: str, path: str) -> str:
+        """The folder in which who sends this may put files, everywhere if it is empty; `HttpError`
+        unless this path is in there. It says nothing of what would be right."""
         token = _token_of(authorization)
         folder = None if token is None else self._folder_of(token)
         if folder is None:
@@ -67,6 +67,7 @@ class Access:
             )
         if not _is_in(path, folder) or not any(_is_in(path, one) for one in self._folders):
             raise HttpError(HTTPStatus.FORBIDDEN, "Nothing may be put there with this token.")
+        return folder
 
     def _folder_of(self, token: str) -> str | None:
         """Where a token is good: in all folders, if that is empty; None if it is not."""

@@ -36,7 +36,7 @@ from origin.ingest.draft import Draft, TakenError
 from origin.ingest.places import Places
 from origin.ingest.playlists import MOST_BYTES, Encoders, Incoming
 from origin.ingest.runs import RECENT, continued
-from origin.ingest.window import Window
+from origin.ingest.window import PLAYLISTS, Window
 from origin.paths import path_below
 from origin.sources import Identity, Source
 from p2pcdn.config import Config
@@ -135,10 +135,11 @@ class Ingest:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return None
 
-    def _checked(self, request: web.Request) -> str:
-        """The path that an upload is for; `HttpError` if it cannot be taken, whatever it brings."""
+    def _checked(self, request: web.Request) -> tuple[str, str]:
+        """The path that an upload is for, and the folder that its token is for; `HttpError` if it
+        cannot be taken, whatever it brings."""
         path = path_below(PREFIX, request.raw_path)
-        self._access.check(request.headers.get(hdrs.AUTHORIZATION, ""), path)
+        within = self._access.check(request.headers.get(hdrs.AUTHORIZATION, ""), path)
         if not _may_be_put(path):
             raise HttpError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -150,10 +151,10 @@ class Ingest:
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A file is put as it is, unpacked.")
         check_length(request, self._most(path))
-        return path
+        return path, within
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
-        path = self._checked(request)
+        path, within = self._checked(request)
         if self._open >= self._limits.uploads:
             raise HttpError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -162,8 +163,10 @@ class Ingest:
             )
         self._open += 1
         try:
-            take = self._playlist if _is_document(path) else self._segment
-            created = await take(request, path)
+            if _is_document(path):
+                created = await self._playlist(request, path, within)
+            else:
+                created = await self._segment(request, path)
         except TakenError:
             raise HttpError(
                 HTTPStatus.CONFLICT,
@@ -176,7 +179,7 @@ class Ingest:
         return web.Response(status=HTTPStatus.CREATED if created else HTTPStatus.NO_CONTENT)
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
-        path = self._checked(request)
+        path, _ = self._checked(request)
         if self._window.keeps(path):
             return web.Response(status=HTTPStatus.ACCEPTED)
         place = await asyncio.to_thread(self._places.file, path, make=False)
@@ -247,13 +250,13 @@ class Ingest:
 
     # Playlists
 
-    async def _playlist(self, request: web.Request, path: str) -> bool:
+    async def _playlist(self, request: web.Request, path: str, within: str) -> bool:
         """Take a playlist; whether there was none of the name."""
         with self._being_taken(path):
             body = blocks(request, MOST_BYTES, self._limits, self._pace)
             data = b"".join([block async for block in body])
         if not is_hls(path):  # DASH's names its segments by a pattern
-            return await self._put_document(path, data)
+            return await self._put_document(path, data, within)
         incoming = await asyncio.to_thread(Incoming, path, data)
         version = self._latest[path] = next(self._versions)
         try:
@@ -265,7 +268,7 @@ class Ingest:
                     )
                 shown = incoming.without(missing)
                 self._encoders.note(incoming, self._now())
-                created = await self._put_document(path, shown, goes_on=True)
+                created = await self._put_document(path, shown, within, goes_on=True)
         finally:
             if self._latest.get(path) == version:
                 del self._latest[path]
@@ -288,13 +291,21 @@ class Ingest:
     def _missing(self, segments: list[str]) -> set[str]:
         return set(segments).difference(self._source.identify_all(set(segments)))
 
-    async def _put_document(self, path: str, data: bytes, *, goes_on: bool = False) -> bool:
+    async def _put_document(
+        self, path: str, data: bytes, within: str, *, goes_on: bool = False
+    ) -> bool:
         place = await asyncio.to_thread(self._places.file, path)
         if goes_on:
             data = await asyncio.to_thread(_after_what_was_shown, path, place, data)
-        return await asyncio.to_thread(self._write, path, place, data)
+        return await asyncio.to_thread(self._write, path, place, data, within)
 
-    def _write(self, path: str, place: Path, data: bytes) -> bool:
+    def _write(self, path: str, place: Path, data: bytes, within: str) -> bool:
+        if not self._window.takes(path, len(data), within):
+            raise HttpError(
+                HTTPStatus.INSUFFICIENT_STORAGE,
+                f"The playlists in {within!a} take all the room that is theirs, {PLAYLISTS:.1%} of "
+                "ingest.max_size: delete some.",
+            )
         self._reserve(len(data))
         try:
             draft = Draft(place)
@@ -305,7 +316,7 @@ class Ingest:
                 draft.discard()
         finally:
             self._window.release(len(data))
-        self._window.put(path, place, identity.size, self._now())
+        self._window.put(path, place, identity.size, self._now(), within)
         return created
 
     # What is there

@@ -19,7 +19,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,10 @@ from origin.sources.archive import folders_above
 GRACE = 15.0
 """Seconds for which a segment that has left its playlist is kept in any case: viewers have read it
 there (RFC 8216, 6.2.2)."""
+
+PLAYLISTS = 1 / 16
+"""Share of the room that playlists below one folder of a token may take: they are never due, and
+the room is everybody's."""
 
 _BLOCK = 4096
 """What the smallest file takes of a disk."""
@@ -66,12 +70,18 @@ class Window:
         self._files: dict[str, _File] = {}
         self._named: dict[str, tuple[int, int, frozenset[str]]] = {}
         """By playlist: its size and time, and what it names."""
+        self._within: dict[str, str] = {}
+        """By playlist: the folder in which who put it may put things."""
         self._used = 0
         self._reserved = 0
 
-    def put(self, path: str, place: Path, size: int, now: float) -> None:
-        """A file was put."""
+    def put(self, path: str, place: Path, size: int, now: float, within: str | None = None) -> None:
+        """A file was put, by somebody who may do so anywhere ``within`` a folder, everywhere if
+        that is empty: a playlist keeps nothing but what is in there, or if nobody knows, in its own
+        folder."""
         with self._lock:
+            if within is not None and is_playlist(path):
+                self._within[path] = within
             before = self._files.get(path)
             self._files[path] = _File(place, size, 0)
             self._used += self._files[path].takes - (before.takes if before else 0)
@@ -93,6 +103,19 @@ class Window:
             self._reserved += size
             return True
 
+    def takes(self, path: str, size: int, within: str) -> bool:
+        """Whether a playlist of so many bytes may be put, as far as that is up to the others
+        ``within`` the folder of who puts it."""
+        if not within:
+            return True
+        with self._lock:
+            others = sum(
+                file.takes
+                for other, file in self._files.items()
+                if is_playlist(other) and other != path and other.startswith(f"{within}/")
+            )
+        return others + max(size, _BLOCK) <= self._most * PLAYLISTS
+
     def release(self, size: int) -> None:
         """What was reserved has been put, or will not be."""
         with self._lock:
@@ -102,9 +125,9 @@ class Window:
         return self._used + self._reserved + size <= self._most
 
     def _make_room(self, size: int, now: float) -> None:
-        named = frozenset().union(*(names for *_, names in self._named.values()))
+        kept = self._kept()
         for path in sorted(self._left, key=lambda one: self._left[one]):
-            if path not in named and now - self._left[path] > GRACE:
+            if path not in kept and now - self._left[path] > GRACE:
                 self._delete(path)
                 if self._has_room(size):
                     return
@@ -114,13 +137,14 @@ class Window:
         with self._lock:
             self._files = dict(self._look())
             self._used = sum(file.takes for file in self._files.values())
-            named, own = self._all_named()
+            self._read()
+            kept, own = self._kept(), self._own()
             shapes = {_shape(path) for path in own}
-            dash = {path.rpartition("/")[0] for path in self._files if is_mpd(path)}
+            dash = {_folder_of(path) for path in self._files if is_mpd(path)}
             for path in self._files:
                 if is_playlist(path) or not dash.isdisjoint(folders_above(path)):
                     self._left.pop(path, None)
-                elif path in named:
+                elif path in kept:
                     if path in own or path in self._left:
                         self._left[path] = now
                 elif _shape(path) in shapes:
@@ -130,20 +154,30 @@ class Window:
             for path in [one for one, left in self._left.items() if now - left > self._window]:
                 self._delete(path)
 
-    def _all_named(self) -> tuple[frozenset[str], frozenset[str]]:
-        """What playlists name, which stays; and what of it is in their own folders. Of that alone
-        others of its kind are taken for theirs: by naming the files of another encoder, or of
-        nobody, one would have them deleted."""
+    def _read(self) -> None:
         self._named = {
             path: self._names_of(path, file) for path, file in self._files.items() if is_hls(path)
         }
-        own = {
+        self._within = {p: folder for p, folder in self._within.items() if p in self._files}
+
+    def _kept(self) -> frozenset[str]:
+        """What playlists name, where they may: else who may put things in one folder could keep
+        what is in the others until there is room for nothing."""
+        return frozenset(
             name
             for path, (*_, names) in self._named.items()
-            for name in names
-            if name.startswith(path.rpartition("/")[0] + "/")
-        }
-        return frozenset().union(*(names for *_, names in self._named.values())), frozenset(own)
+            for name in _inside(self._within.get(path, _folder_of(path)), names)
+        )
+
+    def _own(self) -> frozenset[str]:
+        """What of it is in their own folders. Of that alone others of its kind are taken for
+        theirs: by naming the files of another encoder, or of nobody, one would have them
+        deleted."""
+        return frozenset(
+            name
+            for path, (*_, names) in self._named.items()
+            for name in _inside(_folder_of(path), names)
+        )
 
     def _names_of(self, path: str, file: _File) -> tuple[int, int, frozenset[str]]:
         known = self._named.get(path)
@@ -180,6 +214,14 @@ class Window:
             file.place.unlink(missing_ok=True)
         except OSError as error:
             log.warning("segment_not_deleted", path=path, error=str(error))
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _inside(folder: str, names: Iterable[str]) -> Iterator[str]:
+    return (name for name in names if not folder or name.startswith(f"{folder}/"))
 
 
 def _shape(path: str) -> str:

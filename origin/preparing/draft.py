@@ -234,6 +234,24 @@ def opened(content: Path, name: str) -> Iterator[Draft]:
         raise TakenError(_taken(place))
     with _told(content):
         folder.mkdir(exist_ok=True)
+    with _locked(folder, name):
+        if place.exists():  # the other process was done in that moment
+            raise TakenError(_taken(place))
+        yield Draft(place, folder)
+
+
+def discard(content: Path, name: str) -> bool:
+    """Throw a draft away; whether there was one. `BusyError` if another process is at it."""
+    folder = folder_of(content, name)
+    if not folder.is_dir() or folder.is_symlink():
+        return False
+    with _locked(folder, name):
+        shutil.rmtree(folder)
+    return True
+
+
+@contextmanager
+def _locked(folder: Path, name: str) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
@@ -242,20 +260,9 @@ def opened(content: Path, name: str) -> Iterator[Draft]:
             raise BusyError(
                 f"{name} is being added by another process; wait for it, or end it."
             ) from None
-        if place.exists():  # the other process was done in that moment
-            raise TakenError(_taken(place))
-        yield Draft(place, folder)
+        yield
     finally:
         os.close(descriptor)
-
-
-def discard(content: Path, name: str) -> bool:
-    """Throw a draft away; whether there was one."""
-    folder = folder_of(content, name)
-    if not folder.is_dir() or folder.is_symlink():
-        return False
-    shutil.rmtree(folder)
-    return True
 
 
 def _taken(place: Path) -> str:

@@ -74,7 +74,8 @@ def remove(config: Config, name: str) -> str:
     """Take out what `p2pcdn add` has made; what was done, in a sentence.
 
     Of what a mount names nothing is touched. Of a content only those files are deleted that were
-    made; `NotAddedError` if there is nothing of this name that was.
+    made; `NotAddedError` if there is nothing of this name that was, `BusyError` if it is just being
+    made.
     """
     with added.changed(config.data) as mounts:
         for mount in mounts:

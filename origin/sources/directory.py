@@ -70,6 +70,7 @@ class DirectoryFile:
             return False
         return (
             found.st_ino == known.st_ino
+            and found.st_ctime_ns == known.st_ctime_ns  # who may read it may have changed
             and found.st_mtime_ns == known.st_mtime_ns
             and found.st_size == known.st_size
             and found.st_dev == known.st_dev

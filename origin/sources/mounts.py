@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -17,6 +18,7 @@ from origin.sources.bucket import Bucket
 from origin.sources.cache import DiskCache
 from origin.sources.directory import Directory
 from origin.sources.object_store import ObjectReader, connect, place_of
+from origin.sources.turns import Turns
 from origin.sources.upstream import upstream_at
 from origin.sources.zip import Zip
 from p2pcdn.config import Config, Content, MountConfig, is_url
@@ -115,12 +117,12 @@ def source_of(config: Config) -> added.Following:
     others from being served.
     """
     sources: dict[str, Source] = {}
-    cache = _cache(config)
+    common = _common(config)
     if config.content is not None:
-        sources[""] = _source_at(config.content, "content", config, cache)
+        sources[""] = _source_at(config.content, "content", config, common)
     for mount in config.mount:
         name = f"The content of the mount {mount.path!r}"
-        sources[mount.path] = _source_at(mount.content, name, config, cache)
+        sources[mount.path] = _source_at(mount.content, name, config, common)
     if not sources and not config.elsewhere and not added.read(config.data):
         raise ConfigError(
             "Say what to serve: content has to be the directory of the media, a zip archive or a "
@@ -136,7 +138,7 @@ def source_of(config: Config) -> added.Following:
                 log.warning("mount_hidden", path=mount.path, by="the configuration")
                 continue
             try:
-                source = known.get(mount) or source_at(mount, config, cache)
+                source = known.get(mount) or source_at(mount, config, common)
             except (ConfigError, OSError) as error:
                 log.warning("mount_left_out", path=mount.path, error=str(error))
             else:
@@ -152,19 +154,26 @@ def source_of(config: Config) -> added.Following:
     return added.Following(config.data, make)
 
 
-def source_at(mount: MountConfig, config: Config, cache: DiskCache | None = None) -> Source:
+class Common(NamedTuple):
+    """What sources far away have together."""
+
+    cache: DiskCache
+    turns: Turns
+
+
+def source_at(mount: MountConfig, config: Config, common: Common | None = None) -> Source:
     """The source of a mount that was added; `ConfigError` if there is none."""
-    cache = cache or _cache(config)
-    return _source_at(mount.content, f"The content of the mount {mount.path!r}", config, cache)
+    common = common or _common(config)
+    return _source_at(mount.content, f"The content of the mount {mount.path!r}", config, common)
 
 
-def _cache(config: Config) -> DiskCache:
-    return DiskCache(config.data / "cache", config.origin.cache_size)
+def _common(config: Config) -> Common:
+    return Common(DiskCache(config.data / "cache", config.origin.cache_size), Turns())
 
 
-def _source_at(content: Content, name: str, config: Config, cache: DiskCache) -> Source:
+def _source_at(content: Content, name: str, config: Config, common: Common) -> Source:
     if is_url(content):
-        return _source_elsewhere(content, name, config, cache)
+        return _source_elsewhere(content, name, config, common)
     path = Path(content)
     if path.is_dir():
         return Directory(path)
@@ -175,13 +184,14 @@ def _source_at(content: Content, name: str, config: Config, cache: DiskCache) ->
     )
 
 
-def _source_elsewhere(url: str, name: str, config: Config, cache: DiskCache) -> Source:
+def _source_elsewhere(url: str, name: str, config: Config, common: Common) -> Source:
     match url.partition("://")[0].lower():
         case "s3" | "gs" | "az":
             place = place_of(url, name)
-            return Bucket(place, ObjectReader(connect(place, name)), cache)
+            reader = ObjectReader(connect(place, name), turns=common.turns)
+            return Bucket(place, reader, common.cache)
         case "http" | "https":
-            return upstream_at(url, name, config, cache)
+            return upstream_at(url, name, config, *common)
         case scheme:
             raise ConfigError(
                 f"{name} has to be a directory, a zip archive or an http:// URL, not {scheme}://."

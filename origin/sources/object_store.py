@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from origin.sources import Identity, missing
+from origin.sources.turns import Share, Turns
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ LAST_RETRY = timedelta(seconds=10)
 AWAY = 2.0
 """Seconds for which a store that could not be reached is not asked again: whoever asks meanwhile
 hears so at once, and holds no thread."""
-
-MOST_AT_ONCE = 48
-"""Of those who wait for a store; more are told that it has enough to do. The threads beyond are for
-disks."""
 
 NO_BUCKET = "there is no such bucket"
 
@@ -187,23 +183,19 @@ _VARIABLES = {
 class ObjectReader:
     """Asks a store, for whoever may wait; all it raises is `SourceError`. Any thread may use it."""
 
-    def __init__(self, store: ObjectStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        clock: Callable[[], float] = time.monotonic,
+        turns: Turns | None = None,
+    ) -> None:
+        """``turns`` are those of all places that threads wait for."""
         self._store = store
         self._clock = clock
-        self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self.turn = Share(turns or Turns(), "the store").turn
         self._again_at = float("-inf")
         self.trouble: SourceError | None = None
         """Why it did not give what was last asked for; None if it did, or had no such thing."""
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """The time of somebody who waits for the store; `SourceError` (busy) if too many do."""
-        if not self._turns.acquire(blocking=False):
-            raise SourceError(SourceReason.BUSY, f"{MOST_AT_ONCE} wait for the store")
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     def look(self, path: str) -> Object:
         """What is at ``path`` now."""

@@ -16,11 +16,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -34,6 +35,7 @@ from origin.sources.asking import NOTHING, Asker, RefusedError, ReplacedError
 from origin.sources.cache import DiskCache, Piece
 from origin.sources.known import KnownFiles
 from origin.sources.memory import Known, Memory
+from origin.sources.turns import Share, Turns
 from origin.sources.versions import Version
 from p2pcdn.config import Config
 from p2pcdn.errors import SourceError, SourceReason
@@ -43,9 +45,6 @@ STALE = 86_400.0
 
 AGAIN = 2.0
 """Seconds until a server that was away is asked again, by those who have something to serve."""
-
-MOST_WAITING = 48
-"""Threads that wait for the server: others have disks to read."""
 
 AT_ONCE = 16
 """Requests for heads at once, and as many for bodies."""
@@ -60,6 +59,10 @@ _GONE = Identity(-1, 0, 0)
 
 _HELD = 8
 """Slices that stay in memory where the disk does not take them."""
+
+MOST_IN_MEMORY = 512 * 1024 * 1024
+"""Bytes of slices that are in memory, or on their way there: those that are just coming, and where
+the disk does not take them all that somebody reads, however slowly."""
 
 T = TypeVar("T")
 
@@ -87,12 +90,13 @@ class UpstreamFile:
             return b""
         number, begin = self._version.slice_at(offset)
         if self._slice is None or self._number != number:
+            self._slice = None  # so that it is not counted beside the next
             self._slice = self._source.slice(self._path, self._version, number)
             self._number = number
         there = self._slice.read_cached(offset - begin, size)
         if there is not None:
             return bytes(there)
-        if isinstance(self._slice, Piece):
+        if isinstance(self._slice, Piece) or self._slice.is_whole:
             return self._slice.read(offset - begin, size)
         with self._source.turn():
             return self._slice.read(offset - begin, size)
@@ -119,10 +123,12 @@ class Upstream:
         client: Client,
         cache: DiskCache,
         files: KnownFiles,
+        turns: Turns | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        """``turns`` are those of all places that threads wait for."""
         self._place = place
         self._client = client
         self._asker = Asker(client, place, wall)
@@ -131,15 +137,16 @@ class Upstream:
         self._clock = clock
         self._wall = wall
         self._loop = LoopThread("upstream")
-        self._turns = threading.BoundedSemaphore(MOST_WAITING)
+        self.turn = Share(turns or Turns(), str(place.base)).turn
         self._heads = asyncio.Semaphore(AT_ONCE)
         self._bodies = asyncio.Semaphore(AT_ONCE)
         self._memory = Memory(files, clock, wall)
         self._lock = threading.Lock()
         """Of the next three."""
         self._looks: dict[str, Future[Known]] = {}
-        self._arrivals: dict[str, Arrival] = {}
-        self._held: OrderedDict[str, Arrival] = OrderedDict()
+        self._arrivals: WeakValueDictionary[str, Arrival] = WeakValueDictionary()
+        """Those in memory: that come, are held, or are read."""
+        self._held: deque[Arrival] = deque(maxlen=_HELD)
         self._away_until = float("-inf")
         self._trouble: SourceError | None = None
 
@@ -195,20 +202,9 @@ class Upstream:
         with self._lock:
             arrivals = list(self._arrivals.values())
         for arrival in arrivals:
-            arrival.fail(_stopping())
+            if not arrival.is_whole:
+                arrival.fail(_stopping())
         self._files.close()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """The time of a thread that waits for the server; `SourceError` (busy) if too many do."""
-        if not self._turns.acquire(blocking=False):
-            raise SourceError(
-                SourceReason.BUSY, f"{MOST_WAITING} wait for {self._place.base} already."
-            )
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     # Versions
 
@@ -266,16 +262,20 @@ class Upstream:
     # Bytes
 
     def slice(self, path: str, version: Version, number: int) -> Piece | Arrival:
-        """A slice of a version, from the disk, or as it arrives."""
+        """A slice of a version, from the disk, or as it arrives; `SourceError` (busy) if there is
+        no room for it."""
         key, length = self._key(path, version, number), version.length_of(number)
         piece = self._cache.find(key, length)
         if piece is not None:
             return piece
         with self._lock:
-            arrival = self._arrivals.get(key) or self._held.get(key)
-            found = arrival or self._cache.find(key, length)  # it may have come meanwhile
+            # It may have come meanwhile.
+            found = self._arrivals.get(key) or self._cache.find(key, length)
             if found is not None:
                 return found
+            used = sum(one.length for one in self._arrivals.values())
+            if used + length > MOST_IN_MEMORY:
+                raise SourceError(SourceReason.BUSY, f"Too much of {self._place.base} is read.")
             arrival = self._arrivals[key] = Arrival(length)
         self._begin(self._fetch(key, path, version, number, arrival))
         return arrival
@@ -302,37 +302,47 @@ class Upstream:
             await self._keep(key, arrival.data, arrival)
         except ReplacedError as error:
             self._memory.doubt(path, version)
-            arrival.fail(error)
+            self._fail(key, arrival, error)
         except SourceError as error:
             self._trouble = error
             log.warning("not_fetched", path=path, reason=error.detail)
-            arrival.fail(error)
+            self._fail(key, arrival, error)
         except asyncio.CancelledError:
-            arrival.fail(_stopping())
+            self._fail(key, arrival, _stopping())
             raise
-        finally:
-            with self._lock:
-                self._arrivals.pop(key, None)
+
+    def _fail(self, key: str, arrival: Arrival, error: SourceError) -> None:
+        self._let_go(key)
+        arrival.fail(error)
 
     async def _keep(
         self, key: str, data: bytes | bytearray, arrival: Arrival | None = None
     ) -> None:
         if await asyncio.to_thread(self._cache.keep, key, data):
+            piece = await asyncio.to_thread(self._cache.find, key, len(data))
+            if arrival is not None and piece is not None:
+                arrival.settle(piece)
+                self._let_go(key)
             return
         if arrival is None:
             arrival = Arrival(len(data))
             arrival.give(bytes(data))
         with self._lock:
-            self._held[key] = arrival
-            while len(self._held) > _HELD:
-                self._held.popitem(last=False)
+            self._arrivals[key] = arrival
+            self._held.append(arrival)
+
+    def _let_go(self, key: str) -> None:
+        with self._lock:
+            self._arrivals.pop(key, None)
 
 
-def upstream_at(url: str, name: str, config: Config, cache: DiskCache) -> Upstream:
+def upstream_at(
+    url: str, name: str, config: Config, cache: DiskCache, turns: Turns | None = None
+) -> Upstream:
     """The upstream at a URL; `ConfigError` if it can be none."""
     place = Place.parse(url, name)
     client = Client(private=config.origin.upstream.networks)
-    return Upstream(place, client, cache, KnownFiles(config.data, str(place.base)))
+    return Upstream(place, client, cache, KnownFiles(config.data, str(place.base)), turns)
 
 
 def _result(look: Future[Known]) -> Known:

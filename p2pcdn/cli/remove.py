@@ -21,6 +21,7 @@ def command(settings: Settings, name: str, yes: bool) -> int:
     is, and is served no more.
     """
     from origin.preparing import holdings
+    from origin.preparing.facts import MediaError
 
     config = settings.config
     found = [h for h in holdings.holdings(config) if h.name == name and h.removable]
@@ -34,6 +35,6 @@ def command(settings: Settings, name: str, yes: bool) -> int:
             return 1
     try:
         click.echo(holdings.remove(config, name))
-    except holdings.NotAddedError as error:
+    except MediaError as error:
         raise click.ClickException(str(error)) from error
     return 0

@@ -40,14 +40,23 @@ class Finding(NamedTuple):
 
 def good(subject: str, sentence: str) -> Finding:
     """All is as it should be."""
-    return Finding(Verdict.GOOD, subject, sentence)
+    return _finding(Verdict.GOOD, subject, sentence)
 
 
 def doubt(subject: str, sentence: str, advice: str) -> Finding:
     """It might be better."""
-    return Finding(Verdict.DOUBT, subject, sentence, advice)
+    return _finding(Verdict.DOUBT, subject, sentence, advice)
 
 
 def wrong(subject: str, sentence: str, advice: str) -> Finding:
     """This is why there are no peers."""
-    return Finding(Verdict.WRONG, subject, sentence, advice)
+    return _finding(Verdict.WRONG, subject, sentence, advice)
+
+
+def _finding(verdict: Verdict, subject: str, sentence: str, advice: str = "") -> Finding:
+    return Finding(verdict, subject, _printable(sentence), _printable(advice))
+
+
+def _printable(text: str) -> str:
+    """What may be shown on a terminal: servers have their say in it, and some are hostile."""
+    return "".join(filter(str.isprintable, text))

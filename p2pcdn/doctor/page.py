@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import aiohttp
 
 from p2pcdn.doctor import Finding, doubt, good, wrong
-from p2pcdn.doctor.site import MOST_BYTES, is_local
+from p2pcdn.doctor.site import is_local, text_of
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SECURE = {"http": "https", "ws": "wss"}
@@ -46,7 +46,7 @@ async def examine(
     try:
         async with session.get(page.geturl()) as answer:
             status, policies = answer.status, answer.headers.getall("Content-Security-Policy", [])
-            text = (await answer.content.read(MOST_BYTES)).decode(errors="replace")
+            text = await text_of(answer)
     except (aiohttp.ClientError, TimeoutError) as error:
         yield wrong("page", f"The page cannot be had: {error}.", "Is this its address?")
         return

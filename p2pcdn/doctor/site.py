@@ -47,6 +47,14 @@ def is_local(host: str) -> bool:
         return False
 
 
+async def text_of(answer: aiohttp.ClientResponse) -> str:
+    """What an answer says, or as much of it as anybody wants to read."""
+    data = b""
+    while len(data) < MOST_BYTES and (block := await answer.content.read(MOST_BYTES - len(data))):
+        data += block
+    return data.decode(errors="replace")
+
+
 class Site:
     """An end point. ``page`` is the origin of the page that embeds it, if one is named."""
 
@@ -102,7 +110,7 @@ class Site:
         async with self._session.get(self.at("/readyz?verbose")) as answer:
             if answer.status == 200:
                 return good("ready", "It is ready.")
-            text = " ".join((await answer.text()).split())[:500]
+            text = " ".join((await text_of(answer)).split())[:500]
         return wrong("ready", f"It is not ready: {text}", "Mend what it says; its log has more.")
 
     async def _secure(self) -> Finding:

@@ -32,6 +32,9 @@ _LONGEST_INDEX = 4 * 1024 * 1024
 _MOST_INDEXES = 256
 """Of a file: an index may refer to further ones, and those to it."""
 _LONGEST_URI = 2048
+_MOST_URIS = 32 * 1024 * 1024
+"""Characters of all URIs of a representation: by a template, a short manifest makes many long
+ones. A day of 2 s segments with signed URLs takes 13 million."""
 _LONGEST_ID = 512
 _MOST = 2**53 - 1
 """What JavaScript can count."""
@@ -154,9 +157,15 @@ class _Addressing:
                 found = self._listed()
             case _:
                 found = self._indexed()
+        characters = 0
         for count, segment in enumerate(found):
+            characters += len(segment.uri)
             if count == MOST_SEGMENTS:
                 raise _too_many()
+            if characters > _MOST_URIS:
+                raise PresentationError(
+                    f"The URIs of a representation have at most {_MOST_URIS} characters here."
+                )
             if segment.sequence > _MOST:
                 raise PresentationError(f"Segments are numbered up to {_MOST}.")
             yield segment

@@ -13,8 +13,10 @@ from aiohttp import web
 
 from origin.http_error import refusal_of
 from origin.sources.cache import DiskCache
-from origin.sources.object_store import MOST_AT_ONCE, ObjectReader, connect, place_of
-from origin.sources.upstream import MOST_WAITING, upstream_at
+from origin.sources.mounts import Common
+from origin.sources.object_store import ObjectReader, connect, place_of
+from origin.sources.turns import MOST_OF_ONE, MOST_WAITING, Share, Turns
+from origin.sources.upstream import upstream_at
 from p2pcdn.config import Config, OriginConfig
 from p2pcdn.errors import SourceError
 from p2pcdn.service.errors import code_of
@@ -133,26 +135,29 @@ async def body_of(size: int) -> str:
         return await answer
 
 
-def waiting_for_a_bucket(number: int) -> str:
-    place = place_of("s3://films?endpoint=http://127.0.0.1:1&anonymous=yes", "content")
-    reader = ObjectReader(connect(place, "content"))
-    with ExitStack() as stack:
+def waiting_far_away(number: int) -> str:
+    """Threads that wait for a bucket and for an upstream, by turns."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        common = Common(DiskCache(Path(folder), 0), Turns())
+        config = Config(data=Path(folder))
+        source = upstream_at("http://127.0.0.1:1/", "content", config, *common)
+        stack.callback(source.close)
+        place = place_of("s3://films?endpoint=http://127.0.0.1:1&anonymous=yes", "content")
+        reader = ObjectReader(connect(place, "content"), turns=common.turns)
         try:
-            for _ in range(number):
-                stack.enter_context(reader.turn())
+            for n in range(number):
+                stack.enter_context(reader.turn() if n % 2 else source.turn())
         except SourceError as error:
             return code_of(refusal_of(error).status)
     return ""
 
 
-def waiting_for_an_upstream(number: int) -> str:
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        cache = DiskCache(Path(folder), 0)
-        source = upstream_at("http://127.0.0.1:1/", "content", Config(data=Path(folder)), cache)
-        stack.callback(source.close)
+def waiting_for_one(number: int) -> str:
+    share = Share(Turns(), "https://media.example/")
+    with ExitStack() as stack:
         try:
             for _ in range(number):
-                stack.enter_context(source.turn())
+                stack.enter_context(share.turn())
         except SourceError as error:
             return code_of(refusal_of(error).status)
     return ""
@@ -187,12 +192,10 @@ CASES = [
         "p2pcdn.service.server.BODY_BYTES", BODY_BYTES, body_of, "request_entity_too_large",
     ),
     counted(
-        "origin.sources.object_store.MOST_AT_ONCE", MOST_AT_ONCE, waiting_for_a_bucket,
-        "service_unavailable",
+        "origin.sources.turns.MOST_WAITING", MOST_WAITING, waiting_far_away, "service_unavailable",
     ),
     counted(
-        "origin.sources.upstream.MOST_WAITING", MOST_WAITING, waiting_for_an_upstream,
-        "service_unavailable",
+        "origin.sources.turns.MOST_OF_ONE", MOST_OF_ONE, waiting_for_one, "service_unavailable",
     ),
     counted("tracker.api.MOST_STREAMS", 3, streams_of, "too_many", far=50),
 ]  # fmt: skip

@@ -45,6 +45,8 @@ class Cdn:
     """By their paths below `BASE`."""
     tokens: set[str] | None = None
     """Those that are let in; None: everybody."""
+    refusal: int = 403
+    """What others are answered."""
     tags: bool = True
     asked: list[str] = field(default_factory=list)
     """URLs, in the order in which they were asked for."""
@@ -76,7 +78,7 @@ class Cdn:
     def _reply(self, url: str, headers: Mapping[str, str]) -> Reply:
         token = parse_qs(urlsplit(url).query).get("token", [""])[0]
         if self.tokens is not None and token not in self.tokens:
-            return Reply(403, {}, b"")
+            return Reply(self.refusal, {}, b"")
         data = self.files.get(url.partition("?")[0].removeprefix(BASE))
         if data is None:
             return Reply(404, {}, b"")

@@ -243,6 +243,65 @@ async def test_a_token_that_is_no_good_is_not_tried_again(
     assert [url.partition("=")[2] for url in stage.cdn.asked] == ["zero", "zero", "one", "two"]
 
 
+@pytest.mark.parametrize("refusal", [400, 404, 410])
+async def test_however_a_token_is_refused_fresh_ones_are_tried(
+    start: Start, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    monkeypatch.setattr(module, "FRESH", 0.0)
+    stage = start()
+    stage.cdn.refusal = refusal
+    stage.cdn.tokens = {"one"}
+    film(stage.cdn)
+    await stage.attend("one")
+    stage.cdn.tokens = {"two", "three"}
+    for token in ("two", "three", "one"):
+        await stage.attend(token)
+    tried = [url.partition("=")[2] for url in stage.cdn.asked]
+    assert tried == ["one", "one", "two", "two", "two"]  # which is good, and asked for first
+    await stage.bring(0)
+    assert stage.known() == [0]
+
+
+async def test_a_token_that_is_made_up_ends_no_round(start: Start) -> None:
+    stage = start()
+    stage.cdn.refusal = 404
+    stage.cdn.tokens = {"good"}
+    film(stage.cdn)
+    stage.cdn.gate = asyncio.Event()
+    asking = [asyncio.create_task(stage.attend(token)) for token in ("good", "made-up")]
+    await until(lambda: stage.fetcher._strange)
+    stage.cdn.gate.set()
+    await asyncio.gather(*asking)
+    assert len(stage.segments()) == 4
+
+
+async def test_a_file_that_is_gone_is_missing_whatever_else_is_tried(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FRESH", 0.0)
+    stage = start()
+    film(stage.cdn)
+    await stage.attend("one")
+    del stage.cdn.files["index.m3u8"]
+    with pytest.raises(SourceError, match="missing"):
+        await stage.attend("two")
+
+
+@pytest.mark.parametrize("refusal", [400, 404, 410])
+async def test_so_are_all_ways_to_a_segment(start: Start, refusal: int) -> None:
+    stage = start()
+    film(stage.cdn)
+    await stage.attend("mine")
+    stage.cdn.tokens = {""}
+    stage.cdn.refusal = refusal
+    await stage.bring(0)
+    assert stage.cdn.asked[1:] == [f"{BASE}0.ts?token=mine", f"{BASE}0.ts"]
+    stage.cdn.tokens = set()
+    with pytest.raises(SourceError, match="status" if refusal == 400 else "missing"):
+        await stage.bring(1)
+    assert stage.fetcher._playlists[FILM].stale <= asyncio.get_running_loop().time() + module.AGAIN
+
+
 async def test_what_is_known_holds_while_the_cdn_is_away(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

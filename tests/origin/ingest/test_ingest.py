@@ -16,11 +16,12 @@ import pytest
 from origin.catalog import hashing
 from origin.ingest import ingest as ingest_module
 from origin.ingest import playlists
+from origin.ingest.access import token_for
 from origin.ingest.draft import Draft
 from p2pcdn.config import Config
 from p2pcdn.model import CHUNK_SIZE
 from tests.origin.conftest import Site
-from tests.origin.ingest.conftest import Encoder, StartEncoder, chunked, head
+from tests.origin.ingest.conftest import TOKEN, Encoder, StartEncoder, chunked, head
 from tests.origin.media_files import media_playlist, multivariant_playlist, noise
 from tests.origin.waiting import until
 
@@ -445,6 +446,22 @@ async def test_no_room(start_encoder: StartEncoder) -> None:
     )
     assert encoder.files() == ["live/0.ts"]
     assert await encoder.put("live/1.ts", bytes(300_000)) == 201
+
+
+async def test_playlists_of_one_token_do_not_take_all_the_room(start_encoder: StartEncoder) -> None:
+    encoder = await start_encoder(max_size=1_048_576)
+    token, text = token_for(TOKEN, "live/x"), multivariant_playlist(["a.m3u8"]).encode()
+    text += b"#" + bytes(40_000).replace(b"\0", b"x") + b"\n"
+    assert await encoder.send("PUT", "live/x/1.m3u8", text, token) == (201, "")
+    assert await encoder.send("PUT", "live/x/2.m3u8", text, token) == (
+        507,
+        "The playlists in 'live/x' take all the room that is theirs, 6.2% of ingest.max_size: "
+        "delete some.",
+    )
+    assert await encoder.send("DELETE", "live/x/1.m3u8", token=token) == (204, "")
+    assert encoder.origin._ingest is not None
+    await asyncio.to_thread(encoder.origin._ingest._window.sweep, 0.0)
+    assert await encoder.send("PUT", "live/x/2.m3u8", text, token) == (201, "")
 
 
 @pytest.mark.parametrize("where", ["write", "commit"])

@@ -160,9 +160,39 @@ def test_a_playlist_has_nothing_deleted_that_is_not_in_its_folder(folder: Folder
     assert left == ["a1/2.ts", "a1/a.m3u8", "a2/1.ts", "b/talk1.mp4", "b/talk2.mp4"]
 
 
-def test_what_was_put_stays_as_long_as_any_playlist_names_it(folder: Folder) -> None:
+@pytest.mark.parametrize(("within", "left"), [("", [0]), ("live", [0]), ("live/lists", [])])
+def test_a_playlist_keeps_what_it_names_where_who_put_it_may_put_things(
+    folder: Folder, within: str, left: list[int]
+) -> None:
     folder.put(0, 0.0)
-    write(folder.place / "lists/a.m3u8", media_playlist(("../0.ts",), live=True))
+    place = folder.place / "lists/a.m3u8"
+    data = write(place, media_playlist(("../0.ts",), live=True))
+    folder.window.put("live/lists/a.m3u8", place, len(data), 0.0, within)
     for now in (1.0, 1000.0, 2000.0):
         folder.window.sweep(now)
-    assert folder.numbers == [0]
+    assert folder.numbers == left
+
+
+def test_nor_does_one_of_another_folder_keep_what_there_is_no_room_for(content: Path) -> None:
+    folder = Folder(content, most=100_000)
+    folder.put(0, 0.0, size=80_000)
+    write(folder.place / "lists/a.m3u8", media_playlist(("../0.ts",), live=True))
+    folder.window.sweep(1.0)
+    assert folder.window.reserve(50_000, 1.1 + GRACE)
+    assert folder.numbers == []
+
+
+def test_playlists_below_the_folder_of_a_token_take_a_share_of_the_room(content: Path) -> None:
+    folder = Folder(content, most=1_600_000)
+    for number in range(3):
+        name = f"x/{number}/a.m3u8"
+        write(folder.place / name, bytes(30_000))
+        folder.window.put(f"live/{name}", folder.place / name, 30_000, 0.0, "live/x")
+    for _ in range(2):  # also after a restart
+        assert folder.window.takes("live/x/a.m3u8", 10_000, "live/x")
+        assert not folder.window.takes("live/x/a.m3u8", 10_001, "live/x")
+        assert folder.window.takes("live/x/0/a.m3u8", 40_000, "live/x")  # in the place of another
+        assert folder.window.takes("live/xy/a.m3u8", 100_000, "live/xy")
+        assert folder.window.takes("live/x/a.m3u8", 1_000_000, "")
+        folder = Folder(content, most=1_600_000)
+        folder.window.sweep(0.0)

@@ -115,6 +115,16 @@ def test_only_one_at_a_time(content: Path) -> None:
         pass
 
 
+def test_what_is_being_made_is_not_thrown_away(content: Path) -> None:
+    with drafts.opened(content, "x") as draft:
+        draft.begin(RECIPE)
+        with pytest.raises(BusyError, match="x is being added by another process"):
+            drafts.discard(content, "x")
+        draft.keep("720p", segment(0))
+        draft.finish({"index.m3u8": "#EXTM3U\n"}, ORIGIN, 4.0, ("720p",))
+    assert record.read(content / "x") is not None
+
+
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [

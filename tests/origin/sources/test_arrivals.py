@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from origin.sources.arrivals import Arrival
+from origin.sources.cache import DiskCache
 from p2pcdn.errors import SourceError, SourceReason
+from tests.origin.media_files import noise
 
 
 def test_what_is_there_is_read_at_once() -> None:
@@ -48,3 +51,27 @@ def test_what_will_not_come_is_an_error_for_all() -> None:
             arrival.read(0, 2)  # not even what came: it may be wrong as well
         assert (caught.value.reason, caught.value.detail) == (SourceReason.CLOSED, "why")
     assert arrival.read_cached(0, 2) is None
+
+
+def test_what_is_on_the_disk_is_read_from_there(tmp_path: Path) -> None:
+    arrival, data = Arrival(100_000), noise(100_000)
+    arrival.give(data)
+    assert arrival.is_whole
+    cache = DiskCache(tmp_path, 10**6)
+    assert cache.keep("0" * 64, data)
+    piece = cache.find("0" * 64, len(data))
+    assert piece is not None
+    arrival.settle(piece)
+    assert arrival.is_whole
+    assert arrival.data == b""
+    assert arrival.read(10, 70_000) == data[10:70_010]
+    assert arrival.read(99_990, 100) == data[-10:]
+    cached = arrival.read_cached(5, 5)
+    assert cached is None or bytes(cached) == data[5:10]
+
+
+def test_what_will_not_come_takes_no_memory() -> None:
+    arrival = Arrival(10)
+    arrival.give(b"01234")
+    arrival.fail(SourceError(SourceReason.CLOSED, "why"))
+    assert arrival.data == b""

@@ -75,6 +75,8 @@ def test_a_kept_file_knows_whether_it_is_the_newest(source: Directory, root: Pat
     (root / "link.ts").symlink_to("b.ts")
     assert direct.is_newest()
     assert not linked.is_newest()
+    (root / "a.ts").chmod(0)  # nobody may read it any more
+    assert not direct.is_newest()
     (root / "a.ts").unlink()
     assert not direct.is_newest()
     direct.close()

@@ -18,6 +18,7 @@ from origin.sources.object_store import (
     failure_of,
     place_of,
 )
+from origin.sources.turns import Turns
 from p2pcdn.errors import ConfigError, SourceError, SourceReason
 from tests.origin.buckets import KEYS, Store, make_impatient
 from tests.origin.media_files import noise
@@ -243,9 +244,9 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     )
 
 
-def test_too_many_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(object_store, "MOST_AT_ONCE", 1)
-    ask = reader(store)
+def test_too_many_at_once(store: Store) -> None:
+    place = place_of(store.url("tv"), "content")
+    ask = ObjectReader(connect(place, "content"), turns=Turns(1))
     with ask.turn():
         with pytest.raises(SourceError) as caught, ask.turn():
             pass

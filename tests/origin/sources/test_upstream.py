@@ -16,8 +16,10 @@ from origin.fetching.client import Client, Patience
 from origin.fetching.place import Place
 from origin.sources import Listing, since_of
 from origin.sources import upstream as module
+from origin.sources.arrivals import Arrival
 from origin.sources.cache import DiskCache
 from origin.sources.known import KnownFiles
+from origin.sources.turns import MOST_OF_ONE
 from origin.sources.upstream import AGAIN, STALE, Upstream, UpstreamFile
 from origin.sources.versions import LEAST, SLICE, WHOLE
 from p2pcdn.errors import SourceError, SourceReason
@@ -27,6 +29,7 @@ from tests.origin.upstreams import OLD, FakeUpstream, Kept, Play, fake_upstream,
 from tests.origin.waiting import until
 
 DATA = noise(3_000_000)
+LARGE = noise(2 * SLICE + 100_000, "large")
 
 T = TypeVar("T")
 
@@ -516,9 +519,47 @@ async def test_without_a_cache_on_disk(start: Start, tmp_path: Path) -> None:
     assert stand.source.problems() == ()
 
 
+async def test_slices_that_are_on_the_disk_take_no_memory(start: Start) -> None:
+    stand = start()
+    stand.put("a.ts", Kept.of(LARGE))
+    files = [await stand.open("a.ts") for _ in range(3)]
+    for number, file in enumerate(files):  # each in a slice of its own, and stays there
+        begin = number * SLICE
+        part = await asyncio.to_thread(file.read, begin, 10)
+        assert part == LARGE[begin : begin + 10]
+    await until(lambda: not stand.source._arrivals)
+    held = [file._slice for file in files]
+    assert not any(one.data for one in held if isinstance(one, Arrival))
+    for number, file in enumerate(files):
+        begin = number * SLICE + 1000
+        assert await asyncio.to_thread(file.read, begin, 70_000) == LARGE[begin : begin + 70_000]
+        cached = file.read_cached(begin, 10)
+        assert cached is None or bytes(cached) == LARGE[begin : begin + 10]
+    assert stand.gets("a.ts") == 3
+
+
+async def test_where_the_disk_takes_none_there_is_a_bound(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_IN_MEMORY", 2 * SLICE)
+    monkeypatch.setattr(module, "_HELD", 0)  # but by those who read
+    stand = start(size=0)
+    stand.put("a.ts", Kept.of(LARGE))
+    files = [await stand.open("a.ts") for _ in range(3)]
+    for number, file in enumerate(files[:2]):
+        assert len(await asyncio.to_thread(file.read, number * SLICE, 10)) == 10
+    with pytest.raises(SourceError) as caught:
+        await asyncio.to_thread(files[2].read, 2 * SLICE, 10)
+    assert caught.value.reason is SourceReason.BUSY
+    assert len(await asyncio.to_thread(files[2].read, 0, 10)) == 10  # what another reads already
+    files[1].close()
+    await until(lambda: len(stand.source._arrivals) == 1)
+    assert len(await asyncio.to_thread(files[2].read, 2 * SLICE, 10)) == 10
+
+
 @contextmanager
 def _all_turns(source: Upstream) -> Iterator[None]:
-    turns = [source.turn() for _ in range(module.MOST_WAITING)]
+    turns = [source.turn() for _ in range(MOST_OF_ONE)]
     for turn in turns:
         turn.__enter__()
     yield

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 import pytest
+from aiohttp import web
 
 from p2pcdn.doctor import Finding, Verdict
 from p2pcdn.doctor.page import _faults, _mixed, _Page, _secure, _tag, examine
@@ -22,6 +25,20 @@ async def examined(html: str, policy: str = "img-src *") -> dict[str, Finding]:
 
 async def test_a_page_with_the_tag() -> None:
     found = await examined('<script defer src="https://cdn.example/p2pcdn.js"></script>')
+    assert not_good(found) == {}
+
+
+async def test_a_page_is_read_until_its_tag_comes() -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/html"})
+        await response.prepare(request)
+        await response.write(b"<html>")
+        await asyncio.sleep(0.05)
+        await response.write(b'<script src="https://cdn.example/p2pcdn.js"></script>')
+        return response
+
+    async with serving({"GET /": slow}) as url, aiohttp.ClientSession() as session:
+        found = await everything(examine(session, url._replace(path="/"), SITE))
     assert not_good(found) == {}
 
 

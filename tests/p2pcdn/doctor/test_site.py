@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from p2pcdn.doctor import Finding, Verdict
+from p2pcdn.doctor import Finding, Verdict, site
 from p2pcdn.doctor.site import Site, is_local, parse
 from p2pcdn.errors import ConfigError
 from tests.p2pcdn.doctor.servers import Handler, everything, healthy, not_good, says, serving
@@ -90,6 +90,15 @@ async def test_a_page_that_is_named_has_to_be_allowed() -> None:
     found = await examined({"GET /p2pcdn.js": one}, "https://b.example")
     assert not_good(found) == {"cors": WRONG}
     assert "https://b.example may not" in found["cors"].sentence
+
+
+async def test_what_a_server_says_is_read_to_an_end_and_shown_as_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(site, "MOST_BYTES", 40)
+    hostile = says(503, "the \x1b[2J\x9b\u202edisk\nis full" + "x" * 100_000)
+    found = await examined({"GET /readyz": hostile})
+    assert found["ready"].sentence == "It is not ready: the [2Jdisk is full" + "x" * 15
 
 
 async def test_nobody_there_is_all_that_is_said() -> None:

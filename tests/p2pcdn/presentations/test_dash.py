@@ -249,6 +249,14 @@ REFUSED = {
         "at most 4194304 bytes",
     ),
     "a URI that is none": (one("<BaseURL>http://[x</BaseURL>"), "no URI: 'http://[x'"),
+    "long URIs, and many": (
+        one(
+            TEMPLATE.format('duration="1" timescale="10000"').replace(
+                "$Number", "a" * 2000 + "$Number"
+            )
+        ),
+        "at most 33554432 characters",
+    ),
     "a URI without end": (one(f"<BaseURL>{'a' * 3000}</BaseURL>"), "at most 2048 characters"),
     "a template without end": (
         one(f'<SegmentTemplate duration="1" media="{"$Bandwidth$" * 400}"/>'),
