@@ -106,10 +106,9 @@ class Backlog:
     async def _attempt(self, path: str, identity: Identity) -> None:
         try:
             edition = await self._edition(path)
+            self._parts.update(filter(_may_stand_alone, edition.files - {path}))
             for piece in list(edition.pieces.values()):
                 part = piece.stretch.path
-                if part != path and _may_stand_alone(part):
-                    self._parts.add(part)
                 if self._far or not self._studio.source.is_far(part):
                     await self._studio.hasher.prepare(piece.stretch)
         except (ChangedError, NotReadyError):

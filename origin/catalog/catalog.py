@@ -13,7 +13,6 @@ hash store at any time, so only those stay that were asked for last.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -26,6 +25,7 @@ from origin.catalog.hashing import Hasher
 from origin.catalog.library import Library, View
 from origin.catalog.playlist import Document, is_live, load
 from origin.catalog.rendition import NotARenditionError, Rendition, Studio
+from origin.catalog.settling import Settling
 from origin.catalog.watcher import Watcher
 from origin.content_types import is_mpd
 from origin.sources import Source
@@ -36,9 +36,6 @@ _MOST_PIECES = 200_000
 
 _RENDITION = 8
 """What a rendition takes beside its segments, in as many of them."""
-
-_FRESH = 10_000_000_000
-"""Nanoseconds: a file that was not written to for so long is whole, or will never be."""
 
 _PATIENCE = 0.5
 """Seconds that are waited for a look at the playlists which may name it."""
@@ -80,6 +77,7 @@ class Catalog:
         """Of each rendition, those that it is made of."""
         self._contents: dict[str, str] = {}
         """Of which content each of these files is."""
+        self._settling = Settling()
         self._watcher = Watcher(source, self._forget)
         self._backlog = Backlog(self._studio, self._edition_ahead, far=hash_buckets, begin=begin)
         self._tasks: list[asyncio.Task[None]] = []
@@ -185,7 +183,7 @@ class Catalog:
         return bool(beside) and not any(self._names(live, path) for live in beside)
 
     def _is_settled(self, path: str, mtime_ns: int) -> bool:
-        return path in self._contents or time.time_ns() - mtime_ns > _FRESH
+        return path in self._contents or self._settling.is_settled(path, mtime_ns)
 
     def _names(self, live: str, path: str) -> bool:
         """Whether a playlist has this file's name in it: as an initialisation section, say."""
@@ -240,7 +238,7 @@ class Catalog:
         edition = rendition.edition
         if edition is None:
             return
-        files = frozenset(piece.stretch.path for piece in edition.pieces.values())
+        files = edition.files
         for path in self._files.get(rendition.path, frozenset()) - files:
             self._contents.pop(path, None)
         self._files[rendition.path] = files

@@ -77,6 +77,13 @@ class Edition:
     for what is no live stream and never changed."""
     extent: Span | None = None
     """The oldest and the newest segment of all, where some pieces are not known yet."""
+    inits: frozenset[str] = frozenset()
+    """The files of initialisation sections, which no manifest speaks of."""
+
+    @property
+    def files(self) -> frozenset[str]:
+        """All that it is made of."""
+        return self.inits.union(piece.stretch.path for piece in self.pieces.values())
 
     @property
     def first(self) -> int:
@@ -184,6 +191,7 @@ def edition_of_playlist(
         document,
         begin=playlist.first,
         awaited=_awaited(document, playlist, previous, lacking > max(pieces, default=-1)),
+        inits=playlist.inits,
     )
 
 

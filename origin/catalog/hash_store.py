@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from origin.catalog.edition import Edition, Stretch
 from p2pcdn.errors import ConfigError
 
 FILE = "origin.sqlite3"
+
+AGAIN = 60.0
+"""Seconds for which it counts that something could not be kept, if nothing was to be kept since."""
 
 _VERSION = 2
 _SAME_HASHES = 1
@@ -60,10 +64,17 @@ class Kept(NamedTuple):
 class HashStore:
     """The database in the data directory."""
 
-    def __init__(self, directory: Path, file: str = FILE) -> None:
+    def __init__(
+        self, directory: Path, file: str = FILE, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = directory / file
+        self._clock = clock
         self._lock = threading.Lock()
-        self._trouble: str | None = None
+        self._unread: str | None = None
+        """Why the last question had no answer."""
+        self._unkept: str | None = None
+        """Why the last thing to keep was not kept: that others can be read says nothing of it."""
+        self._tried = 0.0
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -76,7 +87,9 @@ class HashStore:
     @property
     def problem(self) -> str | None:
         """What is wrong with it, for an operator."""
-        return self._trouble
+        if self._unkept is not None and self._clock() < self._tried + AGAIN:
+            return self._unkept
+        return self._unread
 
     def find(self, stretches: Iterable[Stretch]) -> dict[Stretch, bytes]:
         """The hash lists that are known, of those asked for."""
@@ -99,7 +112,9 @@ class HashStore:
         """Remember a hash list; that of an earlier version of the file is forgotten."""
         row = (stretch.path, stretch.offset, stretch.length, stretch.identity.etag, hashes)
         self._attempt(
-            lambda: self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", row), None
+            lambda: self._database.execute("REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", row),
+            None,
+            keeps=True,
         )
 
     def date(self, draft: Edition, before: Edition | None, now: int) -> Edition:
@@ -122,7 +137,7 @@ class HashStore:
                 self._database.execute("BEGIN IMMEDIATE")
                 return self._date(draft, undated, 0 if before is None else before.era)
 
-        return self._attempt(update, undated)
+        return self._attempt(update, undated, keeps=True)
 
     def _date(self, draft: Edition, undated: Edition, least_era: int) -> Edition:
         latest = self._database.execute(
@@ -186,15 +201,22 @@ class HashStore:
         with self._lock:
             self._database.close()
 
-    def _attempt(self, action: Callable[[], T], otherwise: T) -> T:
+    def _attempt(self, action: Callable[[], T], otherwise: T, *, keeps: bool = False) -> T:
         with self._lock:
             try:
+                before = self._database.total_changes
                 result = action()
             except sqlite3.Error as error:
-                self._trouble = f"Hashes cannot be kept in {self._path}: {error}."
+                trouble = f"Hashes cannot be kept in {self._path}: {error}."
                 log.warning("hashes_not_kept", error=str(error))
+                if keeps:
+                    self._unkept, self._tried = trouble, self._clock()
+                else:
+                    self._unread = trouble
                 return otherwise
-            self._trouble = None
+            self._unread = None
+            if self._database.total_changes > before:
+                self._unkept = None
             return result
 
     def _open(self) -> sqlite3.Connection:

@@ -5,9 +5,8 @@ HLS playlists (`p2pcdn.presentations.hls`) are files, and each rendition is one.
 (`p2pcdn.presentations.dash`) is one file for all of them, so that its renditions have names that
 lie below it: of ``film/show.mpd`` they are ``film/show.mpd/1/720p`` and so on.
 
-Initialisation sections, partial segments and keys come by HTTP alone and are not looked at;
-segments of other hosts, and those that the playlist says are missing (EXT-X-GAP), have no place in
-a manifest either.
+Initialisation sections, partial segments and keys come by HTTP alone; segments of other hosts, and
+those that the playlist says are missing (EXT-X-GAP), have no place in a manifest either.
 """
 
 from __future__ import annotations
@@ -78,6 +77,8 @@ class MediaPlaylist:
     target: float
     """The longest segment, in seconds."""
     segments: tuple[PlaylistSegment, ...]
+    inits: frozenset[str] = frozenset()
+    """The files of initialisation sections, which are part of it as well."""
 
     @property
     def extent(self) -> Span | None:
@@ -159,7 +160,8 @@ def parse(path: str, data: bytes, around: Surroundings = NOWHERE) -> Playlist:
     if isinstance(found, hls.Multivariant):
         return _multivariant(path, found, around.urls)
     segments = _segments(path, found.segments, around.urls)
-    return MediaPlaylist(is_live(data), found.first, found.target, tuple(segments))
+    inits = _files(path, found.inits, around.urls)
+    return MediaPlaylist(is_live(data), found.first, found.target, tuple(segments), inits)
 
 
 def _multivariant(
@@ -192,6 +194,11 @@ def _segments(
                 segment.length,
                 segment.duration,
             )
+
+
+def _files(path: str, uris: Iterable[str], urls: tuple[str, ...]) -> frozenset[str]:
+    """Those of ours that are named."""
+    return frozenset(file for uri in uris if (file := resolve(path, uri, urls)) is not None)
 
 
 def _dash(path: str, document: str, data: bytes, around: Surroundings) -> Playlist:
@@ -229,7 +236,9 @@ def _dash(path: str, document: str, data: bytes, around: Surroundings) -> Playli
     )
     first = segments[0].sequence if segments else 0
     target = max((segment.duration for segment in segments), default=0) / 1000
-    return MediaPlaylist(False, first, target, segments)
+    init = presentation.init(name, media_url(document))
+    inits = _files(document, [init] if init else [], around.urls)
+    return MediaPlaylist(False, first, target, segments, inits)
 
 
 def _below(rendition: str, segment: PlaylistSegment) -> str:

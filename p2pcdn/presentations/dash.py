@@ -76,10 +76,20 @@ class Presentation:
 
         ``fetch`` reads the index of a file that has one.
         """
+        return tuple(_Addressing(self._representation(name), base, fetch).segments())
+
+    def init(self, name: str, base: str) -> str | None:
+        """The URI of a representation's initialisation section, if that is a file of its own."""
+        try:
+            return _Addressing(self._representation(name), base, _nothing).init()
+        except PresentationError:  # which is for the player to judge
+            return None
+
+    def _representation(self, name: str) -> Representation:
         found = self.representations.get(name)
         if found is None:
             raise PresentationError(f"There is no representation {name[:100]!a} in this manifest.")
-        return tuple(_Addressing(found, base, fetch).segments())
+        return found
 
 
 def is_dynamic(data: bytes) -> bool:
@@ -169,6 +179,15 @@ class _Addressing:
             if segment.sequence > _MOST:
                 raise PresentationError(f"Segments are numbered up to {_MOST}.")
             yield segment
+
+    def init(self) -> str | None:
+        """Where the initialisation section is, if it is not in the file of the segments."""
+        template = self._attribute("initialization")
+        if template is not None:
+            return _joined(self._base, self._filled(template, 0, 0))
+        element = self._child("Initialization")
+        uri = None if element is None else element.attributes.get("sourceURL")
+        return None if uri is None else _joined(self._base, uri)
 
     def _information(self) -> tuple[str, list[Element]]:
         """The kind of the innermost, and all of that kind, the innermost first."""
@@ -321,6 +340,10 @@ def _timeline(entries: list[Element], end: int | None) -> Iterator[tuple[int, in
         for _ in range(repeat + 1):
             yield time, duration
             time += duration
+
+
+def _nothing(uri: str, offset: int, size: int) -> bytes:
+    return b""
 
 
 def _seconds(text: str | None) -> float | None:

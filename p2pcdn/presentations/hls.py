@@ -23,6 +23,7 @@ LONGEST_LINE = 65_536
 
 _MOST_PLAYLISTS = 10_000
 """Of a multivariant playlist."""
+_MOST_INITS = 10_000
 _MOST_VARIABLES = 1000
 _LONGEST_VALUE = 8192
 """Characters of a URI once its variables are replaced: they may be long, and many."""
@@ -52,6 +53,8 @@ class Media:
     target: float
     """The longest segment, in seconds."""
     segments: tuple[Segment, ...]
+    inits: tuple[str, ...] = ()
+    """The URIs of initialisation sections (EXT-X-MAP), each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ class _Scan:
     def media(self, lines: list[str]) -> Media:
         first, target = 0, 0.0
         segments: list[Segment] = []
+        inits: dict[str, None] = {}
         for line in self._own(lines, segments):
             tag, _, value = line.partition(":")
             if tag == "#EXT-X-MEDIA-SEQUENCE":
@@ -142,6 +146,8 @@ class _Scan:
                 first = _number(tag, value)
             elif tag == "#EXT-X-TARGETDURATION":
                 target = float(match[1]) if (match := _DURATION.match(value)) else 0.0
+            elif tag == "#EXT-X-MAP":
+                self._note(inits, _attributes(value).get("URI"))
             elif tag == "#EXT-X-DEFINE":
                 self._define(_attributes(value))
             elif tag == "#EXT-X-SKIP":
@@ -149,7 +155,7 @@ class _Scan:
         if first + len(segments) > _MOST:
             raise PresentationError(f"Segments are numbered up to {_MOST}.")
         numbered = (s._replace(sequence=first + n) for n, s in enumerate(segments))
-        return Media(first, target, tuple(numbered))
+        return Media(first, target, tuple(numbered), tuple(inits))
 
     def _own(self, lines: list[str], segments: list[Segment]) -> Iterator[str]:
         """Adds segments as their lines come; gives what is about the playlist as a whole."""
@@ -205,6 +211,12 @@ class _Scan:
             uris.append(replaced)
         if len(uris) > _MOST_PLAYLISTS:
             raise PresentationError(f"A playlist names at most {_MOST_PLAYLISTS} others here.")
+
+    def _note(self, uris: dict[str, None], uri: str | None) -> None:
+        """Take note of a file beside the segments, as far as there is room."""
+        replaced = self._replaced(uri) if uri else None
+        if replaced is not None and len(uris) < _MOST_INITS:
+            uris[replaced] = None
 
     def _define(self, attributes: dict[str, str]) -> None:
         name = attributes.get("NAME")

@@ -212,7 +212,7 @@ class Media:
             response.headers.popall(hdrs.CONTENT_LENGTH, None)
             response.body = bytes(text)
             if answer.status == HTTPStatus.OK:
-                # m3u8 takes its time for a long one.
+                # It takes its time for a long one.
                 said = await asyncio.to_thread(read, path, bytes(text))
                 source.playlists.note(path, said)
                 await self._contents.reading(source, path)

@@ -6,14 +6,14 @@ passed on as it is.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urljoin, urlsplit
 
-import m3u8
 import structlog
 
 from p2pcdn.model import SegmentKey, Span
+from p2pcdn.presentations import PresentationError, Segment, hls
 
 LINGER = 64
 """Segments that are still known after a live playlist has dropped them."""
@@ -24,7 +24,6 @@ origin alone, until its playlist is asked for again."""
 log = structlog.get_logger("p2pcdn.peer")
 
 _BASE = "http://origin/media/"
-_RANGE = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +75,34 @@ def read(path: str, data: bytes) -> dict[str, list[Place]]:
     """The segments that a playlist names, by the paths of their files; what is none, or names no
     segments, says nothing. Takes a second for a long one: for a thread."""
     try:
-        parsed = m3u8.loads(data.decode("utf-8-sig", "replace"))
-        return dict(_places(path, parsed)) if parsed.segments else {}
-    except Exception as error:  # noqa: BLE001 - m3u8 checks nothing, and raises what follows
-        log.info("playlist_not_read", path=path, error=repr(error))
+        found = hls.read(data)
+    except PresentationError as error:
+        log.info("playlist_not_read", path=path, error=str(error))
         return {}
+    return _places(path, found.segments) if isinstance(found, hls.Media) else {}
 
 
-def _places(path: str, parsed: m3u8.M3U8) -> list[tuple[str, list[Place]]]:
+def _places(path: str, segments: Iterable[Segment]) -> dict[str, list[Place]]:
     found: dict[str, list[Place]] = {}
     base = urljoin(_BASE, _quoted(path))
-    end, before = 0, ""
-    for sequence, segment in enumerate(parsed.segments, parsed.media_sequence or 0):
-        place = urlsplit(urljoin(base, segment.uri or ""))
-        name = unquote(place.path).removeprefix("/media/")
-        span = None
-        if segment.byterange:
-            match = _RANGE.fullmatch(segment.byterange.strip())
-            if match is None:
-                continue
-            start = int(match[2]) if match[2] else end if name == before else 0
-            end, before = start + int(match[1]), name
-            span = Span(start, end - 1)
-        if place.netloc == "origin" and place.path.startswith("/media/"):
-            found.setdefault(name, []).append(Place(SegmentKey(path, sequence), span))
-    return list(found.items())
+    for segment in segments:
+        name = _name(base, segment.uri) if segment.is_there and segment.length != 0 else None
+        if name is not None:
+            last = None if segment.length is None else segment.offset + segment.length - 1
+            span = None if last is None else Span(segment.offset, last)
+            found.setdefault(name, []).append(Place(SegmentKey(path, segment.sequence), span))
+    return found
+
+
+def _name(base: str, uri: str) -> str | None:
+    """The path below ``/media/`` of what a playlist names; None if it is somewhere else."""
+    try:
+        url = urlsplit(urljoin(base, uri))
+    except ValueError:
+        return None
+    if url.netloc != "origin" or not url.path.startswith("/media/"):
+        return None
+    return unquote(url.path).removeprefix("/media/")
 
 
 def _quoted(path: str) -> str:

@@ -77,6 +77,26 @@ async def test_each_representation_of_a_dash_manifest(
     assert not {"show.mpd", *names} & set(backlog.single_files())
 
 
+async def test_an_initialisation_section_does_not_stand_alone(
+    backlog: Backlog, content: Path, source: GatedDirectory
+) -> None:
+    names = ("hls/init.mp4", "hls/1.m4s", "dash/v-init.mp4", "dash/v-1.m4s", "film.mp4")
+    for name in names:
+        write(content / name, b"x")
+    text = '#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2,\n1.m4s\n#EXT-X-ENDLIST\n'
+    write(content / "hls/a.m3u8", text)
+    write(
+        content / "dash/a.mpd",
+        '<MPD mediaPresentationDuration="PT2S"><Period><AdaptationSet><SegmentTemplate duration="2"'
+        ' media="$RepresentationID$-$Number$.m4s" initialization="$RepresentationID$-init.mp4"/>'
+        '<Representation id="v"/></AdaptationSet></Period></MPD>',
+    )
+    await backlog.work()
+    await backlog.work()
+    assert {one for one in backlog.single_files() if one.endswith(".mp4")} == {"film.mp4"}
+    assert not {"hls/init.mp4", "dash/v-init.mp4"} & set(source.opened)
+
+
 async def test_several_begin_at_different_places(
     studio: Studio, content: Path, source: GatedDirectory
 ) -> None:

@@ -113,6 +113,18 @@ async def test_files_are_known_by_their_content_as_long_as_they_are_part_of_it(
     assert set(catalog._contents) == set().union(*catalog._files.values())
 
 
+async def test_so_are_initialisation_sections(catalog: Catalog, content: Path) -> None:
+    for name, end in (("vod", "#EXT-X-ENDLIST\n"), ("live", "")):
+        for file in ("init.mp4", "1.m4s"):
+            write(content / name / file, b"x")
+        text = f'#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2,\n1.m4s\n{end}'
+        write(content / f"{name}/a.m3u8", text)
+        edition = await catalog.edition(f"{name}/a.m3u8")
+        assert catalog.content_of(f"{name}/init.mp4") == edition.content
+    assert catalog.is_live_segment("live/init.mp4")  # whose name an encoder uses again
+    assert not catalog.is_live_segment("vod/init.mp4")
+
+
 async def test_whoever_listens_hears_of_each_live_edition_that_follows_another(
     catalog: Catalog, content: Path
 ) -> None:

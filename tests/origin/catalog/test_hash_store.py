@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from origin.catalog.edition import Edition, Piece, Stretch
-from origin.catalog.hash_store import FILE, HashStore, Kept
+from origin.catalog.hash_store import AGAIN, FILE, HashStore, Kept
 from origin.sources import Identity
 from p2pcdn.errors import ConfigError
 
@@ -213,6 +213,27 @@ def test_a_failed_date_leaves_no_transaction_open(data: Path) -> None:
     rival.close()
     assert dated(store, edition(0, 2), 8) == (8, 8)
     assert str(store.problem) == "None"
+    store.close()
+
+
+def test_that_others_can_be_read_does_not_mean_that_all_is_well(data: Path) -> None:
+    now = 100.0
+    store = HashStore(data, clock=lambda: now)
+    store.keep(ONE, b"1" * 32)
+    pages = store._database.execute("PRAGMA page_count").fetchone()[0]
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    store.keep(TWO, bytes(100_000))
+    assert store.find([ONE, TWO]) == {ONE: b"1" * 32}
+    assert "full" in str(store.problem)
+    now += AGAIN - 1  # nobody wants to keep anything
+    assert "full" in str(store.problem)
+    now += 1
+    assert store.problem is None
+    store.keep(TWO, bytes(100_000))
+    assert "full" in str(store.problem)
+    store._database.execute("PRAGMA max_page_count = 1000000")
+    assert dated(store, edition(0, 2), 7) == (7, 7)
+    assert store.problem is None
     store.close()
 
 

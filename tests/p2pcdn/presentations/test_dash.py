@@ -195,6 +195,23 @@ def test_dynamic_manifests_are_told_apart() -> None:
         read(b'<MPD type="dynamic"/>')
 
 
+@pytest.mark.parametrize(
+    ("inside", "uri"),
+    [
+        ('<SegmentTemplate initialization="$RepresentationID$/$Bandwidth$.mp4"/>', "v/800000.mp4"),
+        ('<SegmentList><Initialization sourceURL="i.mp4"/></SegmentList>', "i.mp4"),
+        ('<BaseURL>x/</BaseURL><SegmentBase><Initialization sourceURL="i.mp4"/></SegmentBase>',
+         "x/i.mp4"),
+        ('<BaseURL>x.mp4</BaseURL><SegmentBase><Initialization range="0-9"/></SegmentBase>', None),
+        ('<SegmentTemplate media="$Number$"/>', None),
+        ('<SegmentTemplate initialization="$SubNumber$"/>', None),
+    ],
+)  # fmt: skip
+def test_initialisation_sections(inside: str, uri: str | None) -> None:
+    wanted = None if uri is None else f"/media/film/{uri}"
+    assert read(one(inside)).init("1/v", BASE) == wanted
+
+
 TEMPLATE = '<SegmentTemplate media="$Number$" {} />'
 
 REFUSED = {

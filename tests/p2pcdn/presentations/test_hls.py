@@ -68,6 +68,18 @@ def test_a_range_that_follows_nothing_is_nowhere() -> None:
     assert [segment.is_there for segment in found.segments] == [True, False, True, False]
 
 
+def test_initialisation_sections_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (
+        '#EXT-X-DEFINE:NAME="d",VALUE="v1"\n'
+        '#EXT-X-MAP:URI="{$d}/init.mp4",BYTERANGE="800@0"\n#EXTINF:2,\na.m4s\n'
+        '#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI="ad.mp4"\n#EXTINF:2,\nb.m4s\n'
+        '#EXT-X-MAP:URI="v1/init.mp4"\n#EXT-X-MAP:BYTERANGE="1"\n#EXTINF:2,\nc.m4s\n'
+    )
+    assert media(text).inits == ("v1/init.mp4", "ad.mp4")
+    monkeypatch.setattr(hls, "_MOST_INITS", 1)
+    assert media(text).inits == ("v1/init.mp4",)
+
+
 MULTIVARIANT = """\
 #EXT-X-VERSION:11
 #EXT-X-INDEPENDENT-SEGMENTS

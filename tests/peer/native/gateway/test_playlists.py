@@ -53,6 +53,18 @@ def test_several_in_one_file_are_told_apart_by_their_bytes() -> None:
     assert made.find("show/low/all.mp4", None) is None
 
 
+def test_gaps_have_a_number_and_no_file() -> None:
+    made = playlists(
+        "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:4\n#EXTINF:2,\na.ts\n#EXTINF:2,\n#EXT-X-GAP\nb.ts\n"
+        "#EXTINF:2,\n#EXT-X-BYTERANGE:0@7\nc.ts\n#EXTINF:2,\nhttp://[x/d.ts\n"
+        '#EXT-X-DEFINE:NAME="v",VALUE="x"\n#EXTINF:2,\n{$v}/e.ts\n'
+    )
+    assert made.find("show/low/a.ts", None) == Place(SegmentKey(PATH, 4))
+    assert made.find("show/low/b.ts", None) is None
+    assert made.find("show/low/c.ts", None) is None
+    assert made.find("show/low/x/e.ts", None) == Place(SegmentKey(PATH, 8))
+
+
 def test_what_a_live_playlist_has_dropped_is_known_for_a_while() -> None:
     made = playlists(playlist(3, ended=False, first=10))
     made.note(PATH, read(PATH, playlist(3, ended=False, first=12).encode()))
@@ -69,6 +81,7 @@ def test_what_a_live_playlist_has_dropped_is_known_for_a_while() -> None:
         "<html>",
         "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n",
         "#EXTM3U\n#EXTINF:x\n1.ts",
+        "#EXTM3U\n#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n#EXTINF:2,\n1.ts\n",
         "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXTINF:1e13,\n1.ts\n"
         "#EXTINF:2,\n2.ts\n",
         "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n#EXT-X-BYTERANGE:x\n1.ts\n",
