@@ -9,6 +9,8 @@ content        the media that was played: every segment that a player was given,
 watched        the same, once for each player that was given it
 copies         origin bytes / content
 offload        1 - origin bytes / watched
+beyond one     what the origin's port sent of media that it had sent before, by what made a viewer
+               ask for it: a rule of ours, or the player by itself
 waste          bytes that a viewer received and its player was not given (as the contestant counts
                them) / watched
 largest share  of all that viewers uploaded, what the one did who gave most
@@ -20,6 +22,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -45,6 +48,35 @@ def by_kind(fetches: Iterable[Fetch]) -> dict[str, int]:
     return dict(sorted(kinds.items()))
 
 
+PLAYER = "player"
+"""What is asked for by none of our rules, the player itself has asked for."""
+
+
+def beyond_one(
+    fetches: Iterable[Fetch], viewers: Sequence[dict[str, Any]], size: Callable[[str], int]
+) -> dict[str, int]:
+    """Bytes of media beyond the first copy of each, by the rule by which a viewer asked."""
+    rules = {
+        (viewer["viewer"], ask["sequence"], *ask["span"]): ask["rule"]
+        for viewer in viewers
+        for ask in viewer.get("asked", ())
+    }
+    sent: dict[str, bytearray] = {}
+    beyond: Counter[str] = Counter()
+    for fetch in sorted(fetches, key=lambda fetch: fetch.began):
+        if kind_of(fetch.path) != "media":
+            continue
+        path = fetch.path.partition("?")[0]
+        seen = sent.setdefault(path, bytearray(size(path)))
+        first, last = fetch.span or (0, len(seen) - 1)
+        there = slice(first, min(last + 1, first + fetch.bytes))
+        sequence = int(PurePosixPath(path).stem.rpartition("-")[2])
+        rule = rules.get((fetch.viewer, sequence, first, last), PLAYER)
+        beyond[rule] += seen[there].count(1)
+        seen[there] = bytes([1]) * len(seen[there])
+    return {rule: count for rule, count in sorted(beyond.items()) if count}
+
+
 def of_run(
     fetches: Sequence[Fetch], viewers: Sequence[dict[str, Any]], size: Callable[[str], int]
 ) -> dict[str, Any]:
@@ -57,6 +89,7 @@ def of_run(
     return {
         "origin": origin,
         "kinds": by_kind(fetches),
+        "beyond": beyond_one(fetches, viewers, size),
         "content": content,
         "watched": watched,
         "copies": _ratio(origin, content),
@@ -64,6 +97,7 @@ def of_run(
         "stalls": sum(viewer["stalls"] for viewer in viewers),
         "stalled_ms": sum(viewer["stalledMs"] for viewer in viewers),
         "startup_ms": _median([viewer["startupMs"] for viewer in viewers]),
+        "longest_wait_ms": max(viewer["longestWaitMs"] for viewer in viewers),
         "latency": _median([viewer["latency"] for viewer in viewers]),
         "largest_share": _ratio(max(uploads), sum(uploads)),
         "waste": _ratio(sum(viewer["wasteBytes"] for viewer in viewers), watched),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -44,6 +45,12 @@ class Fetch:
     @property
     def range(self) -> str:
         return self.headers.get("range", "-")
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The first and the last byte that were asked for; none if it was all of it."""
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.range)
+        return (int(asked[1]), int(asked[2])) if asked else None
 
 
 def parse(head: bytes, now: float) -> Fetch:

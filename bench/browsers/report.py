@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from bench.browsers import startup
+from bench.browsers import figures, startup
 from bench.browsers.contestants import CONTESTANTS
 from bench.browsers.figures import Spread, spread
 from bench.browsers.scenes import SCENES
+from p2pcdn.core.ports import Rule
 
 Results = dict[str, Any]
 
@@ -66,7 +67,7 @@ def markdown(results: Results) -> str:
     """All of it."""
     lines = [*_facts(results), ""]
     if results["runs"]:
-        lines += [*_scenes(results), "", *_kinds(results), ""]
+        lines += [*_scenes(results), "", *_kinds(results), "", *_beyond(results), ""]
     if results["starts"]:
         lines += [*_starts(results), ""]
     return "\n".join(lines)
@@ -132,6 +133,32 @@ def _kind_rows(results: Results) -> Iterator[list[str]]:
         columns = [[run["kinds"].get(kind, 0) for run in runs] for kind in KINDS]
         columns.append([run["announcements"] for run in runs])
         cells = [cell(spread(values), number(0, 1e-3)) for values in columns]
+        yield [SCENES[scene].title, CONTESTANTS[who].label, *cells]
+
+
+RULES = (figures.PLAYER, *get_args(Rule))
+
+
+def _beyond(results: Results) -> Iterator[str]:
+    head = ["media beyond one copy, in KB", "contestant", *RULES, "CPU of the pages, s",
+            "of the browser besides", "longest wait of a page, ms"]  # fmt: skip
+    yield from table(head, _beyond_rows(results))
+
+
+def _beyond_rows(results: Results) -> Iterator[list[str]]:
+    for scene, who in _present(results):
+        runs = [run for run in runs_of(results, scene, who) if "beyond" in run]
+        if not runs:
+            continue
+        cells = [
+            cell(spread(run["beyond"].get(rule, 0) for run in runs), number(0, 1e-3))
+            for rule in RULES
+        ]
+        cells += [
+            cell(spread(run["cpu"].get(kind) for run in runs), number(0))
+            for kind in ("pages", "browser")
+        ]
+        cells.append(cell(spread(run["longest_wait_ms"] for run in runs), number(0)))
         yield [SCENES[scene].title, CONTESTANTS[who].label, *cells]
 
 

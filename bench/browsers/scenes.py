@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser
 
-from bench.browsers import figures
+from bench.browsers import figures, processes
 from bench.browsers.contestants import Contestant
 from bench.browsers.film import RENDITION, SECONDS, Film
 from bench.browsers.proxy import Fetch, Proxy
@@ -126,7 +126,9 @@ async def play(
             await stack.enter_async_context(film.channel(content / "live"))
         standing = await stack.enter_async_context(stand(content, playlist, site))
         standing.reset()
+        before = processes.spent()
         await _watch(scene, viewers, standing.address, contestant)
+        spent = processes.since(before)
         fetches = list(standing.origin.fetches)
         outcomes = [await viewer.outcome() for viewer in viewers]
         record = {
@@ -136,6 +138,7 @@ async def play(
             "load": os.getloadavg()[0],
             **figures.of_run(fetches, outcomes, film.size),
             "announcements": standing.announcements.bytes,
+            "cpu": spent,
             "viewers": outcomes,
         }
         return record, fetches

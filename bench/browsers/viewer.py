@@ -22,6 +22,7 @@ from playwright.async_api import (
     TimeoutError as PlaywrightTimeout,
 )
 
+from bench.browsers import processes
 from bench.browsers.contestants import Contestant
 from bench.browsers.servers import BenchError
 
@@ -61,6 +62,7 @@ async def chromium() -> AsyncIterator[Browser]:
     """A headless browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        processes.share_niceness()
         try:
             yield browser
         finally:

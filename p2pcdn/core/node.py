@@ -553,7 +553,7 @@ class Node:
         transfer = self._transfers.transfer(ask.key)
         if transfer is None:
             return
-        self._transfers.fetch(transfer, ask.chunks, now)
+        self._transfers.fetch(transfer, ask.chunks, ask.rule, now)
         self._announce(Loading, {ask.key: ask.chunks.numbers()}, now)
         for stripe in self._leases.use(ask.key, transfer.record.chunks, ask.chunks):
             self._signaling.tell(Fetching(ask.key.rendition, ask.key.sequence, stripe))

@@ -19,6 +19,11 @@ from p2pcdn.wire.tracker import Credentials, FromTracker, Relays, ToTracker
 
 LinkReason = Literal["failed", "timeout", "closed", "integrity", "protocol"]
 
+Rule = Literal["start", "floor", "latest", "patience", "lease", "turn", "joins"]
+"""By which rule the origin is asked: nothing has been played yet; the buffer is below the floor;
+the latest start has come; patience with peers is over; a lease; it is our turn to fetch what nobody
+has; peers are too slow."""
+
 
 # Inputs: from the player
 
@@ -429,6 +434,8 @@ class FetchRange:
     span: Span
     whole: bool
     fresh: bool
+    rule: Rule
+    """By which the scheduler asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from p2pcdn.core.availability import Held
 from p2pcdn.core.bits import first_of, pick, some_of, spans_in
 from p2pcdn.core.http import Http
 from p2pcdn.core.link import Need
+from p2pcdn.core.ports import Rule
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span
 
 TURN = 0.4
@@ -235,6 +236,7 @@ class AskOrigin:
 
     key: SegmentKey
     chunks: Span
+    rule: Rule
     rescue: bool = False
     """Peers had been trusted with it."""
 
@@ -280,7 +282,8 @@ def _ask_origin(
     if segment.demanded:
         all_at, rescue = everything_at(segment, view, now)
         if all_at <= now:
-            yield from _runs(segment, segment.missing | segment.asked, rescue=rescue)
+            rule: Rule = "floor" if _is_low(view) else "latest"
+            yield from _runs(segment, segment.missing | segment.asked, rule, rescue=rescue)
             return
         wakes.append(all_at)
         if view.live and not segment.at_leisure:
@@ -300,7 +303,7 @@ def _ask_origin(
     if orphans:
         at = max(turn_at(segment, view), segment.origin_after)
         if at <= now:
-            yield from _runs(segment, orphans)
+            yield from _runs(segment, orphans, "turn")
         else:
             wakes.append(at)
     if view.live or segment.at_leisure:
@@ -309,9 +312,14 @@ def _ask_origin(
         joins_at = max(view.asking_since + PROOF, segment.origin_after)
         short = _falls_short(segment, view, now) if joins_at <= now else 0
         if short:
-            yield from _runs(segment, short)
+            yield from _runs(segment, short, "joins")
         else:
             wakes.append(joins_at if joins_at > now else now + LOOK_AGAIN)
+
+
+def _is_low(view: View) -> bool:
+    """Whether there is too little in the buffer for peers to be waited for."""
+    return not view.live and view.buffer < view.floor
 
 
 def surplus(view: View) -> float:
@@ -322,7 +330,7 @@ def surplus(view: View) -> float:
 def _ask_all(segment: SegmentView, wakes: list[float], now: float) -> Iterator[AskOrigin]:
     """What the player asks for comes from the origin."""
     if segment.demanded and segment.origin_after <= now:
-        yield from _runs(segment, segment.missing | segment.asked)
+        yield from _runs(segment, segment.missing | segment.asked, "start")
     elif segment.demanded:
         wakes.append(segment.origin_after)
 
@@ -331,7 +339,7 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
     """When the origin is to be asked for all that is missing, and whether that is a rescue."""
     if segment.at_leisure:
         return inf, False
-    if not view.live and view.buffer < view.floor:
+    if _is_low(view):
         return max(now, segment.origin_after), False
     latest = latest_start(segment, view.http)
     if view.live:
@@ -360,7 +368,7 @@ def _make_up(
         short |= some_of(some, most, view.salt)
     if short != left:
         wakes.append(now + LOOK_AGAIN)
-    yield from _runs(segment, short)
+    yield from _runs(segment, short, "patience")
 
 
 def patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:
@@ -425,7 +433,7 @@ def _fetch_leased(
             due |= chunks
         else:
             wakes.append(at)
-    yield from _runs(segment, due)
+    yield from _runs(segment, due, "lease")
 
 
 def _falls_short(segment: SegmentView, view: View, now: float) -> int:
@@ -440,12 +448,14 @@ def _falls_short(segment: SegmentView, view: View, now: float) -> int:
     return first_of(left, ceil(min(rest / 2, rest - comes)))
 
 
-def _runs(segment: SegmentView, chunks: int, *, rescue: bool = False) -> Iterator[AskOrigin]:
+def _runs(
+    segment: SegmentView, chunks: int, rule: Rule, *, rescue: bool = False
+) -> Iterator[AskOrigin]:
     segment.missing &= ~chunks
     segment.asked &= ~chunks
     segment.fetching = segment.fetching or chunks != 0
     for span in spans_in(chunks):
-        yield AskOrigin(segment.key, span, rescue)
+        yield AskOrigin(segment.key, span, rule, rescue)
 
 
 class _Holder(Protocol):

@@ -33,6 +33,7 @@ from p2pcdn.core.ports import (
     RangeDone,
     RangeFailed,
     Recalled,
+    Rule,
     SegmentFailed,
     SegmentReady,
     Verify,
@@ -251,7 +252,7 @@ class Transfers:
             manifest.offered(records, link, now)
             self._gather(manifest, now)
 
-    def fetch(self, transfer: Transfer, chunks: Span, now: float) -> None:
+    def fetch(self, transfer: Transfer, chunks: Span, rule: Rule, now: float) -> None:
         """Ask the origin for a run of chunks."""
         transfer.asked_origin(chunks)
         length = transfer.record.length
@@ -264,7 +265,7 @@ class Transfers:
         span = bytes_of(length, chunks)
         whole = span == Span(0, length - 1)
         self._events.append(
-            FetchRange(fetch.number, transfer.key, span, whole, fresh=transfer.stale)
+            FetchRange(fetch.number, transfer.key, span, whole, transfer.stale, rule)
         )
 
     def fetched(self, key: SegmentKey, now: float) -> tuple[int, int]:

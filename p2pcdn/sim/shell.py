@@ -379,7 +379,7 @@ class Shell:
         until = player.buffer if demanded else max(ahead, player.buffer)
         self.world.trace.note(
             self.world.clock.now, "fetch", self.viewer.number, event.key.sequence,
-            f"{first}-{last}", f"{until:.3f}", "demanded" if demanded else "ahead",
+            f"{first}-{last}", f"{until:.3f}", "demanded" if demanded else "ahead", event.rule,
             f"age={self.world.clock.now - media.published(event.key.sequence):.3f}",
             f"links={len(ends)}", f"hold={holders}", f"load={loaders}",
         )  # fmt: skip

@@ -14,10 +14,13 @@ window.probe = {
   uploadedBytes: 0,
   fromPeers: 0, // bytes of whole segments that p2p-media-loader had of them
   wasteBytes: 0,
+  asked: [], // what ours asked the origin for, and by which of its rules
+  longestWaitMs: 0, // for which the page's own loop did nothing that was due
   errors: [],
 };
 
 const STALL = 400; // milliseconds without movement that a viewer sees
+const LOOK_EVERY = 20;
 
 window.addEventListener("error", ({ message }) => probe.errors.push(String(message)));
 window.addEventListener("unhandledrejection", ({ reason }) => probe.errors.push(String(reason)));
@@ -29,6 +32,7 @@ function startPlayer(Hls, media, config) {
   hls.on(Hls.Events.FRAG_LOADED, (_, { frag }) => {
     if (frag.type === "main") probe.loaded.push(new URL(frag.url).pathname);
   });
+  listen(hls, Hls.Events.FRAG_LOADING);
   hls.on(Hls.Events.ERROR, (_, { fatal, details }) => {
     if (fatal) probe.errors.push(`hls: ${details}`);
   });
@@ -51,13 +55,28 @@ function sharing(Hls, config) {
   return hls;
 }
 
+// What ours says of its requests, once it is there.
+function listen(hls, event) {
+  let session;
+  hls.on(event, () => {
+    if (session || !window.p2pcdn) return;
+    session = window.p2pcdn.attach(hls); // which it has found by itself before anybody hears of this
+    session.addEventListener("fetch", ({ detail: { sequence, span, rule } }) => {
+      probe.asked.push({ sequence, span, rule });
+    });
+  });
+}
+
 function watch(video) {
   const born = performance.now();
   let last = 0;
   let since = born;
   let waiting = false;
+  let due = born + LOOK_EVERY;
   setInterval(() => {
     const now = performance.now();
+    probe.longestWaitMs = Math.max(probe.longestWaitMs, now - due);
+    due = now + LOOK_EVERY;
     const at = video.currentTime;
     probe.ended = video.ended;
     if (probe.startupMs === null && (video.seeking || video.readyState < 2)) {
@@ -77,7 +96,7 @@ function watch(video) {
       if (!waiting) probe.stalls += 1;
       waiting = true;
     }
-  }, 20);
+  }, LOOK_EVERY);
 }
 
 // All that is to be kept of this viewer.

@@ -17,6 +17,7 @@ import type {
   Event,
   FetchHashes,
   FetchManifest,
+  FetchRange,
   FetchRecords,
   Input,
   LinkDown,
@@ -78,7 +79,7 @@ export interface Asker {
 }
 
 /** What the node tells to whom it may concern. */
-export type Notice = Entered | LinkUp | LinkDown | ChunkRejected | TrackerRefused;
+export type Notice = Entered | LinkUp | LinkDown | ChunkRejected | FetchRange | TrackerRefused;
 
 /** What the viewer and the site allow at the moment. */
 export interface Permit {
@@ -465,6 +466,7 @@ export class Runner {
         break;
       case "FetchRange":
         this._ranges.fetch(event);
+        this._options.notice(event);
         break;
       case "AbortRange":
         this._ranges.abort(event.fetch);

@@ -8,10 +8,11 @@
 
 import { ask, chosen, modeOf } from "./consent";
 import { Endpoint } from "./endpoint";
+import type { Rule } from "./core/ports";
 import type { Handover } from "./handover";
 import { fetchPage } from "./manifests";
 import { Request, type Meters, type Outcome } from "./meters";
-import type { Bytes, SegmentKey } from "./model";
+import type { Bytes, SegmentKey, Span } from "./model";
 import { amountOf, pinsOf, switchesOf, type Options, type Switches } from "./options";
 import type { Player } from "./player";
 import { Runner, type Asker, type Notice } from "./runner";
@@ -51,6 +52,13 @@ export interface SessionEvents {
   stats: Stats;
   /** A link came up or went down. */
   peer: { readonly peer: string; readonly up: boolean };
+  /** HTTP is asked for some bytes of a segment, the first and the last, by a rule of ours. */
+  fetch: {
+    readonly rendition: string;
+    readonly sequence: number;
+    readonly span: Span;
+    readonly rule: Rule;
+  };
   /** A segment that peers or we could not deliver is loaded by plain HTTP. */
   fallback: { readonly rendition: string; readonly sequence: number };
   /** Something went wrong that is worth a look; playback goes on. */
@@ -347,6 +355,9 @@ export class Session extends EventTarget {
         break;
       case "TrackerRefused":
         this._emit("error", { code: event.code });
+        break;
+      case "FetchRange":
+        this._emit("fetch", { ...event.key, span: event.span, rule: event.rule });
         break;
       case "Entered":
         break;

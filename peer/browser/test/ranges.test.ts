@@ -17,6 +17,7 @@ const EVENT: FetchRange = {
   span: [0, 999],
   whole: true,
   fresh: false,
+  rule: "turn",
 };
 
 let located: Located | undefined;

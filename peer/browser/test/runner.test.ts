@@ -582,6 +582,9 @@ describe("a segment", () => {
       "https://cdn.example/media/demo/seg0.ts",
     ]);
     expect(runner.fetching(key(0))).toBe(true);
+    expect(notice).toHaveBeenCalledWith(
+      expect.objectContaining({ type: "FetchRange", span: [0, LENGTH - 1], rule: "start" }),
+    );
     player.asked[0]?.sink.data(media(0));
     player.asked[0]?.sink.done(0.1, 0.2);
     await until(() => {

@@ -415,6 +415,14 @@ describe("events", () => {
     session.fellBack(KEY);
     expect(told).toStrictEqual([KEY]);
   });
+
+  it("tell of each request to the origin and its rule", () => {
+    const told = heard("fetch");
+    const { notice } = runner().options;
+    const [span, rule] = [[0, 65_535] as const, "lease" as const];
+    notice({ type: "FetchRange", fetch: 7, key: KEY, span, rule, whole: false, fresh: false });
+    expect(told).toStrictEqual([{ ...KEY, span, rule }]);
+  });
 });
 
 describe("the page", () => {

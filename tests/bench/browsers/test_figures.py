@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from bench.browsers.figures import by_kind, kind_of, of_run, paired_ratio, spread
+from bench.browsers.figures import (
+    beyond_one,
+    by_kind,
+    kind_of,
+    of_run,
+    paired_ratio,
+    spread,
+)
 from bench.browsers.proxy import Fetch
 
 
@@ -18,6 +25,7 @@ def viewer(*loaded: str, uploaded: int = 0, waste: int = 0) -> dict[str, Any]:
     return {
         "loaded": list(loaded), "uploadedBytes": uploaded, "wasteBytes": waste, "stalls": 1,
         "stalledMs": 500, "startupMs": 300, "latency": None, "played": 90, "errors": [],
+        "longestWaitMs": 40, "viewer": "v1",
     }  # fmt: skip
 
 
@@ -37,12 +45,12 @@ def test_kinds(path: str, kind: str) -> None:
 
 
 def test_bytes_by_kind() -> None:
-    fetches = [fetch("/media/a.ts", 5), fetch("/media/a.m3u8", 2), fetch("/media/b.ts", 3)]
+    fetches = [fetch("/media/v-1.ts", 5), fetch("/media/a.m3u8", 2), fetch("/media/v-2.ts", 3)]
     assert by_kind(fetches) == {"media": 8, "playlists": 2}
 
 
 def test_copies_are_of_what_was_played_and_offload_of_what_was_watched() -> None:
-    fetches = [fetch("/media/a.ts", 100), fetch("/media/b.ts", 100), fetch("/p2pcdn.js", 40)]
+    fetches = [fetch("/media/v-1.ts", 100), fetch("/media/v-2.ts", 100), fetch("/p2pcdn.js", 40)]
     viewers = [viewer("a", "b", "b", uploaded=30, waste=20), viewer("b", uploaded=10)]
     run = of_run(fetches, viewers, lambda _: 100)
     assert (run["origin"], run["content"], run["watched"]) == (240, 200, 300)
@@ -51,6 +59,26 @@ def test_copies_are_of_what_was_played_and_offload_of_what_was_watched() -> None
     assert run["largest_share"] == pytest.approx(0.75)
     assert run["waste"] == pytest.approx(20 / 300)
     assert (run["stalls"], run["stalled_ms"], run["startup_ms"]) == (2, 1000, 300)
+
+
+def test_what_was_sent_before_is_beyond_one_copy_by_the_rule_of_who_asked_for_it_again() -> None:
+    def asked(number: int, viewer: str, size: int, span: str = "") -> Fetch:
+        headers = {"origin": f"http://{viewer}.localhost"} | ({"range": span} if span else {})
+        return Fetch(number, "GET", "/media/film/480p-00003.ts", headers, size)
+
+    fetches = [
+        asked(4, "v3", 1_000, "bytes=300-999"),  # heads of answers are no media
+        asked(1, "v1", 1_200),
+        asked(3, "v2", 100, "bytes=0-499"),  # broken off
+        fetch("/media/film/480p.m3u8", 100),
+    ]
+    viewers: list[dict[str, Any]] = [
+        {"viewer": "v2", "asked": [{"sequence": 3, "span": [0, 499], "rule": "latest"}]},
+        {"viewer": "v3", "asked": [{"sequence": 4, "span": [300, 999], "rule": "lease"}]},
+        {"viewer": "v1"},
+    ]
+    assert beyond_one(fetches, viewers, lambda _: 1_000) == {"latest": 100, "player": 700}
+    assert beyond_one(fetches[1:2], viewers, lambda _: 1_000) == {}
 
 
 def test_a_viewer_that_never_began_is_no_number() -> None:

@@ -15,11 +15,13 @@ from bench.browsers.scenes import SCENES
 def run(who: str, size: int) -> dict[str, Any]:
     viewers = [
         {"loaded": ["a"], "uploadedBytes": 1, "wasteBytes": 0, "stalls": 0, "stalledMs": 0,
-         "startupMs": 300.4, "latency": None, "played": 90, "errors": []}
+         "startupMs": 300.4, "latency": None, "played": 90, "errors": [],
+         "longestWaitMs": 40.0, "viewer": "v1"}
     ]  # fmt: skip
-    fetches = [Fetch(0, "GET", "/media/a.ts", {}, size)]
+    fetches = [Fetch(0, "GET", "/media/v-1.ts", {}, size)]
     made = figures.of_run(fetches, viewers, lambda _: 1000)
-    return {"scene": "vod4", "who": who, "limit": SCENES["vod4"].limit, "announcements": 0, **made}
+    return {"scene": "vod4", "who": who, "limit": SCENES["vod4"].limit, "announcements": 0,
+            "cpu": {"pages": 3.0, "browser": 1.0}, **made}  # fmt: skip
 
 
 def start(who: str, time: float) -> dict[str, Any]:
@@ -43,6 +45,14 @@ def test_the_table_has_medians_with_extremes_beside_the_limit() -> None:
     assert "| VOD, 4 viewers, 4 s apart | p2pcdn | 3 | 1.20 (1.10 to 1.30) | 1.07 |" in text
     assert "| start-up, a viewer alone | p2pcdn | 120 | 1.20 | 1.20 | 240 | 1.20 |" in text
     assert "A machine. Chromium 1." in text
+
+
+def test_media_beyond_one_copy_stand_by_their_rule() -> None:
+    first, again = run("plain", 1000), run("ours", 1100)
+    again["beyond"] = {"player": 4_000, "latest": 12_300}
+    text = report.markdown({**RESULTS, "runs": [first, again]})
+    assert "| contestant | player | start | floor | latest | patience | lease | turn |" in text
+    assert "| p2pcdn | 4 | 0 | 0 | 12 | 0 | 0 | 0 | 0 | 3 | 1 | 40 |" in text
 
 
 def test_a_round_with_a_viewer_that_never_played_is_told_and_not_counted() -> None:

@@ -141,21 +141,23 @@ def test_nothing_to_do() -> None:
 def test_before_anything_was_played_the_origin_is_asked_for_everything(live: bool) -> None:
     wanted = segment(missing=0b11, asked=0b1000)
     decision = decide(view(wanted, links=(link(),), starting=True, live=live))
-    assert decision == Plan((AskOrigin(KEY, Span(0, 1)), AskOrigin(KEY, Span(3, 3))), None)
+    assert decision == Plan(
+        (AskOrigin(KEY, Span(0, 1), "start"), AskOrigin(KEY, Span(3, 3), "start")), None
+    )
 
 
 def test_before_anything_was_played_nothing_else_takes_a_share_of_the_line() -> None:
     leased = ahead(key=SegmentKey("v", 8), leases=(LeaseView(0b1, NOW),))
     other = link(1, held={KEY: 0b1, leased.key: 0b10})
     given = view(segment(1), leased, links=(other,), starting=True)
-    assert decide(given).asks == (AskOrigin(KEY, Span(0, 0)),)
+    assert decide(given).asks == (AskOrigin(KEY, Span(0, 0), "start"),)
 
 
 def test_while_the_origin_rescues_a_segment_nothing_else_takes_a_share_of_the_line() -> None:
     late = segment(1, deadline=NOW + 0.1)
     behind = segment(key=SegmentKey("v", 8))
     given = view(late, behind, links=(link(held={behind.key: 0b1}),))
-    assert decide(given).asks == (AskOrigin(KEY, Span(0, 0)),)
+    assert decide(given).asks == (AskOrigin(KEY, Span(0, 0), "latest"),)
 
 
 def test_links_are_asked_for_what_the_origin_is_late_with() -> None:
@@ -172,7 +174,7 @@ def test_links_are_asked_for_what_the_origin_is_late_with() -> None:
 
 def test_below_the_floor_the_origin_is_asked_for_everything() -> None:
     low = view(segment(), links=(link(),), buffer=3.9, floor=4.0)
-    assert decide(low).asks == (AskOrigin(KEY, Span(0, 7)),)
+    assert decide(low).asks == (AskOrigin(KEY, Span(0, 7), "floor"),)
     assert of_origin(decide(replace(low, buffer=4.0))) == set()
 
 
@@ -202,11 +204,11 @@ def test_an_origin_that_failed_is_left_alone_even_in_need() -> None:
 def test_it_is_a_rescue_if_peers_had_their_chance() -> None:
     late = segment(asked=0b1, missing=0, deadline=NOW + 0.1)
     tried = view(late, links=(link(),), asking_since=NOW - PROOF)
-    assert decide(tried).asks == (AskOrigin(KEY, Span(0, 0), rescue=True),)
+    assert decide(tried).asks == (AskOrigin(KEY, Span(0, 0), "latest", rescue=True),)
     just_asked = replace(tried, asking_since=NOW - PROOF / 2)
-    assert decide(just_asked).asks == (AskOrigin(KEY, Span(0, 0)),)
+    assert decide(just_asked).asks == (AskOrigin(KEY, Span(0, 0), "latest"),)
     start = replace(tried, starting=True)
-    assert decide(start).asks == (AskOrigin(KEY, Span(0, 0)),)
+    assert decide(start).asks == (AskOrigin(KEY, Span(0, 0), "start"),)
 
 
 # FILLING: peers, while they prove themselves
@@ -266,9 +268,9 @@ def test_an_origin_that_failed_does_not_join_before_its_pause_is_over() -> None:
 def test_what_the_origin_has_joined_for_is_no_rescue() -> None:
     late = segment(asked=0b1, missing=0, deadline=NOW + 0.1, helped=True)
     tried = view(late, links=(link(),), asking_since=NOW - PROOF)
-    assert decide(tried).asks == (AskOrigin(KEY, Span(0, 0)),)
+    assert decide(tried).asks == (AskOrigin(KEY, Span(0, 0), "latest"),)
     slow = view(segment(2), links=(link(),), goodput=0.0, asking_since=NOW - PROOF)
-    assert AskOrigin(KEY, Span(0, 0)) in decide(slow).asks
+    assert AskOrigin(KEY, Span(0, 0), "joins") in decide(slow).asks
 
 
 # LIVE: patience
@@ -304,7 +306,9 @@ def test_what_flows_fast_enough_is_waited_for_and_else_the_origin_makes_up_for_i
     enough = MARGIN * wanted.missing_bytes / (at - over)
     assert decide(live(wanted, goodput=enough * 1.01), over) == Plan((), over + LOOK_AGAIN)
     a_chunk_less = live(wanted, goodput=enough * 0.99)
-    assert decide(a_chunk_less, over) == Plan((AskOrigin(KEY, Span(0, 0)),), over + LOOK_AGAIN)
+    assert decide(a_chunk_less, over) == Plan(
+        (AskOrigin(KEY, Span(0, 0), "patience"),), over + LOOK_AGAIN
+    )
     assert of_origin(decide(live(wanted, goodput=enough * 0.51), over)) == {0, 1, 2, 3}
     assert of_origin(decide(live(wanted, goodput=0.0), over)) == set(range(8))
 
@@ -444,7 +448,7 @@ def test_a_lease_is_acted_upon_when_it_is_due(demanded: bool) -> None:
     leased = segment(demanded=demanded, leases=(LeaseView(0b0011, NOW + 0.4),))
     given = view(leased, links=(link(1, 9),))
     assert decide(given) == Plan((), NOW + 0.4)
-    assert decide(given, NOW + 0.4).asks == (AskOrigin(KEY, Span(0, 1)),)
+    assert decide(given, NOW + 0.4).asks == (AskOrigin(KEY, Span(0, 1), "lease"),)
 
 
 def test_a_lease_is_not_used_for_what_a_neighbour_holds_or_loads() -> None:
@@ -486,7 +490,7 @@ def test_of_a_recording_not_all_that_is_leased_is_fetched_at_once(
 def test_stripes_that_touch_are_one_request() -> None:
     leased = ahead(leases=(LeaseView(0b0011, NOW), LeaseView(0b1100, NOW)))
     decision = decide(view(leased, links=(link(1, 9),)))
-    assert decision.asks == (AskOrigin(KEY, Span(0, 3)),)
+    assert decision.asks == (AskOrigin(KEY, Span(0, 3), "lease"),)
 
 
 def test_a_lease_waits_for_an_origin_that_failed() -> None:

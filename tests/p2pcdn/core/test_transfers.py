@@ -94,7 +94,7 @@ def demanded(transfers: Transfers, key: SegmentKey = ONE) -> Transfer:
 
 def fetched(transfers: Transfers, transfer: Transfer, first: int = 0, last: int = 1) -> int:
     """Ask the origin; returns the number of the fetch."""
-    transfers.fetch(transfer, Span(first, last), NOW)
+    transfers.fetch(transfer, Span(first, last), "turn", NOW)
     (event,) = transfers.take_events()
     assert isinstance(event, FetchRange)
     return event.fetch
@@ -180,7 +180,7 @@ def test_a_segment_comes_from_the_origin_and_a_link() -> None:
 
 def fetched_with_check(transfers: Transfers, transfer: Transfer) -> int:
     """Ask the origin for the first chunk, and answer the check of the other one."""
-    transfers.fetch(transfer, Span(0, 0), NOW)
+    transfers.fetch(transfer, Span(0, 0), "turn", NOW)
     kept, asked = sorted(answer(transfers), key=lambda event: isinstance(event, FetchRange))
     assert kept == Kept(ChunkKey("v", 1, 1), 7)
     assert isinstance(asked, FetchRange)
@@ -274,7 +274,7 @@ def test_what_the_origin_sent_wrong_is_fetched_past_its_caches() -> None:
         Dropped(ONE, [0]),
     ]
     assert transfer.origin_after > NOW
-    transfers.fetch(transfer, Span(0, 0), NOW)
+    transfers.fetch(transfer, Span(0, 0), "turn", NOW)
     (again,) = transfers.take_events()
     assert isinstance(again, FetchRange)
     assert again.fresh

@@ -86,7 +86,8 @@ def test_why_the_origin_was_asked_can_be_read() -> None:
     world = live(trace)
     world.run()
     row = lines(trace, "fetch")[0]
-    assert [field.partition("=")[0] for field in row[7:]] == ["age", "links", "hold", "load"]
+    assert row[7] == "turn"
+    assert [field.partition("=")[0] for field in row[8:]] == ["age", "links", "hold", "load"]
 
 
 def test_prefetching_can_be_switched_off() -> None:

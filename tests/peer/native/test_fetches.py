@@ -99,7 +99,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 FAILURE = SourceError(SourceReason.BUSY)
-FETCH = FetchRange(7, KEY, Span(10, 19), whole=False, fresh=True)
+FETCH = FetchRange(7, KEY, Span(10, 19), whole=False, fresh=True, rule="turn")
 
 
 async def test_a_range_of_a_segment_that_is_a_range_itself(stage: Stage) -> None:

@@ -491,10 +491,10 @@ export class Node {
     this._neighbours.want(link, { ...key, chunk }, transfer.lengthOf(chunk), need, now, this._transfers.era(key.rendition));
   }
 
-  private _askOrigin({ key, chunks, rescue }: AskOrigin, now: number): void {
+  private _askOrigin({ key, chunks, rule, rescue }: AskOrigin, now: number): void {
     const transfer = this._transfers.transfer(key);
     if (!transfer) return;
-    this._transfers.fetch(transfer, chunks, now);
+    this._transfers.fetch(transfer, chunks, rule, now);
     this._announce("loading", key, numbersOf([chunks]), now);
     for (const stripe of this._leases.use(key, transfer.chunks, chunks)) {
       this._signaling.tell({ type: "fetching", ...key, stripe });

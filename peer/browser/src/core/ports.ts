@@ -36,6 +36,13 @@ export type Mode = Joined["mode"];
  */
 export type Route = NonNullable<PairReport["route"]>;
 
+/**
+ * By which rule the origin is asked: nothing has been played yet; the buffer is below the floor; the
+ * latest start has come; patience with peers is over; a lease; it is our turn to fetch what nobody
+ * has; peers are too slow.
+ */
+export type Rule = "start" | "floor" | "latest" | "patience" | "lease" | "turn" | "joins";
+
 // Inputs: from the player
 
 /** The player asks for a segment, which it will play in `within` seconds. */
@@ -407,6 +414,8 @@ export interface FetchRange {
   readonly span: Span;
   readonly whole: boolean;
   readonly fresh: boolean;
+  /** By which rule the scheduler asked for it. */
+  readonly rule: Rule;
 }
 
 /** This fetch is no longer wanted. */

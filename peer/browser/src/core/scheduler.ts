@@ -30,6 +30,7 @@ import { bitOf, firstOf, numbersIn, pick, run, someOf, spansIn, type Mask } from
 import type { Http } from "./http";
 import type { Link, Need } from "./link";
 import { earliest } from "./manifest";
+import type { Rule } from "./ports";
 
 /** Seconds that each rank waits for the one before it. */
 const TURN = 0.4;
@@ -182,6 +183,7 @@ export interface AskOrigin {
   readonly type: "AskOrigin";
   readonly key: SegmentKey;
   readonly chunks: Span;
+  readonly rule: Rule;
   /** Peers had been trusted with it. */
   readonly rescue: boolean;
 }
@@ -218,7 +220,10 @@ export function plan(view: View, now: number): Plan {
 function askOrigin(segment: SegmentView, wakes: number[], now: number, view: View): AskOrigin[] {
   if (segment.demanded) {
     const [allAt, rescue] = everythingAt(segment, view, now);
-    if (allAt <= now) return runs(segment, segment.missing | segment.asked, rescue);
+    if (allAt <= now) {
+      const rule = isLow(view) ? "floor" : "latest";
+      return runs(segment, segment.missing | segment.asked, rule, rescue);
+    }
     wakes.push(allAt);
   }
   const asks = segment.demanded && view.live ? makeUp(segment, view, wakes, now) : [];
@@ -237,16 +242,21 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
   if (!segment.demanded) return asks;
   if (orphans) {
     const at = Math.max(turnAt(segment, view), segment.originAfter);
-    if (at <= now) asks.push(...runs(segment, orphans));
+    if (at <= now) asks.push(...runs(segment, orphans, "turn"));
     else wakes.push(at);
   }
   if (!view.live && !segment.fetching && segment.missing | segment.asked) {
     const joinsAt = Math.max(view.askingSince + PROOF, segment.originAfter);
     const short = joinsAt <= now ? fallsShort(segment, view, now) : 0n;
-    if (short) asks.push(...runs(segment, short));
+    if (short) asks.push(...runs(segment, short, "joins"));
     else wakes.push(joinsAt > now ? joinsAt : now + LOOK_AGAIN);
   }
   return asks;
+}
+
+/** Whether there is too little in the buffer for peers to be waited for. */
+function isLow({ live, buffer, floor }: View): boolean {
+  return !live && buffer < floor;
 }
 
 /** How many times what is played peers have to bring. */
@@ -257,7 +267,9 @@ function surplus({ buffer, target }: View): number {
 /** What the player asks for comes from the origin. */
 function askAll(segment: SegmentView, wakes: number[], now: number): AskOrigin[] {
   if (!segment.demanded) return [];
-  if (segment.originAfter <= now) return runs(segment, segment.missing | segment.asked);
+  if (segment.originAfter <= now) {
+    return runs(segment, segment.missing | segment.asked, "start");
+  }
   wakes.push(segment.originAfter);
   return [];
 }
@@ -269,7 +281,7 @@ export function everythingAt(
   now: number,
 ): readonly [at: number, rescue: boolean] {
   const { originAfter } = segment;
-  if (!view.live && view.buffer < view.floor) return [Math.max(now, originAfter), false];
+  if (isLow(view)) return [Math.max(now, originAfter), false];
   const latest = latestStart(segment, view.http);
   const tried = segment.asked !== 0n && view.askingSince + PROOF <= now;
   const rescue = view.live ? view.links.length > 0 : tried && !segment.helped;
@@ -294,7 +306,7 @@ function makeUp(segment: SegmentView, view: View, wakes: number[], now: number):
     short |= someOf(some, most - numbersIn(short).length, view.salt);
   }
   if (short !== left) wakes.push(now + LOOK_AGAIN);
-  return runs(segment, short);
+  return runs(segment, short, "patience");
 }
 
 /** How long a live segment is left to peers, however slow they are. */
@@ -354,7 +366,7 @@ function fetchLeased(
     if (at <= now) due |= chunks;
     else if (chunks) wakes.push(at);
   }
-  return runs(segment, due);
+  return runs(segment, due, "lease");
 }
 
 /**
@@ -370,12 +382,12 @@ function fallsShort(segment: SegmentView, view: View, now: number): Mask {
   return firstOf(left, Math.ceil(Math.min(rest / 2, rest - comes)));
 }
 
-function runs(segment: SegmentView, chunks: Mask, rescue = false): AskOrigin[] {
+function runs(segment: SegmentView, chunks: Mask, rule: Rule, rescue = false): AskOrigin[] {
   segment.missing &= ~chunks;
   segment.asked &= ~chunks;
   segment.fetching ||= chunks !== 0n;
   const { key } = segment;
-  return spansIn(chunks).map((span) => ({ type: "AskOrigin", key, chunks: span, rescue }));
+  return spansIn(chunks).map((span) => ({ type: "AskOrigin", key, chunks: span, rule, rescue }));
 }
 
 // Peers

@@ -37,6 +37,7 @@ import type {
   RangeDone,
   RangeFailed,
   Recalled,
+  Rule,
 } from "./ports";
 import type { Stats } from "./stats";
 import type { Store } from "./store";
@@ -273,7 +274,7 @@ export class Transfers {
   }
 
   /** Ask the origin for a run of chunks. */
-  fetch(transfer: Transfer, chunks: Span, now: number): void {
+  fetch(transfer: Transfer, chunks: Span, rule: Rule, now: number): void {
     transfer.askedOrigin(chunks);
     const { key, stale: fresh } = transfer;
     const { length } = transfer.record;
@@ -286,7 +287,7 @@ export class Transfers {
     fetch.expected = now + this.http.takes(coming);
     const span = bytesOf(length, chunks);
     const whole = span[0] === 0 && span[1] === length - 1;
-    this._events.push({ type: "FetchRange", fetch: fetch.number, key, span, whole, fresh });
+    this._events.push({ type: "FetchRange", fetch: fetch.number, key, span, whole, fresh, rule });
   }
 
   /**

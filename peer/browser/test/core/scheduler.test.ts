@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { run } from "../../src/core/bits";
 import { Http } from "../../src/core/http";
+import type { Rule } from "../../src/core/ports";
 import {
   everythingAt,
   leaseAt,
@@ -73,8 +74,8 @@ function viewOf(segments: SegmentView[], more: Partial<View> = {}): View {
   };
 }
 
-const origin = (first: number, last: number, rescue = false) => {
-  return { type: "AskOrigin", key, chunks: [first, last], rescue };
+const origin = (rule: Rule, first: number, last: number, rescue = false) => {
+  return { type: "AskOrigin", key, chunks: [first, last], rule, rescue };
 };
 const wants = (view: View, now = 0): AskPeer[] =>
   plan(view, now).asks.filter((ask) => ask.type === "AskPeer");
@@ -112,20 +113,21 @@ describe("all of a segment comes from the origin", () => {
     expect(due).toBeCloseTo(at, 9);
     expect(everythingAt(segment, view, at)[1]).toBe(rescue);
     expect(isRescue || rescue).toBe(rescue);
-    expect(plan(view, at + 0.001).asks).toStrictEqual([origin(0, 3, rescue)]);
+    const rule = view.floor ? "floor" : "latest";
+    expect(plan(view, at + 0.001).asks).toStrictEqual([origin(rule, 0, 3, rescue)]);
   });
 
   it("but not before the pause of an origin that failed", () => {
     const view = (): View => viewOf([segmentView({ originAfter: 0.5 })], { floor: 30 });
     expect(plan(view(), 0).wakeAt).toBe(0.5);
-    expect(plan(view(), 0.5).asks).toStrictEqual([origin(0, 3)]);
+    expect(plan(view(), 0.5).asks).toStrictEqual([origin("floor", 0, 3)]);
   });
 
   it("when a viewer waits for the first picture, and nobody does anything else", () => {
     const ahead = segmentView({ key: { ...key, sequence: 2 }, demanded: false });
     const view = (after: number): View =>
       viewOf([segmentView({ originAfter: after }), ahead], { starting: true });
-    expect(plan(view(0), 0)).toStrictEqual({ asks: [origin(0, 3)], wakeAt: null });
+    expect(plan(view(0), 0)).toStrictEqual({ asks: [origin("start", 0, 3)], wakeAt: null });
     expect(plan(view(0.5), 0)).toStrictEqual({ asks: [], wakeAt: 0.5 });
   });
 
@@ -157,15 +159,15 @@ describe("live, when patience is over, the origin makes up for", () => {
   });
 
   it("as many chunks as they are too slow for", () => {
-    expect(asked(3.99)).toStrictEqual([origin(0, 0)]);
-    expect(asked(1.01)).toStrictEqual([origin(0, 2)]);
-    expect(asked(0)).toStrictEqual([origin(0, 3)]);
+    expect(asked(3.99)).toStrictEqual([origin("patience", 0, 0)]);
+    expect(asked(1.01)).toStrictEqual([origin("patience", 0, 2)]);
+    expect(asked(0)).toStrictEqual([origin("patience", 0, 3)]);
   });
 
   it("what nobody holds before anything else", () => {
     const segment = (): SegmentView => segmentView({ missing: 0b1110n, asked: 0b0001n });
-    expect(asked(3.01, segment())).toStrictEqual([origin(1, 1)]);
-    expect(asked(2.01, segment())).toStrictEqual([origin(1, 2)]);
+    expect(asked(3.01, segment())).toStrictEqual([origin("patience", 1, 1)]);
+    expect(asked(2.01, segment())).toStrictEqual([origin("patience", 1, 2)]);
   });
 });
 
@@ -187,8 +189,8 @@ describe("what nobody holds", () => {
       [0, 0.4, 1.6, 1.6].map((later) => LATEST - 1.5 + later),
     );
     const view = viewOf([segmentView()], { links });
-    expect(plan(view, LATEST - 1.5).asks).toContainEqual(origin(2, 3));
-    expect(plan(view, LATEST - 1.6).asks).not.toContainEqual(origin(2, 3));
+    expect(plan(view, LATEST - 1.5).asks).toContainEqual(origin("turn", 2, 3));
+    expect(plan(view, LATEST - 1.6).asks).not.toContainEqual(origin("turn", 2, 3));
   });
 
   it("is fetched in turn from the beginning where no tracker gives leases", () => {
@@ -200,15 +202,15 @@ describe("what nobody holds", () => {
   it("is fetched at once where nobody is, unless somebody may come", () => {
     const alone = viewOf([segmentView()], { links: [], hopefulUntil: 2 });
     expect(plan(alone, 0)).toMatchObject({ asks: [] });
-    expect(plan(alone, 2).asks).toStrictEqual([origin(0, 3)]);
+    expect(plan(alone, 2).asks).toStrictEqual([origin("turn", 0, 3)]);
   });
 
   it("is waited for while a neighbour loads it", () => {
     const loading = { loading: 0b1000n, loadingUntil: 6 };
     const view = viewOf([segmentView(loading)], { links, guided: false });
-    expect(plan(view, 0).asks).toContainEqual(origin(2, 2));
+    expect(plan(view, 0).asks).toContainEqual(origin("turn", 2, 2));
     expect(plan(viewOf([segmentView(loading)], { links, guided: false }), 6).asks).toContainEqual(
-      origin(2, 3),
+      origin("turn", 2, 3),
     );
   });
 });
@@ -222,13 +224,13 @@ describe("a lease", () => {
       asks: [],
       wakeAt: 1,
     });
-    expect(plan(viewOf([segmentView(ahead)], { links: [] }), 1).asks).toStrictEqual([origin(2, 3)]);
+    expect(plan(viewOf([segmentView(ahead)], { links: [] }), 1).asks).toStrictEqual([origin("lease", 2, 3)]);
   });
 
   it("is not acted upon for what a neighbour holds or loads", () => {
     const links = [linkView(1, 0b0100n)];
     const loading = { loading: 0b1000n, loadingUntil: 6 };
-    expect(plan(viewOf([segmentView(ahead)], { links }), 1).asks).toContainEqual(origin(3, 3));
+    expect(plan(viewOf([segmentView(ahead)], { links }), 1).asks).toContainEqual(origin("lease", 3, 3));
     const view = viewOf([segmentView({ ...ahead, ...loading })], { links });
     expect(plan(view, 1).asks.filter(({ type }) => type === "AskOrigin")).toStrictEqual([]);
   });
@@ -281,13 +283,13 @@ describe("a buffer that fills", () => {
 
   it("that is fairly full is left to peers as long as it does not shrink", () => {
     const view = (goodput: number) => viewOf([soon()], { askingSince: 0, goodput, buffer: 10 });
-    expect(plan(view(124_999), 1).asks).toContainEqual(origin(0, 1));
+    expect(plan(view(124_999), 1).asks).toContainEqual(origin("joins", 0, 1));
     expect(plan(view(125_000), 1).asks.every(({ type }) => type === "AskPeer")).toBe(true);
   });
 
   it("is left to peers for a second, and then as long as they bring twice what is played", () => {
     expect(plan(viewOf([segmentView()], asking), 0.5).wakeAt).toBe(1);
-    expect(plan(viewOf([soon()], asking), 1).asks).toContainEqual(origin(0, 1));
+    expect(plan(viewOf([soon()], asking), 1).asks).toContainEqual(origin("joins", 0, 1));
     const enough = { ...asking, buffer: 3, goodput: 250_000 };
     const { asks, wakeAt } = plan(viewOf([segmentView()], enough), 1);
     expect(asks.every(({ type }) => type === "AskPeer")).toBe(true);
@@ -296,7 +298,7 @@ describe("a buffer that fills", () => {
 
   it("has the origin bring the first half of what is left, whoever was asked for it", () => {
     const view = viewOf([segmentView({ missing: 0b1000n, asked: 0b0110n, deadline: 4 })], asking);
-    expect(plan(view, 1).asks).toContainEqual(origin(1, 2));
+    expect(plan(view, 1).asks).toContainEqual(origin("joins", 1, 2));
   });
 
   it("is left to slow peers as far as they bring it before its latest start", () => {
@@ -306,8 +308,8 @@ describe("a buffer that fills", () => {
     };
     expect(joined(4.5).asks.every(({ type }) => type === "AskPeer")).toBe(true);
     expect(joined(4.5).wakeAt).toBe(1.25);
-    expect(joined(3.5).asks).toContainEqual(origin(0, 0));
-    expect(joined(0.5).asks).toContainEqual(origin(0, 1));
+    expect(joined(3.5).asks).toContainEqual(origin("joins", 0, 0));
+    expect(joined(0.5).asks).toContainEqual(origin("joins", 0, 1));
   });
 
   it("has the origin bring no more while it brings something", () => {

@@ -64,7 +64,7 @@ function demand(sequence: number, within = 10, company = false): void {
 function fetch(sequence: number, first: number, last: number): number {
   const transfer = transfers.transfer(segment(sequence));
   if (!transfer) throw new Error("not demanded");
-  transfers.fetch(transfer, [first, last], 0);
+  transfers.fetch(transfer, [first, last], "turn", 0);
   const asked = transfers.takeEvents().find(({ type }) => type === "FetchRange") as Event;
   return asked.type === "FetchRange" ? asked.fetch : NaN;
 }
