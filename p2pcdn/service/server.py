@@ -29,6 +29,7 @@ import p2pcdn
 from p2pcdn.config import Address, Config, IPNetwork, OriginConfig, Tls
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import probes
+from p2pcdn.service.accept import Accepting
 from p2pcdn.service.admin import Admin
 from p2pcdn.service.deadline import DeadlineHandler, read_body, small_header
 from p2pcdn.service.errors import answer_errors
@@ -248,17 +249,21 @@ class Server:
             self._listeners.append(
                 await loop.create_unix_server(connection, str(self._worker.inside))
             )
+        # A slow handshake is as good as a slow header to who wants to hold sockets, and so is one
+        # who does not say goodbye.
+        tls_timeout = limits.header_timeout if self._tls else None
+        tls = {
+            "ssl": self._tls,
+            "ssl_handshake_timeout": tls_timeout,
+            "ssl_shutdown_timeout": tls_timeout,
+        }
         for listening in sockets:
             self._listeners.append(
                 await loop.create_server(
-                    connection,
+                    Accepting(listening, connection, **tls),
                     sock=listening,
-                    ssl=self._tls,
                     backlog=_BACKLOG,
-                    # A slow handshake is as good as a slow header to who wants to hold sockets,
-                    # and so is one who does not say goodbye.
-                    ssl_handshake_timeout=limits.header_timeout if self._tls else None,
-                    ssl_shutdown_timeout=limits.header_timeout if self._tls else None,
+                    **tls,
                 )
             )
 
