@@ -43,6 +43,9 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
+_PROCEED = Outcome.PROCEED
+
+
 class Headers(Protocol):
     """The header lines of a request, by case-insensitive names."""
 
@@ -59,7 +62,7 @@ def evaluate(headers: Headers, current: Validators) -> Outcome:
         or hdrs.IF_MODIFIED_SINCE in headers
         or hdrs.IF_UNMODIFIED_SINCE in headers
     ):
-        return Outcome.PROCEED  # as for most requests
+        return _PROCEED  # as for most requests
     if_match = joined(headers, hdrs.IF_MATCH)
     if if_match is not None:
         if not _matches(if_match, current.etag, weak=False):

@@ -2,12 +2,15 @@
 
 ::
 
-    plain request --> find, select --> header --> sendfile --> ... --> idle
-                                                     |   \\
-                                       buffer full   |    not in the page cache
-                                                     v     v
-                 one block by the transport, which says    read in a thread
-                 when the client has taken it
+    plain request --> find, select --> header, sendfile --all of it is sent--> idle
+                                               |                                ^
+                                               v                                |
+                                             Body --> sendfile --> ... ---------+
+                                                         |   \\
+                                           buffer full   |    not in the page cache
+                                                         v     v
+                     one block by the transport, which says    read in a thread
+                     when the client has taken it
 
 Which answer a request gets is decided by the same `select` as ever, and whatever is not an answer
 with a body, or without one, to a file that is at hand is left to the `Sender`. While a client is
@@ -120,10 +123,9 @@ class Lane:
         if self._written is None:
             self._written = self._tcp.written()
         self._written += len(head)
+        is_sent = self._send_head(head, selection.span)
         if selection.span is not None:
-            flow = self._flow(shown, selection.span)
-            self._body = Body(file, selection.span, flow, request.target)
-        self._send_head(head)
+            self._send_body(shown, file, selection.span, request.target, is_free=is_sent)
         return selection.status
 
     def go_on(self) -> bool:
@@ -164,23 +166,45 @@ class Lane:
         self._end()
         self._tcp.part()
 
-    def _flow(self, shown: Representation, span: Span) -> Flow:
-        assert self._written is not None  # its header is counted already
-        place = Place(shown.file, span.first) if shown.file else None
-        start, self._written = self._written, self._written + span.last + 1 - span.first
-        return self._meter.begin_on(self._tcp, start, shown.account, shown.content, place)
-
-    def _send_head(self, head: bytes) -> None:
-        """With the body if one follows, in one packet."""
-        flags = socket.MSG_MORE if self._body is not None else 0
+    def _send_head(self, head: bytes, body: Span | None) -> bool:
+        """With the body if one follows, in one packet; whether all of it went."""
         try:
-            sent = self._tcp.socket.send(head, flags)
+            sent = self._tcp.socket.send(head, 0 if body is None else socket.MSG_MORE)
         except BlockingIOError:
             sent = 0
         except OSError:
-            return  # the next word on this connection finds it out as well
-        if sent < len(head):
-            self._write(head[sent:])
+            return False  # the next word on this connection finds it out as well
+        if sent == len(head):
+            return True
+        self._write(head[sent:])
+        return False
+
+    def _send_body(
+        self, shown: Representation, file: Kept, span: Span, target: str, *, is_free: bool
+    ) -> None:
+        """Send the first step of a body at once, if the way ``is_free``; mostly that is all. It is
+        in memory."""
+        assert self._written is not None  # its header is counted already
+        start, size = self._written, span.last + 1 - span.first
+        self._written = start + size
+        place = Place(shown.file, span.first) if shown.file else None
+        flow = self._meter.begin_on(self._tcp, start, shown.account, shown.content, place)
+        sent = 0
+        if is_free:
+            try:
+                sent = os.sendfile(
+                    self._tcp.socket.fileno(),
+                    file.descriptor,
+                    file.begin + span.first,
+                    min(size, STEP),
+                )
+            except OSError:
+                sent = 0  # as for the header
+            flow.handed(sent)
+        if sent == size:
+            flow.finish()
+        else:
+            self._body = Body(file, span, flow, target, sent)
 
     def _write(self, data: bytes) -> None:
         """Have the transport send it, and tell when it has."""
@@ -208,20 +232,21 @@ class Lane:
         body, self._body = self._body, None
         if body is not None:
             body.leave()
-            self._meter.finish(body.flow)
+            body.flow.finish()
 
 
 class Body:
     """What is left of a file to send."""
 
-    def __init__(self, file: Kept, span: Span, flow: Flow, target: str) -> None:
+    def __init__(self, file: Kept, span: Span, flow: Flow, target: str, sent: int) -> None:
+        """Of the span so much was ``sent`` already."""
         self.flow = flow
         self.is_reading = False
         """Whether a thread reads in it."""
         self._file = file
         self._is_own = False
         self._target = target
-        self._offset = span.first
+        self._offset = span.first + sent
         self._end = span.last + 1
         self._known = min(span.first + STEP, self._end)
         """Up to where it was in memory a moment ago."""
@@ -306,7 +331,7 @@ def head_of(selection: Selection, all_answers: str) -> bytes:
     line = _LINES[selection.status]
     date = rfc822_formatted_time()
     return (
-        f"{line}{all_answers}{selection.shared.text}{text_of(selection.own)}Date: {date}\r\n{_LAST}"
+        f"{line}{all_answers}{selection.shared.text}{selection.text}Date: {date}\r\n{_LAST}"
     ).encode()
 
 

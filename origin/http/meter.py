@@ -12,15 +12,19 @@ that a player or a peer aborts. So a body counts only as far as TCP acknowledges
 kernel does not tell, it counts as it is written.
 
 The end of a body is mostly acknowledged after its handler has finished, so a clock turns while
-there is something to wait for.
+there is something to wait for. One look at a connection tells of all the bodies on it, which may be
+many: who asks for chunks has a new one every few milliseconds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections import deque
+from math import inf
 from typing import Protocol
 
+from msgspec import Struct
 from prometheus_client import Counter
 
 from origin.http.representation import Account
@@ -54,64 +58,52 @@ class Ledger(Protocol):
     ) -> None: ...
 
 
-class Flow:
+class Told:
+    """The figures of a connection of which the kernel tells nothing: what is written counts."""
+
+    is_left = False
+
+    def look(self) -> tuple[int, bool]:
+        return sys.maxsize, True
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Flow(Struct, eq=False, gc=False):
     """One body on its way."""
 
-    def __init__(
-        self, tcp: Tcp | None, count: Callable[[int], None], start: int | None = None
-    ) -> None:
-        self._tcp = tcp
-        self._count = count
-        self._start = start or (tcp.acknowledged() + tcp.under_way() if tcp else 0)
-        """Where the body begins in all that the connection carries."""
-        self._handed = 0
-        self._counted = 0
-        self._deadline: float | None = None
-        self._left = False
+    tcp: Tcp | Told
+    start: int
+    """Where the body begins in all that the connection carries."""
+    account: Account
+    content: str
+    place: Place | None
+    """Where it begins in its file."""
+    size: int = 0
+    """Bytes that were given to the transport."""
+    counted: int = 0
+    is_finished: bool = False
+    """Whether no more will be given."""
+    deadline: float = inf
+    """Until when the rest is waited for."""
 
     def handed(self, size: int) -> None:
         """So many more bytes were given to the transport."""
-        self._handed += size
+        self.size += size
 
-    def finish(self, now: float) -> None:
+    def finish(self) -> None:
         """No more will be handed over."""
-        self._deadline = now + PATIENCE
+        self.is_finished = True
 
-    def settle(self, now: float) -> bool:
-        """Count what has arrived since the last time; whether that was all there will be."""
-        self._look()
-        if self._deadline is None:
+    def is_done(self, now: float, *, is_over: bool) -> bool:
+        """Whether nothing more will be counted, on a connection that is over or is not."""
+        if not self.is_finished:
             return False
-        if self._counted == self._handed:
+        if is_over or self.counted == self.size:
             return True
-        over = self._is_over(now)
-        self._look()  # what is acknowledged may have grown between two looks
-        return over or self._counted == self._handed
-
-    def _look(self) -> None:
-        arrived = self._arrived()
-        if arrived > self._counted:
-            self._count(arrived - self._counted)
-            self._counted = arrived
-
-    def close(self) -> None:
-        """Look no longer."""
-        if self._tcp is not None:
-            self._tcp.close()
-
-    def _is_over(self, now: float) -> bool:
-        if self._tcp is None or self._tcp.is_over():
-            return True
-        assert self._deadline is not None  # it was finished
-        if self._tcp.is_left and not self._left:
-            self._left = True
-            self._deadline = min(self._deadline, now + FAREWELL)
-        return now >= self._deadline
-
-    def _arrived(self) -> int:
-        if self._tcp is None:
-            return self._handed
-        return min(self._handed, max(0, self._tcp.acknowledged() - self._start))
+        self.deadline = min(self.deadline, now + (FAREWELL if self.tcp.is_left else PATIENCE))
+        return now >= self.deadline
 
 
 class Meter:
@@ -119,7 +111,10 @@ class Meter:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._flows: set[Flow] = set()
+        self._flows: dict[Tcp | Told, deque[Flow]] = {}
+        """By their connections, in the order in which they follow one another there."""
+        self._media = 0
+        """Bytes that are in the ledger, and not in the figures yet."""
         self._clock: asyncio.TimerHandle | None = None
 
     def begin(
@@ -131,8 +126,9 @@ class Meter:
     ) -> Flow:
         """A body follows on this connection, whose header was written already; it is of this
         content, and begins at this place."""
-        flow = Flow(figures_of(transport), self._counter(account, content, place))
-        self._flows.add(flow)
+        tcp = figures_of(transport)
+        flow = Flow(tcp or Told(), tcp.written() if tcp else 0, account, content, place)
+        self._flows[flow.tcp] = deque((flow,))
         self._wind()
         return flow
 
@@ -140,22 +136,23 @@ class Meter:
         self, tcp: OpenTcp, start: int, account: Account, content: str, place: Place | None
     ) -> Flow:
         """The same on a connection whose figures are known already; the body begins when ``start``
-        bytes were written on it."""
-        tcp.use()
-        flow = Flow(tcp, self._counter(account, content, place), start)
-        self._flows.add(flow)
-        self._wind()
+        bytes were written on it. It ends by `Flow.finish`: when it is looked at, others are too."""
+        flow = Flow(tcp, start, account, content, place)
+        flows = self._flows.get(tcp)
+        if flows is None:
+            tcp.use()
+            flows = self._flows[tcp] = deque()
+        flows.append(flow)
+        if self._clock is None:
+            self._wind()
         return flow
-
-    def finish(self, flow: Flow) -> None:
-        """As `end`, for bodies so many that it pays to look at them only once."""
-        flow.finish(asyncio.get_running_loop().time())
 
     def end(self, flow: Flow) -> None:
         """The body was handed over, as far as it could be."""
-        now = asyncio.get_running_loop().time()
-        flow.finish(now)
-        self._settle(flow, now)
+        flow.finish()
+        if flow.tcp in self._flows:
+            self._settle(flow.tcp, asyncio.get_running_loop().time())
+            self._show()
 
     def overhead(self, size: int) -> None:
         """Count an answer that is too short to be followed."""
@@ -165,37 +162,50 @@ class Meter:
     def told(self, size: int, content: str, place: Place | None) -> None:
         """Count media that somebody else sends for us."""
         if size > 0:
-            self._counter("media", content, place)(size)
+            _MEDIA.inc(size)
+            self._ledger.origin_sent(size, content=content, place=place)
 
     def close(self) -> None:
         """Count what is known now, and look no longer."""
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
-        for flow in self._flows:
-            flow.settle(0.0)
-            flow.close()
+        for tcp in list(self._flows):
+            self._settle(tcp, 0.0)
+        self._show()
+        for tcp in self._flows:
+            tcp.close()
         self._flows.clear()
 
-    def _counter(
-        self, account: Account, content: str, place: Place | None
-    ) -> Callable[[int], None]:
-        if account != "media":
-            return self.overhead
+    def _settle(self, tcp: Tcp | Told, now: float) -> None:
+        """Count what has arrived on a connection since the last time."""
+        acknowledged, is_over = tcp.look()
+        flows = self._flows[tcp]
+        while flows:
+            flow = flows[0]
+            arrived = min(flow.size, acknowledged - flow.start)
+            if arrived > flow.counted:
+                self._count(flow, arrived - flow.counted)
+                flow.counted = arrived
+            if not flow.is_done(now, is_over=is_over):
+                return
+            flows.popleft()
+        del self._flows[tcp]
+        tcp.close()
 
-        def count(size: int) -> None:
-            nonlocal place
-            _MEDIA.inc(size)
-            self._ledger.origin_sent(size, content=content, place=place)
-            if place is not None:
-                place = Place(place.file, place.start + size)
+    def _count(self, flow: Flow, size: int) -> None:
+        if flow.account != "media":
+            self.overhead(size)
+            return
+        self._media += size
+        place = flow.place
+        if place is not None and flow.counted:
+            place = Place(place.file, place.start + flow.counted)
+        self._ledger.origin_sent(size, content=flow.content, place=place)
 
-        return count
-
-    def _settle(self, flow: Flow, now: float) -> None:
-        if flow.settle(now):
-            self._flows.discard(flow)
-            flow.close()
+    def _show(self) -> None:
+        _MEDIA.inc(self._media)
+        self._media = 0
 
     def _wind(self) -> None:
         if self._clock is None and self._flows:
@@ -204,6 +214,7 @@ class Meter:
     def _tick(self) -> None:
         self._clock = None
         now = asyncio.get_running_loop().time()
-        for flow in list(self._flows):
-            self._settle(flow, now)
+        for tcp in list(self._flows):
+            self._settle(tcp, now)
+        self._show()
         self._wind()

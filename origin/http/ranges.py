@@ -7,6 +7,7 @@ media asks for several, and they are a known way to make a server work hard.)
 
 from __future__ import annotations
 
+import functools
 import re
 from enum import Enum
 
@@ -17,7 +18,12 @@ _SPEC = re.compile(r"([0-9]{0,100})-([0-9]{0,100})")
 
 
 _PLAIN = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})")
-"""What nearly all ask for, and is understood at once."""
+"""What nearly all ask for."""
+
+_LONGEST = len("bytes=") + 2 * 15 + 1
+
+REMEMBERED = 4096
+"""Ranges that are understood at once: those of chunks are the same in each segment."""
 
 
 class Extent(Enum):
@@ -32,9 +38,9 @@ def requested(header: str | None, length: int) -> Span | Extent:
     """What to send of ``length`` bytes to a client that sent this Range header."""
     if header is None:
         return Extent.WHOLE
-    plain = _PLAIN.fullmatch(header)
+    plain = _plain(header) if len(header) <= _LONGEST else None
     if plain is not None:
-        return _positions(int(plain[1]), int(plain[2]), length)
+        return plain if plain.last < length else _positions(plain.first, plain.last, length)
     unit, equals, ranges = header.partition("=")
     if not equals or unit.strip().lower() != "bytes":
         return Extent.WHOLE
@@ -47,6 +53,14 @@ def requested(header: str | None, length: int) -> Span | Extent:
     if first is None:
         return Extent.WHOLE if last is None else _suffix(last, length)
     return _positions(first, last, length)
+
+
+@functools.lru_cache(REMEMBERED)
+def _plain(header: str) -> Span | None:
+    """What a plain header asks for, if it makes sense."""
+    match = _PLAIN.fullmatch(header)
+    first, last = map(int, match.groups()) if match is not None else (1, 0)
+    return Span(first, last) if first <= last else None
 
 
 def _positions(first: int, last: int | None, length: int) -> Span | Extent:

@@ -53,10 +53,7 @@ class FileContent:
 
     def __init__(self, file: File) -> None:
         self._file = file
-
-    @property
-    def length(self) -> int:
-        return self._file.identity.size
+        self.length = file.identity.size
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
         # What many viewers want is in the page cache: a thread would cost more than the read.

@@ -14,9 +14,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import NamedTuple
 
 from aiohttp import hdrs
+from msgspec import Struct
 
 from origin.http.conditions import Headers, Outcome, evaluate, joined, range_holds
 from origin.http.ranges import Extent, requested
@@ -24,8 +24,16 @@ from origin.http.representation import Fields, Representation
 from origin.http_error import HttpError
 from p2pcdn.model import Span
 
+# Each look at a member of an enumeration takes longer than one at a name of the module.
+_OK, _PARTIAL, _NOT_MODIFIED = (
+    HTTPStatus.OK,
+    HTTPStatus.PARTIAL_CONTENT,
+    HTTPStatus.NOT_MODIFIED,
+)
+_PROCEED = Outcome.PROCEED
 
-class Selection(NamedTuple):
+
+class Selection(Struct, frozen=True):
     """An answer, but for its body."""
 
     status: HTTPStatus
@@ -43,34 +51,40 @@ class Selection(NamedTuple):
         fields: dict[str, str] = {}
         if self.content_range:
             fields[hdrs.CONTENT_RANGE] = self.content_range
-        if self.status != HTTPStatus.NOT_MODIFIED:
+        if self.status is not _NOT_MODIFIED:
             fields[hdrs.CONTENT_LENGTH] = str(self.length)
         return fields
+
+    @property
+    def text(self) -> str:
+        """The same as they are sent."""
+        length = "" if self.status is _NOT_MODIFIED else f"Content-Length: {self.length}\r\n"
+        return f"Content-Range: {self.content_range}\r\n{length}" if self.content_range else length
 
 
 def select(method: str, headers: Headers, shown: Representation) -> Selection:
     """The answer to a request; `HttpError` where it is one of the client errors."""
-    match evaluate(headers, shown.validators):
-        case Outcome.FAILED:
-            raise HttpError(
-                HTTPStatus.PRECONDITION_FAILED,
-                "This has changed: it is not the version that the request is about.",
-                shown.described,
-            )
-        case Outcome.NOT_MODIFIED:
-            return Selection(HTTPStatus.NOT_MODIFIED, shown.described, 0, None)
+    outcome = evaluate(headers, shown.validators)
+    if outcome is not _PROCEED:
+        if outcome is Outcome.NOT_MODIFIED:
+            return Selection(_NOT_MODIFIED, shown.described, 0, None)
+        raise HttpError(
+            HTTPStatus.PRECONDITION_FAILED,
+            "This has changed: it is not the version that the request is about.",
+            shown.described,
+        )
     extent = _extent(method, headers, shown)
     length = shown.body.length
+    if isinstance(extent, Span):
+        return _partial(extent, length, shown)
     if extent is Extent.UNSATISFIABLE:
         raise HttpError(
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
             f"The range lies outside of the {length} bytes that there are.",
             {hdrs.CONTENT_RANGE: f"bytes */{length}", hdrs.ETAG: shown.validators.etag},
         )
-    if isinstance(extent, Span):
-        return _partial(extent, length, shown)
     body = Span(0, length - 1) if length and method != hdrs.METH_HEAD else None
-    return Selection(HTTPStatus.OK, shown.full, length, body)
+    return Selection(_OK, shown.full, length, body)
 
 
 def _extent(method: str, headers: Headers, shown: Representation) -> Span | Extent:
@@ -84,4 +98,4 @@ def _extent(method: str, headers: Headers, shown: Representation) -> Span | Exte
 def _partial(span: Span, length: int, shown: Representation) -> Selection:
     content_range = f"bytes {span.first}-{span.last}/{length}"
     size = span.last - span.first + 1
-    return Selection(HTTPStatus.PARTIAL_CONTENT, shown.full, size, span, content_range)
+    return Selection(_PARTIAL, shown.full, size, span, content_range)

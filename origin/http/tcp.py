@@ -61,13 +61,18 @@ class Tcp:
 
     def is_over(self) -> bool:
         """Whether nothing more will be acknowledged."""
+        return self.look()[1]
+
+    def look(self) -> tuple[int, bool]:
+        """`acknowledged` and `is_over` at one moment."""
         if not self.is_left and self._transport.is_closing() and self._is_left_by_the_loop():
             # Its close ended nothing as long as there is our descriptor, so the end of the stream
             # has to be said here.
             self.is_left = True
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
-        return self._info()[0] == _CLOSED
+        state, acknowledged = self._info()
+        return acknowledged, state == _CLOSED
 
     def close(self) -> None:
         """Let the descriptor go."""
@@ -120,10 +125,13 @@ class OpenTcp(Tcp):
     def acknowledged(self) -> int:
         return super().acknowledged() if self._final is None else self._final
 
-    def is_over(self) -> bool:
+    def look(self) -> tuple[int, bool]:
         if self._final is not None:
-            return True
-        return super().is_over() if self._parted else self._info()[0] == _CLOSED
+            return self._final, True
+        if self._parted:
+            return super().look()
+        state, acknowledged = self._info()
+        return acknowledged, state == _CLOSED
 
     def part(self) -> None:
         """The loop closes its descriptor in a moment: go on with a copy, if anybody still needs

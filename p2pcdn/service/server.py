@@ -37,7 +37,7 @@ from p2pcdn.service.figures import FIGURES
 from p2pcdn.service.forward import Forward
 from p2pcdn.service.gate import Gate, affordable, affordable_files, share_of_one
 from p2pcdn.service.loop import settle
-from p2pcdn.service.shortcut import Knowing, ShortcutHandler
+from p2pcdn.service.shortcut import Knowing, ShortcutHandler, Tally
 from p2pcdn.service.worker import ALONE, Worker
 
 DRAIN_TIME = 0.5
@@ -252,7 +252,7 @@ class Server:
         # A slow handshake is as good as a slow header to who wants to hold sockets, and so is one
         # who does not say goodbye.
         tls_timeout = limits.header_timeout if self._tls else None
-        tls = {
+        tls: dict[str, Any] = {
             "ssl": self._tls,
             "ssl_handshake_timeout": tls_timeout,
             "ssl_shutdown_timeout": tls_timeout,
@@ -272,7 +272,8 @@ class Server:
         for service in self._services:
             shortcut = service.shortcut() if isinstance(service, Knowing) else None
             if shortcut is not None:
-                return functools.partial(ShortcutHandler, shortcut=shortcut)
+                tally = Tally(shortcut.route)
+                return functools.partial(ShortcutHandler, shortcut=shortcut, tally=tally)
         return DeadlineHandler
 
     def _application(self) -> web.Application:

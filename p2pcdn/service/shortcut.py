@@ -16,13 +16,11 @@ requests has come is aiohttp's for good, so that the two never differ about wher
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol, cast, runtime_checkable
 
 from aiohttp import web
-from prometheus_client import Counter
 
 from p2pcdn.service.deadline import DeadlineHandler
 from p2pcdn.service.plain import PlainRequest, is_whole, read
@@ -31,6 +29,9 @@ from p2pcdn.service.probes import REQUESTS
 TURNS = 8
 """Turns of the event loop that a request waits for aiohttp to see that its answer before is sent:
 the client has seen it first, and under load it would never be the shortcut's turn again."""
+
+LAG = 0.05
+"""Seconds that the figures are behind, at most."""
 
 
 class Lane(Protocol):
@@ -69,14 +70,46 @@ class Knowing(Protocol):
     def shortcut(self) -> Shortcut | None: ...
 
 
+class Tally:
+    """Counts answers: the figures are told of many at once, which costs a fraction of the time."""
+
+    def __init__(self, route: str) -> None:
+        self._route = route
+        self._untold: dict[HTTPStatus, int] = {}
+
+    def add(self, status: HTTPStatus) -> None:
+        """One more."""
+        if not self._untold:
+            asyncio.get_running_loop().call_later(LAG, self.tell)
+        self._untold[status] = self._untold.get(status, 0) + 1
+
+    def tell(self) -> None:
+        """Bring the figures up to date."""
+        untold, self._untold = self._untold, {}
+        for status, count in untold.items():
+            REQUESTS.labels(self._route, str(status.value)).inc(count)
+
+
 class ShortcutHandler(DeadlineHandler):
     """aiohttp's protocol of one connection, with a lane beside it."""
 
-    __slots__ = ("_done", "_held", "_is_sending", "_lane", "_plain", "_shortcut", "_turns")
+    __slots__ = (
+        "_done",
+        "_held",
+        "_is_sending",
+        "_lane",
+        "_plain",
+        "_shortcut",
+        "_tally",
+        "_turns",
+    )
 
-    def __init__(self, manager: web.Server, *, shortcut: Shortcut, **options: Any) -> None:
+    def __init__(
+        self, manager: web.Server, *, shortcut: Shortcut, tally: Tally, **options: Any
+    ) -> None:
         super().__init__(manager, **options)
         self._shortcut = shortcut
+        self._tally = tally
         self._lane: Lane | None = None
         self._plain = True
         """Whether aiohttp was given nothing but whole plain requests."""
@@ -114,6 +147,7 @@ class ShortcutHandler(DeadlineHandler):
         if self._lane is not None:
             self._lane.leave()
             self._lane = None
+        self._tally.tell()
         self._end()
         super().connection_lost(exc)
 
@@ -140,8 +174,9 @@ class ShortcutHandler(DeadlineHandler):
             if request is None or status is None:
                 self._give(data)
                 return
-            _counter(self._shortcut.route, status).inc()
-            self._stop_clock()
+            self._tally.add(status)
+            if self._header_clock is not None:
+                self._stop_clock()
             self._is_sending = True
             self._held = data[request.size :]
             if not self._sends_all():
@@ -213,9 +248,3 @@ class ShortcutHandler(DeadlineHandler):
         self._is_sending = False
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
-
-
-@functools.cache
-def _counter(route: str, status: HTTPStatus) -> Counter:
-    """What such answers are counted by."""
-    return REQUESTS.labels(route, str(status.value))

@@ -53,6 +53,13 @@ def test_of_a_hundred_bytes(header: str | None, answer: Span | Extent) -> None:
     assert requested(header, 100) == answer
 
 
+def test_the_same_range_of_files_of_several_lengths() -> None:
+    found = [requested("bytes=5-9", length) for length in (100, 10, 9, 6, 5, 0)]
+    known = Span(5, 9)
+    assert found[:4] == [known, known, Span(5, 8), Span(5, 5)]
+    assert found[4:] == [Extent.UNSATISFIABLE] * 2
+
+
 @pytest.mark.parametrize(
     ("header", "answer"),
     [("bytes=0-", Extent.UNSATISFIABLE), ("bytes=-5", Extent.WHOLE), (None, Extent.WHOLE)],

@@ -8,7 +8,7 @@ import pytest
 from multidict import CIMultiDict
 
 from origin.http.conditions import Validators
-from origin.http.representation import Content, Fields, Representation
+from origin.http.representation import Content, Fields, Representation, text_of
 from origin.http.selection import Selection, select
 from origin.http_error import HttpError
 from p2pcdn.model import Span
@@ -83,6 +83,15 @@ def test_a_failed_precondition() -> None:
     with pytest.raises(HttpError) as caught:
         selected(If_Match='"v0"', Range="bytes=20-")
     assert caught.value.status is HTTPStatus.PRECONDITION_FAILED
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Range": "bytes=2-4"}, {"If_None_Match": "*"}, {"Range": "bytes=2-"}]
+)
+def test_its_own_fields_as_they_are_sent(headers: dict[str, str]) -> None:
+    for method in ("GET", "HEAD"):
+        found = selected(method, **headers)
+        assert found.text == text_of(found.own)
 
 
 def test_nothing_at_all() -> None:

@@ -143,7 +143,7 @@ async def test_an_open_connection_needs_no_descriptor_of_its_own() -> None:
         await receiver.read(2000)
         await until(lambda: tcp.acknowledged() == 2000)
         assert tcp.written() == 2000
-        assert not tcp.is_over()
+        assert tcp.look() == (2000, False)
         tcp.part()  # nobody counts by it: the loop may close it
         assert tcp.socket.fileno() < 0
         transport.write(b"x")
@@ -183,6 +183,7 @@ async def test_without_descriptors_what_is_known_is_what_counts(
         tcp.part()
         assert tcp.acknowledged() == 1000
         assert tcp.is_over()
+        assert tcp.look() == (1000, True)
         tcp.close()
 
 

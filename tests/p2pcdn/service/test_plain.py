@@ -11,6 +11,7 @@ from aiohttp.http import HttpRequestParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from p2pcdn.service import plain
 from p2pcdn.service.plain import MOST_BYTES, is_whole, read
 
 PLAIN = (
@@ -80,6 +81,22 @@ def test_what_is_odd_is_for_somebody_else(data: bytes) -> None:
 def test_as_many_headers_as_there_may_be() -> None:
     assert read(PLAIN, 3) is not None
     assert read(PLAIN, 2) is None
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    known = plain._headers.cache_info().currsize
+    line = b"a: b\r\n" * 200
+    assert read(changed(b"Host: x\r\n", b"Host: x\r\n" + line), 64) is None
+    assert plain._headers.cache_info().currsize == known
+
+
+def test_nobody_can_change_what_others_send() -> None:
+    one, other = read(PLAIN, 64), read(PLAIN.replace(b"/media", b"/other"), 64)
+    assert one is not None
+    assert other is not None
+    assert one.headers is other.headers
+    with pytest.raises(TypeError):
+        one.headers["Host"] = "y"  # type: ignore[index]
 
 
 NAMES = st.sampled_from(

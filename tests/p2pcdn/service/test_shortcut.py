@@ -111,6 +111,15 @@ async def test_what_it_knows_it_answers_and_the_rest_is_aiohttps() -> None:
     await settled(lambda: desk.tracks[0].left)
 
 
+async def test_the_figures_are_told_a_moment_later() -> None:
+    before = answers("/quick")
+    async with quick() as (_, _, wire):
+        for number in (1, 3):
+            wire.send(asked("/quick/1", "/quick/2"))
+            await bodies(wire, 2)
+            await settled(lambda number=number: answers("/quick") == before + number + 1)  # type: ignore[misc]
+
+
 async def test_answers_come_in_the_order_of_their_requests() -> None:
     async with quick() as (_, _, wire):
         wire.send(asked("/quick/1", "/quick/2", "/slow", "/quick/3", "/slow", "/quick/4"))
