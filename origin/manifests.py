@@ -130,7 +130,8 @@ class Manifests:
                 if attempt == _TRIES:
                     raise
             else:
-                return _shown(made, _CHANGING if edition.live else _FINISHED, content_type)
+                changing = edition.live or not made.whole
+                return _shown(made, _CHANGING if changing else _FINISHED, content_type)
         raise AssertionError("unreachable")
 
     async def _page_at(self, edition: Edition, sequence: int) -> Blob:

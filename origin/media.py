@@ -77,7 +77,8 @@ class Media:
         """A file as it is to be shown now; what was shown of it ``before`` if that is the same."""
         live = self._catalog.is_live_segment(path)
         content, cached = self._catalog.content_of(path), _LIVE_SEGMENT if live else _SEGMENT
-        if before is not None and (before.content, before.cache_control) == (content, cached):
+        is_same = before is not None and (before.content, before.cache_control) == (content, cached)
+        if before is not None and is_same and before.validators.modified is not None:
             return before
         return Representation(
             FileContent(file),
@@ -122,7 +123,10 @@ def _without_query(target: str) -> str:
 
 
 def _validators(identity: Identity) -> Validators:
-    return Validators(identity.etag, identity.modified or None)
+    """A time in whole seconds tells versions apart once its second is over: before, there may be
+    another one of the same (RFC 9110, 8.8.2.2)."""
+    settled = 0 < identity.modified < int(time.time())
+    return Validators(identity.etag, identity.modified if settled else None)
 
 
 def _age(since: float | None) -> tuple[tuple[str, str], ...]:

@@ -11,8 +11,11 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import structlog
 
 from origin.catalog.edition import Stretch
 from origin.catalog.hash_store import HashStore
@@ -35,6 +38,11 @@ lower priority do harm: one may wait for a processor, and hold the interpreter's
 
 _LONGEST_ASIDE = 1.0
 """Seconds."""
+
+_MOST_LATER = 1024
+"""Stretches that are hashed because others were asked for, and nobody waits for any more."""
+
+log = structlog.get_logger("p2pcdn.origin")
 
 
 class ChangedError(P2pcdnError):
@@ -131,9 +139,11 @@ class Hasher:
     def __init__(self, source: Source, store: HashStore) -> None:
         self._source = source
         self._store = store
-        self._threads = ThreadPoolExecutor(
-            max(1, min(4, (os.cpu_count() or 2) - 1)), thread_name_prefix="hashing"
-        )
+        count = max(1, min(4, (os.cpu_count() or 2) - 1))
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="hashing")
+        self._lane = asyncio.Semaphore(count)
+        """For what comes behind all that is waited for."""
+        self._later: dict[Stretch, asyncio.Task[bytes]] = {}
         self._recent: OrderedDict[Stretch, bytes] = OrderedDict()
         self._under_way: dict[Stretch, asyncio.Future[bytes]] = {}
         self._demands = 0
@@ -144,14 +154,29 @@ class Hasher:
 
     async def lists(self, stretches: Sequence[Stretch]) -> list[bytes]:
         """The hash lists of stretches that somebody waits for; `ChangedError` if one is gone."""
-        self._demands += 1
-        self._calm.clear()
-        try:
+        with self._demanded():
             return await self._lists(stretches)
-        finally:
-            self._demands -= 1
-            if self._demands == 0:
-                self._calm.set()
+
+    async def some(self, stretches: Sequence[Stretch], patience: float) -> dict[Stretch, bytes]:
+        """The hash list of the first stretch, and those of the others that are there within so
+        many seconds; `ChangedError` if one is gone.
+
+        The others are hashed by turns, behind what somebody waits for, and to the end: whoever
+        asked for the first will want them. One that fails is left out.
+        """
+        with self._demanded():
+            loop = asyncio.get_running_loop()
+            end = loop.time() + patience
+            known = await self._known(stretches)
+            first, *others = stretches
+            job = None if first in known else self._hash(first)
+            turns = {s: turn for s in others if s not in known and (turn := self._turn(s))}
+            if job is not None:
+                await asyncio.wait({job})
+                known[first] = job.result()
+            if turns:
+                await asyncio.wait(turns.values(), timeout=max(end - loop.time(), 0.0))
+            return known | _done(turns)
 
     async def prepare(self, stretch: Stretch) -> None:
         """See to it that a stretch is hashed once somebody asks; nobody waits for it."""
@@ -177,19 +202,36 @@ class Hasher:
     def close(self) -> None:
         """Hash no more."""
         self._stop.set()
+        for turn in self._later.values():
+            turn.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    @contextmanager
+    def _demanded(self) -> Iterator[None]:
+        self._demands += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._demands -= 1
+            if self._demands == 0:
+                self._calm.set()
+
     async def _lists(self, stretches: Sequence[Stretch]) -> list[bytes]:
-        known = self._remembered(stretches)
-        rest = [s for s in stretches if s not in known and s not in self._under_way]
-        if rest:
-            known |= await asyncio.to_thread(self._store.find, rest)
-            known |= self._remembered(rest)  # somebody else may have asked meanwhile
+        known = await self._known(stretches)
         jobs = {s: self._hash(s) for s in stretches if s not in known}
         if jobs:
             # Not `gather`: another request may wait for the same job when this one is cancelled.
             await asyncio.wait(jobs.values())
         return [known[s] if s in known else jobs[s].result() for s in stretches]
+
+    async def _known(self, stretches: Sequence[Stretch]) -> dict[Stretch, bytes]:
+        known = self._remembered(stretches)
+        rest = [s for s in stretches if s not in known and s not in self._under_way]
+        if rest:
+            known |= await asyncio.to_thread(self._store.find, rest)
+            known |= self._remembered(rest)  # somebody else may have asked meanwhile
+        return known
 
     def _remembered(self, stretches: Sequence[Stretch]) -> dict[Stretch, bytes]:
         known = {s: self._recent[s] for s in stretches if s in self._recent}
@@ -206,6 +248,30 @@ class Hasher:
             job.add_done_callback(lambda done: self._finished(stretch, done))
         return job
 
+    def _turn(self, stretch: Stretch) -> asyncio.Task[bytes] | None:
+        """The hashing of a stretch that nobody asked for by itself; None if there is too much."""
+        turn = self._later.get(stretch)
+        if turn is None and len(self._later) < _MOST_LATER:
+            turn = asyncio.create_task(self._in_turn(stretch), name="hashing later")
+            self._later[stretch] = turn
+            turn.add_done_callback(lambda done: self._had_its_turn(stretch, done))
+        return turn
+
+    async def _in_turn(self, stretch: Stretch) -> bytes:
+        with self._demanded():
+            async with self._lane:
+                known = self._remembered([stretch])  # somebody may have asked for it since
+                if stretch in known:
+                    return known[stretch]
+                job = self._hash(stretch)
+                await asyncio.wait({job})
+                return job.result()
+
+    def _had_its_turn(self, stretch: Stretch, turn: asyncio.Task[bytes]) -> None:
+        del self._later[stretch]
+        if not turn.cancelled() and turn.exception() is not None:
+            log.info("not_hashed", path=stretch.path, reason=str(turn.exception()))
+
     def _hash_and_keep(self, stretch: Stretch) -> bytes:
         hashes = chunk_hashes(self._source, stretch, self._stop)
         if not self._stop.is_set():
@@ -221,3 +287,13 @@ class Hasher:
         self._recent[stretch] = hashes
         while len(self._recent) > _REMEMBERED:
             self._recent.popitem(last=False)
+
+
+def _done(turns: Mapping[Stretch, asyncio.Task[bytes]]) -> dict[Stretch, bytes]:
+    """What has been hashed of it."""
+    done = {s: turn for s, turn in turns.items() if turn.done() and not turn.cancelled()}
+    for turn in done.values():
+        error = turn.exception()
+        if isinstance(error, ChangedError):
+            raise ChangedError(*error.args)
+    return {s: turn.result() for s, turn in done.items() if turn.exception() is None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -20,7 +21,11 @@ from p2pcdn.wire.manifest import (
 )
 
 FILE_RECORDS = 16
-"""Of a page of a plain file: 64 MiB are hashed before it is there, whoever asks first."""
+"""Of a page of a plain file: they are of 64 MiB."""
+
+PATIENCE = 4.0
+"""Seconds until a page goes out with those records alone that are known, among them the one that it
+is asked for: browsers wait for eight, and ask again for what they still lack."""
 
 _REMEMBERED = 512
 """Pages kept in memory: 6 MB of JSON."""
@@ -31,11 +36,13 @@ class Blob(NamedTuple):
 
     data: bytes
     etag: str
+    whole: bool = True
+    """Whether nothing is left out that will be there in a moment."""
 
 
-def blob(data: bytes) -> Blob:
+def blob(data: bytes, *, whole: bool = True) -> Blob:
     """``data`` with an entity tag that is the same wherever and whenever it is made."""
-    return Blob(data, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+    return Blob(data, f'"{hashlib.sha256(data).hexdigest()[:32]}"', whole)
 
 
 class Pages:
@@ -48,17 +55,21 @@ class Pages:
         self._recent: OrderedDict[tuple[object, ...], Blob] = OrderedDict()
 
     async def page(self, edition: Edition, sequence: int) -> Blob:
-        """The page that would hold ``sequence``, as JSON."""
+        """The page that would hold ``sequence``, as JSON. Where that has to be hashed first, it may
+        lack others."""
         count = PAGE_RECORDS if edition.document is not None else FILE_RECORDS
         first = sequence - sequence % count
-        return await self.records(edition, Span(first, first + count - 1))
+        return await self.records(edition, Span(first, first + count - 1), sequence)
 
-    async def records(self, edition: Edition, sequences: Span) -> Blob:
-        """The page of these segments, as far as the edition has them, as JSON."""
+    async def records(self, edition: Edition, sequences: Span, wanted: int | None = None) -> Blob:
+        """The page of these segments, as far as the edition has them, as JSON; the one that is
+        ``wanted``, or the first, among them in any case."""
         key = (edition.rendition, edition.time, edition.last, sequences, self._signer.keys())
         made = self._recent.get(key)
         if made is None:
-            made = await self._make(edition, sequences)
+            made = await self._make(edition, sequences, wanted)
+            if not made.whole:
+                return made
             self._recent[key] = made
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
@@ -72,9 +83,12 @@ class Pages:
         lists = await self._hasher.lists([piece.stretch for piece in pieces])
         return blob(b"".join(lists))
 
-    async def _make(self, edition: Edition, sequences: Span) -> Blob:
+    async def _make(self, edition: Edition, sequences: Span, wanted: int | None) -> Blob:
         pieces = edition.within(sequences)
-        lists = await self._hasher.lists([piece.stretch for piece in pieces])
+        begin = bisect_left(pieces, wanted or 0, key=lambda piece: piece.sequence)
+        stretches = [piece.stretch for piece in pieces[begin:] + pieces[:begin]]
+        lists = await self._hasher.some(stretches, PATIENCE) if stretches else {}
+        known = [piece for piece in pieces if piece.stretch in lists]
         page = RenditionManifest(
             version=VERSION,
             site=self._site,
@@ -86,11 +100,10 @@ class Pages:
             time=edition.time,
             first=edition.first,
             last=edition.last,
-            segments=tuple(
-                _record(edition, piece, hashes) for piece, hashes in zip(pieces, lists, strict=True)
-            ),
+            segments=tuple(_record(edition, piece, lists[piece.stretch]) for piece in known),
         )
-        return blob(encode(self._signer.sign(page)).encode())
+        data = encode(self._signer.sign(page)).encode()
+        return blob(data, whole=len(known) == len(pieces))
 
 
 def _record(edition: Edition, piece: Piece, hashes: bytes) -> SegmentRecord:

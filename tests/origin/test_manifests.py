@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from origin import manifests
 from origin.catalog import hashing
+from origin.catalog.edition import Stretch
 from p2pcdn.model import FILE_SLICE, content_id
 from p2pcdn.wire.codec import decode_manifest
 from p2pcdn.wire.manifest import (
@@ -51,6 +52,30 @@ def write_long(content: Path, first: int, count: int) -> None:
     for name in names:
         write(content / name, f"segment {name}")
     write(content / "long.m3u8", media_playlist(names, first=first))
+
+
+async def test_a_page_that_lacks_some_is_asked_for_again(
+    site: Site, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(
+        self: hashing.Hasher, stretches: list[Stretch], patience: float
+    ) -> dict[Stretch, bytes]:
+        return {stretches[0]: (await self.lists(stretches[:1]))[0]}
+
+    write_long(content, 0, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(hashing.Hasher, "some", slow)
+        for target, first in (
+            ("long.m3u8", 0),
+            ("long.m3u8?at=2", 2),
+            ("long.m3u8?records=1-3", 1),
+        ):
+            response = await site.get(f"/manifest/{target}")
+            assert response.headers["Cache-Control"] == "no-cache"
+            assert sequences(await page(site, target)) == [first]
+    assert sequences(await page(site, "long.m3u8?at=2")) == [0, 1, 2, 3]
+    response = await site.get("/manifest/long.m3u8?at=2")
+    assert response.headers["Cache-Control"] == "public, max-age=5"
 
 
 async def test_a_presentation(site: Site, content: Path) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from email.utils import formatdate
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from tests.origin.conftest import Site
 from tests.origin.media_files import (
@@ -212,6 +216,26 @@ async def test_a_live_playlist_names_only_what_has_its_record(site: Site, conten
         assert named[-1] >= newest
         newest = named[-1]
     await encoding
+
+
+async def test_a_time_tells_versions_apart_once_its_second_is_over(
+    site: Site, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_700_000_000
+    monkeypatch.setattr("origin.media.time", SimpleNamespace(time=lambda: now + 0.9))
+    write(content / "a.ts", DATA)
+    os.utime(content / "a.ts", (now, now))
+    date = formatdate(now, usegmt=True)
+    for _ in range(2):  # opened, and kept open
+        part = await site.get("/media/a.ts", range="bytes=0-9", if_range=date)
+        assert (part.status, await part.read()) == (200, DATA)
+        assert "Last-Modified" not in part.headers
+        assert (await site.get("/media/a.ts", if_modified_since=date)).status == 200
+    monkeypatch.setattr("origin.media.time", SimpleNamespace(time=lambda: now + 1.0))
+    for _ in range(2):
+        part = await site.get("/media/a.ts", range="bytes=0-9", if_range=date)
+        assert (part.status, part.headers["Last-Modified"]) == (206, date)
+        assert (await site.get("/media/a.ts", if_modified_since=date)).status == 304
 
 
 async def test_live_answers_are_not_kept_for_long(site: Site, content: Path) -> None:

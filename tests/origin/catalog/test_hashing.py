@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from origin.catalog import hashing as hashing_module
 from origin.catalog.edition import Stretch
 from origin.catalog.hash_store import HashStore
 from origin.catalog.hashing import BUSY, ChangedError, Digests, Hasher, Load, chunk_hashes
@@ -251,3 +252,94 @@ def test_the_share_of_a_thread() -> None:
     assert load.share(100.5, 5.4) == pytest.approx(0.8)
     assert load.share(100.55, 5.4) == pytest.approx(0.8)
     assert load.share(101.5, 5.5) == pytest.approx(0.1)
+
+
+# A page of them
+
+Many = tuple[list[Stretch], list[bytes]]
+
+
+@pytest.fixture
+def many(content: Path) -> Many:
+    names = [f"{n}.ts" for n in range(12)]
+    datas = [noise(1000, name) for name in names]
+    return [put(content, n, d) for n, d in zip(names, datas, strict=True)], datas
+
+
+async def test_a_page_is_there_once_the_first_is(
+    hasher: Hasher, source: GatedDirectory, many: Many
+) -> None:
+    stretches, datas = many
+    assert await hasher.some(stretches[:3], 10.0) == {
+        s: expected(d) for s, d in zip(stretches[:3], datas, strict=False)
+    }
+    source.gate.clear()
+    asking = asyncio.create_task(hasher.some(stretches, 0.0))
+    found = await asking  # the first is known, and the patience is over
+    assert set(found) == set(stretches[:3])
+    source.gate.set()
+    await until(lambda: not hasher._later)  # the others were hashed nevertheless
+    assert set(await hasher.some(stretches, 0.0)) == set(stretches)
+    assert sorted(source.opened) == sorted(s.path for s in stretches)
+
+
+async def test_the_first_is_waited_for_whatever_it_takes(
+    hasher: Hasher, source: GatedDirectory, many: Many
+) -> None:
+    source.gate.clear()
+    asking = asyncio.create_task(hasher.some(many[0], 0.0))
+    await until(lambda: source.opened)
+    await asyncio.sleep(0.05)
+    assert not asking.done()
+    source.gate.set()
+    assert many[0][0] in await asking
+
+
+async def test_who_asks_for_one_waits_behind_no_page(
+    hasher: Hasher, source: GatedDirectory, many: Many
+) -> None:
+    stretches = many[0]
+    source.gate.clear()
+    pages = [asyncio.create_task(hasher.some(stretches[:-1], 10.0)) for _ in range(2)]
+    await until(lambda: len(hasher._later) == len(stretches) - 2 and source.opened)
+    asking = asyncio.create_task(hasher.lists([stretches[-1]]))
+    await until(lambda: stretches[-1] in hasher._under_way)
+    source.gate.set()
+    await asking
+    lane = hasher._threads._max_workers
+    assert source.opened.index(stretches[-1].path) <= 2 * lane, "behind what was begun, no more"
+    assert [set(found) for found in await asyncio.gather(*pages)] == [set(stretches[:-1])] * 2
+    assert len(source.opened) == len(stretches)
+
+
+async def test_of_a_page_one_that_fails_is_left_out_and_one_that_changed_is_told(
+    hasher: Hasher,
+    source: GatedDirectory,
+    many: Many,
+    content: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stretches = many[0]
+    open_ = source.open
+
+    def fails(path: str) -> DirectoryFile:
+        if path == "1.ts":
+            raise SourceError(SourceReason.STATUS, path)
+        return open_(path)
+
+    monkeypatch.setattr(source, "open", fails)
+    assert set(await hasher.some(stretches[:3], 10.0)) == {stretches[0], stretches[2]}
+    with pytest.raises(SourceError):
+        await hasher.some(stretches[1:3], 10.0)
+    put(content, "4.ts", b"other")
+    with pytest.raises(ChangedError):
+        await hasher.some(stretches[2:6], 10.0)
+    with pytest.raises(ChangedError):
+        await hasher.some(stretches[4:6], 10.0)
+
+
+async def test_no_more_is_hashed_unasked_than_there_is_room_for(
+    hasher: Hasher, source: GatedDirectory, many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing_module, "_MOST_LATER", 2)
+    assert set(await hasher.some(many[0], 10.0)) == set(many[0][:3])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from origin.catalog import pages as pages_module
 from origin.catalog.edition import Edition
 from origin.catalog.hashing import ChangedError
 from origin.catalog.pages import Pages, blob
@@ -19,6 +20,7 @@ from p2pcdn.wire.manifest import RenditionManifest, root_input, split_hashes
 from tests.origin.catalog.conftest import SITE, GatedDirectory
 from tests.origin.media_files import media_playlist, write, write_vod
 from tests.origin.test_signing import verify
+from tests.origin.waiting import until
 
 
 @pytest.fixture
@@ -79,6 +81,36 @@ async def test_a_page_costs_the_hashing_of_its_own_segments(
     assert [record.sequence for record in page.segments] == [128, 129]
     assert sorted(source.opened) == ["128.ts", "129.ts"]
     assert (page.first, page.last) == (0, 129)
+
+
+async def test_a_page_begins_with_what_it_is_asked_for_and_is_made_again_when_there_is_more(
+    studio: Studio,
+    pages: Pages,
+    content: Path,
+    source: GatedDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages_module, "PATIENCE", 0.0)
+    for n in range(9):
+        write(content / f"{n}.ts", f"segment {n}")
+    write(content / "a.m3u8", media_playlist(f"{n}.ts" for n in range(9)))
+    edition = await edition_of(studio, "a.m3u8")
+    source.opened.clear()
+    source.hold("/", *(f"{n}.ts" for n in range(9) if n != 5))
+    made = await pages.page(edition, 5)
+    assert not made.whole
+    page = decoded(made.data)
+    verify(page)
+    assert ([r.sequence for r in page.segments], page.first, page.last) == ([5], 0, 8)
+    source.release()
+    await until(lambda: not studio.hasher._later)
+    whole = await pages.page(edition, 5)
+    assert whole.whole
+    assert [r.sequence for r in decoded(whole.data).segments] == list(range(9))
+    assert await pages.page(edition, 0) is whole
+    asked = [int(path.removesuffix(".ts")) for path in source.opened]
+    assert asked.index(5) < 5
+    assert sorted(asked) == list(range(9))
 
 
 async def test_a_page_is_made_once(studio: Studio, pages: Pages, content: Path) -> None:

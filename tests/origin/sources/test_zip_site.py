@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def content(tmp_path: Path) -> Path:
     """The archive that is served."""
     path = tmp_path / "site.zip"
     put(path, FILM)
+    os.utime(path, (1_700_000_000, 1_700_000_000))  # what was just written has no Last-Modified
     return path
 
 
