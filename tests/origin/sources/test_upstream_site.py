@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -43,10 +44,10 @@ async def site(start_site: StartSite) -> Site:
     return await start_site(limits=LIMITS)
 
 
-async def manifest(site: Site, target: str) -> dict[str, object]:
+async def manifest(site: Site, target: str) -> dict[str, Any]:
     response = await site.get(f"/manifest/{target}")
     assert response.status == 200, await response.text()
-    found: dict[str, object] = msgspec.json.decode(await response.read())
+    found: dict[str, Any] = msgspec.json.decode(await response.read())
     return found
 
 
