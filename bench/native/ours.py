@@ -40,6 +40,9 @@ class Ours:
         self._neighbours = Neighbours()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_at = inf
+        self._busy_until = inf
+        """When the first of the links that are busy may be asked again."""
         self._news = asyncio.Event()
         self._up = 0
         self._takes = False
@@ -62,8 +65,10 @@ class Ours:
 
     async def take(self, seconds: float) -> int:
         """Take what comes in this time; how many bytes it was."""
+        now = self._loop.time()
         self._taken, self._takes = 0, True
-        self._settle()
+        self._ask(now)
+        self._settle(now)
         await asyncio.sleep(seconds)
         self._takes = False
         return self._taken
@@ -96,26 +101,28 @@ class Ours:
             case LinkOpened(link):
                 hello = Hello(PROTOCOL, CONTENT, f"{link:016x}", upload=True)
                 self._neighbours.opened(link, hello, now)
-        self._settle()
+        self._settle(now)
 
-    def _tick(self) -> None:
-        self._neighbours.on_timer(self._loop.time())
-        self._settle()
-
-    def _settle(self) -> None:
+    def _wake(self) -> None:
         now = self._loop.time()
+        self._armed_at = inf
+        self._neighbours.on_timer(now)
+        self._ask(now)
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        """Do what the core says; of most frames, which are but a part of a chunk, nothing."""
         if self._neighbours.has_events:
             for event in self._neighbours.take_events():
                 self._hear(event, now)
             self._news.set()
-        if self._takes:
             self._ask(now)
         for message in self._neighbours.take_messages():
             if isinstance(message, TellLink):
                 self._links[message.link].tell(message.message)
             elif isinstance(message, SendFrame):
                 self._links[message.link].send(message.frame)
-        self._arm(now)
+        self._arm()
 
     def _hear(self, event: object, now: float) -> None:
         match event:
@@ -128,15 +135,25 @@ class Ours:
                 self._up += 1
 
     def _ask(self, now: float) -> None:
+        """Keep all links busy, as long as something is to be taken."""
+        self._busy_until = inf
+        if not self._takes:
+            return
         for link in self._neighbours.up():
-            while link.in_flight < link.window and link.busy_until <= now:
+            if link.busy_until > now:
+                self._busy_until = min(self._busy_until, link.busy_until)
+                continue
+            while link.in_flight < link.window:
                 key = ChunkKey(RENDITION, self._asked // CHUNKS, self._asked % CHUNKS)
                 self._asked += 1
                 self._neighbours.want(link.number, key, CHUNK_SIZE, Need.SOON, now)
 
-    def _arm(self, now: float) -> None:
+    def _arm(self) -> None:
+        """Be woken, as a peer's engine is: a timer that comes too early is let run."""
+        at = min(self._neighbours.alarm, self._busy_until)
+        if at >= self._armed_at:
+            return
         if self._timer is not None:
             self._timer.cancel()
-        busy = [link.busy_until for link in self._neighbours.up() if link.busy_until > now]
-        at = min([self._neighbours.alarm, *busy])
-        self._timer = None if at == inf else self._loop.call_at(at, self._tick)
+        self._armed_at = at
+        self._timer = self._loop.call_at(at, self._wake)

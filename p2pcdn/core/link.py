@@ -40,9 +40,15 @@ from p2pcdn.wire.manifest import Records
 
 HELLO_TIMEOUT = 5.0
 MOST_WANTS = 16
-"""Wants that the other end may have open with us; ours are far fewer."""
+"""Wants that the other end may have open with us; ours are fewer."""
 FIRST_WINDOW = 2
-MOST_IN_FLIGHT = 4
+USUAL_IN_FLIGHT = 4
+"""Our wants that may be open at one end."""
+PROMPT = 0.1
+"""Seconds within which chunks come over a fast line: then more are asked for, so that it is busy
+from one decision to the next,"""
+MOST_IN_FLIGHT = 12
+"""up to so many."""
 FIRST_RATE = 250_000.0
 """Bytes a second that a link is taken to bring before it has brought anything."""
 SMOOTHING = 0.25
@@ -169,6 +175,7 @@ class _Upload:
     key: ChunkKey
     size: int
     left: int
+    soon: bool
     frames: Iterator[Frame]
     begun: bool = False
 
@@ -215,7 +222,8 @@ class Link:
         self._broken = 0
         """How many promises in a row it has not kept."""
         self.window = FIRST_WINDOW
-        """Wants that may be open: more with each chunk that comes, one after a `busy`."""
+        """Wants that may be open: more with each chunk that comes, as far as they come soon; one
+        after a `busy`."""
         self.rate = FIRST_RATE
         """Bytes a second that the other end brings us when we ask."""
         self.alarm = now + HELLO_TIMEOUT
@@ -274,9 +282,12 @@ class Link:
 
     def supply(self, want: int, key: ChunkKey, chunk: bytes, soon: bool) -> None:
         """Send a chunk that `Wanted` asked for, when its turn comes; ``soon`` puts it before those
-        that have not begun."""
-        upload = _Upload(want, key, len(chunk), len(chunk), frames_of(want, chunk))
-        self._uploads.insert(min(1, len(self._uploads)) if soon else len(self._uploads), upload)
+        that may come later and have not begun."""
+        upload = _Upload(want, key, len(chunk), len(chunk), soon, frames_of(want, chunk))
+        at = len(self._uploads)
+        while soon and at > 1 and not self._uploads[at - 1].soon:
+            at -= 1
+        self._uploads.insert(at, upload)
         self.owed += len(chunk)
 
     def owes(self, key: ChunkKey) -> bool:
@@ -462,7 +473,9 @@ class Link:
         self.rate += SMOOTHING * (want.length / took - self.rate)
         self._arrived_at = now
         self._broken = 0
-        self.window = min(self.window + 1, MOST_IN_FLIGHT)
+        prompt = self._response < PROMPT
+        most = MOST_IN_FLIGHT if prompt else max(self.window - 1, USUAL_IN_FLIGHT)
+        self.window = min(self.window + 1, most)
         self._events.append(ChunkCame(want.key, data))
 
     def _take_late(self, frame: Frame) -> None:

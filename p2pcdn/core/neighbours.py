@@ -463,15 +463,17 @@ class Neighbours:
 
     def _send_chunk(self, link: Link, now: float) -> bool:
         """Send what is left of a link's next chunk; whether there was room for it."""
-        while self.governor.has_room(now) and self.uplink.has_room(link.number, now):
+        governor, uplink, number = self.governor, self.uplink, link.number
+        while governor.has_room(now) and uplink.has_room(number, now):
             frame = link.next_frame()
             if frame is None:
                 break
-            self._turn = link.number
-            self.sent += len(frame.payload)
-            self.uplink.sent(link.number, len(frame.payload), now)
-            self.governor.sent(len(frame.payload), now)
-            self._messages.append(SendFrame(link.number, frame))
+            size = len(frame.payload)
+            self._turn = number
+            self.sent += size
+            uplink.sent(number, size, now)
+            governor.sent(size, now)
+            self._messages.append(SendFrame(number, frame))
             if not link.has_begun:
                 return True
         return False

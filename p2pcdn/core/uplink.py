@@ -176,15 +176,16 @@ class Uplink:
             self.rate, self.measured = least, True
 
     def _high(self) -> float:
-        return min(max(IN_BUFFERS * self.rate, LEAST_BUFFERED), MOST_BUFFERED)
+        high = IN_BUFFERS * self.rate
+        return LEAST_BUFFERED if high < LEAST_BUFFERED else min(high, MOST_BUFFERED)
 
     def _in_buffers(self, now: float) -> float:
-        expected = self._left - self.rate * (now - self._as_of)
         there = 0
         for link, since in self._untold.items():
             if now - since < STUCK:
                 there += self._buffered[link]
-        return max(expected, there / 2, 0.0)
+        expected = self._left - self.rate * (now - self._as_of)
+        return max(expected, there / 2)
 
     def _have_all_told(self, now: float) -> bool:
         """Whether all links have told something whose channels have something left to tell."""

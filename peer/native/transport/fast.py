@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -57,6 +56,9 @@ LATE_EVERY = 1.0
 """and how often."""
 LARGEST = max(CONTROL_BYTES, FRAME_BYTES) + 1
 """A longer message is cut off there, which shows that it was too long."""
+
+Said = tuple[Callable[..., None], tuple[Any, ...]]
+"""What a thread of the library says: a function of ours, and what it is given."""
 
 
 class FastTransport(Shared):
@@ -113,7 +115,7 @@ class FastLink(SharedLink):
         self._library = transport.library
         self._loop = asyncio.get_running_loop()
         self._relayed_only = transport.mode == "relay"
-        self._queue = LoopQueue[Callable[[], None]](lambda said: said())
+        self._queue = LoopQueue[Said](_heed)
         self._connection = self._library.connection(
             transport.servers(), policy=RELAYED if self._relayed_only else ALL, largest=LARGEST
         )
@@ -126,10 +128,13 @@ class FastLink(SharedLink):
         self._control = self._channel("control", CONTROL, self._heard_control, ordered=True)
         self._data = self._channel("data", DATA, self._heard_data, ordered=False)
         self._control.set_on_buffered_amount_low(self._on_loop(self._said.set))
-        self._data.set_on_buffered_amount_low(self._on_loop(self._drained))
+        self._data.set_on_buffered_amount_low(self._on_loop(self._emptied))
         self._open = False
         self._gone = False
         """Whether the connection was closed, and may not be called any more."""
+        self._buffered = 0
+        """Bytes of media that libdatachannel had when it was last asked. If there were any, it will
+        tell when there are none: SCTP has some left to send then, so nothing stands still."""
         self._known: set[str] | None = None
         """Our candidates that the other end knows of; None before we have described ourselves."""
         self._looks = False
@@ -193,19 +198,21 @@ class FastLink(SharedLink):
         if not self._is_open():
             return 0
         try:
-            buffered: int = self._data.buffered_amount()
-            while self._frames and buffered < AHEAD:
+            while self._frames and self._buffered < AHEAD:
                 data = self._frames.popleft()
                 self._waiting -= len(data)
                 self._data.send_bytes(data)
-                buffered = self._data.buffered_amount()
+                self._buffered = self._data.buffered_amount()
         except RuntimeError:
             self._inbox.closed("failed")
             return 0
-        if buffered:
-            self._data.set_buffered_amount_low_threshold(buffered // 2)
-            buffered = self._data.buffered_amount()  # it may have gone before that was set
-        return buffered
+        return self._buffered
+
+    def _emptied(self) -> None:
+        """SCTP has taken all that there was, or it is time to look whether it has."""
+        if self._is_open():
+            self._buffered = self._data.buffered_amount()
+        self._drained()
 
     def _look_soon(self) -> None:
         """That is told late now and then, or nothing would ever take long enough for the core to
@@ -219,7 +226,7 @@ class FastLink(SharedLink):
 
     def _look(self) -> None:
         self._looks = False
-        self._drained()
+        self._emptied()
 
     # Its end
 
@@ -254,7 +261,7 @@ class FastLink(SharedLink):
     def _on_loop(self, function: Callable[..., None]) -> Callable[..., None]:
         """What the library may call, on any thread, to have a function called on the loop."""
         put = self._queue.put
-        return lambda *said: put(partial(function, *said))
+        return lambda *said: put((function, said))
 
     def _channel(
         self, label: str, number: int, heard: Callable[[bytes | str], None], *, ordered: bool
@@ -304,6 +311,11 @@ class FastLink(SharedLink):
             self._ended.set()
             self._open = False
             self._inbox.closed("failed" if state == FAILED else "closed")
+
+
+def _heed(said: Said) -> None:
+    function, given = said
+    function(*given)
 
 
 def _is_within_reach(relay: Relay) -> bool:

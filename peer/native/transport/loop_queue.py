@@ -65,22 +65,19 @@ class LoopQueue(Generic[Item]):
             self._loop.call_soon_threadsafe(self._empty)
 
     def _empty(self) -> None:
-        waiting = self._waiting
+        waiting, take = self._waiting, self._take
         try:
             for _ in range(AT_ONCE):
                 if not waiting:
                     break
-                self._take_first()
+                try:
+                    take(waiting[0])
+                finally:
+                    # Not earlier, or the thread would wake us for the next one. It may be the end
+                    # by now.
+                    if waiting:
+                        waiting.popleft()
         finally:
             self._room.set()
             if waiting:
                 self._loop.call_soon(self._empty)
-
-    def _take_first(self) -> None:
-        waiting = self._waiting
-        try:
-            self._take(waiting[0])
-        finally:
-            # Not earlier, or the thread would wake us for the next one. It may be the end by now.
-            if waiting:
-                waiting.popleft()

@@ -5,6 +5,8 @@ The usual exchanges are told by the scenarios; here are the edges.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,9 @@ from p2pcdn.core.link import (
     MOST_PATIENCE,
     MOST_SILENCES,
     MOST_WANTS,
+    PROMPT,
     SMOOTHING,
+    USUAL_IN_FLIGHT,
     Announced,
     ChunkCame,
     Ended,
@@ -511,15 +515,28 @@ def test_a_link_is_taken_to_be_as_fast_as_it_was() -> None:
 
 
 def test_who_delivers_is_asked_for_more_and_who_is_busy_for_one() -> None:
-    link, windows = link_at(0.0), []
-    for number in range(MOST_IN_FLIGHT):
+    link, windows, now = link_at(0.0), [], 0.0
+    for number in range(4):
         windows.append(link.window)
-        link.want(KEY, 1, Need.USUAL, 0.0)
-        link.receive(Frame(number, 0, b"x"), 0.1)
-    assert windows == [FIRST_WINDOW, FIRST_WINDOW + 1, MOST_IN_FLIGHT, MOST_IN_FLIGHT]
-    link.want(KEY, 1, Need.USUAL, 0.0)
-    link.receive(Busy(MOST_IN_FLIGHT, 0.1), 0.1)
+        link.want(KEY, 1, Need.USUAL, now)
+        now += 2 * PROMPT
+        link.receive(Frame(number, 0, b"x"), now)
+    assert windows == [FIRST_WINDOW, FIRST_WINDOW + 1, USUAL_IN_FLIGHT, USUAL_IN_FLIGHT]
+    link.want(KEY, 1, Need.USUAL, now)
+    link.receive(Busy(4, 0.1), now)
     assert link.window == 1
+
+
+def test_whose_chunks_come_promptly_is_asked_for_more_as_long_as_they_do() -> None:
+    link, windows, now = link_at(0.0), [], 0.0
+    for number in range(60):
+        link.want(KEY, 1, Need.USUAL, now)
+        now += PROMPT / 2 if number < 30 else 2 * PROMPT
+        link.receive(Frame(number, 0, b"x"), now)
+        windows.append(link.window)
+    assert windows[29] == max(windows) == MOST_IN_FLIGHT
+    assert windows[-1] == USUAL_IN_FLIGHT
+    assert all(later - earlier in (-1, 0, 1) for earlier, later in pairwise(windows))
 
 
 def test_what_failed_makes_it_slower() -> None:
@@ -596,7 +613,8 @@ def test_what_is_due_soon_goes_before_what_has_not_begun() -> None:
     link.supply(2, KEY, CHUNK, soon=False)
     link.next_frame()
     link.supply(3, KEY, CHUNK, soon=True)
-    assert [frame.want for frame in sent(link)] == [1] * 3 + [3] * 4 + [2] * 4
+    link.supply(4, KEY, CHUNK, soon=True)
+    assert [frame.want for frame in sent(link)] == [1] * 3 + [3] * 4 + [4] * 4 + [2] * 4
 
 
 def test_what_has_begun_can_be_cancelled_too() -> None:

@@ -28,10 +28,18 @@ const GRACE = 2;
 const MOST_BROKEN = 2;
 
 const HELLO_TIMEOUT = 5;
-/** Wants that the other end may have open with us; ours are far fewer. */
+/** Wants that the other end may have open with us; ours are fewer. */
 const MOST_WANTS = 16;
 const FIRST_WINDOW = 2;
-const MOST_IN_FLIGHT = 4;
+/** Our wants that may be open at one end. */
+const USUAL_IN_FLIGHT = 4;
+/**
+ * Seconds within which chunks come over a fast line: then more are asked for, so that it is busy
+ * from one decision to the next,
+ */
+const PROMPT = 0.1;
+/** up to so many. */
+const MOST_IN_FLIGHT = 12;
 /** Bytes a second that a link is taken to bring before it has brought anything. */
 const FIRST_RATE = 250_000;
 const SMOOTHING = 0.25;
@@ -123,6 +131,7 @@ interface Upload {
   /** The chunk's id. */
   readonly id: string;
   left: number;
+  readonly soon: boolean;
   readonly frames: Iterator<Frame, undefined>;
   begun: boolean;
 }
@@ -230,14 +239,16 @@ export class Link {
   // What they want
 
   /**
-   * Send a chunk that `Wanted` asked for, when its turn comes; `soon` puts it before those that have
-   * not begun.
+   * Send a chunk that `Wanted` asked for, when its turn comes; `soon` puts it before those that may
+   * come later and have not begun.
    */
   supply(want: number, key: ChunkKey, chunk: Bytes, soon: boolean): void {
     const { length: size } = chunk;
     const frames = framesOf(want, chunk);
-    const upload = { want, key, size, id: chunkId(key), left: size, frames, begun: false };
-    this._uploads.splice(soon ? 1 : this._uploads.length, 0, upload);
+    const upload = { want, key, size, id: chunkId(key), left: size, soon, frames, begun: false };
+    let at = this._uploads.length;
+    while (soon && at > 1 && !this._uploads[at - 1]?.soon) at--;
+    this._uploads.splice(at, 0, upload);
     this.owed += size;
   }
 
@@ -449,7 +460,9 @@ export class Link {
     this.rate += SMOOTHING * (length / took - this.rate);
     this._arrivedAt = now;
     this._broken = 0;
-    this.window = Math.min(this.window + 1, MOST_IN_FLIGHT);
+    const most =
+      this._response < PROMPT ? MOST_IN_FLIGHT : Math.max(this.window - 1, USUAL_IN_FLIGHT);
+    this.window = Math.min(this.window + 1, most);
     this._events.push({ type: "ChunkCame", key, data });
   }
 

@@ -112,6 +112,15 @@ describe("what we want", () => {
     expect(link.window).toBe(1);
   });
 
+  it("may be many as long as chunks come promptly", () => {
+    const windows = Array.from({ length: 60 }, (_, at) => {
+      link.want(key, CHUNK_SIZE, "usual", at);
+      for (const frame of framesOf(at, chunk)) link.receive(frame, at + (at < 30 ? 0.05 : 0.2));
+      return link.window;
+    });
+    expect([windows[29], Math.max(...windows), windows[59]]).toStrictEqual([12, 12, 4]);
+  });
+
   it.each([
     [1, 0.4], // a byte is no word of it
     [4_096, 4],
@@ -270,8 +279,8 @@ describe("what they want", () => {
 
   it("goes before what has not begun, if it is due soon", () => {
     for (const want of [0, 1]) link.supply(want, key, chunk.slice(0, 10), false);
-    link.supply(2, key, chunk.slice(0, 10), true);
-    expect(framesOwed(link).map(({ want }) => want)).toStrictEqual([0, 2, 1]);
+    for (const want of [2, 3]) link.supply(want, key, chunk.slice(0, 10), true);
+    expect(framesOwed(link).map(({ want }) => want)).toStrictEqual([0, 2, 3, 1]);
   });
 
   it("is refused for so many seconds", () => {
