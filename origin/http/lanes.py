@@ -137,6 +137,8 @@ class Lane:
         if body.is_reading or self._transport.get_write_buffer_size():
             body.hold()
             return False
+        if body.has_changed():
+            raise ConnectionAbortedError  # its length was promised, and the rest is of another
         turn = body.left - TURN
         while body.left:
             if body.left <= turn:
@@ -263,6 +265,14 @@ class Body:
             kept = self._file.keep()
             assert kept is not None  # it is kept already
             self._file, self._is_own = kept, True
+
+    def has_changed(self) -> bool:
+        """Whether somebody has written to it since it was opened: asked at each turn, so that
+        little is sent of what the answer does not say that it is."""
+        if self._file.current() == self._file.identity:
+            return False
+        log.warning("file_changed", path=self._target)
+        return True
 
     def is_at_hand(self) -> bool:
         """Whether the next step needs no waiting."""

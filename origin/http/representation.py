@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from aiohttp import hdrs
 
 from origin.http.conditions import Validators
-from origin.sources import File
+from origin.sources import File, Keepable
 from p2pcdn.errors import SourceError, SourceReason
 
 Account = Literal["media", "overhead"]
@@ -53,20 +53,24 @@ class FileContent:
 
     def __init__(self, file: File) -> None:
         self._file = file
+        self._is_here = isinstance(file, Keepable)
+        """Whether somebody may write into it while it is read."""
         self.length = file.identity.size
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
         # What many viewers want is in the page cache: a thread would cost more than the read.
-        cached = self._file.read_cached(offset, size)
-        if cached is not None:
-            return cached
+        block: bytes | memoryview | None = self._file.read_cached(offset, size)
         try:
-            return await asyncio.to_thread(self._file.read, offset, size)
+            if block is None:
+                block = await asyncio.to_thread(self._file.read, offset, size)
         except SourceError as error:
             if error.reason is not SourceReason.MISSING:
                 raise
             # It is there, since it was opened, but in another version by now.
             raise SourceError(SourceReason.CLOSED, f"{error.detail} was replaced.") from error
+        if self._is_here and self._file.current() != self._file.identity:
+            raise SourceError(SourceReason.CLOSED, "Somebody writes to it meanwhile.")
+        return block
 
     def close(self) -> None:
         self._file.close()

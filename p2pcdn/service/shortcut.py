@@ -232,7 +232,7 @@ class ShortcutHandler(DeadlineHandler):
             return self._lane.go_on()
         except OSError:
             if self._wire is not None:
-                self._wire.abort()
+                self._loop.call_soon(self._wire.abort)  # the transport may be in the middle of it
             return False
 
     def _answered(self) -> None:

@@ -345,7 +345,7 @@ async def test_a_file_that_shrinks_ends_the_connection(large: Site, content: Pat
             os.truncate(content / "large.ts", 2_000_000)
             with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
                 await client.reader.readexactly(len(LARGE))
-    assert "file_shrank" in [entry["event"] for entry in logs]
+    assert "file_changed" in [entry["event"] for entry in logs]
     await until(lambda: not large.origin._meter._flows)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from origin.http.conditions import Validators
 from origin.http.representation import Content, FileContent, Representation, text_of
 from origin.sources import Identity
+from p2pcdn.errors import SourceError
 
 
 class SlowFile:
@@ -51,6 +54,28 @@ async def test_a_file_that_is_not_is_read_in_one() -> None:
     body = FileContent(file)
     assert bytes(await body.read(2, 3)) == b"234"
     assert file.reads == 1
+
+
+class WrittenTo(SlowFile):
+    """A file of a disk, into which somebody writes."""
+
+    now = SlowFile.identity
+
+    def current(self) -> Identity:
+        return self.now
+
+    def keep(self) -> None:
+        """It is not to be kept."""
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_a_file_that_somebody_writes_to_is_given_no_more_of(cached: bool) -> None:
+    file = WrittenTo(cached)
+    body = FileContent(file)
+    assert bytes(await body.read(2, 3)) == b"234"
+    file.now = Identity(10, 1, 0)
+    with pytest.raises(SourceError, match="Somebody writes to it"):
+        await body.read(5, 3)
 
 
 async def test_closing() -> None:
