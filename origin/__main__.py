@@ -21,7 +21,7 @@ def main(assignments: list[str]) -> int:
         return run(server.serve_forever())
     except ConfigError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code
 
 
 if __name__ == "__main__":

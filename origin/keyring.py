@@ -41,7 +41,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import ConfigError, UnavailableError
 from p2pcdn.es256 import to_raw
 from p2pcdn.wire.manifest import Algorithm, Key, Signature, thumbprint, to_base64
 
@@ -175,7 +175,7 @@ def load(directory: Path) -> Ring:
             _create(path, Ring(new_pair(_old_key(directory / OLD_FILE))))
         return _decode(path)
     except OSError as error:
-        raise ConfigError(f"The file {path} cannot be used: {error.strerror}.") from error
+        raise UnavailableError(f"The file {path} cannot be used: {error.strerror}.") from error
 
 
 def save(directory: Path, ring: Ring) -> None:
@@ -184,7 +184,7 @@ def save(directory: Path, ring: Ring) -> None:
     try:
         _written(path, ring).replace(path)
     except OSError as error:
-        raise ConfigError(f"The file {path} cannot be written: {error.strerror}.") from error
+        raise UnavailableError(f"The file {path} cannot be written: {error.strerror}.") from error
 
 
 def new_pair(ed25519: Ed25519PrivateKey | None = None) -> Pair:

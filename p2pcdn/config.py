@@ -689,7 +689,7 @@ class TrackerConfig(Section, frozen=True):
         Meta(
             description="Valkey or Redis by which several trackers, the nodes, act as one: "
             "`valkey://:PASSWORD@HOST:6379/0`, `valkeys://` with TLS, `unix://PATH`; or `redis://` "
-            "and `rediss://`. Unless set, this tracker is alone. Needs `p2pcdn[valkey]`."
+            "and `rediss://`. Unless set, this tracker is alone. Needs the extra `valkey`."
         ),
     ] = None
     url: Annotated[
@@ -821,7 +821,7 @@ class LedgerConfig(Section, frozen=True):
         Meta(
             description="Database in ClickHouse in which several trackers keep one ledger: "
             "`https://USER:PASSWORD@HOST:8443/DATABASE`, or http and 8123. Unless set, the ledger "
-            "is in SQLite, in the data directory. Needs `p2pcdn[clickhouse]`."
+            "is in SQLite, in the data directory. Needs the extra `clickhouse`."
         ),
     ] = None
     write_every: Annotated[

@@ -102,6 +102,9 @@ class RemoteError(P2pcdnError):
         self.code = code
         self.detail = detail
 
+    def __str__(self) -> str:
+        return _said(self.code.value, self.detail)
+
 
 class IntegrityError(P2pcdnError):
     """A chunk is not what its hash says; the link that sent it is to be closed."""
@@ -119,6 +122,24 @@ class SourceError(P2pcdnError):
         self.reason = reason
         self.detail = detail
 
+    def __str__(self) -> str:
+        return _said(self.reason.value, self.detail)
+
 
 class ConfigError(P2pcdnError):
     """A setting or an argument is wrong. Its text is one sentence that says what would be right."""
+
+    exit_code = 2
+    """Of a process that ends with it."""
+
+
+class UnavailableError(ConfigError):
+    """A setting is right, and what it names cannot be had now: a port, a directory, a certificate.
+    It may be there later, so it pays to start again."""
+
+    exit_code = 1
+
+
+def _said(name: str, detail: str) -> str:
+    """An error for the log: what it is called, and what more is known."""
+    return f"{name}: {detail}" if detail else name

@@ -6,11 +6,13 @@ import configparser
 import re
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 from p2pcdn import settings
 from p2pcdn.cli.peer import command
 from p2pcdn.cli.serve import command as serve
+from p2pcdn.errors import ConfigError, UnavailableError
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,6 +29,31 @@ def unit(name: str) -> configparser.ConfigParser:
     found.optionxform = str  # type: ignore[method-assign,assignment]
     found.read_string((ROOT / f"deploy/{name}.service").read_text(encoding="utf-8"))
     return found
+
+
+@pytest.mark.parametrize("name", ["p2pcdn", "p2pcdn-peer"])
+def test_units_start_again_unless_the_command_is_wrong(name: str) -> None:
+    found = unit(name)
+    assert found["Service"]["Restart"] == "always"
+    assert found["Service"]["RestartPreventExitStatus"] == str(ConfigError.exit_code)
+    assert UnavailableError.exit_code != ConfigError.exit_code
+    assert found["Unit"]["StartLimitIntervalSec"] == "0", "however often"
+
+
+def test_the_drop_in_gives_the_unit_its_certificate_and_its_port(tmp_path: Path) -> None:
+    text = (ROOT / "deploy/tls.conf").read_text(encoding="utf-8")
+    said, _, rest = text.partition("\n[Service]\n")
+    file = tmp_path / "p2pcdn.toml"
+    lines = [line.removeprefix("#").strip() for line in said.splitlines()[1:]]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    config = settings.load(file=file, environ={}).config
+    assert config.address.port == 443
+    place = Path("/run/credentials/p2pcdn.service")
+    assert [config.tls.cert, config.tls.key] == [place / "cert", place / "key"]
+    given = re.findall(r"^LoadCredential=(\w+):/etc/letsencrypt/live/", rest, re.MULTILINE)
+    assert given == ["cert", "key"]
+    for name in ("AmbientCapabilities", "CapabilityBoundingSet"):
+        assert f"\n{name}=CAP_NET_BIND_SERVICE\n" in rest
 
 
 def test_the_unit_runs_a_peer_with_its_file() -> None:
@@ -54,6 +81,7 @@ def test_a_server_behind_a_proxy_has_settings_that_there_are(tmp_path: Path) -> 
         found = settings.load(file=file, environ={}).config
         assert found.data == Path("/var/lib/p2pcdn")
         assert found.site in found.served_sites
+        assert found.origin.urls == ("https://cdn.example.com",)
         assert [str(network) for network in found.tracker.proxy_networks] == [
             "127.0.0.1/32", "::1/128",
         ]  # fmt: skip

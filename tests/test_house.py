@@ -89,7 +89,9 @@ def within(name: str, prefixes: Iterable[str]) -> bool:
 # Layers
 
 VALUES = ("p2pcdn.model", "p2pcdn.errors", "p2pcdn.__version__")
-SERVICE = ("p2pcdn.config", "p2pcdn.settings", "p2pcdn.logs", "p2pcdn.service")
+SERVICE = (
+    "p2pcdn.config", "p2pcdn.settings", "p2pcdn.logs", "p2pcdn.failures", "p2pcdn.service",
+)  # fmt: skip
 SHELLS = ("origin", "tracker", "peer")
 
 PURE = (
@@ -125,8 +127,11 @@ LAYERS: dict[str, Layer] = {
     "p2pcdn.settings": Layer((*VALUES, *SERVICE)),
     "p2pcdn.es256": Layer(()),
     "p2pcdn.logs": Layer(VALUES),
+    "p2pcdn.failures": Layer(()),
     "p2pcdn.service": Layer((*VALUES, *SERVICE)),
-    "p2pcdn.doctor": Layer((*VALUES, "p2pcdn.config", "p2pcdn.wire", "p2pcdn.doctor")),
+    "p2pcdn.doctor": Layer(
+        (*VALUES, "p2pcdn.config", "p2pcdn.failures", "p2pcdn.wire", "p2pcdn.doctor")
+    ),
     "p2pcdn.cli": Layer((*PACKAGES,)),
     "p2pcdn.__main__": Layer(("p2pcdn.cli",)),
     "p2pcdn": Layer((), ()),
@@ -152,7 +157,7 @@ EXEMPT = {
 }
 
 
-AIOHTTP = ("p2pcdn.service", "p2pcdn.doctor", *SHELLS)
+AIOHTTP = ("p2pcdn.failures", "p2pcdn.service", "p2pcdn.doctor", *SHELLS)
 
 
 def layer_of(name: str) -> Layer:

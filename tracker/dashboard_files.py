@@ -61,9 +61,17 @@ def routes(admin: Admin) -> Iterable[web.AbstractRouteDef]:
         return response
 
     guarded = admin.guarded(_file)
+    yield web.get("/", _to_dashboard)
     yield web.get(PREFIX.removesuffix("/"), _to_folder)
     yield web.get(PREFIX, enter)
     yield web.get(f"{PREFIX}{{name:[^/]*}}", guarded)
+
+
+async def _to_dashboard(request: web.Request) -> web.Response:
+    """The address that a server prints first is one to look at."""
+    # Relative, since a proxy may have it all below a path of its own.
+    headers = {"Location": PREFIX.removeprefix("/"), "Cache-Control": "no-store"}
+    return web.Response(status=HTTPStatus.FOUND, headers=headers)
 
 
 async def _to_folder(request: web.Request) -> web.Response:

@@ -20,7 +20,7 @@ from maxminddb import InvalidDatabaseError
 
 from p2pcdn.core.atlas import NOWHERE
 from p2pcdn.core.locality import Where, where_of
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import ConfigError, UnavailableError
 from p2pcdn.wire.candidate import IPAddress
 
 UNKNOWN = "unknown"
@@ -48,7 +48,7 @@ class Database:
             # Not mapped: a file that is overwritten in place would end the process.
             self._reader = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
         except OSError as error:
-            raise ConfigError(
+            raise UnavailableError(
                 f"tracker.mmdb: {path} cannot be read: {error.strerror or error}."
             ) from error
         except _DAMAGE as error:

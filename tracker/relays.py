@@ -14,7 +14,7 @@ import socket
 import structlog
 
 from p2pcdn.config import TrackerConfig, turn_host
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import ConfigError, UnavailableError
 from p2pcdn.wire.candidate import IPAddress, parse_address
 from p2pcdn.wire.tracker import Relays as Admittance
 
@@ -45,7 +45,7 @@ class Relays:
             try:
                 self._secret = config.turn_secret.read_bytes().strip()
             except OSError as error:
-                raise ConfigError(
+                raise UnavailableError(
                     f"tracker.turn_secret = {config.turn_secret} cannot be read: {error.strerror}."
                 ) from error
             if not self._secret:

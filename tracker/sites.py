@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from p2pcdn import es256
 from p2pcdn.config import Config, SiteConfig
 from p2pcdn.core.access import Site
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import ConfigError, UnavailableError
 from p2pcdn.model import content_id
 from p2pcdn.settings import table_of
 from p2pcdn.wire.token import key_of, thumbprint
@@ -130,7 +130,7 @@ def _from_pem(file: Path, where: str) -> bytes:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{where}: {file} cannot be read: {error.strerror}.") from error
+        raise UnavailableError(f"{where}: {file} cannot be read: {error.strerror}.") from error
     if b"PRIVATE KEY" in data:
         raise ConfigError(
             f"{where}: {file} is a private key; the tracker needs the public one, and nothing "

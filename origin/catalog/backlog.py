@@ -15,7 +15,7 @@ import structlog
 from origin.catalog.edition import Edition
 from origin.catalog.hashing import ChangedError
 from origin.catalog.library import View
-from origin.catalog.playlist import PlaylistError, document_of
+from origin.catalog.playlist import PlaylistError
 from origin.catalog.rendition import NotARenditionError, NotReadyError, Studio
 from origin.content_types import is_media, is_playlist
 from origin.sources import Identity
@@ -99,14 +99,14 @@ class Backlog:
 
     def _new_files(self, view: View) -> list[tuple[str, Identity]]:
         """The files that stand alone, of those that are not hashed as they are now."""
-        paths = [path for path in view.files if _may_stand_alone(path) and path not in self._parts]
+        paths = [path for path in view.files if may_stand_alone(path) and path not in self._parts]
         found = self._studio.source.identify_all(paths)
         return [(path, now) for path, now in found.items() if self._done.get(path) != now]
 
     async def _attempt(self, path: str, identity: Identity) -> None:
         try:
             edition = await self._edition(path)
-            self._parts.update(filter(_may_stand_alone, edition.files - {path}))
+            self._parts.update(filter(may_stand_alone, edition.files - {path}))
             for piece in list(edition.pieces.values()):
                 part = piece.stretch.path
                 if self._far or not self._studio.source.is_far(part):
@@ -125,20 +125,29 @@ class Backlog:
         await asyncio.to_thread(self._forget_what_is_gone)
 
     def _forget_what_is_gone(self) -> None:
+        """All but what a playlist still names: of that it is to be known that it is missing."""
+        source, library = self._studio.source, self._studio.library
         try:
-            self._studio.source.folder_time("")
+            source.folder_time("")
+            top = source.list("")
         except SourceError:
             return  # all of it is gone, which nobody means: a disk that is not mounted
-        self._studio.store.prune(self._studio.source.identify_all)
+        if not (top.folders or top.files):
+            return  # likewise: its mount point
+
+        def stay(paths: list[str]) -> set[str]:
+            there = set(source.identify_all(paths))
+            return there | library.named(set(paths) - there)
+
+        self._studio.store.prune(stay)
 
 
 def _renditions(view: View, document: str) -> list[str]:
     """The renditions that a playlist or DASH manifest itself describes."""
     found = view.presentations.get(document)
-    if found is None:
-        return [document]
-    return [entry.path for entry in found.renditions if document_of(entry.path) == document]
+    return [document] if found is None else found.renditions_in(document)
 
 
-def _may_stand_alone(path: str) -> bool:
+def may_stand_alone(path: str) -> bool:
+    """Whether a file may be watched on its own."""
     return is_media(path) and not path.endswith(_SEGMENTS_ONLY)

@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from origin.catalog.edition import Edition, Stretch
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import UnavailableError
 
 FILE = "origin.sqlite3"
 
@@ -78,7 +78,7 @@ class HashStore:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(
+            raise UnavailableError(
                 f"data has to be a directory that can be written to; {directory} is not: "
                 f"{error.strerror}."
             ) from error
@@ -174,6 +174,16 @@ class HashStore:
             None,
         )
 
+    def forget(self, name: str) -> None:
+        """Forget the hashes of a file, or of all that is in a folder: somebody has taken it out."""
+        begin, end = f"{name}/", f"{name}0"  # the character that comes after the slash
+        self._attempt(
+            lambda: self._database.execute(
+                "DELETE FROM hashes WHERE path = ? OR (path >= ? AND path < ?)", (name, begin, end)
+            ),
+            None,
+        )
+
     def kept(self) -> list[Kept]:
         """What hash lists there are, by path and offset."""
         rows: list[tuple[str, int, int, str]] = self._attempt(
@@ -224,7 +234,7 @@ class HashStore:
             return self._connect()
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
-                raise ConfigError(f"The file {self._path} cannot be used: {error}.") from error
+                raise UnavailableError(f"The file {self._path} cannot be used: {error}.") from error
             log.warning("hashes_damaged", path=str(self._path), error=str(error))
             self._path.replace(self._path.with_suffix(".damaged"))
             return self._connect()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import structlog
 
 from origin.catalog.playlist import (
+    MediaPlaylist,
     MultivariantPlaylist,
     PlaylistError,
     Surroundings,
@@ -149,6 +150,30 @@ class Library:
         self._view = View(playlists, presentations, owners, others)
         return self._view
 
+    def named(self, paths: Collection[str]) -> set[str]:
+        """Those of the paths that a playlist has as a segment, as of the last look (this may
+        block). Only playlists that are in the same folder of the top are read, or in the top."""
+        tops = {"", *map(top_of, paths)}
+        found: set[str] = set()
+        for path in self._view.playlists:
+            if top_of(path) in tops:
+                found.update(self._segments_of(path))
+        return found.intersection(paths)
+
+    def _segments_of(self, document: str) -> Iterator[str]:
+        presentation = self._view.presentations.get(document)
+        renditions = presentation.renditions_in(document) if presentation else [document]
+        owner = self._view.presentations.get(self._view.owners.get(document, ""))
+        around = self.around if owner is None else replace(self.around, variables=owner.variables)
+        try:
+            data = load(self._source, document).data if renditions else b""
+            for rendition in renditions:
+                playlist = parse(rendition, data, around)
+                if isinstance(playlist, MediaPlaylist):
+                    yield from (segment.path for segment in playlist.segments)
+        except (SourceError, PlaylistError, OSError):
+            return  # it names nothing that anybody could play
+
     def _walk(self) -> Iterator[tuple[str, _Folder]]:
         waiting = ["", *self._linked]
         seen = set(waiting)
@@ -185,6 +210,11 @@ class Library:
         except (SourceError, PlaylistError, OSError):
             return identity, None  # whoever asks for it will hear why
         return document.identity, playlist if isinstance(playlist, MultivariantPlaylist) else None
+
+
+def top_of(path: str) -> str:
+    """The folder of the top that a path lies in; empty if it is in the top itself."""
+    return path.partition("/")[0] if "/" in path else ""
 
 
 def _take_note(look: asyncio.Task[None]) -> None:

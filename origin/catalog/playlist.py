@@ -99,6 +99,10 @@ class MultivariantPlaylist:
     variables: hls.Variables = field(default_factory=dict)
     """For its media playlists to import."""
 
+    def renditions_in(self, document: str) -> list[str]:
+        """Those that the presentation's own file describes, as a DASH manifest does."""
+        return [entry.path for entry in self.renditions if document_of(entry.path) == document]
+
 
 Playlist = MediaPlaylist | MultivariantPlaylist
 

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import NamedTuple, Self
 
 import aiohttp
@@ -34,6 +33,7 @@ from origin.fetching.place import Place
 from p2pcdn import __version__
 from p2pcdn.config import IPNetwork
 from p2pcdn.errors import SourceError, SourceReason
+from p2pcdn.failures import why
 
 _REDIRECTS = 3
 _REDIRECTED = frozenset({301, 302, 303, 307, 308})
@@ -154,6 +154,12 @@ class Client:
             else:
                 response.close()
 
+    async def reach(self, place: Place) -> None:
+        """Ask for the place itself, whatever its server answers; `SourceError` if it does not."""
+        with _failing(place.base):
+            async with asyncio.timeout(self._patience.head):
+                (await self._request(hdrs.METH_HEAD, place.base, {})).close()
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -169,7 +175,7 @@ class Client:
         self, place: Place, url: URL, method: str, headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
         asked = url
-        try:
+        with _failing(asked):
             async with asyncio.timeout(self._patience.head):
                 for _ in range(_REDIRECTS + 1):
                     if not place.holds(url):
@@ -182,10 +188,6 @@ class Client:
                         return response
                     response.close()
                     url = _target(response)
-        except TimeoutError:
-            raise SourceError(SourceReason.TIMEOUT, f"{asked} did not answer in time.") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SourceError(_reason(error), f"{asked} cannot be had: {error}.") from error
         raise SourceError(SourceReason.STATUS, f"{asked} redirects too often.")
 
     async def _request(
@@ -218,11 +220,21 @@ class Client:
         family, kind, protocol, _, address = info
         if not may_connect(str(address[0]), self._private):
             raise ForbiddenAddressError(
-                errno.EACCES,
                 f"the address {address[0]} is not public; if it is meant, its network has to be in "
                 "origin.upstream.private_networks",
             )
         return socket.socket(family, kind, protocol)
+
+
+@contextlib.contextmanager
+def _failing(asked: URL) -> Iterator[None]:
+    """What goes wrong before there is an answer, as a `SourceError`."""
+    try:
+        yield
+    except TimeoutError:
+        raise SourceError(SourceReason.TIMEOUT, f"{asked} did not answer in time.") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise SourceError(_reason(error), f"{asked} cannot be had: {why(error)}.") from error
 
 
 def _check(response: aiohttp.ClientResponse) -> None:

@@ -41,7 +41,7 @@ def require_encoders() -> None:
     if missing:
         raise MediaError(
             f"This build of PyAV has no {' and no '.join(sorted(missing))} encoder; install the "
-            "wheel from PyPI (pip install --force-reinstall av)."
+            "wheel of its own (pip install --force-reinstall av)."
         )
 
 

@@ -105,7 +105,7 @@ def opened(file: BinaryIO) -> Iterator[InputContainer]:
             options={"format_whitelist": ",".join(FORMATS)},
             buffer_size=_BUFFER,
         )
-    except av.FFmpegError as error:
+    except (av.FFmpegError, OSError) as error:  # an OSError if there is nothing in it to seek in
         file.seek(0)
         raise MediaError(_what_is_wrong(file.read(64), error)) from error
     with container:

@@ -7,9 +7,11 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from origin.catalog.hash_store import HashStore
 from origin.catalog.library import Library, View
 from origin.catalog.playlist import (
     MediaPlaylist,
@@ -75,13 +77,19 @@ def remove(config: Config, name: str) -> str:
 
     Of what a mount names nothing is touched. Of a content only those files are deleted that were
     made; `NotAddedError` if there is nothing of this name that was, `BusyError` if it is just being
-    made.
+    made. Its hashes are forgotten, so that nobody takes it for lost.
     """
-    with added.changed(config.data) as mounts:
-        for mount in mounts:
-            if mount.path == name:
-                mounts.remove(mount)
-                return f"{name} is not served any more; {mount.content} stays as it is."
+    with added.changed(config.data) as mounts, closing(HashStore(config.data)) as hashes:
+        said = _take_out(config, name, mounts)
+        hashes.forget(name)
+    return said
+
+
+def _take_out(config: Config, name: str, mounts: list[MountConfig]) -> str:
+    for mount in mounts:
+        if mount.path == name:
+            mounts.remove(mount)
+            return f"{name} is not served any more; {mount.content} stays as it is."
     directory = directory_of(config)
     if directory is not None and _is_name(name):
         place = directory / name

@@ -20,6 +20,9 @@ FILE = ".added"
 
 VERSION = 1
 
+GONE = "it is gone"
+"""The damage of a file that is not there."""
+
 _SAMPLE = 1024 * 1024
 
 
@@ -70,6 +73,11 @@ class Damage(msgspec.Struct, frozen=True):
     length: int
     reason: str
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file is not there at all."""
+        return self.reason == GONE
+
 
 def hashes(data: bytes) -> Hashes:
     """What a file of these bytes must hash to."""
@@ -113,7 +121,10 @@ def _damages_of(path: Path, name: str, known: Hashes) -> Iterator[Damage | int]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        yield Damage(name, 0, known.size, "it is gone")
+        yield Damage(name, 0, known.size, GONE)
+        return
+    except OSError as error:
+        yield Damage(name, 0, known.size, f"it cannot be read ({error.strerror})")
         return
     with file:
         size = os.fstat(file.fileno()).st_size

@@ -1,8 +1,9 @@
 """Hashes what was hashed before once more, and says where that comes to something else.
 
 What was prepared is compared with its own record, byte for byte of every file. Of everything else
-the hashes are compared that an origin has kept: those of a file that was changed since, by its time
-or size, are of another version and say nothing.
+the hashes are compared that an origin has kept. Those of a file that was changed since, by its time
+or size, are of another version and say nothing; nor do those of a segment that is gone, and that no
+playlist beside it names any more, as of a live stream an hour ago. All else that is gone is missed.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from origin.catalog.backlog import may_stand_alone
 from origin.catalog.hash_store import HashStore, Kept
+from origin.catalog.library import Library, top_of
 from origin.preparing import record
 from origin.preparing.holdings import directory_of
 from origin.preparing.record import Damage
 from origin.sources import File, Source
 from p2pcdn.config import Config
-from p2pcdn.errors import SourceError
+from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import CHUNK_SIZE, HASH_SIZE
 
 
@@ -28,8 +31,12 @@ class Tally:
     files: int = 0
     bytes: int = 0
     damages: int = 0
+    missing: int = 0
+    """Of the damages, files that are gone."""
     changed: int = 0
     """Files that are another version now than the one that was hashed."""
+    dropped: int = 0
+    """Files that are gone, and that no playlist names any more."""
     total: int = 0
     """Bytes that are to be looked at in all."""
 
@@ -84,6 +91,7 @@ def _verify_film(
             yield None
         else:
             tally.damages += 1
+            tally.missing += found.is_gone
             yield Damage(f"{film}/{found.file}", found.offset, found.length, found.reason)
 
 
@@ -93,13 +101,19 @@ def _verify_kept(
     by_path: dict[str, list[Kept]] = {}
     for each in kept:
         by_path.setdefault(each.path, []).append(each)
+    gone = []
     for path, stretches in by_path.items():
-        tally.files += 1
         try:
             file = source.open(path)
-        except SourceError:
-            tally.changed += 1
+        except (SourceError, OSError) as error:
+            if isinstance(error, SourceError) and error.reason is SourceReason.MISSING:
+                gone.append(path)
+                continue
+            tally.files += 1
+            tally.damages += 1
+            yield Damage(path, 0, _end(stretches), _unreadable(error))
             continue
+        tally.files += 1
         try:
             for each in stretches:
                 if each.version != file.identity.etag:
@@ -112,6 +126,30 @@ def _verify_kept(
                 yield None
         finally:
             file.close()
+    missed = _missed(source, gone)
+    tally.dropped = len(gone) - len(missed)
+    for path in missed:
+        tally.files += 1
+        tally.damages += 1
+        tally.missing += 1
+        yield Damage(path, 0, _end(by_path[path]), record.GONE)
+
+
+def _missed(source: Source, gone: list[str]) -> list[str]:
+    """Of files that are gone, those that somebody still counts on: what a playlist names, what
+    stood alone, and what has gone with all that was around it."""
+    if not gone:
+        return []
+    library = Library(source)
+    left = {top_of(path) for path in library.look().playlists}
+    named = library.named(gone)
+    return [
+        path for path in gone if path in named or may_stand_alone(path) or top_of(path) not in left
+    ]
+
+
+def _end(stretches: list[Kept]) -> int:
+    return max(each.offset + each.length for each in stretches)
 
 
 def _damages(file: File, kept: Kept, hashes: bytes) -> Iterator[Damage | None]:
@@ -121,7 +159,12 @@ def _damages(file: File, kept: Kept, hashes: bytes) -> Iterator[Damage | None]:
         try:
             data = file.read(kept.offset + at, length)
         except (SourceError, OSError) as error:
-            yield Damage(kept.path, kept.offset + at, length, f"it cannot be read ({error})")
+            yield Damage(kept.path, kept.offset + at, length, _unreadable(error))
             return
         if hashlib.sha256(data).digest() != hashes[number * HASH_SIZE : (number + 1) * HASH_SIZE]:
             yield Damage(kept.path, kept.offset + at, length, "its bytes are others")
+
+
+def _unreadable(error: SourceError | OSError) -> str:
+    why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+    return f"it cannot be read ({why})"

@@ -109,6 +109,15 @@ class Source(Protocol):
         """Stop what it does in the background; nothing is asked of it any more."""
 
 
+@runtime_checkable
+class Reachable(Protocol):
+    """A source on another machine."""
+
+    def reach(self) -> None:
+        """Ask whether anybody is there, whatever there is; `SourceError` if not, or (status) if
+        it will not say what it has."""
+
+
 def since_of(file: File) -> float | None:
     """When another server said that a file is so, in seconds since 1970; None of what is here."""
     since: float | None = getattr(file, "since", None)

@@ -24,7 +24,7 @@ import structlog
 
 from origin.sources import File, Identity, Listing, Source
 from p2pcdn.config import MountConfig, content_at
-from p2pcdn.errors import ConfigError, P2pcdnError
+from p2pcdn.errors import ConfigError, P2pcdnError, UnavailableError
 from p2pcdn.settings import toml_value
 
 FILE = "mounts.toml"
@@ -45,8 +45,10 @@ def read(data: Path) -> tuple[MountConfig, ...]:
         mounts = [(str(each["path"]), str(each["content"])) for each in tables.get("mount", [])]
     except FileNotFoundError:
         return ()
+    except NotADirectoryError:
+        raise ConfigError(f"data has to be a directory; {data} is none.") from None
     except OSError as error:
-        raise ConfigError(f"The file {path} cannot be read: {error.strerror}.") from error
+        raise UnavailableError(f"The file {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"The file {path} has to be TOML with tables [[mount]], each with path and content, as "
@@ -67,7 +69,7 @@ def changed(data: Path) -> Iterator[list[MountConfig]]:
         data.mkdir(parents=True, exist_ok=True)
         lock = os.open(data / f".{FILE}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ConfigError(f"{data} cannot be written: {error.strerror}.") from error
+        raise UnavailableError(f"{data} cannot be written: {error.strerror}.") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         mounts = list(read(data))

@@ -180,6 +180,14 @@ class Bucket:
     def is_far(self, path: str) -> bool:
         return True
 
+    def reach(self) -> None:
+        self._list()
+        if self._unlisted is None:
+            return
+        if self._unlisted.detail == NO_BUCKET:
+            raise SourceError(SourceReason.MISSING, NO_BUCKET)
+        raise again(self._unlisted)
+
     def close(self) -> None:
         self._lookers.shutdown(wait=False, cancel_futures=True)
 

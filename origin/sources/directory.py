@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from origin.sources import Identity, Listing, missing
-from p2pcdn.errors import ConfigError, SourceError
+from p2pcdn.errors import SourceError, UnavailableError
 
 _ABSENT = frozenset(
     {
@@ -91,7 +91,7 @@ class Directory:
     def __init__(self, root: Path) -> None:
         self._root = os.path.realpath(root)
         if not root.is_dir():
-            raise ConfigError(f"content has to be a directory; there is none at {root}.")
+            raise UnavailableError(f"content has to be a directory; there is none at {root}.")
 
     def open(self, path: str) -> DirectoryFile:
         descriptor = -1

@@ -22,7 +22,7 @@ from origin.sources.turns import Turns
 from origin.sources.upstream import upstream_at
 from origin.sources.zip import Zip
 from p2pcdn.config import Config, Content, MountConfig, is_url
-from p2pcdn.errors import ConfigError, SourceError, SourceReason
+from p2pcdn.errors import ConfigError, SourceError, SourceReason, UnavailableError
 
 log = structlog.get_logger("p2pcdn.origin")
 
@@ -161,10 +161,14 @@ class Common(NamedTuple):
     turns: Turns
 
 
-def source_at(mount: MountConfig, config: Config, common: Common | None = None) -> Source:
-    """The source of a mount that was added; `ConfigError` if there is none."""
+def source_at(
+    mount: MountConfig, config: Config, common: Common | None = None, name: str = ""
+) -> Source:
+    """The source of a mount that was added; `ConfigError` if there is none, by ``name`` or as
+    that of a mount."""
     common = common or _common(config)
-    return _source_at(mount.content, f"The content of the mount {mount.path!r}", config, common)
+    name = name or f"The content of the mount {mount.path!r}"
+    return _source_at(mount.content, name, config, common)
 
 
 def _common(config: Config) -> Common:
@@ -179,7 +183,7 @@ def _source_at(content: Content, name: str, config: Config, common: Common) -> S
         return Directory(path)
     if path.exists():
         return Zip(path)
-    raise ConfigError(
+    raise UnavailableError(
         f"{name} has to be a directory, a zip archive or a URL; there is none at {path}."
     )
 
@@ -193,9 +197,7 @@ def _source_elsewhere(url: str, name: str, config: Config, common: Common) -> So
         case "http" | "https":
             return upstream_at(url, name, config, *common)
         case scheme:
-            raise ConfigError(
-                f"{name} has to be a directory, a zip archive or an http:// URL, not {scheme}://."
-            )
+            raise ConfigError(f"{name} can be had by http, https, s3, gs or az, not by {scheme}.")
 
 
 def _named(error: SourceError, path: str) -> SourceError:

@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from origin.sources import Identity, missing
 from origin.sources.turns import Share, Turns
-from p2pcdn.errors import ConfigError, SourceError, SourceReason
+from p2pcdn.errors import ConfigError, SourceError, SourceReason, UnavailableError
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -136,7 +136,9 @@ def connect(place: Place, name: str) -> ObjectStore:
         from obstore.exceptions import BaseError
         from obstore.store import AzureStore, GCSStore, S3Store
     except ImportError as error:
-        raise ConfigError(f"{name} needs obstore: pip install 'p2pcdn[bucket]'.") from error
+        raise UnavailableError(
+            f"{name} needs obstore: `pip install '.[bucket]'` in a clone of the project."
+        ) from error
     client: ClientConfig = {
         "connect_timeout": CONNECT,
         "read_timeout": SILENCE,

@@ -190,6 +190,10 @@ class Upstream:
     def is_far(self, path: str) -> bool:
         return True
 
+    def reach(self) -> None:
+        with self.turn():
+            _result(self._begin(self._client.reach(self._place)))
+
     def problems(self) -> tuple[str, ...]:
         found = [self._cache.problem] if self._cache.problem else []
         if self._trouble is not None:
@@ -345,7 +349,7 @@ def upstream_at(
     return Upstream(place, client, cache, KnownFiles(config.data, str(place.base)), turns)
 
 
-def _result(look: Future[Known]) -> Known:
+def _result(look: Future[T]) -> T:
     try:
         return look.result()
     except CancelledError:

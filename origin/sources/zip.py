@@ -32,7 +32,7 @@ from origin.sources.archive import BadArchiveError, Entry, read_entries
 from origin.sources.directory import is_absent, read_cached
 from origin.sources.folders import folders_of
 from origin.sources.inflate import Inflater, Points, damaged
-from p2pcdn.errors import ConfigError, SourceError, SourceReason
+from p2pcdn.errors import SourceError, SourceReason, UnavailableError
 
 log = structlog.get_logger("p2pcdn.origin")
 
@@ -175,9 +175,11 @@ class Zip:
         try:
             self._version = Version(path)
         except BadArchiveError as error:
-            raise ConfigError(f"The archive {path} is refused. {error}") from error
+            raise UnavailableError(f"The archive {path} is refused. {error}") from error
         except OSError as error:
-            raise ConfigError(f"The archive {path} cannot be read: {error.strerror}.") from error
+            raise UnavailableError(
+                f"The archive {path} cannot be read: {error.strerror}."
+            ) from error
 
     def open(self, path: str) -> Member:
         version = self._newest()

@@ -4,7 +4,8 @@ Each subcommand is a module here with a click command named ``command``. The tab
 that `p2pcdn --help` reads: aiortc alone would take it most of a second to import.
 
 What goes wrong is said in one sentence on standard error. The exit code is 2 where the command or
-its configuration is wrong, 1 where it could not do what it was asked to.
+its configuration is wrong, which no other attempt mends; 1 where it could not do what it was asked
+to, as when a port is taken or a directory is not there yet.
 """
 
 from __future__ import annotations
@@ -99,9 +100,9 @@ def execute(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message(), error.exit_code)
     except ConfigError as error:
-        return _complain(str(error), 2)
+        return _complain(str(error), error.exit_code)
     except P2pcdnError as error:
-        return _complain(f"{type(error).__name__}: {error}", 1)
+        return _complain(str(error) or type(error).__name__, 1)
     except OSError as error:
         return _complain(f"{error.filename or 'system'}: {error.strerror or error}.", 1)
     except Exception as error:  # noqa: BLE001 - the last resort; the log gets the traceback

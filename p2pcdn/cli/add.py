@@ -18,18 +18,22 @@ import msgspec
 
 from p2pcdn import logs
 from p2pcdn.cli.get import INTERRUPTED
-from p2pcdn.cli.options import with_settings
+from p2pcdn.cli.options import Number, with_settings
 from p2pcdn.cli.peer import size_text
-from p2pcdn.cli.showing import Shown, length_text
+from p2pcdn.cli.showing import Shown, counted, length_text
 from p2pcdn.config import Config, Content, MountConfig, content_at, is_url
-from p2pcdn.errors import ConfigError, SourceError
+from p2pcdn.errors import ConfigError, SourceError, SourceReason
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
     from origin.preparing.plan import Options
     from origin.preparing.record import Record
+    from origin.sources import Reachable
 
 _MOST_SHOWN = 10
+
+_WHAT = "What is added"
+"""In sentences about what cannot be."""
 
 _BUFFER = 1024 * 1024
 """Bytes that are asked of another place at once, at least."""
@@ -74,7 +78,7 @@ class _Ladder(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option(
     "--segment",
-    type=click.FloatRange(1, 30),
+    type=Number(1, 30),
     metavar="SECONDS",
     default=4.0,
     show_default=True,
@@ -151,14 +155,14 @@ def _add(thing: str, name: str | None, config: Config, options: Options, shown: 
     path = Path(content)
     if path.is_dir():
         _require_no_wishes(options)
-        return _folder(path.resolve(), name, config)
+        return _folder(path.resolve(), name, config, shown)
     if not path.exists():
         raise click.ClickException(f"There is nothing at {path}.")
     if not path.is_file():
         raise click.ClickException(f"{path} is neither a file nor a folder.")
     if zipfile.is_zipfile(path):
         _require_no_wishes(options)
-        return _mount(path.resolve(), name or _slug(path.stem), "zip", config)
+        return _mount(path.resolve(), name or _slug(path.stem), "zip", config, shown)
     with path.open("rb") as file:
         mtime_ns = path.stat().st_mtime_ns
         name = name or _slug(path.stem)
@@ -249,7 +253,7 @@ async def _hash(config: Config, path: str) -> str:
 # What is a source of its own
 
 
-def _folder(path: Path, name: str | None, config: Config) -> Added:
+def _folder(path: Path, name: str | None, config: Config, shown: Shown) -> Added:
     from origin.catalog.library import Library
     from origin.preparing.holdings import directory_of, presentations
     from origin.sources.directory import Directory
@@ -260,7 +264,7 @@ def _folder(path: Path, name: str | None, config: Config) -> Added:
         inner = "" if inner == "." else inner
         paths = presentations(Library(Directory(directory)).look(), inner)
         return Added(inner or ".", "folder", paths, "it is in the content directory", is_new=False)
-    return _mount(path, name or _slug(path.name), "folder", config)
+    return _mount(path, name or _slug(path.name), "folder", config, shown)
 
 
 def _require_no_wishes(options: Options) -> None:
@@ -274,15 +278,23 @@ def _require_no_wishes(options: Options) -> None:
         )
 
 
-def _mount(content: Content, name: str, kind: str, config: Config) -> Added:
+def _mount(
+    content: Content, name: str, kind: str, config: Config, shown: Shown, *, is_known: bool = False
+) -> Added:
+    """``is_known``: somebody has just asked whether another place is there."""
     from origin.catalog.library import Library
     from origin.preparing.holdings import directory_of, presentations
-    from origin.sources import added
+    from origin.sources import Reachable, added
     from origin.sources.mounts import source_at
 
     mount = MountConfig(path=name, content=content)
-    with contextlib.closing(source_at(mount, config)) as source:
-        view = None if is_url(content) else Library(source).look()
+    with contextlib.closing(source_at(mount, config, name=_WHAT)) as source:
+        if isinstance(source, Reachable):  # it may have no lists, or very long ones
+            view = None
+            if not is_known:
+                _reach(source, shown)
+        else:
+            view = Library(source).look()
     with added.changed(config.data) as mounts:
         is_new = mount not in mounts
         taken = {other.path: other.content for other in (*config.mount, *mounts)}
@@ -295,15 +307,27 @@ def _mount(content: Content, name: str, kind: str, config: Config) -> Added:
             mounts.append(mount)
     what = f"served from {content}"
     paths: list[str] = []
-    if view is not None:  # another place may have no lists, or very long ones
+    if view is not None:
         paths = [f"{name}/{path}" for path in presentations(view)]
-        what = f"{len(paths)} playlists, {len(view.files)} other files, {what}"
+        others = counted(len(view.files), "other file")
+        what = f"{counted(len(paths), 'playlist')}, {others}, {what}"
     return Added(name, kind, paths, what, is_new)
+
+
+def _reach(source: Reachable, shown: Shown) -> None:
+    """Ask whether another place is there: nobody is to hear of that from viewers."""
+    try:
+        source.reach()
+    except SourceError as error:
+        if error.reason is not SourceReason.STATUS:
+            raise
+        shown.note(f"It does not say what it has, which may be as it should be: {error.detail}.")
 
 
 def _elsewhere(url: str, name: str | None, config: Config, options: Options, shown: Shown) -> Added:
     """A film is read from there once; a playlist is served from there, with all beside it, and so
     is what is no file."""
+    from origin.catalog.playlist import PlaylistError, load, parse
     from origin.content_types import is_media, is_playlist
     from origin.preparing.stream import SourceStream
     from origin.sources.mounts import source_at
@@ -311,17 +335,22 @@ def _elsewhere(url: str, name: str | None, config: Config, options: Options, sho
     where, mark, query = url.partition("?")
     folder, _, last = where.rpartition("/")
     beside = f"{folder}/{mark}{query}"
-    if is_playlist(last):
+    if not (is_playlist(last) or is_media(last)) or folder.endswith("/"):
         _require_no_wishes(options)
-        made = _mount(beside, name or _name_of_url(folder), "elsewhere", config)
-        return made._replace(paths=[f"{made.name}/{unquote(last)}"])
-    if not is_media(last) or folder.endswith("/"):
-        _require_no_wishes(options)
-        return _mount(url, name or _name_of_url(url), "elsewhere", config)
+        return _mount(url, name or _name_of_url(url), "elsewhere", config, shown)
     title = unquote(last)
-    source = source_at(MountConfig(path="film", content=beside), config)
     with contextlib.ExitStack() as stack:
+        source = source_at(MountConfig(path="there", content=beside), config, name=_WHAT)
         stack.callback(source.close)
+        if is_playlist(last):
+            _require_no_wishes(options)
+            try:
+                parse(title, load(source, title).data)
+            except PlaylistError as error:
+                raise click.ClickException(f"{url} is not a playlist: {error}") from error
+            name = name or _name_of_url(folder)
+            made = _mount(beside, name, "elsewhere", config, shown, is_known=True)
+            return made._replace(paths=[f"{made.name}/{title}"])
         stream = SourceStream(source.open(title))
         file = stack.enter_context(io.BufferedReader(stream, _BUFFER))
         name = name or _slug(title.rpartition(".")[0])
@@ -349,11 +378,12 @@ def _name_of_url(url: str) -> str:
 
 def _say(added: Added, config: Config, *, as_json: bool) -> None:
     """Say that it is there, and how it is played."""
-    from p2pcdn.cli.serving import snippet
+    from p2pcdn.cli.serving import public_url, snippet
     from p2pcdn.service import Server
 
     server = Server.of(config, [])
-    urls = [f"{server.url}/media/{quote(path)}" for path in added.paths]
+    base = f"{public_url(server, config)}/media/"
+    urls = [base + quote(path) for path in added.paths]
     if as_json:
         event = {
             "event": "added",
@@ -373,6 +403,8 @@ def _say(added: Added, config: Config, *, as_json: bool) -> None:
     ]
     if len(urls) > _MOST_SHOWN:
         lines.append(("", f"and {len(urls) - _MOST_SHOWN} more"))
+    if not urls:
+        lines.append(("Below", f"{base}{quote(added.name)}/"))
     lines.append(("Snippet", snippet(server, config)))
     if added.fingerprint:
         lines.append(("Fingerprint", added.fingerprint))

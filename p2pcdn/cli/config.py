@@ -10,18 +10,18 @@ from p2pcdn.settings import Settings
 
 
 @click.command()
-@click.option("--default", "what", flag_value="default", help="Print a commented TOML file.")
-@click.option("--show", "what", flag_value="show", help="Print what is in force, and from where.")
+@click.option("--default", is_flag=True, help="Print a commented TOML file.")
+@click.option("--show", is_flag=True, help="Print what is in force, and from where.")
 @with_settings("listen", "content", "data", "site")
-def command(settings: Settings, what: str | None) -> None:
+def command(settings: Settings, default: bool, show: bool) -> None:
     """Print every setting: its default and meaning, or its value and where that comes from.
 
     Instead of secrets, such as tracker.admin_token, there are stars; of files with secrets there
     are the names.
     """
-    if what is None:
-        raise click.UsageError("Say --default or --show.")
-    click.echo(default_file() if what == "default" else in_force(settings), nl=False)
+    if default == show:
+        raise click.UsageError("Say either --default or --show.")
+    click.echo(default_file() if default else in_force(settings), nl=False)
 
 
 def default_file() -> str:

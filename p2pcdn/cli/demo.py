@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ import msgspec
 import p2pcdn
 from p2pcdn import logs
 from p2pcdn.cli.options import with_settings
+from p2pcdn.cli.showing import program
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError, P2pcdnError
 from p2pcdn.service import Server, Service
@@ -42,6 +44,7 @@ SITE = "pk_demo"
 @click.option(
     "--seconds",
     type=click.IntRange(2, 3600),
+    metavar="N",
     default=SECONDS,
     show_default=True,
     help="Length of the video.",
@@ -179,7 +182,7 @@ def _services(config: Config, *, keep: bool) -> list[Service]:
     tracker = Tracker(config, ledger, storage=storage_of(config) if keep else None)
     origin = Origin(config, ledger, pass_on=tracker.publish)
     tracker.find_paths_by(origin.path_of)
-    return [origin, tracker, Demo(origin)]
+    return [Demo(origin), origin, tracker]  # its page is at /, which else leads to the dashboard
 
 
 @contextlib.asynccontextmanager
@@ -207,6 +210,7 @@ async def _seed(url: str, config: Config) -> None:
 
 def _welcome(url: str, dashboard: str, content: Path, *, with_peer: bool) -> str:
     seeder = "A native peer in this process seeds the video as well. " if with_peer else ""
+    where = f"--content {shlex.quote(str(content))} --data {shlex.quote(str(content.parent))}"
     return f"""
 p2pcdn {p2pcdn.__version__}
 
@@ -218,7 +222,7 @@ What to try
   2. Look at the dashboard: its figures move within two seconds.
   3. Press "Cut the origin" on the demo page: windows that have links play on.
   4. Watch {url}/demo/?live, which never ends.
-  5. Add a film: p2pcdn add movie.mp4 --content {content}
+  5. Add a film: {program()} add movie.mp4 {where}
      and watch {url}/demo/?film=movie.
 
 {seeder}The demo runs open: whoever reaches it may

@@ -22,18 +22,23 @@ def command(settings: Settings) -> int:
     try:
         status, text = ask(settings.config)
     except (OSError, http.client.HTTPException) as error:
-        click.echo(f"p2pcdn: nothing answers at {settings.config.listen}: {error}.", err=True)
+        from p2pcdn.failures import why  # it loads aiohttp, which who is well can do without
+
+        click.echo(f"p2pcdn: nothing answers at {settings.config.listen}: {why(error)}.", err=True)
         return 1
     if status != 200:
-        why = " ".join(text.split()) or f"status {status}"
-        click.echo(f"p2pcdn: not ready: {why}", err=True)
+        said = " ".join(text.split()) or (
+            f"{settings.config.listen} answers {status}, as no server of p2pcdn does."
+        )
+        click.echo(f"p2pcdn: not ready: {said}", err=True)
         return 1
     click.echo("ready")
     return 0
 
 
 def ask(config: Config) -> tuple[int, str]:
-    """The status and the text of the server's `/readyz?verbose`."""
+    """The status and the text of the server's `/readyz?verbose`; without a text if it has none of
+    ours."""
     host, port = config.address.here, config.address.port
     connection: http.client.HTTPConnection
     if config.tls.cert is None:
@@ -45,6 +50,7 @@ def ask(config: Config) -> tuple[int, str]:
     try:
         connection.request("GET", "/readyz?verbose")
         answer = connection.getresponse()
-        return answer.status, answer.read(65_536).decode(errors="replace")
+        ours = answer.getheader("Content-Type", "").startswith("text/plain")
+        return answer.status, answer.read(65_536).decode(errors="replace") if ours else ""
     finally:
         connection.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from p2pcdn.cli.options import with_settings
+from p2pcdn.cli.showing import program
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,4 +83,4 @@ def _print(ring: Ring) -> None:
     click.echo("\nTo pin them, in the script tag (every browser has ECDSA on P-256):\n")
     click.echo(f'    data-key="{" ".join(pins)}"\n')
     click.echo("and for native peers:\n")
-    click.echo(f"    p2pcdn peer {' '.join(f'--key {pin}' for pin in pins)} URL")
+    click.echo(f"    {program()} peer {' '.join(f'--key {pin}' for pin in pins)} URL")

@@ -9,6 +9,7 @@ import click
 
 from p2pcdn.cli.options import with_settings
 from p2pcdn.cli.peer import size_text
+from p2pcdn.cli.serving import require
 from p2pcdn.cli.showing import length_text
 from p2pcdn.settings import Settings
 
@@ -25,6 +26,7 @@ def command(settings: Settings, as_json: bool) -> None:
     """
     from origin.preparing.holdings import holdings
 
+    require(settings.config.content)
     found = list(holdings(settings.config))
     if as_json:
         for holding in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,23 @@ def size(text: str) -> int:
     if match is None:
         raise click.BadParameter(f"A size is like 20GB, 512MiB or 1000000, not {text!r}.")
     return int(float(match[1]) * _UNITS[(match[2] or "").capitalize()])
+
+
+class Number(click.FloatRange):
+    """A number between two others; the type of an option."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            number = float(super().convert(value, param, ctx))
+        except click.BadParameter:
+            number = math.nan
+        if math.isnan(number):
+            self.fail(f"It takes a number from {self.min:g} to {self.max:g}, not {value!r}.")
+        return number
 
 
 def with_settings(*flags: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

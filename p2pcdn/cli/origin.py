@@ -26,9 +26,8 @@ def command(settings: Settings) -> int:
         config,
         lambda worker: [Origin(config, Ledger()), Telling(worker)],
         lambda server: [
-            ("Media", f"{server.url}/media/ from {content}"),
+            *serving.media(server, config, content),
             *serving.encoders(server, config),
-            ("Snippet", serving.snippet(server, config)),
-            *serving.pinned(server, config),
+            *serving.tags(server, config),
         ],
     )

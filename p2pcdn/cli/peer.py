@@ -108,6 +108,7 @@ def command(
     from peer.native.disk.disk import StoreError
     from peer.native.runner import PeerError
 
+    ours = _part(process or part or "1/1")
     config = configured(settings.config, **given)
     if not (urls or config.peer.follow or config.peer.gateway):
         raise click.UsageError(
@@ -129,7 +130,6 @@ def command(
         )
     if process is None and config.peer.processes > 1:
         return run(_in_processes(config.peer.processes), "asyncio")
-    ours = _part(process or part or "1/1")
     if process is not None:
         config = ours.of(config)
     try:
@@ -294,8 +294,9 @@ def figures(peer: NativePeer) -> str:
     """How far a peer has got, in a line."""
     got, stats = peer.progress, peer.stats
     links = f"{stats.links} link" + ("" if stats.links == 1 else "s")
+    far = f"{got.kept} of {got.wanted} segments" if got.wanted else "looking what there is"
     return (
-        f"{'complete' if peer.is_complete() else f'{got.kept} of {got.wanted}'}: "
+        f"{'complete' if peer.is_complete() else far}: "
         f"{size_text(stats.origin_bytes)} by the origin, {size_text(stats.peer_bytes)} by peers; "
         f"{size_text(stats.uploaded_bytes)} shared, {links}"
     )

@@ -62,7 +62,8 @@ COMMANDS_HEAD = """\
 <!-- Written by `python -m p2pcdn.cli.reference`; the texts are in p2pcdn/cli. -->
 
 `--help` prints the same. What goes wrong is said in a sentence on standard error; the exit code is
-2 where the command or its configuration is wrong, 1 where it could not do what it was asked to.
+2 where the command or its configuration is wrong, which no other attempt mends, and 1 where it
+could not do what it was asked to, as when a port is taken or a directory is not there yet.
 """
 
 METRICS_HEAD = """\

@@ -47,10 +47,9 @@ def command(settings: Settings) -> int:
         config,
         services,
         lambda server: [
-            ("Media", f"{server.url}/media/ from {content}"),
+            *serving.media(server, config, content),
             *serving.encoders(server, config),
             ("Dashboard", serving.dashboard(server, config)),
-            ("Snippet", serving.snippet(server, config)),
-            *serving.pinned(server, config),
+            *serving.tags(server, config),
         ],
     )

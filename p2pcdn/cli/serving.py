@@ -10,8 +10,9 @@ import click
 import msgspec
 
 import p2pcdn
-from p2pcdn.config import Config, is_url
-from p2pcdn.errors import ConfigError
+from p2pcdn.cli.showing import program
+from p2pcdn.config import EVERYWHERE, Config, Content, is_url
+from p2pcdn.errors import ConfigError, UnavailableError
 from p2pcdn.service import Server, Service, run, settle
 from p2pcdn.service.admin import Admin
 from p2pcdn.service.supervisor import Supervisor
@@ -61,8 +62,16 @@ def _tell(server: Server, describe: Describe) -> None:
         click.echo(f"{label:<{width}}  {text}")
 
 
+def require(content: Content | None) -> None:
+    """`UnavailableError` if there is no such place on this machine."""
+    if content is not None and not is_url(content) and not Path(content).exists():
+        raise UnavailableError(
+            f"--content has to be a directory, a zip archive or a URL; there is none at {content}."
+        )
+
+
 def content_of(config: Config) -> str:
-    """Where the media are, which has to be there."""
+    """Where the media are, which has to be there; empty if all of them are elsewhere."""
     from origin.sources import added
 
     content = config.content
@@ -71,24 +80,46 @@ def content_of(config: Config) -> str:
         raise ConfigError(
             "Say what to serve: --content DIR, the directory of the media, a zip archive or a URL."
         )
-    if content is not None and not is_url(content) and not Path(content).exists():
-        raise ConfigError(
-            f"--content has to be a directory, a zip archive or a URL; there is none at {content}."
-        )
+    require(content)
     places = [] if content is None else [str(content)]
     places += [f"{mount.path}/: {mount.content}" for mount in mounts]
-    return ", ".join([*places, *(f"{section.prefix} (manifests)" for section in config.elsewhere)])
+    return ", ".join(places)
+
+
+def media(server: Server, config: Config, content: str) -> list[tuple[str, str]]:
+    """Where media are served, and manifests of media that are elsewhere."""
+    lines = [("Media", f"{server.url}/media/ from {content}")] if content else []
+    prefixes = ", ".join(section.prefix for section in config.elsewhere)
+    if prefixes:
+        lines.append(("Manifests", f"{server.url}/manifest/ of media at {prefixes}"))
+    return lines
 
 
 def encoders(server: Server, config: Config) -> list[tuple[str, str]]:
     """Where encoders put live streams, if they may."""
     paths = ", ".join(f"{server.url}/ingest/{path}/" for path in config.ingest.paths)
-    return [("Encoders", f"{paths} with a token: p2pcdn token ingest")] if paths else []
+    return [("Encoders", f"{paths} with a token: {program()} token ingest")] if paths else []
+
+
+def public_url(server: Server, config: Config) -> str:
+    """Where viewers reach it: by the first of `origin.urls`, or as this machine does."""
+    return config.origin.urls[0].rstrip("/") if config.origin.urls else server.url
 
 
 def snippet(server: Server, config: Config) -> str:
     """The tag that a page includes."""
-    return f'<script defer src="{server.url}/p2pcdn.js" data-site="{config.site}"></script>'
+    url = public_url(server, config)
+    return f'<script defer src="{url}/p2pcdn.js" data-site="{config.site}"></script>'
+
+
+def tags(server: Server, config: Config) -> list[tuple[str, str]]:
+    """What a page may include."""
+    lines = [("Snippet", snippet(server, config)), *pinned(server, config)]
+    if not config.origin.urls and config.address.host in EVERYWHERE:
+        lines.append(
+            ("", "From elsewhere, this machine's name in place of localhost (set origin.urls).")
+        )
+    return lines
 
 
 def pinned(server: Server, config: Config) -> list[tuple[str, str]]:
@@ -96,11 +127,11 @@ def pinned(server: Server, config: Config) -> list[tuple[str, str]]:
     which it is, and the browser holds it to its hash (Subresource Integrity)."""
     from origin.snippet import facts
 
-    found = facts()
+    found, url = facts(), public_url(server, config)
     if found is None:
         return []
     tag = (
-        f'<script defer src="{server.url}/p2pcdn.{found.hash}.js" integrity="{found.sri}" '
+        f'<script defer src="{url}/p2pcdn.{found.hash}.js" integrity="{found.sri}" '
         f'crossorigin data-site="{config.site}"></script>'
     )
     return [("Pinned", tag)]

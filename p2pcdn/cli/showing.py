@@ -6,13 +6,35 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
+_NAME = "p2pcdn"
+
 _TENTH = 0.1
 """Of the work, between two lines."""
+
+
+def program() -> str:
+    """This program as it was called, so that a command which is printed can be given: by its name
+    where that is found, else by its place."""
+    called = sys.argv[0]
+    if Path(called).stem == "__main__":
+        return f"{Path(sys.executable).name} -m p2pcdn"
+    if Path(called).stem != _NAME:
+        return _NAME  # by somebody who has it as a library
+    found = shutil.which(_NAME)
+    if found is not None and Path(found).resolve() == Path(called).resolve():
+        return _NAME
+    place = Path(called)
+    if place.is_absolute() and place.is_relative_to(Path.cwd()):
+        place = place.relative_to(Path.cwd())
+    return shlex.quote(str(place))
 
 
 def length_text(seconds: float) -> str:
@@ -20,6 +42,11 @@ def length_text(seconds: float) -> str:
     whole = round(seconds)
     minutes, hours = whole // 60 % 60, whole // 3600
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of a thing, for a person to read."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 class Shown:

@@ -144,13 +144,19 @@ def ingest(settings: Settings, folder: str | None, ttl: int | None) -> None:
     Of one FOLDER alone, such as live/show, which has to be in one of `ingest.paths`; without it, of
     all of them. It is good for the origin whose data directory, or `ingest.token`, this is.
     """
-    from origin.ingest.access import first_token, token_for
+    from origin.ingest.access import FILE, first_token, token_for
 
     config = settings.config
+    if not config.ingest.paths:
+        raise ConfigError(
+            "Encoders may put nothing anywhere: ingest.paths has no folder, such as live."
+        )
+    is_new = config.ingest.token is None and not (config.data / FILE).exists()
     if folder is None:
         if ttl is not None:
             raise click.UsageError("The token of all folders has no end: name a folder.")
         click.echo(first_token(config))
+        _tell_if(is_new, config.data)
         return
     if not any(f"{folder}/".startswith(f"{path}/") for path in config.ingest.paths):
         allowed = ", ".join(config.ingest.paths) or "none"
@@ -159,6 +165,17 @@ def ingest(settings: Settings, folder: str | None, ttl: int | None) -> None:
             f"{allowed}."
         )
     click.echo(token_for(first_token(config), folder, int(time.time()) + ttl if ttl else 0))
+    _tell_if(is_new, config.data)
+
+
+def _tell_if(is_new: bool, data: Path) -> None:
+    """A wrong directory is to be noticed: its token is good for no server."""
+    if is_new:
+        click.echo(
+            f"p2pcdn: there was none in {data}, so one was made: it is good for a server with this "
+            "data directory.",
+            err=True,
+        )
 
 
 def _private(file: Path) -> EllipticCurvePrivateKey:

@@ -10,11 +10,12 @@ import click
 from p2pcdn import logs
 from p2pcdn.cli.options import with_settings
 from p2pcdn.cli.peer import size_text
-from p2pcdn.cli.showing import Shown
+from p2pcdn.cli.showing import Shown, counted
 from p2pcdn.settings import Settings
 
 if TYPE_CHECKING:
     from origin.preparing.record import Damage
+    from origin.preparing.verify import Tally
 
 
 @click.command()
@@ -25,11 +26,12 @@ def command(settings: Settings, name: str, as_json: bool) -> int:
     """Hash NAME again, or everything, and compare.
 
     What `p2pcdn add` has made is compared with what was written then, whatever the files' times
-    say; everything else with the hashes that the origin keeps of the files as they are now.
+    say; everything else with the hashes that the origin keeps of the files as they are now. Files
+    that were changed since are counted, not compared.
 
     \b
-    Exit codes: 0  all is as it was
-                1  something is not: the file, the bytes and what is wrong are printed
+    Exit codes: 0  what was compared is as it was
+                1  something is not, or is gone: the file, the bytes and what is wrong are printed
                 2  the command is wrong
     """
     from origin.preparing.verify import Tally, verify
@@ -55,25 +57,46 @@ def command(settings: Settings, name: str, as_json: bool) -> int:
         raise click.ClickException(
             f"Nothing called {name} was ever hashed; `p2pcdn list` says what there is."
         ) from None
-    changed = (
-        f"; {tally.changed} files are other versions than were hashed" if tally.changed else ""
-    )
-    damages = f"{tally.damages} damage{'s' if tally.damages > 1 else ''}"
-    verdict = damages if tally.damages else "all as it was"
     shown.say(
-        f"{tally.files} files, {size_text(tally.bytes)}: {verdict}{changed}.",
+        f"{_files(tally.files)}, {size_text(tally.bytes)}: {_verdict(tally)}.",
         {
             "event": "verified",
             "files": tally.files,
             "bytes": tally.bytes,
             "damages": tally.damages,
+            "missing": tally.missing,
             "changed": tally.changed,
+            "dropped": tally.dropped,
         },
     )
     return 1 if tally.damages else 0
 
 
+def _verdict(tally: Tally) -> str:
+    """What came of it, in a sentence's end."""
+    found = []
+    if tally.damages > tally.missing:
+        found.append(counted(tally.damages - tally.missing, "damage"))
+    if tally.missing:
+        found.append(f"{_files(tally.missing)} gone")
+    others = []
+    if tally.changed:
+        versions = "is another version" if tally.changed == 1 else "are other versions"
+        others.append(f"{_files(tally.changed)} {versions} than was hashed")
+    if tally.dropped:
+        who = "is" if tally.dropped == 1 else "are"
+        others.append(f"{_files(tally.dropped)} {who} gone that no playlist names any more")
+    good = "what was compared is as it was" if others else "all as it was"
+    return "; ".join([", ".join(found) or good, *others])
+
+
+def _files(count: int) -> str:
+    return counted(count, "file")
+
+
 def _text(damage: Damage) -> str:
+    if damage.is_gone:
+        return f"{damage.file}: {damage.reason}."
     last = damage.offset + max(0, damage.length - 1)
     return f"{damage.file}: bytes {damage.offset} to {last}: {damage.reason}."
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import time
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ import aiohttp
 
 from p2pcdn.doctor import Finding, doubt, good, wrong
 from p2pcdn.errors import ConfigError
+from p2pcdn.failures import why
 
 SNIPPET = "/p2pcdn.js"
 SOMEBODY = "https://page-of-another-site.example"
@@ -95,7 +95,7 @@ class Site:
         except (aiohttp.ClientError, TimeoutError) as error:
             return wrong(
                 "reach",
-                f"Nothing answers at {self._url.geturl()}: {_why(error)}.",
+                f"Nothing answers at {self._url.geturl()}: {why(error)}.",
                 "Is the server running, does it listen on this address (listen), and does no "
                 "firewall close the port?",
             )
@@ -199,11 +199,3 @@ class Site:
             f"Its clock and that of this machine are {off:.0f} s apart.",
             "Join tokens and figures need the right time: let both machines ask an NTP server.",
         )
-
-
-def _why(error: Exception) -> str:
-    """What went wrong, in the system's words."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno
-        return os.strerror(number) if number else str(error.os_error)
-    return str(error) or "it takes too long"

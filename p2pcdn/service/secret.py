@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from p2pcdn.config import LEAST_TOKEN
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import ConfigError, UnavailableError
 
 
 def token_in(path: Path, name: str) -> str:
@@ -19,7 +19,7 @@ def token_in(path: Path, name: str) -> str:
             _make(path)
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The {name} in {path} cannot be used: {error}.") from error
+        raise UnavailableError(f"The {name} in {path} cannot be used: {error}.") from error
     if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable():
         raise ConfigError(
             f"The file {path} has to hold a token of {LEAST_TOKEN} characters or more. Without the "

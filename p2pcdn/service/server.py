@@ -27,7 +27,7 @@ from aiohttp.typedefs import Handler
 
 import p2pcdn
 from p2pcdn.config import Address, Config, IPNetwork, OriginConfig, Tls
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import UnavailableError
 from p2pcdn.service import probes
 from p2pcdn.service.accept import Accepting
 from p2pcdn.service.admin import Admin
@@ -329,14 +329,21 @@ def ssl_context(tls: Tls) -> ssl.SSLContext | None:
     context.set_alpn_protocols(["http/1.1"])
     for name, path in (("tls.cert", tls.cert), ("tls.key", tls.key)):
         if path is None or not path.is_file():
-            raise ConfigError(f"{name} has to be a PEM file; there is none at {path}.")
+            raise UnavailableError(f"{name} has to be a PEM file; there is none at {path}.")
     try:
         context.load_cert_chain(tls.cert, tls.key)
     except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            f"{tls.cert} and {tls.key} are not a certificate and its key in PEM: {error}."
+        raise UnavailableError(
+            f"{tls.cert} and {tls.key} are not a certificate and its key in PEM{_of_pair(error)}."
         ) from error
     return context
+
+
+def _of_pair(error: OSError) -> str:
+    """What is wrong with a certificate and its key, if that can be told, as a sentence's end."""
+    if not isinstance(error, ssl.SSLError):
+        return f": {error.strerror}"
+    return ": the key is another one's" if error.reason == "KEY_VALUES_MISMATCH" else ""
 
 
 def bind(host: str, port: int, *, shared: bool = False, listen: bool = True) -> list[socket.socket]:
@@ -355,7 +362,7 @@ def bind(host: str, port: int, *, shared: bool = False, listen: bool = True) -> 
             return sockets  # a machine without IPv6
         for opened in sockets:
             opened.close()
-        raise ConfigError(_cannot_bind(host, port, error)) from error
+        raise UnavailableError(_cannot_bind(host, port, error)) from error
     return sockets
 
 
@@ -365,7 +372,7 @@ def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except socket.gaierror as error:
-        raise ConfigError(f"listen: there is no host {host!r} to listen on.") from error
+        raise UnavailableError(f"listen: there is no host {host!r} to listen on.") from error
     return sorted(found, key=lambda info: info[0] != socket.AF_INET)
 
 

@@ -30,4 +30,4 @@ def standalone(make: Callable[[Settings], Iterable[Service]]) -> int:
         return run(server.serve_forever((worker or ALONE).ready), hasty=worker is None)
     except ConfigError as error:
         print(f"p2pcdn: {error}", file=sys.stderr)  # noqa: T201 - a sentence for a person
-        return 2
+        return error.exit_code

@@ -11,7 +11,7 @@ from p2pcdn.sim.metrics import ViewerRow, quantile
 from p2pcdn.sim.run import Outcome
 from p2pcdn.sim.traffic import NetworkRow
 
-MISSING = "Pictures need matplotlib: `pip install 'p2pcdn[sim]'`."
+MISSING = "Pictures need matplotlib: `pip install '.[sim]'` in a clone of the project."
 
 
 def available() -> bool:

@@ -280,8 +280,14 @@ def _convert(key: str, value: Any, source: str, *, text: bool) -> Any:
     except msgspec.ValidationError as error:
         wrong = str(error).removeprefix("Expected ").partition(", got")[0].replace("`", "")
         raise ConfigError(
-            f"{key} = {value!r} ({source}) is not right: it takes {_WORDS.get(wrong, wrong)}."
+            f"{key} = {value!r} ({source}) is not right: it takes {_phrase(wrong)}."
         ) from None
+
+
+def _phrase(wrong: str) -> str:
+    """What msgspec expects, as `int >= 1`, in a person's words."""
+    kind, space, bounds = wrong.partition(" ")
+    return _WORDS.get(kind, kind) + space + bounds
 
 
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         return run(hold(arguments[0], config))
     except (ConfigError, PeerError) as error:
         print(error, file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return error.exit_code if isinstance(error, ConfigError) else 1
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 
 from p2pcdn.config import Config
-from p2pcdn.errors import P2pcdnError, SourceError
+from p2pcdn.errors import P2pcdnError, SourceError, UnavailableError
 from p2pcdn.model import SegmentKey, Span
 from p2pcdn.wire.manifest import SegmentRecord
 from peer.native.addresses import ContentAddress
@@ -67,11 +67,16 @@ class Download:
         folder = self._is_folder and self.target.is_dir()
         if self.target.exists() and not (folder and not any(self.target.iterdir())):
             raise DownloadError(f"{self.target} is there already: name another place by -o.")
-        self._disk = Disk(self.parts / "store", NO_BOUND)
-        self.peer = NativePeer(
-            self._url, config=self._config, tracker=self._tracker, disk=self._disk
-        )
         try:
+            self._disk = Disk(self.parts / "store", NO_BOUND)
+        except UnavailableError as error:
+            raise DownloadError(
+                f"There is no writing beside {self.target}: name another place by --output."
+            ) from error
+        try:
+            self.peer = NativePeer(
+                self._url, config=self._config, tracker=self._tracker, disk=self._disk
+            )
             await self.peer.__aenter__()
         except BaseException:
             self._close()

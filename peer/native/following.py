@@ -13,8 +13,8 @@ import aiohttp
 import structlog
 
 from p2pcdn.errors import ConfigError, P2pcdnError
+from p2pcdn.failures import why
 from peer.native.addresses import ContentAddress
-from peer.native.http_source import why
 
 LIST_BYTES = 4 * 1024 * 1024
 MOST = 10_000

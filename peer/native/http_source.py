@@ -7,7 +7,6 @@ is believed because it came over HTTP: the core verifies bytes as it does a peer
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from p2pcdn.errors import RemoteError, SourceError, SourceReason
+from p2pcdn.failures import why
 from p2pcdn.model import Span
 from p2pcdn.wire.codec import decode_manifest
 from p2pcdn.wire.manifest import PresentationManifest, RenditionManifest
@@ -187,20 +187,6 @@ class HttpSource:
             raise SourceError(SourceReason.CLOSED, str(error)) from error
         except aiohttp.ClientError as error:
             raise SourceError(SourceReason.STATUS, str(error)) from error
-
-
-def why(error: Exception) -> str:
-    """What a person wants to know of a failure of aiohttp's."""
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        # Its own text repeats the host, and adds settings that nobody has heard of.
-        cause = error.os_error
-        text = os.strerror(number) if (number := cause.errno or 0) > 0 else cause.strerror
-        return str(text or cause).lower()
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        return f"it answers {error.status}"
-    return str(error) or type(error).__name__
 
 
 def _expect(answer: aiohttp.ClientResponse, status: int) -> None:

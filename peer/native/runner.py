@@ -463,5 +463,5 @@ def _transport(settings: PeerConfig) -> Transport:
             ) from error
         raise PeerError(
             f"peer.transport is {settings.transport}, which cannot be imported ({error}): it takes "
-            "Python 3.12 or later and `pip install 'p2pcdn[fast]'`."
+            "Python 3.12 or later and `pip install '.[fast]'` in a clone of the project."
         ) from error

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from p2pcdn import es256
 from p2pcdn.core.ports import Prove, Proved
+from p2pcdn.failures import why
 from p2pcdn.wire.manifest import to_base64
 from p2pcdn.wire.token import LONGEST, key_of, proof_text, thumbprint
 from p2pcdn.wire.tracker import Credentials, Proof, PublicKey
-from peer.native.http_source import why
 
 TIMEOUT = 4.0
 """Seconds that a back end may take: the tracker waits five for a join."""

@@ -22,9 +22,9 @@ import aiohttp
 import structlog
 
 from p2pcdn.errors import RemoteError
+from p2pcdn.failures import why
 from p2pcdn.wire.codec import decode_from_tracker, encode
 from p2pcdn.wire.tracker import FromTracker, ToTracker, Welcome
-from peer.native.http_source import why
 
 CONNECT = 5.0
 """Seconds until the socket has to be open."""

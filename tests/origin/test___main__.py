@@ -37,7 +37,7 @@ async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     _, said = await process.communicate()
-    assert process.returncode == 2
+    assert process.returncode == 1
     assert said.decode() == (
         "content has to be a directory, a zip archive or a URL; there is none at "
         f"{tmp_path / 'none'}.\n"

@@ -187,3 +187,12 @@ async def test_metrics_can_be_open(tmp_path: Path) -> None:
         assert await status(made, "/api/v1/summary") == 401
     finally:
         await made.close()
+
+
+async def test_the_servers_own_address_leads_to_it() -> None:
+    async with (
+        rig() as tracker,
+        tracker.session.get(f"{tracker.server.url}/", allow_redirects=False) as response,
+    ):
+        assert response.status == 302
+        assert response.headers["Location"] == "dashboard/"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from p2pcdn.config import store_url
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import UnavailableError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -120,7 +120,9 @@ def _client(url: str) -> Redis:
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
     except ImportError as error:
-        raise ConfigError("tracker.store needs redis-py: pip install 'p2pcdn[valkey]'.") from error
+        raise UnavailableError(
+            "tracker.store needs redis-py: `pip install '.[valkey]'` in a clone of the project."
+        ) from error
     return Redis.from_url(
         store_url(url),
         socket_timeout=TIMEOUT,

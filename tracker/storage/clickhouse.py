@@ -26,7 +26,7 @@ from msgspec.structs import astuple
 from p2pcdn.config import LedgerConfig, clickhouse_place
 from p2pcdn.core.amounts import MOST_BYTES, Amounts
 from p2pcdn.core.rollup import ALL, Batch
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import ConfigError, UnavailableError
 from tracker.storage import Count, GroupShare, Opening, Point, Range, Share, StorageError
 from tracker.storage import clickhouse_tables as tables
 from tracker.storage.columns import amounts_of, figures_of, values
@@ -386,9 +386,9 @@ def _library() -> Callable[..., Client]:
     try:
         import clickhouse_connect
     except ImportError as error:
-        raise ConfigError(
+        raise UnavailableError(
             "ledger.clickhouse needs ClickHouse's client for Python, which is not installed: "
-            "pip install 'p2pcdn[clickhouse]'."
+            "`pip install '.[clickhouse]'` in a clone of the project."
         ) from error
     for name in ("clickhouse_connect", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # it is ours to say

@@ -22,7 +22,7 @@ from msgspec.structs import astuple
 from p2pcdn.config import LedgerConfig
 from p2pcdn.core.amounts import MOST_BYTES
 from p2pcdn.core.rollup import ALL, WIDTHS, Batch, Key
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import UnavailableError
 from tracker.storage import Count, GroupShare, Opening, Point, Range, Share, StorageError
 from tracker.storage.columns import (
     AMOUNT_COLUMNS,
@@ -285,14 +285,14 @@ def connect(path: Path | None) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(
+        raise UnavailableError(
             f"data has to be a directory that can be written to; {path.parent} is not: "
             f"{error.strerror}."
         ) from error
     try:
         return _sound(path)
     except sqlite3.OperationalError as error:
-        raise ConfigError(f"The ledger {path} cannot be used: {error}.") from error
+        raise UnavailableError(f"The ledger {path} cannot be used: {error}.") from error
     except sqlite3.DatabaseError as error:
         aside = put_aside(path)
         log.error("ledger_damaged", path=str(path), put_aside_as=str(aside), error=str(error))

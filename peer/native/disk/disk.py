@@ -22,7 +22,7 @@ from typing import IO
 
 import structlog
 
-from p2pcdn.errors import ConfigError, P2pcdnError
+from p2pcdn.errors import ConfigError, P2pcdnError, UnavailableError
 from peer.native.disk.recent import Recent
 from peer.native.disk.segment_file import SegmentFile
 from peer.native.file_lock import seize
@@ -238,7 +238,7 @@ class Disk:
             self.directory.mkdir(parents=True, exist_ok=True)
             lock = (self.directory / "lock").open("a+")
         except OSError as error:
-            raise ConfigError(
+            raise UnavailableError(
                 f"The store has to be a directory that can be written to; {self.directory} is not: "
                 f"{error.strerror}."
             ) from error

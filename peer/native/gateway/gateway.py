@@ -20,7 +20,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from p2pcdn.config import EVERYWHERE, Address, Config, split_address
-from p2pcdn.errors import ConfigError
+from p2pcdn.errors import ConfigError, UnavailableError
 from peer.native.disk.disk import Disk
 from peer.native.gateway import owner
 from peer.native.gateway.admission import Admission, Pass, Role
@@ -146,7 +146,7 @@ class Gateway:
                 listening.close()
                 if port != ports[-1] and error.errno == errno.EADDRINUSE:
                     continue
-                raise ConfigError(
+                raise UnavailableError(
                     f"The gateway can't listen on port {port} of {self._host}: "
                     f"{(error.strerror or str(error)).lower()}."
                 ) from error

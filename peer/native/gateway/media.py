@@ -27,11 +27,11 @@ from aiohttp import hdrs, web
 from yarl import URL
 
 from p2pcdn.errors import SourceError
+from p2pcdn.failures import why
 from p2pcdn.model import FILE_SLICE, SegmentKey, Span
 from peer.native.gateway.contents import Contents, Entry, Source
 from peer.native.gateway.guard import NotForPagesError, session
 from peer.native.gateway.playlists import read
-from peer.native.http_source import why
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=15.0)
 PLAYLIST_BYTES = 4 * 1024 * 1024

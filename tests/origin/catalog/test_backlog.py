@@ -201,6 +201,31 @@ async def test_hashes_of_deleted_files_go(backlog: Backlog, content: Path, studi
     assert rows == [("b.mp4",)]
 
 
+async def test_but_not_of_what_a_playlist_still_names(
+    backlog: Backlog, content: Path, studio: Studio
+) -> None:
+    write_vod(content, "a", segments=2)
+    write(content / "b.mp4", b"x")
+    await backlog.work()
+    for name in ("a_1.ts", "b.mp4"):
+        (content / name).unlink()
+    backlog._prune_at = 0.0
+    await backlog.work()
+    assert [each.path for each in studio.store.kept()] == ["a_0.ts", "a_1.ts"]
+
+
+async def test_nor_when_only_the_mount_point_is_there(
+    backlog: Backlog, content: Path, studio: Studio
+) -> None:
+    write(content / "a.mp4", b"x")
+    await backlog.work()
+    unmount(content)
+    content.mkdir()  # noqa: ASYNC240
+    backlog._prune_at = 0.0
+    await backlog.work()
+    assert [each.path for each in studio.store.kept()] == ["a.mp4"]
+
+
 async def test_but_not_when_the_disk_is_not_there(
     backlog: Backlog, content: Path, studio: Studio
 ) -> None:

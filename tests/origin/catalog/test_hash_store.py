@@ -144,6 +144,15 @@ def test_an_era_never_goes_back(data: Path) -> None:
     store.close()
 
 
+def test_forgets_what_was_taken_out(data: Path) -> None:
+    store = HashStore(data)
+    for path in ("tv", "tv/a.ts", "tv/b/c.ts", "tv.ts", "tv0", "other/tv/a.ts"):
+        store.keep(ONE._replace(path=path), b"1" * 32)
+    store.forget("tv")
+    assert [each.path for each in store.kept()] == ["other/tv/a.ts", "tv.ts", "tv0"]
+    store.close()
+
+
 def test_prunes_what_is_gone(data: Path) -> None:
     store = HashStore(data)
     other = ONE._replace(path="b.ts")

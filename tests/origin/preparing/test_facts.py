@@ -82,3 +82,11 @@ def test_a_picture_that_cannot_be_decoded(tmp_path: Path) -> None:
     data[begin:end] = bytes(end - begin)
     with pytest.raises(MediaError, match="whole"):
         look(io.BytesIO(bytes(data)))
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.touch()
+    with path.open("rb") as file, pytest.raises(MediaError, match="is it still being copied"):
+        look(file)

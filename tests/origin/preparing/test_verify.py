@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from origin.preparing import holdings
 from origin.preparing.fingerprint import fingerprint
 from origin.preparing.plan import Options
 from origin.preparing.prepare import Wish, prepare
 from origin.preparing.record import Damage
 from origin.preparing.verify import Tally, verify
-from origin.sources.directory import Directory
+from origin.sources.directory import Directory, DirectoryFile
 from p2pcdn.config import Config
+from p2pcdn.errors import SourceError, SourceReason
 from p2pcdn.model import CHUNK_SIZE
 from tests.origin.media_files import write
 from tests.origin.preparing.films import segment
@@ -83,11 +86,79 @@ def test_a_file_that_somebody_changed_is_another_version(config: Config, content
     flip(content / "show" / "a.mp4", 5, quietly=False)
     found, tally = damages(config)
     assert (found, tally.changed) == ([], 1)
+
+
+def test_a_file_that_is_gone_is_missed(config: Config, content: Path) -> None:
     (content / "show" / "a.mp4").unlink()
+    segment(content / "film", 1).unlink()
     found, tally = damages(config)
-    assert (found, tally.changed) == ([], 1)
+    assert [damage.reason for damage in found] == ["it is gone", "it is gone"]
+    assert found[1] == Damage("show/a.mp4", 0, 3 * CHUNK_SIZE, "it is gone")
+    assert (tally.missing, tally.changed) == (2, 0)
 
 
 def test_what_nobody_hashed_is_not_there(config: Config) -> None:
     with pytest.raises(LookupError):
         damages(config, "nothing")
+
+
+MEDIA = "#EXTM3U\n#EXTINF:4,\na.ts\n#EXTINF:4,\nb.ts\n"
+
+
+@pytest.fixture
+def stream(config: Config, content: Path) -> Path:
+    """A playlist of two segments that were hashed."""
+    folder = content / "tv"
+    write(folder / "index.m3u8", MEDIA + "#EXT-X-ENDLIST\n")
+    for name in "ab":
+        write(folder / f"{name}.ts", os.urandom(100))
+    asyncio.run(fingerprint(Directory(content), config, "tv/index.m3u8"))
+    return folder
+
+
+def test_a_segment_that_its_playlist_names_is_missed(config: Config, stream: Path) -> None:
+    (stream / "b.ts").unlink()
+    found, tally = damages(config, "tv")
+    assert found == [Damage("tv/b.ts", 0, 100, "it is gone")]
+    assert (tally.files, tally.missing, tally.bytes) == (2, 1, 100)
+
+
+def test_a_segment_that_its_playlist_has_dropped_is_not(config: Config, stream: Path) -> None:
+    write(stream / "index.m3u8", MEDIA.replace("a.ts", "c.ts"))
+    (stream / "a.ts").unlink()
+    found, tally = damages(config, "tv")
+    assert (found, tally.dropped, tally.missing) == ([], 1, 0)
+
+
+def test_what_is_gone_with_all_around_it_is_missed(config: Config, stream: Path) -> None:
+    for path in stream.iterdir():
+        path.unlink()
+    found, tally = damages(config)
+    assert [damage.file for damage in found] == ["tv/a.ts", "tv/b.ts"]
+    assert tally.missing == 2
+
+
+def test_what_was_removed_is_not(config: Config, content: Path) -> None:
+    assert damages(config, "film")[0] == []
+    holdings.remove(config, "film")
+    found, tally = damages(config)
+    assert (found, tally.files, tally.dropped) == ([], 1, 0)
+
+
+def test_what_cannot_be_read_is_damage(config: Config, stream: Path) -> None:
+    class Broken(Directory):
+        def open(self, path: str) -> DirectoryFile:
+            if path == "tv/a.ts":
+                raise SourceError(SourceReason.UNREACHABLE, "The disk is asleep.")
+            if path == "tv/b.ts":
+                raise OSError(errno.EIO, "Input/output error")
+            return super().open(path)
+
+    tally = Tally()
+    source = Broken(stream.parent)
+    found = [each for each in verify(source, config, "tv", tally) if each is not None]
+    assert found == [
+        Damage("tv/a.ts", 0, 100, "it cannot be read (unreachable: The disk is asleep)"),
+        Damage("tv/b.ts", 0, 100, "it cannot be read (Input/output error)"),
+    ]
+    assert (tally.damages, tally.missing) == (2, 0)

@@ -410,5 +410,19 @@ def test_a_bucket_that_is_not_there_is_no_missing_file(place: Place) -> None:
     assert (failure.reason, failure.detail) == (SourceReason.STATUS, NO_BUCKET)
 
 
+def test_it_says_whether_it_can_be_reached(place: Place) -> None:
+    place.bucket.reach()
+    for fault, reason in (
+        ("no bucket", SourceReason.MISSING),
+        ("denied", SourceReason.STATUS),
+        ("broken", SourceReason.STATUS),
+    ):
+        place.store.fault = fault
+        place.clock.now += 2 * PAUSE
+        with pytest.raises(SourceError) as caught:
+            place.bucket.reach()
+        assert caught.value.reason is reason
+
+
 def test_its_files_are_far(place: Place) -> None:
     assert place.bucket.is_far("a.mp4")

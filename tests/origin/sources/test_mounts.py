@@ -191,7 +191,10 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
             f"none at {none}.",
         ),
         (Config(content="s3://a//b"), "content has to be s3://BUCKET or s3://BUCKET/PREFIX"),
-        (Config(content="gopher://a/"), "content has to be a directory, a zip archive or an http"),
+        (
+            Config(content="gopher://a/"),
+            "content can be had by http, https, s3, gs or az, not by gopher.",
+        ),
     ):
         with pytest.raises(ConfigError) as caught:
             source_of(config)

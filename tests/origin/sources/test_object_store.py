@@ -91,7 +91,9 @@ def test_without_obstore(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore.store", None)
     with pytest.raises(ConfigError) as caught:
         connect(place_of("s3://films", "content"), "content")
-    assert str(caught.value) == "content needs obstore: pip install 'p2pcdn[bucket]'."
+    assert str(caught.value) == (
+        "content needs obstore: `pip install '.[bucket]'` in a clone of the project."
+    )
 
 
 def test_what_the_environment_says_is_wrong_is_not_repeated(

@@ -102,7 +102,7 @@ def test_a_folder_is_mounted_where_it_is(adds: Add, tmp_path: Path) -> None:
     called = adds(tmp_path / "My shows")
     assert called.code == 0, called.err
     assert called.out.splitlines()[:2] == [
-        f"Added    My-shows: 1 playlists, 1 other files, served from {tmp_path / 'My shows'}",
+        f"Added    My-shows: 1 playlist, 1 other file, served from {tmp_path / 'My shows'}",
         "Play     http://127.0.0.1:8080/media/My-shows/one/v.m3u8",
     ]
     assert adds.events(tmp_path / "My shows")[0]["new"] is False
@@ -128,7 +128,7 @@ def test_an_archive_is_mounted_and_a_bad_one_refused(adds: Add, tmp_path: Path) 
     bad = tmp_path / "bad.zip"
     bad.write_bytes(archive.read_bytes() + b"?")
     called = adds(bad)
-    assert called.code == 2
+    assert called.code == 1
     assert "is refused" in called.err or "bytes" in called.err
     assert [mount.path for mount in added.read(adds.data)] == ["tv/site"]
 
@@ -158,7 +158,16 @@ def test_a_name_that_is_taken(adds: Add, movie: Path, tmp_path: Path) -> None:
         (["a.mp4", "--ladder", "tall"], 2, "A ladder is heights such as 1080,720,480"),
         (["a.mp4", "--segment", "0"], 2, "--segment"),
         (["a.mp4", "--name", ".hidden"], 2, "--name takes a name for URLs"),
-        (["gopher://a/b"], 2, "gopher"),
+        (
+            ["gopher://a/b"],
+            2,
+            "What is added can be had by http, https, s3, gs or az, not by gopher.",
+        ),
+        (
+            ["ftp://a/b.mp4"],
+            2,
+            "What is added can be had by http, https, s3, gs or az, not by ftp.",
+        ),
         (["/tmp", "--ladder", "720"], 2, "are for films"),
         (["https://media.example/show/", "--encode"], 2, "are for films"),
     ],
@@ -253,15 +262,42 @@ async def test_a_film_on_another_server_is_read_from_there(adds: Add, movie: Pat
         called = await asyncio.to_thread(add, "none.mp4", *loopback)
         assert called.code == 1
         assert "cannot be read from there (missing)" in called.err
-        called = await asyncio.to_thread(add, "show/v.m3u8")
+        called = await asyncio.to_thread(add, "show/v.m3u8", *loopback)
         assert "Play     http://127.0.0.1:8080/media/show/v.m3u8" in called.out
-        called = await asyncio.to_thread(add, "")
+        called = await asyncio.to_thread(add, "", *loopback)
         assert [(m.path, m.content) for m in added.read(adds.data)] == [
             ("show", f"{server.url}films/show/"),
             ("films", f"{server.url}films/"),
         ]
     plain, copied = packets(movie, "video"), joined(adds.content / "Big-film", "36p")
     assert [p.data for p in packets(copied, "video")] == [p.data for p in plain]
+
+
+async def test_a_place_that_is_not_there_is_refused(adds: Add) -> None:
+    async with fake_upstream() as server:
+        server.files["/films/page.m3u8"] = Kept.of(b"<html>")
+        url = server.url
+
+        def add(path: str, *networks: str) -> Called:
+            private = f"origin.upstream.private_networks={','.join(networks)}"
+            return adds(f"{url}{path}", "--set", private)
+
+        for path, network, said in (
+            ("films/none.m3u8", "127.0.0.1/32", "cannot be read from there (missing)"),
+            ("films/page.m3u8", "127.0.0.1/32", "is not a playlist: A playlist begins with"),
+            ("films/none.m3u8", "10.0.0.0/8", "is not public; if it is meant"),
+            ("films/", "10.0.0.0/8", "is not public; if it is meant"),
+        ):
+            called = await asyncio.to_thread(add, path, network)
+            assert called.code == 1, path
+            assert said in called.err
+    called = await asyncio.to_thread(add, "films/", "127.0.0.1/32")
+    assert called.code == 1
+    assert called.err == (
+        f"p2pcdn: {url}films/ cannot be read from there (unreachable): {url}films/ "
+        "cannot be had: connection refused.\n"
+    )
+    assert added.read(adds.data) == ()
 
 
 def test_a_film_in_a_bucket_is_read_from_there(
@@ -277,6 +313,10 @@ def test_a_film_in_a_bucket_is_read_from_there(
             assert "Added        film: 0:05, " in called.out
             called = adds(store.url("new/show/"))
             assert called.code == 0, called.err
+            store.fault = "no bucket"
+            called = adds(store.url("new/show/"), "--name", "other")
+            assert called.code == 1
+            assert "there is no such bucket" in called.err
         finally:
             store.close()
     assert (adds.content / "film" / "index.m3u8").is_file()

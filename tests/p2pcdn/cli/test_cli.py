@@ -12,7 +12,7 @@ import pytest
 import p2pcdn
 from p2pcdn import cli
 from p2pcdn.cli import COMMANDS, Entry, app, execute
-from p2pcdn.errors import ConfigError, SourceError, SourceReason
+from p2pcdn.errors import ConfigError, SourceError, SourceReason, UnavailableError
 from tests.p2pcdn.cli.calling import call
 
 
@@ -94,12 +94,13 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (ConfigError("The port is taken."), 2, "p2pcdn: The port is taken.\n"),
+        (ConfigError("A port is a number."), 2, "p2pcdn: A port is a number.\n"),
+        (UnavailableError("The port is taken."), 1, "p2pcdn: The port is taken.\n"),
         (click.ClickException("It is late."), 1, "p2pcdn: It is late.\n"),
         (
             SourceError(SourceReason.MISSING, "no such film"),
             1,
-            "p2pcdn: SourceError: ('missing', 'no such film')\n",
+            "p2pcdn: missing: no such film\n",
         ),
         (
             PermissionError(13, "Permission denied", "/data"),

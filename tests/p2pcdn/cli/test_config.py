@@ -73,6 +73,7 @@ def test_sites_are_shown_with_their_tables(
 
 
 def test_it_wants_to_know_what(capsys: pytest.CaptureFixture[str]) -> None:
-    called = call(capsys, "config")
-    assert called.code == 2
-    assert "Say --default or --show." in called.err
+    for words in ([], ["--default", "--show"]):
+        called = call(capsys, "config", *words)
+        assert called.code == 2
+        assert "Say either --default or --show." in called.err

@@ -85,7 +85,7 @@ def test_a_taken_port_is_a_sentence_before_anything_is_made(
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
         called = call(capsys, "demo", "--listen", listen, "--data", str(tmp_path / "data"))
-    assert called.code == 2
+    assert called.code == 1
     assert called.err.startswith("p2pcdn: Another program listens on port ")
     assert called.err.count("\n") == 1
     assert not (tmp_path / "data").exists()

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from p2pcdn.config import Config, Tls
 from p2pcdn.service import Server
@@ -55,4 +56,22 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
         port = other.getsockname()[1]
     called = call(capsys, "healthcheck", "--listen", f"127.0.0.1:{port}")
     assert called.code == 1
-    assert called.err.startswith(f"p2pcdn: nothing answers at 127.0.0.1:{port}: ")
+    assert called.err == f"p2pcdn: nothing answers at 127.0.0.1:{port}: connection refused.\n"
+
+
+async def test_another_server(capsys: pytest.CaptureFixture[str]) -> None:
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text="<html>" * 100, content_type="text/html", status=404)
+
+    runner = web.AppRunner(web.Application(), access_log=None)
+    runner.app.router.add_get("/readyz", page)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    listen = f"127.0.0.1:{runner.addresses[0][1]}"
+    called = await asyncio.to_thread(call, capsys, "healthcheck", "--listen", listen)
+    await runner.cleanup()
+    assert called.code == 1
+    assert called.err == (
+        f"p2pcdn: not ready: {listen} answers 404, as no server of p2pcdn does.\n"
+    )

@@ -38,3 +38,10 @@ def test_what_there_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         "seconds": 65.0,
         "contents": 1,
     }
+
+
+def test_a_content_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ("list", "--data", str(tmp_path / "data"), "--content", str(tmp_path / "nope"))
+    called = call(capsys, *words)
+    assert (called.code, called.out) == (1, "")
+    assert f"there is none at {tmp_path / 'nope'}." in called.err

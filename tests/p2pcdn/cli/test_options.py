@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from p2pcdn.cli.options import size
+from p2pcdn.cli.options import Number, size
 from tests.p2pcdn.cli.calling import call
 
 
@@ -54,3 +54,10 @@ def test_sizes(text: str, count: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter, match="A size is like 20GB"):
         size(text)
+
+
+@pytest.mark.parametrize("text", ["x", "0", "31", "nan"])
+def test_what_is_no_number_between(text: str) -> None:
+    assert Number(1, 30).convert("2.5", None, None) == 2.5
+    with pytest.raises(click.BadParameter, match=f"a number from 1 to 30, not '{text}'"):
+        Number(1, 30).convert(text, None, None)

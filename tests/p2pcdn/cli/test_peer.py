@@ -190,6 +190,7 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
         (["{url}/media/film.bin", "--max-size", "much"], 2, "A size is like 20GB"),
         (["{url}/media/film.bin", "--hours", "at night"], 2, "takes times of day such as"),
         (["{url}/media/film.bin", "--part", "3/2"], 2, "A part is like 2/4"),
+        (["--gateway", "127.0.0.1:0", "--part", "3/2"], 2, "A part is like 2/4"),
         (
             ["{url}/media/film.bin", "--part", "1/2", "--processes", "2"],
             2,
@@ -202,7 +203,7 @@ def test_a_second_process_has_no_part_in_a_store(url: str, tmp_path: Path) -> No
             2,
             "A site has a URL such as https://HOST",
         ),
-        (["{url}/media/film.bin", "--store", "/dev/null"], 2, "The store has to be a directory"),
+        (["{url}/media/film.bin", "--store", "/dev/null"], 1, "The store has to be a directory"),
         ([], 2, "Say what to keep: a URL, or several; or --follow"),
         (["--gateway", "0.0.0.0:0"], 2, "The gateway is for this machine alone"),
         (["--gateway", "127.0.0.1:0", "--hours", "22-6"], 2, "With a gateway, hours and a daily"),
@@ -237,7 +238,7 @@ class Standing:
 
 def test_figures() -> None:
     assert figures(cast(Any, Standing())) == (
-        "3 of 12: 999 B by the origin, 1.2 MB by peers; 2.0 GB shared, 2 links"
+        "3 of 12 segments: 999 B by the origin, 1.2 MB by peers; 2.0 GB shared, 2 links"
     )
 
 
@@ -274,3 +275,9 @@ def test_the_manual_names_its_options(capsys: pytest.CaptureFixture[str], tmp_pa
         "--set",
     ):
         assert option in called.out
+
+
+def test_before_it_is_known_what_there_is() -> None:
+    peer = Standing()
+    peer.progress = Progress(0, 0)
+    assert figures(cast(Any, peer)).startswith("looking what there is: ")

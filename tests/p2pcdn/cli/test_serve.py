@@ -110,19 +110,21 @@ async def test_what_comes_out_live_reaches_those_who_are_to_fetch_it(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "code", "said"),
     [
-        ([], "Say what to serve: --content DIR"),
-        (["--content", "/no/such/place"], "there is none at /no/such/place"),
-        (["--content", __file__], "it is cut off, or no zip archive"),
+        ([], 2, "Say what to serve: --content DIR"),
+        (["--content", "/no/such/place"], 1, "there is none at /no/such/place"),
+        (["--content", __file__], 1, "it is cut off, or no zip archive"),
+        (["--content", "ftp://a/b"], 2, "by http, https, s3, gs or az, not by ftp"),
+        (["--content", ".", "--data", __file__], 2, "data has to be a directory"),
     ],
 )
 @pytest.mark.parametrize("command", ["serve", "origin"])
 def test_without_content_it_says_so(
-    command: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    command: str, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     called = call(capsys, command, *words)
-    assert called.code == 2
+    assert called.code == code
     assert said in called.err
 
 
@@ -132,7 +134,7 @@ def test_a_taken_port_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixtur
         data = str(tmp_path / "data")
         words = ["--content", str(tmp_path), "--listen", listen, "--data", data]
         called = call(capsys, "serve", *words)
-    assert called.code == 2
+    assert called.code == 1
     assert called.err.startswith("p2pcdn: Another program listens on port ")
     assert called.err.count("\n") == 1
 

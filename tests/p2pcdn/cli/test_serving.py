@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from p2pcdn.cli import serving
-from p2pcdn.config import Config, IngestConfig, MountConfig
+from p2pcdn.config import Config, ElsewhereConfig, IngestConfig, MountConfig, OriginConfig
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server
 from p2pcdn.service.admin import Admin
@@ -64,3 +64,34 @@ async def test_what_was_set_up_is_left_alone_by_the_collector(
     await asyncio.wait_for(settled.wait(), 10)
     running.cancel()
     await asyncio.wait([running])
+
+
+def test_the_tag_is_for_viewers_where_their_address_is_known() -> None:
+    server = Server([], host="0.0.0.0", port=80)
+    config = Config(listen="0.0.0.0:80")
+    (label, hint) = serving.tags(server, config)[-1]
+    assert (label, "this machine's name in place of localhost" in hint) == ("", True)
+    assert "Snippet" in dict(serving.tags(server, Config(listen="127.0.0.1:80")))
+    assert "" not in dict(serving.tags(server, Config(listen="127.0.0.1:80")))
+    urls = ("https://cdn.example/", "https://other.example")
+    config = Config(listen="0.0.0.0:80", origin=OriginConfig(urls=urls))
+    lines = dict(serving.tags(server, config))
+    assert 'src="https://cdn.example/p2pcdn.js"' in lines["Snippet"]
+    assert 'src="https://cdn.example/p2pcdn.' in lines["Pinned"]
+    assert "" not in lines
+
+
+def test_what_is_served_is_said() -> None:
+    server = Server([], host="127.0.0.1", port=80)
+    elsewhere = (ElsewhereConfig(prefix="https://cdn.example/films/"),)
+    manifests = (
+        "Manifests",
+        "http://127.0.0.1:80/manifest/ of media at https://cdn.example/films/",
+    )
+    config = Config(elsewhere=elsewhere)
+    assert serving.content_of(config) == ""
+    assert serving.media(server, config, "") == [manifests]
+    assert serving.media(server, config, "videos") == [
+        ("Media", "http://127.0.0.1:80/media/ from videos"),
+        manifests,
+    ]

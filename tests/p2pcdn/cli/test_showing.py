@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
-from p2pcdn.cli.showing import Shown, length_text
+from p2pcdn.cli.showing import Shown, counted, length_text, program
 
 
 def work(shown: Shown) -> None:
@@ -54,3 +56,34 @@ def test_lengths_for_people() -> None:
     assert [length_text(each) for each in (0, 59.6, 61, 3600, 36_061)] == [
         "0:00", "1:00", "1:01", "1:00:00", "10:01:01",
     ]  # fmt: skip
+
+
+def test_counts_for_people() -> None:
+    assert [counted(each, "file") for each in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+@pytest.mark.parametrize(
+    ("called", "path", "said"),
+    [
+        (".venv/bin/p2pcdn", "/nowhere", ".venv/bin/p2pcdn"),
+        ("{folder}/.venv/bin/p2pcdn", "/nowhere", ".venv/bin/p2pcdn"),
+        ("{folder}/.venv/bin/p2pcdn", "{folder}/.venv/bin", "p2pcdn"),
+        ("{folder}/.venv/bin/p2pcdn", "{folder}/other", "{folder}/.venv/bin/p2pcdn"),
+        ("/opt/my tools/p2pcdn", "/nowhere", "'/opt/my tools/p2pcdn'"),
+        ("/opt/p2pcdn/__main__.py", "/nowhere", "python -m p2pcdn"),
+        ("/usr/bin/pytest", "/nowhere", "p2pcdn"),
+    ],
+)
+def test_a_command_is_printed_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, called: str, path: str, said: str
+) -> None:
+    for folder in (".venv/bin", "other"):
+        file = tmp_path / folder / "p2pcdn"
+        file.parent.mkdir(parents=True)
+        file.write_text(folder)
+        file.chmod(0o755)
+    monkeypatch.chdir(tmp_path / "other" if "other" in path else tmp_path)
+    monkeypatch.setenv("PATH", path.format(folder=tmp_path))
+    monkeypatch.setattr(sys, "argv", [called.format(folder=tmp_path)])
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python")
+    assert program() == said.format(folder=tmp_path)

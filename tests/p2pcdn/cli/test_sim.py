@@ -61,7 +61,7 @@ def test_without_matplotlib_it_says_so_before_it_runs(
     monkeypatch.setattr(pictures, "available", lambda: False)
     called = call(capsys, "sim", "flash-crowd", "--out", str(tmp_path / "out"))
     assert called.code == 1
-    assert "pip install 'p2pcdn[sim]'" in called.err
+    assert "pip install '.[sim]'" in called.err
 
 
 @pytest.mark.parametrize(

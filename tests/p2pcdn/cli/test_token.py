@@ -146,7 +146,9 @@ def test_a_key_that_is_none(capsys: Capture, tmp_path: Path) -> None:
 def test_tokens_for_encoders(capsys: Capture, tmp_path: Path) -> None:
     words = ["--data", str(tmp_path), "--set", "ingest.paths=live"]
     first = call(capsys, "token", "ingest", *words)
-    assert (first.code, first.err) == (0, "")
+    assert first.code == 0
+    assert f"there was none in {tmp_path}, so one was made" in first.err
+    assert call(capsys, "token", "ingest", *words) == (0, first.out, "")
     show = call(capsys, "token", "ingest", "live/show", *words).out.strip()
     brief = call(capsys, "token", "ingest", "live/show", "--ttl", "60", *words).out.strip()
     for token, path, late, good in (
@@ -170,3 +172,10 @@ def test_and_none_for_what_is_no_folder_of_theirs(capsys: Capture, tmp_path: Pat
     called = call(capsys, "token", "ingest", "--ttl", "60", *words)
     assert called.code == 2
     assert "has no end" in called.err
+
+
+def test_nor_where_nobody_may_put_anything(capsys: Capture, tmp_path: Path) -> None:
+    called = call(capsys, "token", "ingest", "--data", str(tmp_path / "new"))
+    assert (called.code, called.out) == (2, "")
+    assert "Encoders may put nothing anywhere: ingest.paths has no folder" in called.err
+    assert not (tmp_path / "new").exists()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from origin.preparing.verify import Tally
+from p2pcdn.cli.verify import _verdict
 from tests.origin.preparing.films import film, segment
 from tests.p2pcdn.cli.calling import Called, call
 
@@ -49,3 +51,36 @@ def test_what_was_never_hashed(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     called = call(capsys, "verify", "nothing", *words)
     assert called.code == 1
     assert "Nothing called nothing was ever hashed" in called.err
+
+
+@pytest.mark.parametrize(
+    ("tally", "verdict"),
+    [
+        (Tally(), "all as it was"),
+        (Tally(damages=2), "2 damages"),
+        (Tally(damages=1, missing=1), "1 file gone"),
+        (
+            Tally(damages=3, missing=2, changed=1),
+            "1 damage, 2 files gone; 1 file is another version than was hashed",
+        ),
+        (
+            Tally(changed=2, dropped=1),
+            "what was compared is as it was; 2 files are other versions than was hashed; "
+            "1 file is gone that no playlist names any more",
+        ),
+    ],
+)
+def test_the_verdict(tally: Tally, verdict: str) -> None:
+    assert _verdict(tally) == verdict
+
+
+def test_a_film_that_lacks_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "content" / "show").mkdir(parents=True)
+    where = ("--content", str(tmp_path / "content"), "--data", str(tmp_path / "data"))
+    added = call(capsys, "add", str(film(tmp_path / "film.mp4", seconds=2)), *where)
+    assert added.code == 0
+    (tmp_path / "content" / "film" / "index.m3u8").unlink()
+    called = call(capsys, "verify", *where)
+    assert called.code == 1
+    assert "film/index.m3u8: it is gone.\n" in called.out
+    assert called.out.endswith(": 1 file gone.\n")

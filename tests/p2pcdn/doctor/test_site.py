@@ -107,7 +107,7 @@ async def test_nobody_there_is_all_that_is_said() -> None:
     async with aiohttp.ClientSession() as session:
         found = await everything(Site(session, url).examine())
     assert not_good(found) == {"reach": WRONG}
-    assert found["reach"].sentence.endswith("Connection refused.")
+    assert found["reach"].sentence.endswith(": connection refused.")
     assert len(found) == 1
 
 

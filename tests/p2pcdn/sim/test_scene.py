@@ -58,7 +58,7 @@ def test_an_unknown_key_is_named_with_the_nearest(file: Path) -> None:
 def test_a_wrong_value_says_what_would_be_right(file: Path) -> None:
     file.write_text(GOOD + 'warmup = "long"\n')
     assert complaint(str(file)) == f"warmup = 'long' ({file}) is not right: it takes a number."
-    assert "it takes float <= 1.0" in complaint("nat-mix", {"nat.blocked": "2"})
+    assert "it takes a number <= 1.0" in complaint("nat-mix", {"nat.blocked": "2"})
 
 
 def test_shares_are_shares_of_one_whole(file: Path) -> None:
@@ -99,3 +99,10 @@ def test_every_key_is_documented_with_its_default() -> None:
         if table and table in msgspec.structs.asdict(scene):
             part = type(getattr(scene, table))()
             assert json.loads(default) == getattr(part, name), key
+
+
+def test_bounds_are_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "scene.toml"
+    file.write_text(GOOD)
+    with pytest.raises(ConfigError, match=r"it takes a whole number >= 1\."):
+        load(str(file), {"viewers": "0"})

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from p2pcdn.errors import ConfigError
 from p2pcdn.model import CHUNK_SIZE, SegmentKey
 from peer.native.disk.disk import Disk
 from peer.native.disk.segment_file import SegmentFile
@@ -278,3 +279,14 @@ async def test_a_playlist_that_is_gone_by_the_time(site: Site, tmp_path: Path) -
         (site.content / "show" / "low" / "index.m3u8").unlink()
         with pytest.raises(DownloadError, match="could not be had: 404"):
             await download.save()
+
+
+async def test_a_wrong_command_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    target = tmp_path / "movie.bin"
+    with pytest.raises(ConfigError, match="A tracker has a URL"):
+        async with Download(site.media("movie.bin"), target, tracker="nonsense"):
+            pass
+    assert not target.with_name("movie.bin.p2pcdn").exists()
+    with pytest.raises(DownloadError, match="no writing beside /proc/movie: name another place by"):
+        async with Download(site.media("movie.bin"), Path("/proc/movie")):
+            pass

@@ -20,7 +20,7 @@ from tracker.storage.sqlite import Sqlite
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Server]:
     """A ClickHouse that all tests share, a database for each."""
     if not clickhouse.is_installed():
-        pytest.skip("no chDB here: `pip install 'p2pcdn[dev]'` brings it where there is one")
+        pytest.skip("no chDB here: `pip install '.[dev]'` brings it where there is one")
     with clickhouse.running(tmp_path_factory.mktemp("clickhouse")) as server:
         yield server
 
