@@ -29,6 +29,7 @@ import structlog
 from yarl import URL
 
 from p2pcdn.core.atlas import NOWHERE, Atlas, Regions, atlas_of
+from p2pcdn.failures import why
 from p2pcdn.wire.alto import COST_MAP, NETWORK_MAP, AltoError, CostMap, parse
 
 MOST_BYTES = 16_777_216
@@ -118,8 +119,7 @@ class Web:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, AltoError):
                 raise
-            said = str(error) or type(error).__name__
-            raise AltoError(f"It cannot be fetched: {said[:256]}.") from error
+            raise AltoError(f"It cannot be fetched: {why(error)[:256]}.") from error
 
     async def _ask(self, now: float) -> bytes | None:
         headers = {"Accept": f"{NETWORK_MAP}, {COST_MAP}, application/json;q=0.5"}

@@ -218,7 +218,7 @@ async def test_the_next_who_asks_brings_a_better_token(start: Start) -> None:
     stage = start()
     stage.cdn.tokens = {"good"}
     film(stage.cdn)
-    with pytest.raises(SourceError, match="^status: "):
+    with pytest.raises(SourceError, match=r"^status: "):
         await stage.attend("bad")
     await stage.attend("good")
     for number in range(5):
