@@ -94,6 +94,8 @@ class Availability:
             mask &= ~mask_of(holding.chunks)
             if mask:
                 loading[segment] = (mask, max(until, now + LOADING_LASTS))
+        if not loading:
+            del self._loading[link]  # those that are left are looked through often
 
     def lacks(self, link: int, segment: SegmentKey, chunk: int) -> None:
         """The link turned out not to hold this chunk."""

@@ -146,6 +146,11 @@ class Manifest:
         """The newest segment that could be verified so far; -1 if there was none."""
         return self._segments.newest_known
 
+    @property
+    def needs(self) -> bool:
+        """Whether any segment matters, as far as was said."""
+        return bool(self._need)
+
     # The five verbs
 
     def need(

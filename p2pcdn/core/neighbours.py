@@ -223,7 +223,7 @@ class Neighbours:
         wait = self.governor.wait(len(chunk), self.sent, owed, received)
         if wait is None:
             patience = PATIENCE[asked.need]
-            if any(other.owes(asked.key) for other in self._links.values()):
+            if owed and any(other.owes(asked.key) for other in self._links.values()):
                 patience = min(patience, RELAYED)
             wait = self.uplink.busy(owed, patience, now)
         if wait is not None:

@@ -263,8 +263,9 @@ def plan(view: View, now: float) -> Plan:
         for segment in view.segments:
             asks += _ask_all(segment, wakes, now)
         return Plan(tuple(asks), min((at for at in wakes if at > now), default=None))
+    credible = [link for link in view.links if link.is_credible(now)]
     for segment in view.segments:
-        asks += _ask_origin(segment, view, wakes, now)
+        asks += _ask_origin(segment, view, credible, wakes, now)
     room = _Room(view, now)
     asks += room.ask()
     wakes += room.wakes
@@ -275,10 +276,14 @@ def plan(view: View, now: float) -> Plan:
 
 
 def _ask_origin(
-    segment: SegmentView, view: View, wakes: list[float], now: float
+    segment: SegmentView,
+    view: View,
+    credible: Sequence[LinkView],
+    wakes: list[float],
+    now: float,
 ) -> Iterator[AskOrigin]:
     """What is to come from the origin now, which is then missing no more; and in ``wakes`` when
-    more may have to."""
+    more may have to. ``credible`` are the links that are to be believed."""
     if segment.demanded:
         all_at, rescue = everything_at(segment, view, now)
         if all_at <= now:
@@ -287,10 +292,11 @@ def _ask_origin(
             return
         wakes.append(all_at)
         if view.live and not segment.at_leisure:
-            yield from _make_up(segment, view, wakes, now)
+            doubtful = len(view.links) - len(credible)
+            yield from _make_up(segment, view, doubtful, wakes, now)
     orphans = segment.missing
     if orphans:
-        orphans &= ~_held(segment.key, [link for link in view.links if link.is_credible(now)])
+        orphans &= ~_held(segment.key, credible)
     if orphans and segment.loading and segment.loading_until > now:
         orphans &= ~segment.loading
         wakes.append(segment.loading_until)
@@ -350,11 +356,11 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
 
 
 def _make_up(
-    segment: SegmentView, view: View, wakes: list[float], now: float
+    segment: SegmentView, view: View, doubtful: int, wakes: list[float], now: float
 ) -> Iterator[AskOrigin]:
     """Patience is over: the origin brings as much as peers, as fast as they are now, cannot."""
     latest = latest_start(segment, view.http)
-    at = max(patient_until(segment, view, latest, now), segment.origin_after)
+    at = max(patient_until(segment, view, doubtful, latest), segment.origin_after)
     if at > now:
         wakes.append(at)
         return
@@ -371,12 +377,13 @@ def _make_up(
     yield from _runs(segment, short, "patience")
 
 
-def patient_until(segment: SegmentView, view: View, latest: float, now: float) -> float:
-    """How long a live segment is left to peers, however slow they are."""
+def patient_until(segment: SegmentView, view: View, doubtful: int, latest: float) -> float:
+    """How long a live segment is left to peers, however slow they are, if so many of the neighbours
+    are not to be believed."""
     if segment.old:
         return segment.since + OLD_PATIENCE
-    doubtful = sum(not link.is_credible(now) for link in view.links) / max(len(view.links), 1)
-    patience = view.patience * max(1 - DOUBT * doubtful, 0.0)
+    share = doubtful / max(len(view.links), 1)
+    patience = view.patience * max(1 - DOUBT * share, 0.0)
     return segment.since + patience * max(latest - segment.since, 0.0)
 
 
@@ -497,6 +504,14 @@ class _Free:
 
 
 @dataclass(slots=True)
+class _Offer:
+    """The chunks of a segment that a free link may be asked for."""
+
+    link: _Free
+    chunks: int
+
+
+@dataclass(slots=True)
 class _Room:
     """What may still be asked of whom."""
 
@@ -546,8 +561,10 @@ class _Room:
             else:
                 later.append(segment)
         for segment in later:
-            if self.left > 0 and (rare := segment.missing & self._rare(segment.key)):
-                yield from self._take(segment, rare)
+            if self.left > 0 and segment.missing:
+                rare = segment.missing & self._rare(segment.key)
+                if rare:
+                    yield from self._take(segment, rare)
         for segment in later:
             if self.left > 0:
                 yield from self._take(segment, segment.missing | segment.late)
@@ -567,11 +584,14 @@ class _Room:
         if self._is_spare(segment):
             need = Need.SPARE
         abroad = self._abroad(segment)
-        chunks &= self._offered(segment.key, abroad)
+        if not chunks:
+            return
+        offers = self._offers(segment.key, abroad)
+        chunks &= _all_of(offers)
         while chunks and self.left > 0:
             chunk = pick(chunks, self.view.salt)
             bit = 1 << chunk
-            link = self._best(segment.key, bit, abroad)
+            link = _best(offers, bit)
             link.open += 1
             self.left -= 1
             segment.missing &= ~bit
@@ -580,7 +600,8 @@ class _Room:
             yield AskPeer(link.number, segment.key, chunk, need)
             if link.open >= link.window:
                 self.free.remove(link)
-                chunks &= self._offered(segment.key, abroad)
+                offers = [offer for offer in offers if offer.link is not link]
+                chunks &= _all_of(offers)
 
     def _is_spare(self, segment: SegmentView) -> bool:
         """Whether it can wait: the plain player would not ask for it yet."""
@@ -611,22 +632,34 @@ class _Room:
                 self.wakes.append(lease.at)
         return ours & ~_held(segment.key, self.near)
 
-    def _offered(self, key: SegmentKey, abroad: int) -> int:
-        """The chunks that a free link holds; ``abroad`` are those for which far ones count."""
-        offered = 0
+    def _offers(self, key: SegmentKey, abroad: int) -> list[_Offer]:
+        """What each free link may be asked for; of far ones only chunks ``abroad``."""
+        offers = []
         for link in self.free:
             held = link.held.get(key, 0)
-            offered |= held & abroad if link.far else held
-        return offered
+            if link.far:
+                held &= abroad
+            if held:
+                offers.append(_Offer(link, held))
+        return offers
 
-    def _best(self, key: SegmentKey, bit: int, abroad: int) -> _Free:
-        """The free holder whose turn it is."""
-        holders: Iterable[_Free] = (
-            link
-            for link in self.free
-            if link.held.get(key, 0) & bit and (bit & abroad or not link.far)
-        )
-        return min(holders, key=lambda link: link.turn)
+
+def _all_of(offers: Iterable[_Offer]) -> int:
+    """The chunks that any of these offers."""
+    chunks = 0
+    for offer in offers:
+        chunks |= offer.chunks
+    return chunks
+
+
+def _best(offers: Iterable[_Offer], bit: int) -> _Free:
+    """The free holder whose turn it is; there has to be one."""
+    holders = [offer.link for offer in offers if offer.chunks & bit]
+    return min(holders, key=_turn) if len(holders) > 1 else holders[0]
+
+
+def _turn(link: _Free) -> tuple[float, bool, float, int]:
+    return link.turn
 
 
 def _serves(link: LinkView, now: float) -> bool:

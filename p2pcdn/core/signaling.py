@@ -171,14 +171,16 @@ class Signaling:
         self._renew_at: float | None = None
         self._credentials: Credentials | None = None
         self._timer: float | None = None
-        self._timer_is_known = False
+        self._connecting = False
+        self._is_looked_at = False
+        """Whether ``_timer`` and ``_connecting`` follow from the links as they are."""
         self._messages: list[Outgoing] = []
         self._events: list[Event] = []
 
     def connecting(self) -> bool:
         """Whether a link may come up at any moment."""
-        waiting = (Stage.OFFERING, Stage.ANSWERING, Stage.CONNECTING)
-        return any(link.stage in waiting and link.pairing for link in self._links.values())
+        self._look()
+        return self._connecting
 
     def pairing_of(self, number: int) -> str | None:
         link = self._links.get(number)
@@ -191,7 +193,7 @@ class Signaling:
 
     def leave(self) -> None:
         """Leave the swarm, and close what was coming about."""
-        self._timer_is_known = False
+        self._is_looked_at = False
         self.tell(Leave())
         self._out()
 
@@ -208,7 +210,7 @@ class Signaling:
         | LinkClosed,
         now: float,
     ) -> None:
-        self._timer_is_known = False
+        self._is_looked_at = False
         match message:
             case TrackerSays(message=said):
                 self._hear(said, now)
@@ -227,7 +229,7 @@ class Signaling:
 
     def over(self, number: int, reason: LinkReason) -> None:
         """The link failed or ended: the tracker may have a replacement."""
-        self._timer_is_known = False
+        self._is_looked_at = False
         link = self._links.pop(number, None)
         if link is None:
             return
@@ -257,18 +259,25 @@ class Signaling:
             del self._liars[next(iter(self._liars))]
 
     def timer_at(self) -> float | None:
-        if not self._timer_is_known:
-            self._timer_is_known = True
-            times = [at for at in map(self._deadline, self._links.values()) if at is not None]
-            times += [at for at in (self._join_at, self._renew_at) if at is not None]
-            self._timer = min(times, default=None)
+        self._look()
         return self._timer
+
+    def _look(self) -> None:
+        if self._is_looked_at:
+            return
+        self._is_looked_at = True
+        waiting = (Stage.OFFERING, Stage.ANSWERING, Stage.CONNECTING)
+        links = self._links.values()
+        self._connecting = any(link.stage in waiting and link.pairing for link in links)
+        times = [at for at in map(self._deadline, links) if at is not None]
+        times += [at for at in (self._join_at, self._renew_at) if at is not None]
+        self._timer = min(times, default=None)
 
     def on_timer(self, now: float) -> None:
         at = self.timer_at()
         if at is None or at > now:
             return
-        self._timer_is_known = False
+        self._is_looked_at = False
         if self._join_at is not None and self._join_at <= now:
             self._join(())
         if self._renew_at is not None and self._renew_at <= now:

@@ -242,8 +242,9 @@ class Transfers:
                 sequences.append(key.sequence)
         for rendition, sequences in wanted.items():
             manifest = self.manifest(rendition)
-            manifest.need(sequences, now, hold)
-            self._gather(manifest, now)
+            if sequences or manifest.needs:
+                manifest.need(sequences, now, hold)
+                self._gather(manifest, now)
 
     def offered(self, records: Records, link: int | None, now: float) -> None:
         """Somebody says what some live segments are, over a link or over the tracker's socket."""
