@@ -335,6 +335,11 @@ class Link:
 
     # The five verbs
 
+    def listens(self) -> bool:
+        """Whether what the other end announces counts; it is a word of it in any case."""
+        self._silences = 0
+        return self.state is State.UP
+
     def receive(self, message: LinkMessage | Frame, now: float) -> None:
         """Take in what came over either channel; what breaks the protocol ends the link."""
         if self.state is State.OVER:
@@ -393,9 +398,6 @@ class Link:
     # Incoming
 
     def _take(self, message: LinkMessage, now: float) -> None:
-        if self.state is State.UP and isinstance(message, Have):  # most of all that is said
-            self._events.append(Announced(message))
-            return
         if isinstance(message, Bye):
             self._finish("protocol" if message.code else "closed")
             return

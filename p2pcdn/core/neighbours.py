@@ -312,9 +312,17 @@ class Neighbours:
 
     def receive(self, message: LinkSays | LinkSends, now: float) -> None:
         link = self._links.get(message.link)
-        if link is not None:
-            link.receive(message.message if isinstance(message, LinkSays) else message.frame, now)
-            self._gather(link, now)
+        if link is None:
+            return
+        if isinstance(message, LinkSends):
+            link.receive(message.frame, now)
+        else:
+            said = message.message
+            if isinstance(said, Have) and link.listens():  # most of all that is said
+                self._note(link.number, said, now)
+                return
+            link.receive(said, now)
+        self._gather(link, now)
 
     def drained(self, number: int, buffered: int, now: float) -> None:
         """So many bytes are left in the buffer of a link's data channel."""
