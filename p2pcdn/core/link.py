@@ -253,6 +253,10 @@ class Link:
         """How many of our wants are open."""
         return len(self._own)
 
+    def is_free(self, now: float) -> bool:
+        """Whether it may be asked for one more chunk."""
+        return len(self._own) < self.window and self.busy_until <= now
+
     def want(self, key: ChunkKey, length: int, need: Need, now: float, era: int = 0) -> None:
         """Ask for a chunk of ``length`` bytes."""
         number = self._next_want
@@ -471,6 +475,7 @@ class Link:
         data = b"".join(payload for _, payload in sorted(want.frames.items()))
         del self._own[number]
         self._response += ((now - want.since) - self._response) / 4
+        self._rearm()
         took = max(now - max(want.since, self._arrived_at), 0.001)
         self.rate += SMOOTHING * (want.length / took - self.rate)
         self._arrived_at = now
@@ -497,6 +502,7 @@ class Link:
     def _give_up(self, number: int, more: bool = True) -> _OwnWant:
         """``more`` of it may still come."""
         want = self._own.pop(number)
+        self._rearm()
         self._waste(want.received)
         if more:
             self._over[number] = want.length - want.received
@@ -535,8 +541,10 @@ class Link:
         if self.state is State.GREETING:
             self.alarm = self._opened + HELLO_TIMEOUT
             return
-        patience = self._patience()
-        self.alarm = min((w.gives_up_at(patience) for w in self._own.values()), default=inf)
+        self.alarm = inf
+        if self._own:
+            patience = self._patience()
+            self.alarm = min(want.gives_up_at(patience) for want in self._own.values())
 
     def _finish(self, reason: LinkReason) -> None:
         self.state = State.OVER

@@ -110,6 +110,8 @@ class Noted:
     segments: list[SegmentKey]
     lost_by: int | None = None
     """The link, if it no longer holds some of it: it has not been told who else does."""
+    offered_by: int | None = None
+    """The link, if all that is new is what it may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,11 @@ class Neighbours:
     def offers(self, segment: SegmentKey) -> bool:
         """Whether a neighbour holds any of a segment."""
         return self._availability.offers(segment)
+
+    def can_send(self, number: int, segment: SegmentKey, chunks: int, now: float) -> bool:
+        """Whether a link may be asked now for any of these chunks of a segment."""
+        link = self._links.get(number)
+        return link is not None and link.is_free(now) and link.held.get(segment, 0) & chunks != 0
 
     def loading(self, segment: SegmentKey, now: float) -> tuple[int, float]:
         """Which chunks of a segment a neighbour is loading, and until when that is believed."""
@@ -366,7 +373,13 @@ class Neighbours:
             for link in list(self._links.values()):
                 if link.alarm <= now:
                     self._look_at(link, now)
-            self._alarm = min((link.alarm for link in self._links.values()), default=inf)
+            self._rearm()
+
+    def _rearm(self) -> None:
+        self._alarm = inf
+        for link in self._links.values():
+            if link.alarm < self._alarm:
+                self._alarm = link.alarm
 
     def _look_at(self, link: Link, now: float) -> None:
         """A link may have been silent for too long. What it is given up for is asked elsewhere and
@@ -429,7 +442,7 @@ class Neighbours:
                 self._events.append(Down(link.number, reason, greeted, link.account))
 
     def _note(self, number: int, message: Have | Gone | Loading, now: float) -> None:
-        self._quiet_until.pop(number, None)
+        first = self._quiet_until.pop(number, None) is not None
         match message:
             case Have(holdings):
                 self._availability.have(number, holdings, now)
@@ -438,7 +451,10 @@ class Neighbours:
             case Loading(holdings):
                 self._availability.loads(number, holdings, now)
         keys = [SegmentKey(h.rendition, h.sequence) for h in message.holdings]
-        self._events.append(Noted(keys, number if isinstance(message, Gone) else None))
+        if isinstance(message, Gone):
+            self._events.append(Noted(keys, lost_by=number))
+        else:
+            self._events.append(Noted(keys, offered_by=None if first else number))
 
     def _came(self, key: ChunkKey, size: int, now: float) -> None:
         self._asked.pop(key, None)
@@ -447,6 +463,7 @@ class Neighbours:
         self._note_asking()
 
     def _note_asking(self) -> None:
+        self._rearm()
         if not self._asked:
             self.goodput.rests()
 

@@ -413,10 +413,11 @@ class Node:
             case Undelivered(key):
                 self._transfers.lost(key)
                 self._dirty = True
-            case Noted(segments, lost_by):
+            case Noted(segments, lost_by, link):
                 if lost_by is not None and self._uploads:
                     self._neighbours.introduce(lost_by, self._holdings(segments), {})
-                self._dirty = self._dirty or any(self._is_of_use(s, now) for s in segments)
+                if not self._dirty:
+                    self._dirty = any(self._is_of_use(s, link, now) for s in segments)
             case Heard(link, records):
                 self._transfers.offered(records, link, now)
             case Up(link, peer):
@@ -427,12 +428,17 @@ class Node:
             case Down():
                 self._down(event)
 
-    def _is_of_use(self, segment: SegmentKey, now: float) -> bool:
-        """Whether it matters to us now what a neighbour says of a segment."""
+    def _is_of_use(self, segment: SegmentKey, link: int | None, now: float) -> bool:
+        """Whether it matters to us now what a neighbour says of a segment. What ``link`` offers of
+        one that is on its way does if it can be asked for it at once: when it is free again, that
+        is news by itself."""
         transfer = self._transfers.transfer(segment)
         if transfer is None:
             return not self._transfers.holds(segment)
-        return bool(transfer.missing or self._transfers.fetched(segment, now)[1])
+        chunks = transfer.missing | self._transfers.fetched(segment, now)[1]
+        if link is None or not chunks:
+            return chunks != 0
+        return self._neighbours.can_send(link, segment, chunks, now)
 
     def _changed(self) -> None:
         """There are other neighbours than before."""

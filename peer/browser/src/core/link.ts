@@ -215,6 +215,11 @@ export class Link {
     return this._own.size;
   }
 
+  /** Whether it may be asked for one more chunk. */
+  isFree(now: number): boolean {
+    return this._own.size < this.window && this.busyUntil <= now;
+  }
+
   /** Ask for a chunk of `length` bytes. */
   want(key: ChunkKey, length: number, need: Need, now: number, era = 0): void {
     const want = this._nextWant++;

@@ -94,6 +94,8 @@ export interface Noted {
   readonly segments: readonly SegmentKey[];
   /** The link, if it no longer holds some of it: it has not been told who else does. */
   readonly lostBy: number | null;
+  /** The link, if all that is new is what it may be asked for. */
+  readonly offeredBy: number | null;
 }
 
 /** A link passes records on. */
@@ -169,6 +171,13 @@ export class Neighbours {
   /** Whether a neighbour holds any of a segment. */
   offers(segment: SegmentKey): boolean {
     return this._availability.offers(segment);
+  }
+
+  /** Whether a link may be asked now for any of these chunks of a segment. */
+  canSend(number: number, segment: SegmentKey, chunks: bigint, now: number): boolean {
+    const link = this._links.get(number);
+    if (!link?.isFree(now)) return false;
+    return ((link.held.get(segmentId(segment)) ?? 0n) & chunks) !== 0n;
   }
 
   /** Which chunks of a segment a neighbour is loading, and until when that is believed. */
@@ -428,12 +437,13 @@ export class Neighbours {
   }
 
   private _note(number: number, { type, holdings }: Announcement, now: number): void {
-    this._quietUntil.delete(number);
+    const first = this._quietUntil.delete(number);
     if (type === "have") this._availability.have(number, holdings, now);
     else if (type === "gone") this._availability.gone(number, holdings);
     else this._availability.loads(number, holdings, now);
     const lostBy = type === "gone" ? number : null;
-    this._events.push({ type: "Noted", segments: holdings, lostBy });
+    const offeredBy = type === "gone" || first ? null : number;
+    this._events.push({ type: "Noted", segments: holdings, lostBy, offeredBy });
   }
 
   private _came(key: ChunkKey, size: number, now: number): void {

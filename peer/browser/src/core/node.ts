@@ -353,7 +353,7 @@ export class Node {
         if (event.lostBy !== null && this._uploads) {
           this._neighbours.introduce(event.lostBy, this._holdings(event.segments), []);
         }
-        this._dirty ||= event.segments.some((segment) => this._isOfUse(segment, now));
+        this._dirty ||= event.segments.some((segment) => this._isOfUse(segment, event.offeredBy, now));
         break;
       case "Heard":
         this._transfers.offered(event.records, event.link, now);
@@ -370,11 +370,17 @@ export class Node {
     }
   }
 
-  /** Whether it matters to us now what a neighbour says of a segment. */
-  private _isOfUse(segment: SegmentKey, now: number): boolean {
+  /**
+   * Whether it matters to us now what a neighbour says of a segment. What `link` offers of one that
+   * is on its way does if it can be asked for it at once: when it is free again, that is news by
+   * itself.
+   */
+  private _isOfUse(segment: SegmentKey, link: number | null, now: number): boolean {
     const transfer = this._transfers.transfer(segment);
     if (!transfer) return !this._transfers.holds(segment);
-    return (transfer.missing | this._transfers.fetched(segment, now).late) !== 0n;
+    const chunks = transfer.missing | this._transfers.fetched(segment, now).late;
+    if (link === null || !chunks) return chunks !== 0n;
+    return this._neighbours.canSend(link, segment, chunks, now);
   }
 
   /** There are other neighbours than before. */
