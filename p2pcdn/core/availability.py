@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
-from p2pcdn.core.bits import mask_of_spans
-from p2pcdn.model import SegmentKey, Span, spans_of
+from p2pcdn.core import bits
+from p2pcdn.core.bits import mask_of_spans, spans_in
+from p2pcdn.model import SegmentKey, Span
 from p2pcdn.wire.link import Holding
 
 MOST_SEGMENTS = 8_192
@@ -38,7 +39,12 @@ def mask_of(spans: Iterable[Span]) -> int:
 
 def holding_of(segment: SegmentKey, chunks: Iterable[int]) -> Holding:
     """The announcement of these chunks."""
-    spans = spans_of(chunks)[:MOST_SPANS]
+    return holding_in(segment, bits.mask_of(chunks))
+
+
+def holding_in(segment: SegmentKey, mask: int) -> Holding:
+    """The announcement of the chunks of a mask."""
+    spans = spans_in(mask)[:MOST_SPANS]
     return Holding(segment.rendition, segment.sequence, tuple(spans))
 
 
@@ -99,7 +105,7 @@ class Availability:
 
     def lacks(self, link: int, segment: SegmentKey, chunk: int) -> None:
         """The link turned out not to hold this chunk."""
-        self.gone(link, [holding_of(segment, [chunk])])
+        self.gone(link, [holding_in(segment, 1 << chunk)])
 
     def forget(self, link: int) -> None:
         """The link is over."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from p2pcdn.core.account import Account
-from p2pcdn.core.availability import Availability, holding_of
-from p2pcdn.core.bits import mask_of, numbers_in
+from p2pcdn.core.availability import Availability, holding_in
+from p2pcdn.core.bits import mask_of
 from p2pcdn.core.goodput import Goodput
 from p2pcdn.core.governor import Governor
 from p2pcdn.core.link import (
@@ -34,7 +34,7 @@ from p2pcdn.core.ports import Caps, LinkReason, LinkSays, LinkSends, Outgoing, S
 from p2pcdn.core.uplink import Uplink
 from p2pcdn.errors import ErrorCode, SourceReason
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, Route, SegmentKey
-from p2pcdn.wire.link import Gone, Have, Hello, Holding, Loading
+from p2pcdn.wire.link import Gone, Have, Hello, Loading
 from p2pcdn.wire.manifest import Records
 
 REST = 2.0
@@ -140,7 +140,7 @@ class Neighbours:
         """The link that each chunk is asked of."""
         self._duplicates = FIRST_DUPLICATES
         """Bytes that may still be asked for a second time."""
-        self._news: dict[type[Have | Gone | Loading], dict[SegmentKey, set[int]]] = {}
+        self._news: dict[type[Have | Gone | Loading], dict[SegmentKey, int]] = {}
         self._announced_at = -ANNOUNCE_EVERY
         self._alarm = inf
         """When a link has to look at the clock, or earlier."""
@@ -266,11 +266,14 @@ class Neighbours:
     ) -> None:
         """Tell every link, soon. What is gone is no longer announced as held or loading."""
         for segment, chunks in holdings.items():
-            news = set(chunks)
-            self._news.setdefault(kind, {}).setdefault(segment, set()).update(news)
+            mask = mask_of(chunks)
+            news = self._news.setdefault(kind, {})
+            news[segment] = news.get(segment, 0) | mask
             if kind is Gone:
                 for other in (Have, Loading):
-                    self._news.get(other, {}).get(segment, set()).difference_update(news)
+                    news = self._news.get(other, {})
+                    if segment in news:
+                        news[segment] &= ~mask
         # That somebody loads something is news to act upon at once.
         if kind is Loading or now >= self._announced_at + ANNOUNCE_EVERY:
             self._tell_news(now)
@@ -509,13 +512,13 @@ class Neighbours:
         news, self._news = self._news, {}
         # What is gone first: a segment that was dropped and came back is held.
         for kind in (Gone, Loading, Have):
-            masks = {
-                s: mask for s, chunks in news.get(kind, {}).items() if (mask := mask_of(chunks))
-            }
-            usual = _said(kind, masks)
+            masks = {s: mask for s, mask in news.get(kind, {}).items() if mask}
+            usual = _said(kind, masks) if masks else []
             for link in self._links.values() if usual else ():
-                if link.state is State.UP:
-                    lacked = masks if kind is Gone else _lacked(link, masks)
+                if link.state is not State.UP:
+                    continue
+                lacked = masks if kind is Gone else _lacked(link, masks)
+                if lacked:
                     for message in usual if lacked == masks else _said(kind, lacked):
                         link.tell(message)
 
@@ -540,5 +543,5 @@ def _said(
     kind: type[Have | Gone | Loading], masks: Mapping[SegmentKey, int]
 ) -> list[Have | Gone | Loading]:
     """The messages that announce these chunks."""
-    all_: list[Holding] = [holding_of(s, numbers_in(mask)) for s, mask in masks.items()]
+    all_ = [holding_in(s, mask) for s, mask in masks.items()]
     return [kind(tuple(all_[at : at + HOLDINGS])) for at in range(0, len(all_), HOLDINGS)]
