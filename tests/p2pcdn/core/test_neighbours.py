@@ -181,6 +181,24 @@ def test_a_chunk_that_somebody_else_brought_is_cancelled() -> None:
     assert neighbours.wasted == 3
 
 
+def test_what_is_offered_counts_where_it_may_be_asked_for() -> None:
+    neighbours = neighbours_with(1)
+    say(neighbours, 1, Have((HOLDING,)), Have((HOLDING,)), Gone((HOLDING,)), Have((HOLDING,)))
+    noted = [Noted([SEGMENT]), Noted([SEGMENT], offered_by=1), Noted([SEGMENT], lost_by=1)]
+    assert neighbours.take_events() == [*noted, Noted([SEGMENT], offered_by=1)]
+    assert neighbours.can_send(1, SEGMENT, 0b111, NOW)
+    assert not neighbours.can_send(1, SEGMENT, 0b011, NOW), "it holds only the third"
+    assert not neighbours.can_send(2, SEGMENT, 0b111, NOW), "nobody is there"
+    for key in (KEY, OTHER):
+        assert neighbours.can_send(1, SEGMENT, 0b111, NOW)
+        neighbours.want(1, key, 3, Need.USUAL, NOW)
+    assert not neighbours.can_send(1, SEGMENT, 0b111, NOW), "it has enough to do"
+    say(neighbours, 1, Busy(0, 0.3))
+    say(neighbours, 1, Busy(1, 0.3))
+    assert not neighbours.can_send(1, SEGMENT, 0b111, NOW + 0.29)
+    assert neighbours.can_send(1, SEGMENT, 0b111, NOW + 0.3)
+
+
 def test_missing_is_remembered_busy_and_silence_are_rested() -> None:
     neighbours = neighbours_with(1, 2, 3)
     for link in (1, 2, 3):
