@@ -228,7 +228,7 @@ async def test_a_peer_with_a_back_end_is_let_in_and_stays(
 
             assert came_by() == "token-1"
             peer.node._signaling._renew_at = 0.0  # it is time
-            peer.node._signaling._timer_is_known = False
+            peer.node._signaling._is_looked_at = False
             peer._engine.feed(Allow(p2p=True, upload=True, token=True))
             await peer.until(lambda: came_by() == "token-2")
             assert peer.peer == first, "it was not let in again"
