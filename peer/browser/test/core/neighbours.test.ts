@@ -57,6 +57,23 @@ describe("links", () => {
     expect(neighbours.peers()).toStrictEqual(["a".repeat(16)]);
   });
 
+  it("offer what they may be asked for", () => {
+    neighbours.takeEvents();
+    for (const type of ["have", "have", "gone", "have"] as const) {
+      say(1, { type, holdings: [{ ...v7, chunks: [[2, 2]] }] });
+    }
+    const noted = { type: "Noted", segments: [{ ...v7, chunks: [[2, 2]] }], lostBy: null, offeredBy: 1 };
+    const firstWords = { ...noted, offeredBy: null };
+    expect(neighbours.takeEvents()).toStrictEqual([firstWords, noted, { ...firstWords, lostBy: 1 }, noted]);
+    expect(neighbours.canSend(1, v7, 0b111n, 0)).toBe(true);
+    expect(neighbours.canSend(1, v7, 0b011n, 0)).toBe(false);
+    expect(neighbours.canSend(3, v7, 0b111n, 0)).toBe(false);
+    neighbours.want(1, { ...v7, chunk: 2 }, 3, "usual", 0);
+    say(1, { type: "busy", want: 0, wait: 0.3 });
+    expect(neighbours.canSend(1, v7, 0b111n, 0.29)).toBe(false);
+    expect(neighbours.canSend(1, v7, 0b111n, 0.3)).toBe(true);
+  });
+
   it("that end say what they carried, and are forgotten", () => {
     neighbours.takeEvents();
     say(1, { type: "have", holdings: [{ ...v7, chunks: [[0, 0]] }] });
