@@ -54,8 +54,6 @@ from p2pcdn.core.ports import (
     LinkSends,
     LinkUp,
     Loaded,
-    MakeAnswer,
-    MakeOffer,
     Outgoing,
     Playing,
     Proved,
@@ -389,12 +387,11 @@ class Node:
         if not self._signaling.has_events:
             return
         for event in self._signaling.take_events():
-            if isinstance(event, MakeOffer | MakeAnswer):
-                self._stats.link_attempts += 1
-            elif isinstance(event, CloseLink):
+            if isinstance(event, CloseLink):
                 self._neighbours.closed(event.link, "closed", now)
             self._dirty = True
             self._events.append(event)
+        self._stats.link_attempts = self._signaling.attempts
 
     def _hear(self, event: NeighbourEvent, now: float) -> None:
         """Something that a link did."""

@@ -159,6 +159,8 @@ class Signaling:
         """Bytes a second that we have been seen to send; 0 if that is not known."""
         self.alone = False
         """Whether there was nobody else when we joined, and nobody has come since."""
+        self.attempts = 0
+        """Links to somebody that were begun; an offer is none that is for nobody in particular."""
         self._identity = identity
         self._numbers = numbers
         self._links: dict[int, _Pending] = {}
@@ -402,7 +404,7 @@ class Signaling:
             del self._links[number]
         else:
             link.stage, link.pairing, link.peer, link.since = Stage.CONNECTING, pairing, peer, now
-            self.alone = False
+            self._meets()
         self._offer(None, now)
 
     # Our own ends
@@ -474,9 +476,15 @@ class Signaling:
 
     def _new(self, stage: Stage, pairing: str | None, now: float, peer: str = "") -> _Pending:
         link = _Pending(next(self._numbers), stage, now, pairing, peer)
-        self.alone = self.alone and pairing is None
+        if pairing is not None:
+            self._meets()
         self._links[link.number] = link
         return link
+
+    def _meets(self) -> None:
+        """Somebody has been named to us."""
+        self.alone = False
+        self.attempts += 1
 
     def _offer(self, pairing: str | None, now: float, peer: str = "") -> None:
         self._events.append(MakeOffer(self._new(Stage.OFFERING, pairing, now, peer).number))

@@ -22,5 +22,6 @@ class Stats:
     origin_mismatches: int = 0
     """Rejected chunks that came by HTTP: from the origin, or from a cache before it."""
     link_attempts: int = 0
+    """Links to somebody that were begun."""
     links: int = 0
     """Links that are up now."""

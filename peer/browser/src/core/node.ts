@@ -321,11 +321,11 @@ export class Node {
 
   private _signal(now: number): void {
     for (const event of this._signaling.takeEvents()) {
-      if (event.type === "MakeOffer" || event.type === "MakeAnswer") this._stats.linkAttempts += 1;
-      else if (event.type === "CloseLink") this._neighbours.closed(event.link, "closed", now);
+      if (event.type === "CloseLink") this._neighbours.closed(event.link, "closed", now);
       this._dirty = true;
       this._events.push(event);
     }
+    this._stats.linkAttempts = this._signaling.attempts;
   }
 
   /** Something that a link did. */

@@ -102,6 +102,8 @@ export class Signaling {
   uplink = 0;
   /** Whether there was nobody else when we joined, and nobody has come since. */
   alone = false;
+  /** Links to somebody that were begun; an offer is none that is for nobody in particular. */
+  attempts = 0;
   private readonly _links = new Map<number, Pending>();
   private readonly _over = new Map<number, Pending>();
   /** Who has sent us wrong bytes. */
@@ -355,7 +357,7 @@ export class Signaling {
       link.pairing = pairing;
       link.peer = peer;
       link.since = now;
-      this.alone = false;
+      this._meets();
     }
     this._offer(null, now);
   }
@@ -423,9 +425,15 @@ export class Signaling {
   private _begin(stage: Stage, pairing: string | null, since: number, peer = ""): Pending {
     const number = this._numbers();
     const link: Pending = { number, stage, since, pairing, peer, candidates: [] };
-    this.alone &&= pairing === null;
+    if (pairing !== null) this._meets();
     this._links.set(link.number, link);
     return link;
+  }
+
+  /** Somebody has been named to us. */
+  private _meets(): void {
+    this.alone = false;
+    this.attempts++;
   }
 
   private _offer(pairing: string | null, now: number, peer = ""): void {

@@ -15,6 +15,7 @@ export interface Stats {
   rejectedChunks: number;
   /** Rejected chunks that came by HTTP: from the origin, or from a cache before it. */
   originMismatches: number;
+  /** Links to somebody that were begun. */
   linkAttempts: number;
   /** Links that are up now. */
   links: number;
