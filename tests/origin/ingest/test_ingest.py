@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -308,6 +309,50 @@ async def test_wrong_tokens(encoder: Encoder, authorization: str) -> None:
     answer = await encoder.send("PUT", "live/0.ts", SEGMENT, Authorization=authorization)
     assert answer == (401, "Encoders need a token here that is good.")
     assert encoder.files() == []
+
+
+@pytest.mark.parametrize("days", [1, -1])
+@pytest.mark.parametrize("moment", ["first", "middle", "hashing"])
+async def test_tokens_while_the_clock_jumps(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch, moment: str, days: int
+) -> None:
+    now, ahead = time.time(), 0
+    assert encoder.origin._ingest is not None
+    monkeypatch.setattr(encoder.origin._ingest._access, "_clock", lambda: now + ahead)
+    token = token_for(TOKEN, "live", int(now) + 3600)
+    commit = Draft.commit
+
+    def jump(*_: object) -> None:
+        nonlocal ahead
+        ahead = days * 86_400
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield SEGMENT[:1000]
+        if moment == "middle":
+            await until(lambda: encoder.origin._ingest and encoder.origin._ingest._under_way)
+            jump()
+        yield SEGMENT[1000:]
+
+    def jump_and_commit(draft: Draft) -> Any:
+        jump()
+        return commit(draft)
+
+    if moment == "hashing":
+        monkeypatch.setattr(Draft, "commit", jump_and_commit)
+    elif moment == "first":
+        jump()
+    status, message = await encoder.send("PUT", "live/0.ts", parts(), token)
+    if (moment, days) == ("first", 1):  # it has run out, as far as anybody can tell
+        assert (status, message) == (401, "Encoders need a token here that is good.")
+        assert encoder.files() == []
+    else:  # who may begin may end
+        assert (status, encoder.files()) == (201, ["live/0.ts"])
+        assert await encoder.get("/media/live/0.ts") == (200, SEGMENT)
+    assert (await encoder.send("PUT", "live/1.ts", SEGMENT, token))[0] == (401 if days > 0 else 201)
+    ahead = 0  # somebody has set it right
+    assert (await encoder.send("PUT", "live/2.ts", SEGMENT, token))[0] == 201
+    assert await encoder.publish(2) == 201
+    assert (await encoder.get("/media/live/2.ts"))[0] == 200
 
 
 async def test_elsewhere_nothing_is_put(encoder: Encoder) -> None:
