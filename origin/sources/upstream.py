@@ -204,7 +204,7 @@ class Upstream:
         """Let go of the server, and of whoever waits for it."""
         self._loop.close(self._client.close)
         with self._lock:
-            arrivals = list(self._arrivals.values())
+            arrivals = self._in_memory()
         for arrival in arrivals:
             if not arrival.is_whole:
                 arrival.fail(_stopping())
@@ -277,12 +277,16 @@ class Upstream:
             found = self._arrivals.get(key) or self._cache.find(key, length)
             if found is not None:
                 return found
-            used = sum(one.length for one in self._arrivals.values())
+            used = sum(one.length for one in self._in_memory())
             if used + length > MOST_IN_MEMORY:
                 raise SourceError(SourceReason.BUSY, f"Too much of {self._place.base} is read.")
             arrival = self._arrivals[key] = Arrival(length)
         self._begin(self._fetch(key, path, version, number, arrival))
         return arrival
+
+    def _in_memory(self) -> Sequence[Arrival]:
+        # Not `values`: a thread that lets go of one meanwhile would change what is iterated over.
+        return [one for ref in self._arrivals.valuerefs() if (one := ref()) is not None]
 
     def _kept(self, path: str, version: Version) -> Piece | None:
         return self._cache.find(self._key(path, version, 0), version.size)
