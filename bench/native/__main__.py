@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from statistics import median
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from playwright.async_api import Browser
 
@@ -146,13 +146,13 @@ def main() -> int:
     parser.add_argument(
         "--ways", default="native,to,from", help="between natives, to Chromium, from it"
     )
+    parser.add_argument("--transports", default="aiortc,fast")
     options = parser.parse_args()
-    transports: list[Choice] = ["aiortc"]
+    transports = cast(list[Choice], options.transports.split(","))
     python = fast_python.find()
-    if python is None:
+    if python is None and "fast" in transports:
         print(f"Only aiortc is measured: {fast_python.WHY_NOT}.", file=sys.stderr)
-    else:
-        transports.append("fast")
+        transports.remove("fast")
     cases = [
         Case(transport, way, int(links))
         for way in options.ways.split(",")

@@ -230,7 +230,7 @@ class Neighbours:
         wait = self.governor.wait(len(chunk), self.sent, owed, received)
         if wait is None:
             patience = PATIENCE[asked.need]
-            if owed and any(other.owes(asked.key) for other in self._links.values()):
+            if owed and any(o.owed and o.owes(asked.key) for o in self._links.values()):
                 patience = min(patience, RELAYED)
             wait = self.uplink.busy(owed, patience, now)
         if wait is not None:
@@ -486,7 +486,7 @@ class Neighbours:
         owing.sort(key=lambda link: (not link.has_begun, link.number <= self._turn, link.number))
         while owing and not self.uplink.is_full(now):
             owing = [link for link in owing if self._send_chunk(link, now)]
-        if self._owed():
+        if any(link.owed for link in self._links.values()):
             self._pump_at = max(self.uplink.room_at(now), self.governor.room_at())
 
     def _send_chunk(self, link: Link, now: float) -> bool:

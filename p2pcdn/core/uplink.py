@@ -106,11 +106,11 @@ class Uplink:
 
     def has_room(self, link: int, now: float) -> bool:
         """Whether a link's channel may be given a frame: one slow link must not fill it all."""
-        left, high = self._in_buffers(now), self._high()
-        there = float(self._buffered.get(link, 0))
-        if link not in self._untold:
-            there = min(there, left)
-        return left < high and there < high / 2
+        high, there = self._high(), self._buffered.get(link, 0)
+        if link in self._untold:
+            return there < high / 2 and self._in_buffers(now) < high
+        left = self._in_buffers(now)
+        return left < high and min(there, left) < high / 2
 
     def room_at(self, now: float) -> float:
         """When there will be room, if no channel tells us earlier."""
