@@ -18,6 +18,11 @@ NEEDED = pytest.mark.skipif(
     reason="no coturn here: `apt-get install coturn` brings the TURN server that this needs",
 )
 SECRET = "north of the border"
+OWN = (
+    *("-n", "--no-cli", "--allow-loopback-peers", "--realm=p2pcdn"),
+    *("--use-auth-secret", f"--static-auth-secret={SECRET}"),
+)
+"""Settings where no file has others."""
 
 
 @dataclass
@@ -42,25 +47,17 @@ class Turn:
 
 
 @contextlib.asynccontextmanager
-async def coturn(folder: Path) -> AsyncIterator[Turn]:
-    """Run coturn, which relays between peers on this machine."""
+async def coturn(folder: Path, file: Path | None = None) -> AsyncIterator[Turn]:
+    """Run coturn, which relays between peers on this machine; with a file's settings, if one is
+    given."""
     secret = folder / "secret"
     secret.write_text(SECRET)
     turn = Turn(free_port(), secret, [])
     process = await asyncio.create_subprocess_exec(
         "turnserver",
-        *(
-            "-n",
-            "--log-file=stdout",
-            "--simple-log",
-            "--verbose",
-            "--no-cli",
-            "--no-tls",
-            "--no-dtls",
-        ),
-        *("--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--allow-loopback-peers"),
-        *(f"--listening-port={turn.port}", "--realm=p2pcdn", "--use-auth-secret"),
-        f"--static-auth-secret={SECRET}",
+        *(OWN if file is None else ("-c", str(file))),
+        *("--log-file=stdout", "--simple-log", "--verbose", "--no-tls", "--no-dtls"),
+        *("--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", f"--listening-port={turn.port}"),
         f"--pidfile={folder / 'coturn.pid'}",
         f"--userdb={folder / 'turndb'}",
         cwd=folder,

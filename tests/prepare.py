@@ -51,6 +51,10 @@ NEEDS = (
     Need("mpv", "another player at the gateway", _program("mpv")),
     Need("nginx", "media that stay at a CDN, a proxy in front", lambda: nginx.PROGRAM is not None),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
+    Need("curl", "a line of the how-tos", _program("curl")),
+    Need("zip", "a line of the how-tos", _program("zip")),
+    Need("php-cli", "a back end of the how-tos that makes tokens", _program("php")),
+    Need("systemd", "the unit", _program("systemd-analyze")),
     Need(
         "redis-server",
         "several trackers with one store (or valkey-server)",

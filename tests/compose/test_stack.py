@@ -17,6 +17,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from tests.compose.stack import Stack, docker
+from tests.docs.blocks import block, commands
 
 PATIENCE = 60_000
 """Milliseconds for what a browser waits for, on a busy machine."""
@@ -83,6 +84,11 @@ async def summary(stack: Stack, service: str = "demo", query: str = "") -> dict[
 async def counted(stack: Stack, key: str, above: float = 0) -> bool:
     """Whether the demo has counted more than that."""
     return bool((await summary(stack))[key] > above)
+
+
+async def meets(stack: Stack, swarms: int) -> bool:
+    """Whether somebody is there for so many contents."""
+    return bool((await summary(stack))["swarms"] == swarms)
 
 
 async def watched(stack: Stack, service: str, query: str = "") -> bool:
@@ -206,7 +212,10 @@ async def test_two_trackers_are_one(
 
 
 async def test_a_turn_server_hides_viewers(stack: Stack, browser: Browser) -> None:
-    await asyncio.to_thread(stack.up, "--env-file", "deploy/turn.env")
+    ((*_, option, file, _up),) = commands(block("how-to/turn.md:3"))
+    await asyncio.to_thread(stack.up, option, file)
+    # The native peer finds that there is another tracker, for the film and for what is live.
+    await until(lambda: meets(stack, 2))
     before = await summary(stack)
     # One alone: what comes from peers comes from the container, whose own address nobody is told.
     async with windows(browser, f"{stack.url('demo')}/demo/", 1) as [page]:

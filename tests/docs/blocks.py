@@ -54,13 +54,27 @@ def blocks(*languages: str) -> list[Block]:
     ]
 
 
+def block(name: str) -> Block:
+    """The block with a name such as ``how-to/get.md:1``.
+
+    Who asks for it runs it: `tests/docs/test_blocks.py` looks for such calls to tell which blocks
+    nobody runs.
+    """
+    page, _, number = name.rpartition(":")
+    return blocks_of(page)[int(number) - 1]
+
+
+def script(block: Block) -> str:
+    """What a shell is to run: of ``console`` the lines after a ``$``, and those that go on."""
+    if block.language != "console":
+        return block.text
+    lines = block.text.replace("\\\n", " ").splitlines()
+    return "\n".join(line.removeprefix("$ ") for line in lines if line.startswith("$ "))
+
+
 def commands(block: Block) -> Iterator[list[str]]:
-    """The words of each command of a shell's block: of ``console`` the lines after a ``$``."""
-    text = block.text.replace("\\\n", " ")
-    lines = text.splitlines()
-    if block.language == "console":
-        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    for line in lines:
+    """The words of each command of a shell's block."""
+    for line in script(block).replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words.pop(0)  # a variable of the command, or of the shell

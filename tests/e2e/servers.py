@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ async def p2pcdn(
     async with run(*prefix, *PROGRAM, command, "--listen", where, *arguments) as running:
         running.url = f"http://{where}"
         if not prefix:
-            await _ready(running)
+            await ready(running)
         yield running
 
 
@@ -102,11 +102,14 @@ async def peer(
 
 
 @contextlib.asynccontextmanager
-async def run(*words: str, cwd: Path = ROOT) -> AsyncIterator[Command]:
+async def run(
+    *words: str, cwd: Path = ROOT, env: Mapping[str, str] = os.environ
+) -> AsyncIterator[Command]:
+    """Run a program until the context is left."""
     process = await asyncio.create_subprocess_exec(
         *words,
         cwd=cwd,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**env, "PYTHONUNBUFFERED": "1"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         # A shell lets what it starts in the background ignore Ctrl-C, and its children inherit it.
@@ -128,7 +131,8 @@ async def _read(process: asyncio.subprocess.Process, output: list[str]) -> None:
         output.append(line.decode(errors="replace").rstrip())
 
 
-async def _ready(running: Command) -> None:
+async def ready(running: Command) -> None:
+    """Wait until /readyz says so."""
     async with aiohttp.ClientSession() as http, asyncio.timeout(30):
         while running.process.returncode is None:
             with contextlib.suppress(aiohttp.ClientError):

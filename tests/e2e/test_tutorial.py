@@ -13,14 +13,18 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, BrowserContext
 
-from tests.docs.blocks import ROOT, Block, blocks_of, commands
+from tests.docs.blocks import ROOT, Block, block, commands
 from tests.e2e.servers import BUNDLE, free_port, run
 from tests.e2e.viewer import VIEWPORT
 from tests.origin.preparing.films import film
 
 pytestmark = pytest.mark.xdist_group("embedding")
 
-DEMO, ADD, SERVE, PAGE, SITE = blocks_of("tutorial.md")
+DEMO = block("tutorial.md:1")
+ADD = block("tutorial.md:2")
+SERVE = block("tutorial.md:3")
+PAGE = block("tutorial.md:4")
+SITE = block("tutorial.md:5")
 PLAYERS = "https://cdn.jsdelivr.net/**"
 """Where the page takes hls.js from; here it comes from the bundle."""
 

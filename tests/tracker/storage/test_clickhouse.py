@@ -23,6 +23,8 @@ from p2pcdn.errors import ConfigError
 from p2pcdn.service import Server
 from tests import clickhouse
 from tests.clickhouse import Gate
+from tests.docs.blocks import block
+from tests.docs.here import Here, typed
 from tests.tracker.storage.batches import NOW, batch, of_groups, span
 from tracker import bookkeeper
 from tracker.app import Tracker
@@ -81,6 +83,25 @@ async def test_nodes_that_come_at_once_make_the_tables_once_and_add_up(
         assert await storage.others() == Opening(Amounts(origin_bytes=12), NOW)
         await storage.close()
     assert await total(engine, database) == 18
+
+
+async def test_it_is_set_up_and_asked_as_the_how_to_says(
+    engine: clickhouse.Server, database: str, tmp_path: Path
+) -> None:
+    names = {
+        "https://p2pcdn:PASSWORD@clickhouse.example.com:8443/p2pcdn": engine.url(database),
+        "--content videos": f"--content {tmp_path}",
+        "p2pcdn.everything": f"{database}.everything",
+        "width = 3600": "width = 10",  # which is there at once
+    }
+    here = Here(tmp_path, names)
+    async with here.served(typed(block("how-to/clickhouse.md:1"))):
+        storage = node(engine, database)
+        await storage.open(NOW)
+        await storage.write(batch(1, 2, 3))
+        await storage.close()
+    days = engine.ask(here.local(block("how-to/clickhouse.md:3").text))
+    assert sum(int(origin) for _, _, origin in days) == read(engine, database) > 0
 
 
 async def test_viewers_of_several_nodes_are_there_at_once(
