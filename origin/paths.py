@@ -36,6 +36,8 @@ def path_below(prefix: str, target: str) -> str:
         raw = "/" + raw.partition("://")[2].partition("/")[2]
     if not raw.startswith(prefix):
         _not_found(raw)
+    if raw == prefix:
+        raise HttpError(HTTPStatus.NOT_FOUND, f"Nothing is at {prefix} itself: name a file below.")
     return media_path(raw[len(prefix) :])
 
 

@@ -141,8 +141,9 @@ def command(
     except MediaError as error:
         raise click.ClickException(f"{thing}: {error}") from error
     except SourceError as error:
+        why = error.detail.removeprefix(f"{thing} cannot be had: ")
         raise click.ClickException(
-            f"{thing} cannot be read from there ({error.reason.value}): {error.detail}"
+            f"{thing} cannot be read from there ({error.reason.value}): {why}"
         ) from error
     _say(added, config, as_json=as_json)
     return 0

@@ -75,11 +75,12 @@ def command(settings: Settings, seconds: int, with_peer: bool, keep: bool) -> in
 
 
 def _hush() -> None:
-    """What is printed is enough for a person, unless they asked for the log."""
+    """What is printed is enough for a person, unless they asked for the log; that whoever comes may
+    join is printed, too."""
     context = click.get_current_context()
     source = context.get_parameter_source("log_level")
     if source is click.core.ParameterSource.DEFAULT:
-        logs.configure("warning")
+        logs.configure("error")
     logging.captureWarnings(capture=True)
 
 

@@ -74,6 +74,8 @@ def command(settings: Settings, name: str, as_json: bool) -> int:
 
 def _verdict(tally: Tally) -> str:
     """What came of it, in a sentence's end."""
+    if not tally.files and not tally.dropped:
+        return "nothing was hashed yet"
     found = []
     if tally.damages > tally.missing:
         found.append(counted(tally.damages - tally.missing, "damage"))

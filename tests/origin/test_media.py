@@ -76,6 +76,12 @@ async def test_links_that_lead_out(site: Site, content: Path) -> None:
         assert message == f"There is no file at '{target.removeprefix('/media/')}'."
 
 
+async def test_the_place_of_media_is_no_file(site: Site) -> None:
+    status, code, message = await site.error("/media/")
+    assert (status, code) == (404, "not_found")
+    assert message == "Nothing is at /media/ itself: name a file below."
+
+
 async def test_other_methods_are_refused(site: Site) -> None:
     status, code, _ = await site.error("/media/a.ts", "POST")
     assert (status, code) == (405, "method_not_allowed")

@@ -56,15 +56,16 @@ def test_what_was_never_hashed(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 @pytest.mark.parametrize(
     ("tally", "verdict"),
     [
-        (Tally(), "all as it was"),
-        (Tally(damages=2), "2 damages"),
-        (Tally(damages=1, missing=1), "1 file gone"),
+        (Tally(), "nothing was hashed yet"),
+        (Tally(files=1), "all as it was"),
+        (Tally(files=9, damages=2), "2 damages"),
+        (Tally(files=9, damages=1, missing=1), "1 file gone"),
         (
-            Tally(damages=3, missing=2, changed=1),
+            Tally(files=9, damages=3, missing=2, changed=1),
             "1 damage, 2 files gone; 1 file is another version than was hashed",
         ),
         (
-            Tally(changed=2, dropped=1),
+            Tally(files=9, changed=2, dropped=1),
             "what was compared is as it was; 2 files are other versions than was hashed; "
             "1 file is gone that no playlist names any more",
         ),
