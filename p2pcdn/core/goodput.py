@@ -23,6 +23,10 @@ class Goodput:
         if self.asking_since == inf:
             self.asking_since = now
 
+    def overslept(self, late: float) -> None:
+        """For so many seconds nobody was heard."""
+        self.asking_since += late
+
     def rests(self) -> None:
         """Nothing is asked for."""
         self.asking_since = inf

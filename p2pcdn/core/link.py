@@ -380,6 +380,15 @@ class Link:
             self._complain(late)
         self._rearm()
 
+    def overslept(self, late: float, now: float) -> None:
+        """We have listened to nobody for so many seconds, which count for nothing."""
+        for want in self._own.values():
+            want.since = min(want.since + late, now)
+            want.heard = min(want.heard + late, now)
+        self._arrived_at = min(self._arrived_at + late, now)
+        self._asked_at += late
+        self._rearm()
+
     def bear_with(self, now: float) -> None:
         """Give what is late another while."""
         for number in self.late(now):

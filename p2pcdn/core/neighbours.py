@@ -384,6 +384,16 @@ class Neighbours:
             if link.alarm < self._alarm:
                 self._alarm = link.alarm
 
+    def overslept(self, late: float, now: float) -> None:
+        """For so many seconds nobody was heard: that is nobody's fault."""
+        for link in self._links.values():
+            link.overslept(late, now)
+        self._alarm = min((link.alarm for link in self._links.values()), default=inf)
+        for number in self._quiet_until:
+            self._quiet_until[number] += late
+        self.goodput.overslept(late)
+        self.uplink.overslept(now)
+
     def _look_at(self, link: Link, now: float) -> None:
         """A link may have been silent for too long. What it is given up for is asked elsewhere and
         may still arrive: that is not to happen too often. Who never brought anything will not."""

@@ -88,6 +88,10 @@ from p2pcdn.wire.tracker import Leases as Granted
 
 DECIDE_EVERY = 0.05
 """Seconds between two decisions at least: what arrives in between is decided about together."""
+LATE = 0.1
+"""Seconds by which a timer has to be late for us to have overslept: browsers are never exact."""
+STARVED = 1.0
+"""Seconds after that in which it may happen again: little is asked for that is not due soon."""
 STORE_BYTES = 128 * 1024 * 1024
 
 UNWELCOME = {
@@ -143,6 +147,10 @@ class Node:
         self._dirty = False
         self._decided_at = now - DECIDE_EVERY
         self._wake_at: float | None = None
+        self._due_at = inf
+        """When we asked to be woken; infinity once we were, or are too late."""
+        self._waits = False
+        """Whether a decision waits for what we overslept."""
         self._settled = True
         """Whether others than the neighbours may want to be woken at another time than before."""
         self._others_at = inf
@@ -187,6 +195,8 @@ class Node:
 
     def receive(self, message: Input, now: float) -> None:
         """Take in anything that arrived; see `ports` for what there is."""
+        if now >= self._due_at + LATE:
+            self._overslept(now)
         if isinstance(message, LinkSends):
             self._neighbours.receive(message, now)
             if self._neighbours.has_events:
@@ -270,9 +280,13 @@ class Node:
         earliest = min(self._others_at, self._neighbours.alarm)
         if self._dirty:
             earliest = min(earliest, self._decided_at + DECIDE_EVERY)
+        self._due_at = earliest
         return None if earliest == inf else earliest
 
     def on_timer(self, now: float) -> None:
+        if now >= self._due_at + LATE:
+            self._overslept(now)
+        self._due_at = inf
         others = self._settled or self._others_at <= now
         if others:
             self._settled = True
@@ -358,6 +372,19 @@ class Node:
             self._neighbours.end(link, "closed", now)
 
     # Putting things together
+
+    def _overslept(self, now: float) -> None:
+        """We are called later than we asked for: the machine had no time for us. Others have not
+        been silent meanwhile; what they said waits to be heard, and the decision waits for that."""
+        # And a moment more, until what waits is heard.
+        late, self._due_at = now - self._due_at + DECIDE_EVERY, inf
+        self._survey.starved_until = now + STARVED
+        self._neighbours.overslept(late, now)
+        self._transfers.overslept(late)
+        self._settled = True
+        if not self._waits:
+            self._waits = True
+            self._decided_at = now
 
     def _hurry(self) -> None:
         """What has just been said is to be decided about at once."""
@@ -526,6 +553,7 @@ class Node:
 
     def _decide(self, now: float) -> None:
         self._settled = True
+        self._waits = False
         wanted = self._survey.wanted(now)
         self._transfers.need(*self._survey.needed(wanted, now), now)
         for key in wanted:

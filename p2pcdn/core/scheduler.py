@@ -80,6 +80,8 @@ DOUBT = 1.0
 only slow."""
 LOOK_AGAIN = 0.25
 LEAST_IN_ALL = 4
+STARVED_IN_ALL = 2
+"""Where our machine has no time for us: of what is not due soon."""
 IN_ALL = 16
 """Wants open at once; fewer where less than half a second's worth."""
 
@@ -214,6 +216,8 @@ class View:
     """Which to choose among equals."""
     sheltered: bool = False
     """Whether peers are named to bring what comes out into our network."""
+    starved_until: float = 0.0
+    """Until when our machine counts as one that has no time for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +355,7 @@ def everything_at(segment: SegmentView, view: View, now: float) -> tuple[float, 
     if view.live:
         return max(latest, segment.origin_after), bool(view.links)
     tried = bool(segment.asked) and view.asking_since + PROOF <= now
-    rescue = tried and not segment.helped
+    rescue = tried and not segment.helped and view.starved_until <= now
     return max(latest, segment.origin_after), rescue
 
 
@@ -445,8 +449,9 @@ def _fetch_leased(
 
 def _falls_short(segment: SegmentView, view: View, now: float) -> int:
     """Where peers are too slow the origin joins in: for the first half of what is left, or less if
-    peers, half as fast as they are now, bring the rest before its latest start."""
-    if view.goodput >= surplus(view) * view.bitrate:
+    peers, half as fast as they are now, bring the rest before its latest start; nothing where it is
+    our machine that is slow."""
+    if view.goodput >= surplus(view) * view.bitrate or view.starved_until > now:
         return 0
     left = segment.missing | segment.asked
     rest = left.bit_count()
@@ -522,6 +527,8 @@ class _Room:
     near: list[LinkView] = field(default_factory=list)
     """Those that are near, and can be asked or are sending."""
     left: int = 0
+    asked: int = 0
+    """Wants that are open."""
 
     def __post_init__(self) -> None:
         view, now = self.view, self.now
@@ -544,6 +551,7 @@ class _Room:
                 self.free.append(
                     _Free(link.number, link.rate, link.held, open_, window, received, far)
                 )
+        self.asked = open_in_all
         self.left = min(min(most, IN_ALL) - proven, IN_ALL - open_in_all)
 
     def ask(self) -> Iterator[AskPeer]:
@@ -560,6 +568,9 @@ class _Room:
                 yield from self._take(segment, segment.missing | segment.late, Need.SOON)
             else:
                 later.append(segment)
+        if not self.view.live and self.view.starved_until > self.now:
+            self.wakes.append(self.view.starved_until)
+            self.left = min(self.left, STARVED_IN_ALL - self.asked)
         for segment in later:
             if self.left > 0 and segment.missing:
                 rare = segment.missing & self._rare(segment.key)
@@ -593,6 +604,7 @@ class _Room:
             bit = 1 << chunk
             link = _best(offers, bit)
             link.open += 1
+            self.asked += 1
             self.left -= 1
             segment.missing &= ~bit
             segment.late &= ~bit

@@ -57,6 +57,8 @@ class Survey:
     ) -> None:
         self.p2p = True
         self.upload = True
+        self.starved_until = 0.0
+        """Until when our machine counts as one that has no time for us."""
         self._signaling = signaling
         self._neighbours = neighbours
         self._transfers = transfers
@@ -213,6 +215,7 @@ class Survey:
             floor=floor,
             patience=self._trust.patience(now),
             sheltered=self._leases.importers,
+            starved_until=self.starved_until,
             guided=self._signaling.state is State.IN and bool(links),
             hopeful_until=self._hopeful_until(now),
             bitrate=bitrate,

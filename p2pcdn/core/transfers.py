@@ -285,6 +285,12 @@ class Transfers:
         times = (fetch.late_at for fetch in self._fetches.values())
         return min((at for at in times if at > now), default=inf)
 
+    def overslept(self, late: float) -> None:
+        """For so many seconds nobody took in what the origin brought."""
+        for fetch in self._fetches.values():
+            fetch.heard += late
+            fetch.expected += late
+
     def loading(self) -> dict[SegmentKey, list[int]]:
         """What the origin is about to bring."""
         loading: dict[SegmentKey, list[int]] = {}

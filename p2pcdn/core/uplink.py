@@ -80,6 +80,8 @@ class Uplink:
         links told us."""
         self._gone = 0
         self._told: set[int] = set()
+        self._unheard: set[int] = set()
+        """Links whose next word tells what went while nobody listened."""
         self._while_since = 0.0
         """When this while began, and how many bytes of each link have gone in it."""
         self._went: dict[int, int] = {}
@@ -123,6 +125,7 @@ class Uplink:
             self._begin(now)
             self._buffered.clear()
             self._untold.clear()
+            self._unheard.clear()
         if now >= self._while_since + WHILE * max(len(self._went), 1):
             self._begin_while(now)
         self._buffered[link] = self._buffered.get(link, 0) + size
@@ -132,7 +135,10 @@ class Uplink:
     def drained(self, link: int, buffered: int, now: float) -> None:
         """So many bytes are left in a link's channel."""
         gone = max(self._buffered.get(link, 0) - buffered, 0)
-        self._gone += gone
+        if link in self._unheard:
+            self._unheard.discard(link)
+        else:
+            self._gone += gone
         self._went[link] = self._went.get(link, 0) + gone
         self._buffered[link] = buffered
         self._untold.pop(link, None)
@@ -147,8 +153,14 @@ class Uplink:
         left = min(self._in_buffers(now), sum(self._buffered.values()))
         self._left, self._as_of = max(left, buffered), now
 
+    def overslept(self, now: float) -> None:
+        """Nobody listened for a while: what went meanwhile says nothing about the rate."""
+        self._begin(now)
+        self._unheard.update(self._untold)
+
     def forget(self, link: int) -> None:
         """The link is over."""
+        self._unheard.discard(link)
         self._buffered.pop(link, None)
         self._untold.pop(link, None)
         self._went.pop(link, None)

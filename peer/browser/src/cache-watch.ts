@@ -1,5 +1,6 @@
 /**
- * Tells answers of the origin from those of the browser's own HTTP cache, which cost nothing.
+ * Tells answers of the origin from those of the browser's own HTTP cache, which cost nothing; and
+ * how long the network took for a body, however late the page came to look at it.
  *
  * Only Resource Timing knows: what was transferred is less than what the body holds. To a page of
  * another origin it says so only if the answer carried `Timing-Allow-Origin`; unknown means the
@@ -9,10 +10,19 @@
 /** Milliseconds that an entry may come after its answer's last byte. */
 const PATIENCE = 100;
 
+/** What Resource Timing knows of an answer. */
+export interface Seen {
+  readonly cached: boolean;
+  /** Seconds from the first byte to the last; infinity if that is not known. */
+  readonly body: number;
+}
+
+const NOTHING: Seen = { cached: false, body: Infinity };
+
 interface Expected {
   readonly name: string;
   readonly since: number;
-  readonly seen: (cached: boolean) => void;
+  readonly seen: (seen: Seen) => void;
 }
 
 export class CacheWatch {
@@ -33,11 +43,11 @@ export class CacheWatch {
 
   /**
    * Call it as a request for `url` is made, and what it returns when the request is over: that
-   * tells, soon, whether the answer came from the cache.
+   * tells, soon, what is known of the answer.
    */
-  expect(url: string): () => Promise<boolean> {
+  expect(url: string): () => Promise<Seen> {
     let seen!: Expected["seen"];
-    const verdict = new Promise<boolean>((resolve) => {
+    const verdict = new Promise<Seen>((resolve) => {
       seen = resolve;
     });
     const { href, hash } = new URL(url, location.href);
@@ -46,7 +56,7 @@ export class CacheWatch {
     this._expected.add(expected);
     return () => {
       const giveUp = (): void => {
-        this._settle(expected, false);
+        this._settle(expected, NOTHING);
       };
       setTimeout(giveUp, this._observer ? PATIENCE : 0);
       return verdict;
@@ -57,14 +67,16 @@ export class CacheWatch {
     for (const expected of this._expected) {
       // The clock of entries may be coarser than ours by up to a millisecond.
       if (expected.name === entry.name && entry.startTime >= expected.since - 1) {
-        this._settle(expected, entry.transferSize < entry.encodedBodySize);
+        const { transferSize, encodedBodySize, responseStart, responseEnd } = entry;
+        const body = responseStart ? (responseEnd - responseStart) / 1_000 : Infinity;
+        this._settle(expected, { cached: transferSize < encodedBodySize, body });
         return;
       }
     }
   }
 
-  private _settle(expected: Expected, cached: boolean): void {
+  private _settle(expected: Expected, seen: Seen): void {
     this._expected.delete(expected);
-    expected.seen(cached);
+    expected.seen(seen);
   }
 }

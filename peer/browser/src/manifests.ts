@@ -1,6 +1,6 @@
 /** Manifests and hash lists from the end point: small, bounded, and never waited for too long. */
 
-import type { Bytes } from "./model";
+import { joined, type Bytes } from "./model";
 import { sayOnce } from "./say";
 import { isSignedBy, usableKeys } from "./verify";
 import { decodeManifest } from "./wire/codec";
@@ -65,7 +65,7 @@ async function readAtMost(response: Response, limit: number): Promise<Bytes | un
   let length = 0;
   for (;;) {
     const part = await reader?.read();
-    if (!part || part.done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+    if (!part || part.done) return joined(parts);
     length += part.value.length;
     if (length > limit) return undefined;
     parts.push(part.value);

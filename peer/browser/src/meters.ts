@@ -1,6 +1,6 @@
 /** What is measured of HTTP on a page, whichever session asked. */
 
-import { CacheWatch } from "./cache-watch";
+import { CacheWatch, type Seen } from "./cache-watch";
 import { Throughput } from "./throughput";
 
 export class Meters {
@@ -18,7 +18,7 @@ export interface Outcome {
 
 /** One request for media: how many bytes it has cost so far, and where they came from. */
 export class Request {
-  private readonly _verdict: () => Promise<boolean>;
+  private readonly _verdict: () => Promise<Seen>;
 
   constructor(
     url: string,
@@ -36,12 +36,15 @@ export class Request {
     this._count(bytes);
   }
 
-  /** It is complete. */
+  /**
+   * It is complete. A player's choice of quality rests on the times as the page has seen them, as a
+   * plain player's does; what is said of the origin, on those of the network.
+   */
   async done(ttfb: number, took: number): Promise<Outcome> {
-    const cached = await this._verdict();
+    const { cached, body } = await this._verdict();
     if (cached) this._count(-this._bytes);
     else this._meters.throughput.measured(this._bytes, ttfb, took);
-    return { cached, ttfb, took };
+    return { cached, ttfb, took: Math.min(took, ttfb + body) };
   }
 
   /** It brought less than was asked for. */

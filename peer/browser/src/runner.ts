@@ -136,6 +136,8 @@ export class Runner {
   private _goes = false;
   private _over = false;
   private _timer = 0;
+  /** When it rings, by the core's clock. */
+  private _ringsAt = Infinity;
 
   constructor(private readonly _options: RunnerOptions) {
     const { endpoint, meters, player, stopwatch } = _options;
@@ -418,11 +420,14 @@ export class Runner {
     }
   }
 
+  /** To set a timer costs as much as to take in a frame: one that rings too soon is as good. */
   private _arm(node: Node): void {
-    clearTimeout(this._timer);
     const at = node.timerAt();
-    if (at === null) return;
+    if (at === null || at >= this._ringsAt) return;
+    clearTimeout(this._timer);
+    this._ringsAt = at;
     const wake = (): void => {
+      this._ringsAt = Infinity;
       this._run(() => {
         node.onTimer(seconds());
       });

@@ -8,7 +8,7 @@ const URL = "https://cdn.example/media/seg7.ts";
 
 type Entry = Pick<
   PerformanceResourceTiming,
-  "name" | "startTime" | "transferSize" | "encodedBodySize"
+  "name" | "startTime" | "transferSize" | "encodedBodySize" | "responseStart" | "responseEnd"
 >;
 
 let observe: (entries: Entry[]) => void;
@@ -25,7 +25,8 @@ class Observer {
 }
 
 function entry(more: Partial<Entry> = {}): Entry {
-  return { name: URL, startTime: 1_000, transferSize: 800, encodedBodySize: 500, ...more };
+  const times = { startTime: 1_000, responseStart: 1_200, responseEnd: 1_250 };
+  return { name: URL, transferSize: 800, encodedBodySize: 500, ...times, ...more };
 }
 
 beforeEach(() => {
@@ -48,13 +49,19 @@ describe("an answer", () => {
   ])("%s", async (_, more, cached) => {
     const verdict = new CacheWatch().expect(`${URL}#t=1`);
     observe([entry(more)]);
-    expect(await verdict()).toBe(cached);
+    expect(await verdict()).toStrictEqual({ cached, body: 0.05 });
+  });
+
+  it("has taken nobody knows how long where the origin allows no look at its times", async () => {
+    const verdict = new CacheWatch().expect(URL);
+    observe([entry({ responseStart: 0 })]);
+    expect(await verdict()).toMatchObject({ body: Infinity });
   });
 
   it("is the origin's if no entry comes in time", async () => {
     const verdict = new CacheWatch().expect(URL)();
     vi.advanceTimersByTime(100);
-    expect(await verdict).toBe(false);
+    expect(await verdict).toStrictEqual({ cached: false, body: Infinity });
   });
 
   it("is not told by entries of other requests, or of earlier ones", async () => {
@@ -62,20 +69,21 @@ describe("an answer", () => {
     const cached = { transferSize: 0 };
     observe([entry({ ...cached, name: `${URL}?2` }), entry({ ...cached, startTime: 900 })]);
     observe([entry({ startTime: 999.5 })]);
-    expect(await verdict()).toBe(false);
+    expect(await verdict()).toMatchObject({ cached: false });
   });
 
   it("is told for each of two requests by an entry of its own", async () => {
     const watch = new CacheWatch();
     const [first, second] = [watch.expect(URL), watch.expect(URL)];
     observe([entry({ transferSize: 0 }), entry()]);
-    expect(await Promise.all([first(), second()])).toStrictEqual([true, false]);
+    const both = await Promise.all([first(), second()]);
+    expect(both.map(({ cached }) => cached)).toStrictEqual([true, false]);
   });
 
   it("is the origin's where there is no Resource Timing", async () => {
     vi.stubGlobal("PerformanceObserver", undefined);
     const verdict = new CacheWatch().expect(URL)();
     vi.advanceTimersByTime(0);
-    expect(await verdict).toBe(false);
+    expect(await verdict).toStrictEqual({ cached: false, body: Infinity });
   });
 });

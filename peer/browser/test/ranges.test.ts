@@ -48,7 +48,7 @@ beforeEach(() => {
   const player = { locate: () => located, source: () => source } as unknown as Player;
   const meters = {
     throughput: { measured },
-    cache: { expect: () => () => Promise.resolve(cached) },
+    cache: { expect: () => () => Promise.resolve({ cached, body: Infinity }) },
   } as unknown as Meters;
   ranges = new Ranges(player, meters, {
     tell: (input) => told.push(input),

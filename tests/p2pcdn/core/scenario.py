@@ -97,7 +97,10 @@ class Player:
     def step(self, step: Json) -> Outcome:
         """Do what the step says; returns what came of it."""
         self._outcome = Outcome()
-        self._pass_until(step["at"])
+        if step.get("asleep"):
+            self.now = step["at"]
+        else:
+            self._pass_until(step["at"])
         received = step.get("receive", [])
         for given in received if isinstance(received, list) else [received]:
             self._give(given)

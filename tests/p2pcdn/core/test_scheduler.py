@@ -31,6 +31,7 @@ from p2pcdn.core.scheduler import (
     PROMPT,
     PROOF,
     SOON,
+    STARVED_IN_ALL,
     STEP_IN,
     SURPLUS,
     TURN,
@@ -671,6 +672,31 @@ def test_earlier_segments_come_first() -> None:
     second = segment(key=SegmentKey("v", 8))
     both = link(in_flight=WINDOW - 1, held={KEY: 1, second.key: 1})
     assert decide(view(segment(), second, links=(both,))).asks == (AskPeer(1, KEY, 0),)
+
+
+def test_who_has_no_time_asks_for_little_that_is_not_due_soon() -> None:
+    links = tuple(link(number, window=4) for number in range(1, 9))
+    starved = view(segment(), links=links, starved_until=NOW + 1.0)
+    decision = decide(starved)
+    assert len(decision.asks) == STARVED_IN_ALL
+    assert decision.wake_at == NOW + 1.0
+    assert len(decide(replace(starved, live=True)).asks) > STARVED_IN_ALL
+    assert len(decide(starved, NOW + 1.0).asks) > STARVED_IN_ALL
+    one_open = (replace(links[0], in_flight=1), *links[1:])
+    assert len(decide(replace(starved, links=one_open)).asks) == STARVED_IN_ALL - 1
+    due_soon = segment(deadline=NOW + HTTP.takes(8 * CHUNK_SIZE) + SOON - 0.1)
+    assert len(decide(replace(starved, segments=(due_soon,))).asks) > STARVED_IN_ALL
+
+
+def test_who_has_no_time_calls_no_peer_slow() -> None:
+    slow = view(segment(), links=(link(),), goodput=0.0, asking_since=NOW - PROOF)
+    assert of_origin(decide(slow))
+    assert not of_origin(decide(replace(slow, starved_until=NOW + 1.0)))
+    late = segment(asked=0b1, missing=0, deadline=NOW + 0.1)
+    due = replace(slow, segments=(late,))
+    for starved_until, rescue in ((0.0, True), (NOW + 1.0, False)):
+        [ask] = decide(replace(due, starved_until=starved_until)).asks
+        assert ask == AskOrigin(KEY, Span(0, 0), "latest", rescue)
 
 
 def test_wants_in_flight_grow_with_what_peers_bring() -> None:

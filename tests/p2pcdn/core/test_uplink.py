@@ -186,6 +186,16 @@ def test_what_went_over_a_link_that_is_over_is_forgotten() -> None:
     assert uplink.rate <= FIRST_RATE
 
 
+def test_what_went_while_nobody_listened_says_nothing() -> None:
+    uplink = Uplink()
+    uplink.sent(1, 4 * FRAME, NOW)
+    uplink.overslept(NOW + 2.0)
+    uplink.drained(1, 2 * FRAME, NOW + 2.0)
+    assert not uplink.measured
+    uplink.drained(1, 0, NOW + 2.1)
+    assert uplink.rate == pytest.approx(2 * FRAME / 0.1)
+
+
 def test_too_few_bytes_say_nothing() -> None:
     uplink = Uplink()
     uplink.sent(1, MEASURED - 1, NOW)

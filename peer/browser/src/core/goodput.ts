@@ -15,6 +15,11 @@ export class Goodput {
     if (this.askingSince === Infinity) this.askingSince = now;
   }
 
+  /** For so many seconds nobody was heard. */
+  overslept(late: number): void {
+    this.askingSince += late;
+  }
+
   /** Nothing is asked for. */
   rests(): void {
     this.askingSince = Infinity;

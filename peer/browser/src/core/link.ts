@@ -347,6 +347,17 @@ export class Link {
     this._rearm();
   }
 
+  /** We have listened to nobody for so many seconds, which count for nothing. */
+  overslept(late: number, now: number): void {
+    for (const want of this._own.values()) {
+      want.since = Math.min(want.since + late, now);
+      want.heard = Math.min(want.heard + late, now);
+    }
+    this._arrivedAt = Math.min(this._arrivedAt + late, now);
+    this._askedAt += late;
+    this._rearm();
+  }
+
   /** Give what is late another while. */
   bearWith(now: number): void {
     for (const number of this.late(now)) {

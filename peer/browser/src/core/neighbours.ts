@@ -362,6 +362,15 @@ export class Neighbours {
     this._alarm = Math.min(...Array.from(this._links.values(), ({ alarm }) => alarm));
   }
 
+  /** For so many seconds nobody was heard: that is nobody's fault. */
+  overslept(late: number, now: number): void {
+    for (const link of this._links.values()) link.overslept(late, now);
+    this._alarm = Math.min(...Array.from(this._links.values(), ({ alarm }) => alarm));
+    for (const [number, until] of this._quietUntil) this._quietUntil.set(number, until + late);
+    this.goodput.overslept(late);
+    this.uplink.overslept(now);
+  }
+
   /**
    * A link may have been silent for too long. What it is given up for is asked elsewhere and may
    * still arrive: that is not to happen too often. Who never brought anything will not.

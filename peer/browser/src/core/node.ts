@@ -33,6 +33,10 @@ import { Trust } from "./trust";
 
 /** Seconds between two decisions at least: what arrives in between is decided about together. */
 const DECIDE_EVERY = 0.05;
+/** Seconds by which a timer has to be late for us to have overslept: browsers are never exact. */
+const LATE = 0.1;
+/** Seconds after that in which it may happen again: little is asked for that is not due soon. */
+const STARVED = 1;
 const STORE_BYTES = 128 * 1024 * 1024;
 
 /** Refusals after which we may share nothing; after all others links do well without a tracker. */
@@ -65,6 +69,13 @@ export class Node {
   private _dirty = false;
   private _decidedAt: number;
   private _wakeAt: number | null = null;
+  /** When we asked to be woken; infinity once we were, or are too late. */
+  private _dueAt = Infinity;
+  /** Whether a decision waits for what we overslept. */
+  private _waits = false;
+  /** Whether others than the neighbours may want to be woken at another time than before. */
+  private _settled = true;
+  private _othersAt = Infinity;
   private readonly _events: Event[] = [];
 
   constructor(
@@ -126,6 +137,7 @@ export class Node {
 
   /** Take in anything that arrived; see `ports` for what there is. */
   receive(message: Input, now: number): void {
+    if (now >= this._dueAt + LATE) this._overslept(now);
     switch (message.type) {
       case "LinkSends":
         this._neighbours.receive(message, now);
@@ -139,6 +151,7 @@ export class Node {
         this._settle(now);
         return;
       case "RangeData":
+        this._settled = true;
         this._transfers.receive(message, now);
         this._settle(now);
         return;
@@ -198,26 +211,41 @@ export class Node {
         if (message.type === "Loaded") this._playhead.started = true;
         this._transfers.receive(message, now);
     }
+    this._settled = true;
     if (this._anew) this._takeStock(now);
     this._dirty = true;
     this._settle(now);
   }
 
   timerAt(): number | null {
-    const machines = [this._signaling, this._neighbours, this._transfers, this._reporter];
-    const times = machines.map((machine) => machine.timerAt());
-    return earliest([...times, this._wakeAt, this._dirty ? this._decidedAt + DECIDE_EVERY : null]);
+    if (this._settled) {
+      this._settled = false;
+      const machines = [this._signaling, this._transfers, this._reporter];
+      const times = machines.map((machine) => machine.timerAt());
+      this._othersAt = earliest([...times, this._wakeAt]) ?? Infinity;
+    }
+    const decideAt = this._dirty ? this._decidedAt + DECIDE_EVERY : Infinity;
+    this._dueAt = Math.min(this._othersAt, this._neighbours.alarm, decideAt);
+    return this._dueAt === Infinity ? null : this._dueAt;
   }
 
   onTimer(now: number): void {
-    this._signaling.onTimer(now);
-    this._neighbours.onTimer(now);
-    this._transfers.onTimer(now);
-    if (this._wakeAt !== null && this._wakeAt <= now) {
-      this._wakeAt = null;
-      this._dirty = true;
+    if (now >= this._dueAt + LATE) this._overslept(now);
+    this._dueAt = Infinity;
+    const others = this._settled || this._othersAt <= now;
+    if (others) {
+      this._settled = true;
+      this._signaling.onTimer(now);
     }
-    this._reporter.onTimer(this._uploads, now);
+    this._neighbours.onTimer(now);
+    if (others) {
+      this._transfers.onTimer(now);
+      if (this._wakeAt !== null && this._wakeAt <= now) {
+        this._wakeAt = null;
+        this._dirty = true;
+      }
+      this._reporter.onTimer(this._uploads, now);
+    }
     this._settle(now);
   }
 
@@ -295,6 +323,23 @@ export class Node {
 
   // Putting things together
 
+  /**
+   * We are called later than we asked for: the machine had no time for us. Others have not been
+   * silent meanwhile; what they said waits to be heard, and the decision waits for that.
+   */
+  private _overslept(now: number): void {
+    // And a moment more, until what waits is heard.
+    const late = now - this._dueAt + DECIDE_EVERY;
+    this._dueAt = Infinity;
+    this._survey.starvedUntil = now + STARVED;
+    this._neighbours.overslept(late, now);
+    this._transfers.overslept(late);
+    this._settled = true;
+    if (this._waits) return;
+    this._waits = true;
+    this._decidedAt = now;
+  }
+
   /** What has just been said is to be decided about at once. */
   private _hurry(): void {
     this._decidedAt = -DECIDE_EVERY;
@@ -314,7 +359,10 @@ export class Node {
     this._signal(now);
     while (this._neighbours.hasEvents || this._transfers.hasEvents) {
       for (const event of this._neighbours.takeEvents()) this._hear(event, now);
-      for (const event of this._transfers.takeEvents()) this._take(event, now);
+      for (const event of this._transfers.takeEvents()) {
+        this._settled = true;
+        this._take(event, now);
+      }
       this._signal(now);
     }
   }
@@ -330,6 +378,7 @@ export class Node {
 
   /** Something that a link did. */
   private _hear(event: NeighbourEvent, now: number): void {
+    this._settled ||= event.type !== "Asked" && event.type !== "Noted";
     switch (event.type) {
       case "Delivered":
         if (!this._transfers.fromLink(event.link, event.key, event.data, now)) {
@@ -475,6 +524,8 @@ export class Node {
   // Deciding
 
   private _decide(now: number): void {
+    this._settled = true;
+    this._waits = false;
     const wanted = this._survey.wanted(now);
     const ids = new Set(wanted.map(segmentId));
     this._transfers.need(...this._survey.needed(wanted), now);

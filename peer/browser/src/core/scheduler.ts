@@ -77,6 +77,8 @@ const MARGIN = 1.2;
 const DOUBT = 1;
 const LOOK_AGAIN = 0.25;
 const LEAST_IN_ALL = 4;
+/** Where our machine has no time for us: of what is not due soon. */
+const STARVED_IN_ALL = 2;
 /** Wants open at once; fewer where less than half a second's worth. */
 const IN_ALL = 16;
 
@@ -153,6 +155,8 @@ export interface View {
   readonly guided: boolean;
   /** Whether peers are named to bring what comes out into our network. */
   readonly sheltered: boolean;
+  /** Until when our machine counts as one that has no time for us. */
+  readonly starvedUntil: number;
   /** Until when it is worth waiting for a first link. */
   readonly hopefulUntil: number;
   /** Bytes a second of the media. */
@@ -284,7 +288,8 @@ export function everythingAt(
   if (isLow(view)) return [Math.max(now, originAfter), false];
   const latest = latestStart(segment, view.http);
   const tried = segment.asked !== 0n && view.askingSince + PROOF <= now;
-  const rescue = view.live ? view.links.length > 0 : tried && !segment.helped;
+  const late = tried && !segment.helped && view.starvedUntil <= now;
+  const rescue = view.live ? view.links.length > 0 : late;
   return [Math.max(latest, originAfter), rescue];
 }
 
@@ -371,10 +376,11 @@ function fetchLeased(
 
 /**
  * Where peers are too slow the origin joins in: for the first half of what is left, or less if
- * peers, half as fast as they are now, bring the rest before its latest start.
+ * peers, half as fast as they are now, bring the rest before its latest start; nothing where it is
+ * our machine that is slow.
  */
 function fallsShort(segment: SegmentView, view: View, now: number): Mask {
-  if (view.goodput >= surplus(view) * view.bitrate) return 0n;
+  if (view.goodput >= surplus(view) * view.bitrate || view.starvedUntil > now) return 0n;
   const left = segment.missing | segment.asked;
   const rest = numbersIn(left).length;
   const slack = latestStart(segment, view.http) - now;
@@ -442,6 +448,11 @@ class Room {
       } else {
         later.push(segment);
       }
+    }
+    const { live, links, starvedUntil } = this._view;
+    if (!live && starvedUntil > this._now) {
+      this._wakes.push(starvedUntil);
+      this._left = Math.min(this._left, STARVED_IN_ALL - openIn(links) - asks.length);
     }
     for (const segment of later) {
       asks.push(...this._take(segment, segment.missing & this._rare(segment.key)));

@@ -52,6 +52,8 @@ const NOTHING: Whole = { rendition: "", first: 0, last: -1 };
 export class Survey {
   p2p = true;
   upload = true;
+  /** Until when our machine counts as one that has no time for us. */
+  starvedUntil = 0;
   /** When the playlist first named each of the newest segments. */
   private readonly _seen = new Map<number, number>();
   private readonly _ranks = new Map<string, number>();
@@ -218,6 +220,7 @@ export class Survey {
       floor,
       patience: this._trust.patience(now),
       sheltered: this._leases.importers,
+      starvedUntil: this.starvedUntil,
       guided: this._signaling.state === "in" && links.length > 0,
       hopefulUntil: this._hopefulUntil(now),
       bitrate,

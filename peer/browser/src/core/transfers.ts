@@ -310,6 +310,14 @@ export class Transfers {
     return earliest(times.filter((at) => at > now && at < Infinity));
   }
 
+  /** For so many seconds nobody took in what the origin brought. */
+  overslept(late: number): void {
+    for (const fetch of this._fetches.values()) {
+      fetch.heard += late;
+      fetch.expected += late;
+    }
+  }
+
   /** What the origin is about to bring. */
   loading(): (readonly [SegmentKey, number[]])[] {
     return this.open().map(({ key }) => [key, this._fetchesOf(key).flatMap((fetch) => fetch.left())]);

@@ -75,6 +75,8 @@ export class Uplink {
   private _since = 0;
   private _gone = 0;
   private readonly _told = new Set<number>();
+  /** Links whose next word tells what went while nobody listened. */
+  private readonly _unheard = new Set<number>();
   /** When this while began, and how many bytes of each link have gone in it. */
   private _whileSince = 0;
   private readonly _went = new Map<number, number>();
@@ -116,6 +118,7 @@ export class Uplink {
       this._begin(now);
       this._buffered.clear();
       this._untold.clear();
+      this._unheard.clear();
     }
     if (now >= this._whileSince + WHILE * Math.max(this._went.size, 1)) this._beginWhile(now);
     this._buffered.set(link, (this._buffered.get(link) ?? 0) + size);
@@ -127,7 +130,7 @@ export class Uplink {
   /** So many bytes are left in a link's channel. */
   drained(link: number, buffered: number, now: number): void {
     const gone = Math.max((this._buffered.get(link) ?? 0) - buffered, 0);
-    this._gone += gone;
+    if (!this._unheard.delete(link)) this._gone += gone;
     this._went.set(link, (this._went.get(link) ?? 0) + gone);
     this._buffered.set(link, buffered);
     this._untold.delete(link);
@@ -146,8 +149,15 @@ export class Uplink {
     this._asOf = now;
   }
 
+  /** Nobody listened for a while: what went meanwhile says nothing about the rate. */
+  overslept(now: number): void {
+    this._begin(now);
+    for (const link of this._untold.keys()) this._unheard.add(link);
+  }
+
   /** The link is over. */
   forget(link: number): void {
+    this._unheard.delete(link);
     this._buffered.delete(link);
     this._untold.delete(link);
     this._went.delete(link);

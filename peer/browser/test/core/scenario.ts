@@ -22,6 +22,7 @@ export type Json = Readonly<Record<string, unknown>>;
 
 export interface Step {
   readonly at: number;
+  readonly asleep?: boolean;
   readonly note?: string;
   readonly receive?: Json | readonly Json[];
   readonly sends?: readonly Json[];
@@ -104,9 +105,10 @@ export class Player {
   }
 
   /** Do what the step says; returns what came of it. */
-  step({ at, receive = [] }: Step): Outcome {
+  step({ at, asleep = false, receive = [] }: Step): Outcome {
     this.outcome = { sends: [], events: [] };
-    this.passUntil(at);
+    if (asleep) this.now = at;
+    else this.passUntil(at);
     for (const given of [receive].flat()) this.give(given);
     return this.outcome;
   }

@@ -62,6 +62,7 @@ function viewOf(segments: SegmentView[], more: Partial<View> = {}): View {
     patience: 0.5,
     guided: true,
     sheltered: false,
+    starvedUntil: 0,
     hopefulUntil: 0,
     bitrate: 125_000,
     goodput: 0,
@@ -88,6 +89,33 @@ describe("what the origin is late with", () => {
     const hangs = segmentView({ deadline: 0.1, missing: 0n, late: 0b0110n, fetching: true });
     const asked = wants(viewOf([hangs], { links: [linkView(1, 0b1100n)] }));
     expect(asked.map(({ chunk, need }) => [chunk, need])).toStrictEqual([[2, "soon"]]);
+  });
+});
+
+describe("a machine that has no time for us", () => {
+  const links = [1, 2, 3].map((number) => linkView(number, 0b1111n));
+
+  it("asks for little that is not due soon", () => {
+    const starved = (more: Partial<View> = {}): View =>
+      viewOf([segmentView()], { links, starvedUntil: 1, ...more });
+    expect(wants(starved())).toHaveLength(2);
+    expect(plan(starved(), 0).wakeAt).toBe(1);
+    expect(wants(starved(), 1)).toHaveLength(4);
+    expect(wants(starved({ live: true }))).toHaveLength(4);
+    expect(wants(starved({ segments: [segmentView({ deadline: 3 })] }))).toHaveLength(4);
+    const busy = { ...linkView(4, 0n), inFlight: 1 };
+    expect(wants(starved({ links: [...links, busy] }))).toHaveLength(1);
+  });
+
+  it("calls no peer slow", () => {
+    const slow = (starvedUntil: number): View =>
+      viewOf([segmentView()], { links, starvedUntil, askingSince: -1, goodput: 0 });
+    expect(plan(slow(0), 0).asks).toContainEqual(origin("joins", 0, 1));
+    expect(plan(slow(1), 0).asks.every(({ type }) => type === "AskPeer")).toBe(true);
+    const due = (starvedUntil: number): View =>
+      viewOf([segmentView({ missing: 0n, asked: 1n })], { links, starvedUntil, askingSince: 10 });
+    expect(plan(due(0), LATEST + 1).asks).toStrictEqual([origin("latest", 0, 0, true)]);
+    expect(plan(due(30), LATEST + 1).asks).toStrictEqual([origin("latest", 0, 0, false)]);
   });
 });
 

@@ -65,6 +65,16 @@ class Line {
 }
 
 describe("what it measures", () => {
+  it("is not told by what went while nobody listened", () => {
+    const uplink = new Uplink();
+    uplink.sent(1, 4 * FRAME, 0);
+    uplink.overslept(2);
+    uplink.drained(1, 2 * FRAME, 2);
+    expect(uplink.measured).toBe(false);
+    uplink.drained(1, 0, 2.1);
+    expect(uplink.rate).toBeCloseTo((2 * FRAME) / 0.1, 3);
+  });
+
   it("is nothing at first", () => {
     const { rate, measured } = new Uplink();
     expect([rate, measured]).toStrictEqual([FIRST_RATE, false]);
