@@ -48,7 +48,9 @@ PROMPT = 0.1
 """Seconds within which chunks come over a fast line: then more are asked for, so that it is busy
 from one decision to the next,"""
 MOST_IN_FLIGHT = 12
-"""up to so many."""
+"""up to so many,"""
+CALM = 10.0
+"""unless the other end was busy within so many seconds: it would be again."""
 FIRST_RATE = 250_000.0
 """Bytes a second that a link is taken to bring before it has brought anything."""
 SMOOTHING = 0.25
@@ -224,6 +226,8 @@ class Link:
         self.window = FIRST_WINDOW
         """Wants that may be open: more with each chunk that comes, as far as they come soon; one
         after a `busy`."""
+        self._busy_at = -inf
+        """When it was busy last."""
         self.rate = FIRST_RATE
         """Bytes a second that the other end brings us when we ask."""
         self.alarm = now + HELLO_TIMEOUT
@@ -432,6 +436,7 @@ class Link:
                 self.owed = sum(upload.left for upload in self._uploads)
             case Busy(want=number, wait=wait):
                 self.busy_until = now + min(wait, MOST_PATIENCE)
+                self._busy_at = now
                 self.window = 1
                 self._fail(number, SourceReason.BUSY)
             case Missing(want=number):
@@ -489,7 +494,7 @@ class Link:
         self.rate += SMOOTHING * (want.length / took - self.rate)
         self._arrived_at = now
         self._broken = 0
-        prompt = self._response < PROMPT
+        prompt = self._response < PROMPT and now >= self._busy_at + CALM
         most = MOST_IN_FLIGHT if prompt else max(self.window - 1, USUAL_IN_FLIGHT)
         self.window = min(self.window + 1, most)
         self._events.append(ChunkCame(want.key, data))

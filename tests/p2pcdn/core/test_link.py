@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pcdn.core.link import (
+    CALM,
     FIRST_RATE,
     FIRST_WINDOW,
     GRACE,
@@ -537,6 +538,19 @@ def test_whose_chunks_come_promptly_is_asked_for_more_as_long_as_they_do() -> No
     assert windows[29] == max(windows) == MOST_IN_FLIGHT
     assert windows[-1] == USUAL_IN_FLIGHT
     assert all(later - earlier in (-1, 0, 1) for earlier, later in pairwise(windows))
+
+
+def test_who_was_busy_a_while_ago_is_asked_for_no_more_than_usual() -> None:
+    link, windows, now = link_at(0.0), [], 0.0
+    link.want(KEY, 1, Need.USUAL, now)
+    link.receive(Busy(0, 0.1), now)
+    while now < CALM + 2.0:
+        link.want(KEY, 1, Need.USUAL, now)
+        now += PROMPT / 2
+        link.receive(Frame(len(windows) + 1, 0, b"x"), now)
+        windows.append((now, link.window))
+    assert max(window for at, window in windows if at < CALM) == USUAL_IN_FLIGHT
+    assert link.window == MOST_IN_FLIGHT
 
 
 def test_what_failed_makes_it_slower() -> None:

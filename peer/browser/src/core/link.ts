@@ -38,8 +38,10 @@ const USUAL_IN_FLIGHT = 4;
  * from one decision to the next,
  */
 const PROMPT = 0.1;
-/** up to so many. */
+/** up to so many, */
 const MOST_IN_FLIGHT = 12;
+/** unless the other end was busy within so many seconds: it would be again. */
+const CALM = 10;
 /** Bytes a second that a link is taken to bring before it has brought anything. */
 const FIRST_RATE = 250_000;
 const SMOOTHING = 0.25;
@@ -171,6 +173,8 @@ export class Link {
   private _broken = 0;
   /** Wants that may be open: more with each chunk that comes, one after a `busy`. */
   window = FIRST_WINDOW;
+  /** When it was busy last. */
+  private _busyAt = -Infinity;
   /** When to look at the clock, at the latest; infinity if there is no need. */
   alarm: number;
   private readonly _own = new Map<number, OwnWant>();
@@ -414,6 +418,7 @@ export class Link {
         break;
       case "busy":
         this.busyUntil = now + Math.min(message.wait, MOST_PATIENCE);
+        this._busyAt = now;
         this.window = 1;
         this._fail(message.want, "busy");
         break;
@@ -476,8 +481,8 @@ export class Link {
     this.rate += SMOOTHING * (length / took - this.rate);
     this._arrivedAt = now;
     this._broken = 0;
-    const most =
-      this._response < PROMPT ? MOST_IN_FLIGHT : Math.max(this.window - 1, USUAL_IN_FLIGHT);
+    const prompt = this._response < PROMPT && now >= this._busyAt + CALM;
+    const most = prompt ? MOST_IN_FLIGHT : Math.max(this.window - 1, USUAL_IN_FLIGHT);
     this.window = Math.min(this.window + 1, most);
     this._events.push({ type: "ChunkCame", key, data });
   }

@@ -121,6 +121,17 @@ describe("what we want", () => {
     expect([windows[29], Math.max(...windows), windows[59]]).toStrictEqual([12, 12, 4]);
   });
 
+  it("may be no more than usual for a while after the other end was busy", () => {
+    link.receive({ type: "busy", want: 99, wait: 0 }, 0);
+    const windows = Array.from({ length: 40 }, (_, number) => {
+      const at = number / 2;
+      link.want(key, CHUNK_SIZE, "usual", at);
+      for (const frame of framesOf(number, chunk)) link.receive(frame, at + 0.05);
+      return link.window;
+    });
+    expect([Math.max(...windows.slice(0, 19)), windows[39]]).toStrictEqual([4, 12]);
+  });
+
   it.each([
     [1, 0.4], // a byte is no word of it
     [4_096, 4],
