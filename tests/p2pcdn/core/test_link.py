@@ -541,7 +541,8 @@ def test_whose_chunks_come_promptly_is_asked_for_more_as_long_as_they_do() -> No
 
 
 def test_who_was_busy_a_while_ago_is_asked_for_no_more_than_usual() -> None:
-    link, windows, now = link_at(0.0), [], 0.0
+    link, now = link_at(0.0), 0.0
+    windows: list[tuple[float, int]] = []
     link.want(KEY, 1, Need.USUAL, now)
     link.receive(Busy(0, 0.1), now)
     while now < CALM + 2.0:
