@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -11,7 +12,7 @@ from playwright.async_api import Browser
 from tests.e2e.servers import p2pcdn, peer
 from tests.e2e.test_failures import SHORT_BUFFER
 from tests.e2e.viewer import Stage
-from tests.origin.upstreams import FakeUpstream, Kept, Play, fake_upstream, head, says
+from tests.origin.upstreams import Asked, FakeUpstream, Kept, Play, fake_upstream, head, says
 
 pytestmark = pytest.mark.xdist_group("embedding")
 
@@ -20,9 +21,22 @@ _BEGUN = head(200, {"Content-Length": "100000"})
 FAULTS: dict[str, Play] = {
     "status 500": says(head(500, {"Content-Length": "0"})),
     "reset": says(_BEGUN + bytes(1000), then="reset"),
-    "slow drip": says(_BEGUN + bytes(1000), drip=0.2),
     "truncated": says(_BEGUN + bytes(1000), then="close"),
+    "slow drip": says(_BEGUN + bytes(1000), drip=0.2),
 }
+"""The last keeps the origin waiting for ten seconds, in which it meets nothing else."""
+
+
+class Met:
+    """A fault, and how often somebody has met it."""
+
+    def __init__(self, fault: Play) -> None:
+        self.count = 0
+        self._fault = fault
+
+    async def play(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+        self.count += 1
+        await self._fault(asked, writer)
 
 
 def fill(server: FakeUpstream, content: Path) -> list[str]:
@@ -61,13 +75,18 @@ async def test_viewers_with_a_neighbour_play_on(
                 ):
                     for viewer in (first, second):
                         await viewer.until("() => window.p2pcdn?.getStats().peerBytes > 0")
-                    upstream.plays = dict.fromkeys(media, FAULTS["status 500"])
-                    assert 502 in await statuses(server.url, media), "all is at the origin"
-                    for fault in FAULTS.values():
-                        upstream.plays = dict.fromkeys(media, fault)
+                    for name, fault in FAULTS.items():
+                        met = Met(fault)
+                        upstream.plays = dict.fromkeys(media, met.play)
+                        asking = asyncio.create_task(statuses(server.url, media))
                         begun = (await second.probe())["played"]
                         for viewer in (first, second):
                             await viewer.plays(begun + 3)
+                        assert met.count, f"nobody has met it: {name}"
+                        if fault is FAULTS["slow drip"]:  # which is given up after ten seconds
+                            asking.cancel()
+                        else:
+                            assert 502 in await asking, f"all is at the origin: {name}"
                     for viewer in (first, second):
                         await viewer.assert_smooth()
                         assert await viewer.assert_exact(content) >= 4
