@@ -123,7 +123,12 @@ class Tour:
     def hear(self, data: bytes) -> None:
         """Its message."""
         if self._homes.is_alone:  # for now: other nodes may come
-            self._say(self._homes.name, data)
+            place = self._homes.name
+            stay = self._stays.get(place)
+            if stay is None:
+                self._say(place, data)
+            else:
+                stay.realm.said(stay.number, data)  # nearly always, so it is said directly
             return
         subject = subject_of(data)
         hashes = subject.info_hashes

@@ -104,11 +104,11 @@ class WebTorrent:
         """Do what the mind has decided: all of it, even if some of it fails."""
         failure: Exception | None = None
         torrents, guests = self._torrents, self._guests
-        for socket, text in torrents.take_messages():
-            guest = guests.get(socket)
+        for tell in torrents.take_messages():
+            guest = guests.get(tell.socket)
             if guest is not None:
                 try:
-                    guest.tell(text)
+                    guest.tell(tell.text)
                 except Exception as error:  # noqa: BLE001 - it is raised below
                     failure = failure or error
         for socket, code in torrents.take_events():

@@ -26,7 +26,7 @@ DELAY = 0.4
 """Seconds by which each holder waits longer than the one before it: two round trips and a half."""
 IMPORTERS = 2
 """Of a stripe in each network."""
-STAND_IN = 1.2
+STAND_IN = 2.5
 """Seconds by which the second of these waits longer than the first."""
 FRONT = 2
 """Holders that matter from the start: they get the records, and are replaced when they leave."""

@@ -2,11 +2,15 @@
 
 ::
 
-    a network's members --a few, every ten seconds--> its rota --by turns--> leases that import
+    first holder --a link--> first importer of A --a link--> first importer of B --> ...
+    a network's members --a few, every ten seconds--> its rota --by turns--> all others
 
 Of each stripe two of a network import it, the second only if the first has not, or nobody if the
-stripe's first holder is there. Those on a rota take turns, so what they say of their uplinks, and
-how many links abroad they have, gets them no more than their turn. Members hear that importers are
+stripe's first holder is there. The first is a neighbour of somebody who has the stripe before, as
+far as there is one: else a stripe would have to spread in one network until it gets to whoever
+happens to have a link to the next. One member brings no more than one stripe of a segment so, and
+those on a rota take turns: so what they say of their uplinks, and how many links abroad they have,
+gets them no more than that. Members hear that importers are
 named when some are, in the same look: never at the moment at which somebody comes or goes.
 
 A look does no more work than its bounds say, however many networks there are: the largest have
@@ -16,20 +20,21 @@ importers, and what one look has no room for the next one does.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from random import Random
 
-from p2pcdn.core.desk import IMPORTERS, Desk, Given
+from p2pcdn.core.desk import IMPORTERS, Desk, Given, Stripe
 from p2pcdn.core.lots import eligible
 from p2pcdn.core.matching import Crowd
 from p2pcdn.core.member import Member
+from p2pcdn.core.pairing import Phase
 
 MOST_NETWORKS = 64
 """Networks of an audience that have importers, the largest."""
 MOST_GIVEN = 1024
-"""Leases that import that one look gives, or few more."""
+"""Leases that import after which one look goes on to no more segments."""
 MOST_ROTAS = 16
 """Rotas that are drawn up in one look."""
 
@@ -139,28 +144,52 @@ class Networks:
         given: Given = {}
         count = 0
         for sequence in sequences:
-            for network in networks:
-                if count >= MOST_GIVEN:
-                    return given
-                if sequence not in network.covered:
-                    count += self._cover(network, sequence, given)
+            lacking = [network for network in networks if sequence not in network.covered]
+            if count >= MOST_GIVEN or not lacking:
+                continue
+            busy: set[Member] = set()
+            for number, stripe in enumerate(self._desk.stripes(sequence)):
+                for member in self._bring(stripe, lacking, busy):
+                    busy.add(member)
+                    lease = self._desk.add_importer(sequence, number, member)
+                    given.setdefault(member, []).append(lease)
+                    count += 1
+            for network in lacking:
+                network.covered.add(sequence)
         return given
 
-    def _cover(self, network: Network, sequence: int, given: Given) -> int:
-        """Name who brings a segment into a network; how many leases that takes."""
-        count = 0
-        for number, stripe in enumerate(self._desk.stripes(sequence)):
-            if stripe.holders and stripe.holders[0] in network.members:
-                continue
+    def _bring(
+        self, stripe: Stripe, networks: Iterable[Network], busy: set[Member]
+    ) -> Iterator[Member]:
+        """Who is to bring a stripe into these networks, each to be noted before the next is asked
+        for; ``busy`` are those who bring another stripe of its segment."""
+        first = stripe.holders[0] if stripe.holders else None
+        left = {n.name: n for n in networks if first is None or first not in n.members}
+        yield from self._chain(stripe, left, busy)
+        for network in left.values():
             while len(there := stripe.importers.get(network.name, ())) < IMPORTERS:
-                member = network.turn(there)
-                if member is None:
+                turn = network.turn(there)
+                if turn is None:
                     break
-                lease = self._desk.add_importer(sequence, number, member)
-                given.setdefault(member, []).append(lease)
-                count += 1
-        network.covered.add(sequence)
-        return count
+                yield turn
+
+    def _chain(
+        self, stripe: Stripe, networks: Mapping[str, Network], busy: Collection[Member]
+    ) -> Iterator[Member]:
+        """Neighbours, each in another network, of the first holder, their neighbours, and so on."""
+        there = [found[0] for found in stripe.importers.values() if found]
+        chain = [*stripe.holders[:1], *there]
+        left = {name: n for name, n in networks.items() if not stripe.importers.get(name)}
+        for member in chain:  # it grows meanwhile
+            for pairing in member.pairings.values():
+                other = pairing.other(member)
+                network = left.get(other.vantage.operator)
+                if network is None or pairing.phase is not Phase.LINKED or other in busy:
+                    continue
+                if other.upload and other in network.members:
+                    del left[network.name]
+                    chain.append(other)
+                    yield other
 
     def _news(self, named: Collection[Network]) -> Iterator[tuple[Member, bool]]:
         for network in self._networks.values():

@@ -90,6 +90,10 @@ class Partners:
 
     def _meets(self, peer: Peer, other: Peer, now: float) -> bool:
         """Whether somebody may be passed an offer of the peer; then their homes have met."""
-        if other is peer or not other.may_be_offered(peer, now, self._rules.pending_offers):
+        if other is peer:
             return False
-        return self._acquaintances.try_meet(peer.socket.home, other.socket.home, now)
+        offers, most = other.offers, self._rules.pending_offers
+        if (peer.id in offers or len(offers) >= most) and not other.may_be_offered(peer, now, most):
+            return False
+        here, there = peer.socket.home, other.socket.home
+        return here == there or self._acquaintances.try_meet(here, there, now)

@@ -599,6 +599,8 @@ class _Room:
             return
         offers = self._offers(segment.key, abroad)
         chunks &= _all_of(offers)
+        # A network waits for what is imported: it goes before what others want for themselves.
+        imports = need is Need.USUAL and abroad != (1 << segment.chunks) - 1
         while chunks and self.left > 0:
             chunk = pick(chunks, self.view.salt)
             bit = 1 << chunk
@@ -609,7 +611,8 @@ class _Room:
             segment.missing &= ~bit
             segment.late &= ~bit
             chunks &= ~bit
-            yield AskPeer(link.number, segment.key, chunk, need)
+            hurry = imports and link.far
+            yield AskPeer(link.number, segment.key, chunk, Need.SOON if hurry else need)
             if link.open >= link.window:
                 self.free.remove(link)
                 offers = [offer for offer in offers if offer.link is not link]

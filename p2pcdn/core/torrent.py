@@ -93,7 +93,8 @@ class Peer:
         if offerer in offers:
             del offers[offerer]  # the new one is the youngest
         offers[offerer] = offer
-        self.asked = min(self.asked, offer.since)
+        if offer.since < self.asked:
+            self.asked = offer.since
 
     def answer(self, offerer: str, offer_id: str | None, now: float) -> Pending | None:
         """It answers an offer: which that is, if it was passed one and may still answer it."""
@@ -104,12 +105,14 @@ class Peer:
         fresh = offer.since > now - OFFER_LASTS
         return offer if fresh and offer.offerer.present else None
 
-    def meet(self, other: str) -> None:
-        """It has been brought together with another."""
-        met = self.met
-        met[other] = None
+    def meet(self, other: Peer) -> None:
+        """The two have been brought together."""
+        met, others = self.met, other.met
+        met[other.id] = others[self.id] = None
         if len(met) > MOST_MET:
             del met[next(iter(met))]
+        if len(others) > MOST_MET:
+            del others[next(iter(others))]
 
     def leave(self) -> None:
         """It has gone; whoever still holds it holds nothing else by it."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from p2pcdn.core.locality import Costs, Where
 from p2pcdn.errors import ErrorCode
 
@@ -54,7 +56,7 @@ class Opened(NamedTuple):
     where: Where
 
 
-class Said(NamedTuple):
+class Said(Struct, frozen=True, gc=False):
     """A client's message, as it came."""
 
     socket: int
@@ -79,7 +81,7 @@ Input = Opened | Said | Closed | Mapped
 # Outputs
 
 
-class Tell(NamedTuple):
+class Tell(Struct, frozen=True, gc=False):
     """A message, text in UTF-8."""
 
     socket: int

@@ -85,10 +85,9 @@ class Torrents:
 
     def receive(self, message: Input, now: float) -> None:
         if isinstance(message, Said):
-            number, text = message
-            socket = self._sockets.get(number)
+            socket = self._sockets.get(message.socket)
             if socket is not None:  # else it was dismissed, and has not heard of it yet
-                self._hear(socket, text, now)
+                self._hear(socket, message.text, now)
         elif isinstance(message, Opened):
             socket = Socket(*message)
             self._sockets[socket.number] = socket
@@ -179,10 +178,10 @@ class Torrents:
             self.tally.strays += 1
             return
         self.tally.answers += 1
-        peer.meet(offerer)
-        offer.offerer.meet(peer.id)
+        to = offer.offerer
+        peer.meet(to)
         text = answered(peer.head, offer.name, said.answer)
-        self._messages.append(Tell(offer.offerer.socket.number, text))
+        self._messages.append(Tell(to.socket.number, text))
 
     def _scrape(self, socket: Socket, said: Scrape) -> None:
         self.tally.scrapes += 1
@@ -266,8 +265,11 @@ class Torrents:
 
     def _pass_on(self, peer: Peer, offers: Sequence[Offer], now: float) -> None:
         """Each offer goes to another peer, as long as there are any."""
-        for other, made in zip(self._partners.choose(peer, len(offers), now), offers, strict=False):
-            name = quoted(made.offer_id)
-            other.ask(Pending(peer, made.offer_id, name, now))
-            self._messages.append(Tell(other.socket.number, offered(peer.head, name, made.offer)))
-            self.tally.offers += 1
+        others = self._partners.choose(peer, len(offers), now)
+        head, messages = peer.head, self._messages
+        for other, made in zip(others, offers, strict=False):
+            id_ = made.offer_id
+            name = quoted(id_)
+            other.ask(Pending(peer, id_, name, now))
+            messages.append(Tell(other.socket.number, offered(head, name, made.offer)))
+        self.tally.offers += len(others)

@@ -244,8 +244,8 @@ def _check_announce(said: Announce) -> None:
             raise RequestError("announce", info_hash, _not_an_id("offer_id"))
         if len(offer) > DESCRIPTION_BYTES or memoryview(offer)[0] != _BRACE:
             raise _no_description(offer, "offer", info_hash)
-    answer = said.answer
-    if len(answer) and answer != _NULL:
+    if said.answers:
+        answer = said.answer
         to, offered_id = said.to_peer_id, said.offer_id
         if to is None or offered_id is None:
             missing = "to_peer_id" if to is None else "offer_id"

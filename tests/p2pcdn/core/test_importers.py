@@ -14,6 +14,7 @@ from p2pcdn.core.desk import KEPT, STAND_IN, Desk
 from p2pcdn.core.importers import MOST_GIVEN, MOST_NETWORKS, MOST_ROTAS, Networks
 from p2pcdn.core.lessor import EVERY
 from p2pcdn.core.member import Member, Swarm
+from p2pcdn.core.pairing import Pairing, Phase
 from p2pcdn.core.swarm_ports import Rules
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.tracker import Importers, Lease, Leases, Leave, Move
@@ -78,6 +79,47 @@ def test_each_network_has_two_who_bring_each_stripe_in_one_after_the_other() -> 
         assert found.keys() == elsewhere, "where the first holder is there, nobody need"
         assert all(sorted(those.values()) == [0, STAND_IN] for those in found.values())
     assert not importers(world, 25)
+
+
+def test_the_first_of_a_network_is_a_neighbour_of_somebody_who_has_it_before() -> None:
+    names = [f"AS{network}" for network in range(1, 5) for _ in range(12)]
+    world = networks(*names)
+    world.wait(EVERY)
+    first, found = firsts(world), importers(world)
+    assert found
+    for stripe, those in found.items():
+        chain = {first[stripe]} | {socket for socket, delay in those.items() if not delay}
+        for socket in chain - {first[stripe]}:
+            member = world.swarms._members[socket]
+            links = member.pairings.values()
+            assert chain & {pairing.other(member).socket for pairing in links}
+
+
+def test_nobody_brings_two_stripes_of_a_segment_by_its_links() -> None:
+    def member(number: int, operator: str) -> Member:
+        vantage = Vantage(ip_address("198.51.100.7"), operator=operator)
+        return Linked(number, f"{number:016x}", swarm, vantage, True, None)
+
+    swarm = Swarm(("s", "c", ""))
+    desk = Desk(Audience(swarm, "v"))
+    made = Networks(desk)
+    origin, gate = member(0, "AS1"), member(1, "AS2")
+    others = [member(number, "AS2") for number in range(2, 8)]
+    for one in (origin, gate, *others):
+        made.enter(one)
+    link = Pairing("p", origin, gate, Phase.LINKED, 0.0)
+    origin.meet(gate, link, 0.0)
+    gate.meet(origin, link, 0.0)
+    desk.cut(1, 2, 0.0)
+    for stripe in (0, 1):
+        desk.add(1, stripe, origin)
+    given, _ = made.look([1], Random(1), 10.0)
+    firsts = [
+        (lease.stripe, who) for who, those in given.items() for lease in those if not lease.delay
+    ]
+    assert sorted(stripe for stripe, _ in firsts) == [0, 1]
+    assert (0, gate) in firsts
+    assert (1, gate) not in firsts
 
 
 def test_who_is_alone_or_in_no_known_network_has_no_importers() -> None:

@@ -77,10 +77,11 @@ def test_silence_begins_with_an_offer_and_ends_with_a_word() -> None:
 def test_whom_one_has_met_is_forgotten_in_the_end() -> None:
     someone = peer("s")
     for number in [*range(MOST_MET), 1, 1000]:
-        someone.meet(f"{number}")
+        someone.meet(other := peer(f"{number}"))
+        assert list(other.met) == [someone.id]
     assert len(someone.met) == MOST_MET
-    assert "0" not in someone.met
-    assert "1" in someone.met
+    assert ids("0") not in someone.met
+    assert ids("1") in someone.met
 
 
 def test_whoever_has_gone_holds_nobody() -> None:
@@ -89,7 +90,7 @@ def test_whoever_has_gone_holds_nobody() -> None:
     someone = peer("s", torrent)
     torrent.add(someone)
     someone.ask(Pending(peer("a"), "o", b"", 0.0))
-    someone.meet("a")
+    someone.meet(peer("a"))
     other = peer("b")
     other.ask(Pending(someone, "mine", b"", 0.0))
     torrent.remove(someone)

@@ -482,6 +482,8 @@ class Room {
     const need = this._isSpare(segment) ? "spare" : usually;
     const asks: AskPeer[] = [];
     const abroad = this._abroad(segment);
+    // A network waits for what is imported: it goes before what others want for themselves.
+    const imports = need === "usual" && abroad !== run(0, segment.chunks - 1);
     let chunks = some & this._offered(id, abroad);
     while (chunks && this._left > 0) {
       const chunk = pick(chunks, this._view.salt);
@@ -494,7 +496,8 @@ class Room {
       segment.missing &= ~bit;
       segment.late &= ~bit;
       chunks &= ~bit;
-      asks.push({ type: "AskPeer", link: link.number, key, chunk, need });
+      const hurry = imports && best.far;
+      asks.push({ type: "AskPeer", link: link.number, key, chunk, need: hurry ? "soon" : need });
       if (best.open >= link.window) {
         this._free = this._free.filter((other) => other !== best);
         chunks &= this._offered(id, abroad);
