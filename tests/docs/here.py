@@ -6,12 +6,22 @@ import asyncio
 import contextlib
 import os
 import shlex
+import shutil
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+import aiohttp
+import pytest
+
+from origin.app import Origin
+from p2pcdn import settings
+from p2pcdn.core.ledger import Ledger
+from p2pcdn.service import Server
 from tests.docs.blocks import ROOT, Block, script
 from tests.e2e.servers import Command, free_port, ready, run
+from tracker.app import Tracker
 
 PROLOGUE = f"""
 set -eu
@@ -82,3 +92,33 @@ def typed(block: Block, line: int | None = None) -> str:
     """What is typed of a block, or a line of it."""
     text = script(block)
     return text if line is None else text.replace("\\\n", " ").splitlines()[line]
+
+
+FIRST = "/media/show/low/0.ts"
+"""A segment of the show that is served."""
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Programs of others, which `tests/prepare.py` installs where it may."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"there is no {' and no '.join(missing)} here")
+
+
+async def fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
+    async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as answer:
+        answer.raise_for_status()
+        return await answer.read()
+
+
+async def starts(here: Here, text: str, path: str = "/readyz?verbose") -> bytes:
+    """A server starts with this file; what it answers, which is that it is ready unless something
+    else is asked."""
+    file = here.folder / "p2pcdn.toml"
+    file.write_text(here.local(text), encoding="utf-8")
+    flags = {"data": str(here.folder / "data"), "listen": "127.0.0.1:0"}
+    if "content" not in tomllib.loads(text):
+        flags["content"] = here.names["/srv/videos"]
+    config = settings.load(file=file, flags=flags, environ={}).config
+    ledger = Ledger()
+    async with Server.of(config, [Origin(config, ledger), Tracker(config, ledger)]) as server:
+        return await fetched(f"http://127.0.0.1:{server.port}{path}")

@@ -202,7 +202,9 @@ def compiles(text: str, path: Path) -> None:
 
 
 RUN_BY = (
+    "tests/docs/conftest.py",
     "tests/docs/test_run.py",
+    "tests/docs/test_serve.py",
     "tests/e2e/test_how_to_pages.py",
     "tests/e2e/test_tutorial.py",
     "tests/compose/test_how_to.py",
