@@ -39,25 +39,25 @@ help:
 demo: $(BUNDLE) $(VENV)/.installed
 	@$(BIN)/p2pcdn demo $(ARGS)
 
-# Crowds of real browsers need both cores of a small machine: one test after the other. Of the other
-# browsers there are two tests at once; what has none waits as much as it works, in three processes.
-# Tests that know no time but their own take what all those leave of the machine, and tell at the
-# end. 5 is pytest's word for that there was nothing to run (`ARGS="-k ..."`).
+# Crowds of real browsers need both cores of a small machine: one test after the other. What waits as
+# much as it works has as many processes as keep two cores busy. Tests that know no time but their own
+# take what all those leave of the machine, and tell at the end. 5 is pytest's word for that there was
+# nothing to run (`ARGS="-k ..."`).
 TIMELESS := tests/p2pcdn/core tests/p2pcdn/sim tests/p2pcdn/wire tests/fuzz
 .PHONY: test
 test: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
-	@$(BIN)/python -m tests.prepare & preparing=$$!; \
-	(cd $(BROWSER) && npm test --silent); tested=$$?; \
-	wait $$preparing && exit $$tested
 	@told() { case $$1 in 0) ran=yes ;; 5) ;; *) failed=yes ;; esac; }; \
 	run() { $(BIN)/pytest "$$@" $(ARGS); told $$?; }; \
-	later=$$(mktemp); trap 'kill -TERM -$$! 2>/dev/null; rm $$later' EXIT; trap 'exit 130' INT TERM; \
+	later=$$(mktemp); trap 'kill -TERM -$$idle 2>/dev/null; rm $$later' EXIT; trap 'exit 130' INT TERM; \
 	$(BIN)/python -m tests.idle $(BIN)/pytest $(TIMELESS) --numprocesses 2 --dist worksteal --timeout 0 \
-		$(ARGS) >$$later 2>&1 & \
+		$(ARGS) >$$later 2>&1 & idle=$$!; \
+	$(BIN)/python -m tests.prepare & preparing=$$!; \
+	(cd $(BROWSER) && npm test --silent) || exit; \
+	wait $$preparing || exit; \
 	run tests/e2e -m crowd; \
-	run tests/e2e -m "browser and not crowd" --numprocesses 2 --dist loadgroup; \
-	run -m "not browser" --ignore tests/e2e --ignore tests/compose $(TIMELESS:%=--ignore %) --numprocesses 3 --dist worksteal; \
-	wait $$!; told $$?; cat $$later; \
+	run tests/e2e -m "browser and not crowd" --numprocesses 3 --dist loadgroup; \
+	run -m "not browser" --ignore tests/e2e --ignore tests/compose $(TIMELESS:%=--ignore %) --numprocesses 5 --dist worksteal; \
+	wait $$idle; told $$?; cat $$later; \
 	[ "$$ran" ] && [ -z "$$failed" ]
 
 # Builds the images, brings docker-compose.yml up, plays in a browser, kills what runs, takes it down.

@@ -16,7 +16,7 @@ from ctypes.util import find_library
 from typing import NamedTuple
 
 from tests import fast_python, nginx
-from tests.e2e.browser import find_chromium
+from tests.e2e.browser import SHELL, find_chromium
 
 
 class Need(NamedTuple):
@@ -42,6 +42,7 @@ def _program(*names: str) -> Callable[[], bool]:
 
 NEEDS = (
     Need("chromium", "real browsers (or set CHROME_PATH to a Chrome)", _chromium, required=True),
+    Need(SHELL, "half the time in browsers", _program(SHELL)),
     Need("firefox-esr", "the smoke test in Firefox", _program("firefox-esr", "firefox")),
     # Firefox brings no H.264 of its own.
     Need("libavcodec-extra", "H.264 in Firefox", lambda: find_library("avcodec") is not None),
@@ -50,6 +51,7 @@ NEEDS = (
     Need("ffmpeg", "encoders of live streams, and a player at the gateway", _program("ffmpeg")),
     Need("mpv", "another player at the gateway", _program("mpv")),
     Need("nginx", "media that stay at a CDN, a proxy in front", lambda: nginx.PROGRAM is not None),
+    Need("wrk", "the benchmark of the origin", _program("wrk")),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
     Need("curl", "a line of the how-tos", _program("curl")),
     Need("zip", "a line of the how-tos", _program("zip")),

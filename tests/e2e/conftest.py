@@ -14,7 +14,7 @@ from playwright.async_api import Browser, async_playwright
 
 from origin.synth import TINY, synthesise
 from tests.e2e import films
-from tests.e2e.browser import FLAGS, UNTHROTTLED, find_chromium
+from tests.e2e.browser import FLAGS, UNTHROTTLED, find_engine
 from tests.e2e.servers import Command, p2pcdn, site
 from tests.e2e.viewer import Stage
 
@@ -41,7 +41,7 @@ def _is_here(item: pytest.Item) -> bool:
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
-            executable_path=find_chromium(), args=[*FLAGS, *UNTHROTTLED]
+            executable_path=find_engine(), args=[*FLAGS, *UNTHROTTLED]
         )
         yield chromium
         await chromium.close()
