@@ -68,8 +68,9 @@ document.addEventListener("waiting", ({ target: video }) => {
 a core, and says something of the machine."""
 
 FIGURES = re.compile(
-    r": (?P<state>complete|\d+ of \d+): (?P<origin>[\d.]+ \w+) by the origin, "
-    r"(?P<peers>[\d.]+ \w+) by peers; .* shared, (?P<links>\d+) links?$"
+    r": (?P<state>complete|\d+ of \d+ segments|looking what there is): "
+    r"(?P<origin>[\d.]+ \w+) by the origin, (?P<peers>[\d.]+ \w+) by peers; "
+    r".* shared, (?P<links>\d+) links?$"
 )
 """What `p2pcdn peer` prints."""
 
