@@ -28,7 +28,7 @@ from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from tests.e2e import cables
-from tests.e2e.browser import FLAGS, UNTHROTTLED, find_engine
+from tests.e2e.browser import FLAGS, UNTHROTTLED, find_chromium
 from tests.e2e.cables import Net, Sent
 from tests.e2e.servers import BUNDLE, PAGES, Command, p2pcdn, run
 from tests.e2e.viewer import Stage, Viewer
@@ -162,9 +162,10 @@ class Run:
             self.playwright = await self.stack.enter_async_context(async_playwright())
         flags = [*FLAGS, *UNTHROTTLED, f"--unsafely-treat-insecure-origin-as-secure={self.site}"]
         flags.append("--disable-features=WebRtcHideLocalIpsWithMdns")
+        # The headless shell would take no word for it that the origin is secure.
         programs = [
             cables.script(
-                self.net.within(place), find_engine(), self.directory / f"chromium-{place}"
+                self.net.within(place), find_chromium(), self.directory / f"chromium-{place}"
             )
             for place in places
         ]
