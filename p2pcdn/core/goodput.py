@@ -23,9 +23,10 @@ class Goodput:
         if self.asking_since == inf:
             self.asking_since = now
 
-    def overslept(self, late: float) -> None:
+    def overslept(self, late: float, now: float) -> None:
         """For so many seconds nobody was heard."""
-        self.asking_since += late
+        if self.asking_since != inf:
+            self.asking_since = min(self.asking_since + late, now)
 
     def rests(self) -> None:
         """Nothing is asked for."""

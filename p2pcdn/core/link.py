@@ -390,7 +390,9 @@ class Link:
             want.since = min(want.since + late, now)
             want.heard = min(want.heard + late, now)
         self._arrived_at = min(self._arrived_at + late, now)
-        self._asked_at += late
+        if self._asked_at != inf:
+            self._asked_at = min(self._asked_at + late, now)
+        self._opened = min(self._opened + late, now)
         self._rearm()
 
     def bear_with(self, now: float) -> None:
@@ -434,6 +436,8 @@ class Link:
             case Cancel(want=number):
                 self._uploads = deque(u for u in self._uploads if u.want != number)
                 self.owed = sum(upload.left for upload in self._uploads)
+            case Busy(want=number) if number not in self._own:
+                pass  # it was given up: nobody waits for the link to be free again
             case Busy(want=number, wait=wait):
                 self.busy_until = now + min(wait, MOST_PATIENCE)
                 self._busy_at = now

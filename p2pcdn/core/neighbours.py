@@ -391,7 +391,7 @@ class Neighbours:
         self._alarm = min((link.alarm for link in self._links.values()), default=inf)
         for number in self._quiet_until:
             self._quiet_until[number] += late
-        self.goodput.overslept(late)
+        self.goodput.overslept(late, now)
         self.uplink.overslept(now)
 
     def _look_at(self, link: Link, now: float) -> None:

@@ -149,6 +149,8 @@ class Node:
         self._wake_at: float | None = None
         self._due_at = inf
         """When we asked to be woken; infinity once we were, or are too late."""
+        self._called_at = -inf
+        """When we were called last: a time that passed before that has been seen to."""
         self._waits = False
         """Whether a decision waits for what we overslept."""
         self._settled = True
@@ -195,8 +197,7 @@ class Node:
 
     def receive(self, message: Input, now: float) -> None:
         """Take in anything that arrived; see `ports` for what there is."""
-        if now >= self._due_at + LATE:
-            self._overslept(now)
+        self._look_at_the_clock(now)
         if isinstance(message, LinkSends):
             self._neighbours.receive(message, now)
             if self._neighbours.has_events:
@@ -284,8 +285,7 @@ class Node:
         return None if earliest == inf else earliest
 
     def on_timer(self, now: float) -> None:
-        if now >= self._due_at + LATE:
-            self._overslept(now)
+        self._look_at_the_clock(now)
         self._due_at = inf
         others = self._settled or self._others_at <= now
         if others:
@@ -373,16 +373,24 @@ class Node:
 
     # Putting things together
 
-    def _overslept(self, now: float) -> None:
+    def _look_at_the_clock(self, now: float) -> None:
+        since, self._called_at = max(self._due_at, self._called_at), now
+        if now >= since + LATE:
+            self._overslept(now - since, now)
+
+    def _overslept(self, late: float, now: float) -> None:
         """We are called later than we asked for: the machine had no time for us. Others have not
         been silent meanwhile; what they said waits to be heard, and the decision waits for that."""
         # And a moment more, until what waits is heard.
-        late, self._due_at = now - self._due_at + DECIDE_EVERY, inf
-        self._survey.starved_until = now + STARVED
+        late += DECIDE_EVERY
+        self._due_at = inf
+        # Timers of a hidden page are late by a browser's intent, not for want of time.
+        if not self._governor.device.hidden:
+            self._survey.starved_until = now + STARVED
         self._neighbours.overslept(late, now)
-        self._transfers.overslept(late)
+        self._transfers.overslept(late, now)
         self._settled = True
-        if not self._waits:
+        if not (self._waits and self._dirty):  # no decision is put off twice
             self._waits = True
             self._decided_at = now
 

@@ -250,6 +250,11 @@ class Transfer:
         """The checks that have been waiting for too long."""
         return [check for check, (_, since) in self._checks.items() if since + CHECK_TIMEOUT <= now]
 
+    def overslept(self, late: float, now: float) -> None:
+        """Nobody heard for so many seconds how checks came out."""
+        for check, (copy, since) in self._checks.items():
+            self._checks[check] = (copy, min(since + late, now))
+
     def timer_at(self) -> float | None:
         """The checks are in the order in which they were asked for."""
         for _, since in self._checks.values():

@@ -285,11 +285,13 @@ class Transfers:
         times = (fetch.late_at for fetch in self._fetches.values())
         return min((at for at in times if at > now), default=inf)
 
-    def overslept(self, late: float) -> None:
-        """For so many seconds nobody took in what the origin brought."""
+    def overslept(self, late: float, now: float) -> None:
+        """For so many seconds nobody took in what the origin brought, nor what was checked."""
         for fetch in self._fetches.values():
-            fetch.heard += late
+            fetch.heard = min(fetch.heard + late, now)
             fetch.expected += late
+        for transfer in self._transfers.values():
+            transfer.overslept(late, now)
 
     def loading(self) -> dict[SegmentKey, list[int]]:
         """What the origin is about to bring."""

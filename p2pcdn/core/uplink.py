@@ -137,6 +137,8 @@ class Uplink:
         gone = max(self._buffered.get(link, 0) - buffered, 0)
         if link in self._unheard:
             self._unheard.discard(link)
+            if not self._unheard:
+                self._begin(now)
         else:
             self._gone += gone
         self._went[link] = self._went.get(link, 0) + gone

@@ -15,9 +15,11 @@ export interface Seen {
   readonly cached: boolean;
   /** Seconds from the first byte to the last; infinity if that is not known. */
   readonly body: number;
+  /** Bytes of the body: of several answers from one place, the times may be those of another. */
+  readonly size: number;
 }
 
-const NOTHING: Seen = { cached: false, body: Infinity };
+const NOTHING: Seen = { cached: false, body: Infinity, size: 0 };
 
 interface Expected {
   readonly name: string;
@@ -69,7 +71,7 @@ export class CacheWatch {
       if (expected.name === entry.name && entry.startTime >= expected.since - 1) {
         const { transferSize, encodedBodySize, responseStart, responseEnd } = entry;
         const body = responseStart ? (responseEnd - responseStart) / 1_000 : Infinity;
-        this._settle(expected, { cached: transferSize < encodedBodySize, body });
+        this._settle(expected, { cached: transferSize < encodedBodySize, body, size: encodedBodySize });
         return;
       }
     }

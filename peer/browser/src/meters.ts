@@ -41,10 +41,10 @@ export class Request {
    * plain player's does; what is said of the origin, on those of the network.
    */
   async done(ttfb: number, took: number): Promise<Outcome> {
-    const { cached, body } = await this._verdict();
+    const { cached, body, size } = await this._verdict();
     if (cached) this._count(-this._bytes);
     else this._meters.throughput.measured(this._bytes, ttfb, took);
-    return { cached, ttfb, took: Math.min(took, ttfb + body) };
+    return { cached, ttfb, took: size === this._bytes ? Math.min(took, ttfb + body) : took };
   }
 
   /** It brought less than was asked for. */

@@ -315,6 +315,9 @@ def test_busy_and_missing() -> None:
     link.receive(Busy(2, 3600), now)
     assert link.busy_until == now + MOST_PATIENCE
     link.take_events()
+    until = link.busy_until
+    link.receive(Busy(2, 9.0), now)  # of what was given up: nobody waits for it
+    assert (link.busy_until, link.take_events()) == (until, [])
     link.receive(Missing(9), now)
     assert link.take_events() == []
 

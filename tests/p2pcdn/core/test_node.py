@@ -234,3 +234,34 @@ def test_farewell_says_the_last_figures_to_a_tracker_that_listens() -> None:
     assert [type(message) for message in said] == [Report, Leave]
     shell.node.farewell()
     assert shell.node.take_messages() == [], "it has left"
+
+
+def test_one_lateness_counts_once_however_many_messages_wait() -> None:
+    node = Node(IDENTITY, 0.0)
+    node._wake_at = 1.0
+    node._neighbours.goodput.asking(0.9)
+    assert node.timer_at() == 1.0
+    for number in range(40):  # they are heard before the timer rings
+        node.receive(ports.Device(), 1.2 + number / 2000)
+        assert node.timer_at() == 1.0
+    assert node._neighbours.goodput.asking_since == pytest.approx(1.15)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_hidden_page_is_late_without_being_short_of_time(hidden: bool) -> None:
+    node = Node(IDENTITY, 0.0)
+    node.receive(ports.Device(hidden=hidden), 0.0)
+    node._wake_at = 1.0
+    node.timer_at()
+    node.on_timer(1.5)
+    assert (node._survey.starved_until > 1.5) is not hidden
+
+
+def test_a_decision_is_put_off_anew_once_there_is_one() -> None:
+    node = Node(IDENTITY, 0.0)
+    for at in (1.0, 10.0):  # a report that is late leaves nothing to be decided
+        node._dirty = False
+        node._wake_at = at
+        node.timer_at()
+        node._look_at_the_clock(at + 0.4)
+        assert node._decided_at == at + 0.4

@@ -16,8 +16,8 @@ export class Goodput {
   }
 
   /** For so many seconds nobody was heard. */
-  overslept(late: number): void {
-    this.askingSince += late;
+  overslept(late: number, now: number): void {
+    if (this.askingSince < Infinity) this.askingSince = Math.min(this.askingSince + late, now);
   }
 
   /** Nothing is asked for. */

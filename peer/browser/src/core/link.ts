@@ -194,7 +194,7 @@ export class Link {
   constructor(
     readonly number: number,
     private readonly _hello: Hello,
-    private readonly _opened: number,
+    private _opened: number,
     private readonly _messages: Outgoing[] = [],
   ) {
     this.alarm = _opened + HELLO_TIMEOUT;
@@ -358,7 +358,8 @@ export class Link {
       want.heard = Math.min(want.heard + late, now);
     }
     this._arrivedAt = Math.min(this._arrivedAt + late, now);
-    this._askedAt += late;
+    if (this._askedAt < Infinity) this._askedAt = Math.min(this._askedAt + late, now);
+    this._opened = Math.min(this._opened + late, now);
     this._rearm();
   }
 
@@ -417,6 +418,8 @@ export class Link {
         this.owed = this._uploads.reduce((sum, { left }) => sum + left, 0);
         break;
       case "busy":
+        // What was given up: nobody waits for the link to be free again.
+        if (!this._own.has(message.want)) break;
         this.busyUntil = now + Math.min(message.wait, MOST_PATIENCE);
         this._busyAt = now;
         this.window = 1;

@@ -367,7 +367,7 @@ export class Neighbours {
     for (const link of this._links.values()) link.overslept(late, now);
     this._alarm = Math.min(...Array.from(this._links.values(), ({ alarm }) => alarm));
     for (const [number, until] of this._quietUntil) this._quietUntil.set(number, until + late);
-    this.goodput.overslept(late);
+    this.goodput.overslept(late, now);
     this.uplink.overslept(now);
   }
 

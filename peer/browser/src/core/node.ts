@@ -71,6 +71,8 @@ export class Node {
   private _wakeAt: number | null = null;
   /** When we asked to be woken; infinity once we were, or are too late. */
   private _dueAt = Infinity;
+  /** When we were called last: a time that passed before that has been seen to. */
+  private _calledAt = -Infinity;
   /** Whether a decision waits for what we overslept. */
   private _waits = false;
   /** Whether others than the neighbours may want to be woken at another time than before. */
@@ -137,7 +139,7 @@ export class Node {
 
   /** Take in anything that arrived; see `ports` for what there is. */
   receive(message: Input, now: number): void {
-    if (now >= this._dueAt + LATE) this._overslept(now);
+    this._lookAtTheClock(now);
     switch (message.type) {
       case "LinkSends":
         this._neighbours.receive(message, now);
@@ -230,7 +232,7 @@ export class Node {
   }
 
   onTimer(now: number): void {
-    if (now >= this._dueAt + LATE) this._overslept(now);
+    this._lookAtTheClock(now);
     this._dueAt = Infinity;
     const others = this._settled || this._othersAt <= now;
     if (others) {
@@ -323,19 +325,26 @@ export class Node {
 
   // Putting things together
 
+  private _lookAtTheClock(now: number): void {
+    const since = Math.max(this._dueAt, this._calledAt);
+    this._calledAt = now;
+    if (now >= since + LATE) this._overslept(now - since, now);
+  }
+
   /**
    * We are called later than we asked for: the machine had no time for us. Others have not been
    * silent meanwhile; what they said waits to be heard, and the decision waits for that.
    */
-  private _overslept(now: number): void {
+  private _overslept(seconds: number, now: number): void {
     // And a moment more, until what waits is heard.
-    const late = now - this._dueAt + DECIDE_EVERY;
+    const late = seconds + DECIDE_EVERY;
     this._dueAt = Infinity;
-    this._survey.starvedUntil = now + STARVED;
+    // Timers of a hidden page are late by a browser's intent, not for want of time.
+    if (!this._governor.device.hidden) this._survey.starvedUntil = now + STARVED;
     this._neighbours.overslept(late, now);
-    this._transfers.overslept(late);
+    this._transfers.overslept(late, now);
     this._settled = true;
-    if (this._waits) return;
+    if (this._waits && this._dirty) return; // no decision is put off twice
     this._waits = true;
     this._decidedAt = now;
   }

@@ -258,6 +258,13 @@ export class Transfer {
     );
   }
 
+  /** Nobody heard for so many seconds how checks came out. */
+  overslept(late: number, now: number): void {
+    for (const [check, [copy, since]] of this._checks) {
+      this._checks.set(check, [copy, Math.min(since + late, now)]);
+    }
+  }
+
   timerAt(): number | null {
     return earliest(Array.from(this._checks.values(), ([, since]) => since + CHECK_TIMEOUT));
   }

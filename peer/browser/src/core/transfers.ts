@@ -310,12 +310,13 @@ export class Transfers {
     return earliest(times.filter((at) => at > now && at < Infinity));
   }
 
-  /** For so many seconds nobody took in what the origin brought. */
-  overslept(late: number): void {
+  /** For so many seconds nobody took in what the origin brought, nor what was checked. */
+  overslept(late: number, now: number): void {
     for (const fetch of this._fetches.values()) {
-      fetch.heard += late;
+      fetch.heard = Math.min(fetch.heard + late, now);
       fetch.expected += late;
     }
+    for (const transfer of this.open()) transfer.overslept(late, now);
   }
 
   /** What the origin is about to bring. */

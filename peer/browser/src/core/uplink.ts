@@ -131,6 +131,7 @@ export class Uplink {
   drained(link: number, buffered: number, now: number): void {
     const gone = Math.max((this._buffered.get(link) ?? 0) - buffered, 0);
     if (!this._unheard.delete(link)) this._gone += gone;
+    else if (!this._unheard.size) this._begin(now);
     this._went.set(link, (this._went.get(link) ?? 0) + gone);
     this._buffered.set(link, buffered);
     this._untold.delete(link);

@@ -108,8 +108,11 @@ describe("what we want", () => {
     expect(link.rate).toBeCloseTo(250_000 + (655_360 - 250_000) / 4, 6);
     for (const at of [1, 2, 3]) fetch(at);
     expect(link.window).toBe(4);
-    link.receive({ type: "busy", want: 99, wait: 1 }, 4);
-    expect(link.window).toBe(1);
+    link.receive({ type: "busy", want: 99, wait: 1 }, 4); // for what was given up: of no matter
+    expect([link.window, link.busyUntil]).toStrictEqual([4, 0]);
+    link.want(key, CHUNK_SIZE, "usual", 4);
+    link.receive({ type: "busy", want: 4, wait: 1 }, 4);
+    expect([link.window, link.busyUntil]).toStrictEqual([1, 5]);
   });
 
   it("may be many as long as chunks come promptly", () => {
@@ -122,11 +125,12 @@ describe("what we want", () => {
   });
 
   it("may be no more than usual for a while after the other end was busy", () => {
-    link.receive({ type: "busy", want: 99, wait: 0 }, 0);
+    link.want(key, CHUNK_SIZE, "usual", 0);
+    link.receive({ type: "busy", want: 0, wait: 0 }, 0);
     const windows = Array.from({ length: 40 }, (_, number) => {
       const at = number / 2;
       link.want(key, CHUNK_SIZE, "usual", at);
-      for (const frame of framesOf(number, chunk)) link.receive(frame, at + 0.05);
+      for (const frame of framesOf(number + 1, chunk)) link.receive(frame, at + 0.05);
       return link.window;
     });
     expect([Math.max(...windows.slice(0, 19)), windows[39]]).toStrictEqual([4, 12]);

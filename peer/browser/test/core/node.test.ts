@@ -144,3 +144,27 @@ describe("two nodes", () => {
     expect(seeder.node.stats).toMatchObject({ uploadedBytes: 2 * CHUNK_SIZE + 5 });
   });
 });
+
+/* eslint-disable @typescript-eslint/dot-notation -- of lateness nothing is to be seen from outside */
+describe("a machine that is late", () => {
+  it("is so once, however many messages wait", () => {
+    const node = new Node(identity, 0);
+    node["_wakeAt"] = 1;
+    node["_neighbours"].goodput.asking(0.9);
+    expect(node.timerAt()).toBe(1);
+    for (let number = 0; number < 40; number++) {
+      node.receive({ type: "Device" }, 1.2 + number / 2_000); // heard before the timer rings
+      expect(node.timerAt()).toBe(1);
+    }
+    expect(node["_neighbours"].goodput.askingSince).toBeCloseTo(1.15, 9);
+  });
+
+  it.each([false, true])("is short of time unless its page is hidden: %s", (hidden) => {
+    const node = new Node(identity, 0);
+    node.receive({ type: "Device", hidden }, 0);
+    node["_wakeAt"] = 1;
+    node.timerAt();
+    node.onTimer(1.5);
+    expect(node["_survey"].starvedUntil > 1.5).toBe(!hidden);
+  });
+});

@@ -69,9 +69,9 @@ describe("what it measures", () => {
     const uplink = new Uplink();
     uplink.sent(1, 4 * FRAME, 0);
     uplink.overslept(2);
-    uplink.drained(1, 2 * FRAME, 2);
+    uplink.drained(1, 2 * FRAME, 2.05);
     expect(uplink.measured).toBe(false);
-    uplink.drained(1, 0, 2.1);
+    uplink.drained(1, 0, 2.15);
     expect(uplink.rate).toBeCloseTo((2 * FRAME) / 0.1, 3);
   });
 
