@@ -8,6 +8,7 @@ Chromium.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -53,7 +54,8 @@ async def _measure(folder: Path) -> None:
         print(f"{time.monotonic() - began:6.1f} s  until `make demo` has printed its links")
         print(f"{await _first_byte(link):6.1f} s  from opening the page to a peer's first byte")
     finally:
-        os.killpg(demo.pid, signal.SIGTERM)  # make, and what it has started
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(demo.pid, signal.SIGTERM)  # make, and what it has started
         await demo.wait()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 
 import aiohttp
@@ -30,5 +31,6 @@ def _of_system(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         said = getattr(error, "reason", None) or str(error)
         return f"it does not speak TLS ({said.replace('_', ' ').lower()})"
-    number = error.errno or 0  # below 0: of a name that is not known
+    # What says of a name that it is not known has numbers of its own.
+    number = 0 if isinstance(error, socket.gaierror) else error.errno or 0
     return str(os.strerror(number) if number > 0 else error.strerror or error).lower()

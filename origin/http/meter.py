@@ -188,6 +188,9 @@ class Meter:
                 self._count(flow, arrived - flow.counted)
                 flow.counted = arrived
             if not flow.is_done(now, is_over=is_over):
+                if tcp.is_left:  # the time of those behind runs as well
+                    for behind in flows:
+                        behind.is_done(now, is_over=False)
                 return
             flows.popleft()
         del self._flows[tcp]

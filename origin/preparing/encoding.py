@@ -40,8 +40,8 @@ def require_encoders() -> None:
     missing = {"libx264", "aac"} - av.codecs_available
     if missing:
         raise MediaError(
-            f"This build of PyAV has no {' and no '.join(sorted(missing))} encoder; install the "
-            "wheel of its own (pip install --force-reinstall av)."
+            f"This build of PyAV has no {' and no '.join(sorted(missing))} encoder; install "
+            "PyAV's own wheel (pip install --force-reinstall av)."
         )
 
 

@@ -318,6 +318,10 @@ class Upstream:
         except asyncio.CancelledError:
             self._fail(key, arrival, _stopping())
             raise
+        except Exception as error:  # a bug of ours must not leave anybody waiting
+            log.exception("not_fetched", path=path)
+            failed = SourceError(SourceReason.ABORTED, f"{path!r} failed here: {error!r}.")
+            self._fail(key, arrival, failed)
 
     def _fail(self, key: str, arrival: Arrival, error: SourceError) -> None:
         self._let_go(key)

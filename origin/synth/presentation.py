@@ -97,7 +97,7 @@ def _require_encoders() -> None:
     if missing:
         raise SynthesisError(
             f"This build of PyAV has no {' and no '.join(sorted(missing))} encoder;"
-            " install the wheel of its own (pip install --force-reinstall av)."
+            " install PyAV's own wheel (pip install --force-reinstall av)."
         )
 
 

@@ -28,7 +28,7 @@ def command(settings: Settings) -> int:
         return 1
     if status != 200:
         said = " ".join(text.split()) or (
-            f"{settings.config.listen} answers {status}, as no server of p2pcdn does."
+            f"{settings.config.listen} answers {status}, and does not say why."
         )
         click.echo(f"p2pcdn: not ready: {said}", err=True)
         return 1

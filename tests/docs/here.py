@@ -63,7 +63,11 @@ class Here:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        out, _ = await asyncio.wait_for(process.communicate(), 60)
+        try:
+            out, _ = await asyncio.wait_for(process.communicate(), 60)
+        except TimeoutError:
+            process.kill()
+            raise
         assert process.returncode == code, out.decode()
         return out.decode()
 

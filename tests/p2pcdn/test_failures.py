@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 
 import aiohttp
@@ -27,7 +28,7 @@ def refused() -> OSError:
         (refused(), "connection refused"),
         (aiohttp.ClientOSError(errno.ECONNRESET, "Cannot write"), "connection reset by peer"),
         (
-            aiohttp.ClientConnectorError(KEY, OSError(-2, "Name or service not known")),
+            aiohttp.ClientConnectorError(KEY, socket.gaierror(8, "Name or service not known")),
             "name or service not known",
         ),
         (

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from origin.http import meter as meter_module
-from origin.http.meter import FAREWELL, PATIENCE, Meter
+from origin.http.meter import FAREWELL, PATIENCE, Flow, Meter
 from origin.http.tcp import OpenTcp
 from p2pcdn.core.firsts import Place
 from tests.origin.conftest import Totals
@@ -135,6 +135,25 @@ def test_what_never_arrives_is_never_counted(connections: Connections) -> None:
     tcp.over = True
     assert counted.settle(2.0)
     assert counted.bytes == 10
+
+
+def test_on_a_connection_that_was_left_all_bodies_have_one_farewell(
+    connections: Connections,
+) -> None:
+    tcp = FakeTcp()
+    counted = Counted(connections, tcp)
+    for number in range(5):
+        if number:
+            counted.meter._flows[cast("OpenTcp", tcp)].append(
+                Flow(cast("OpenTcp", tcp), number * 1000, "media", "", None)
+            )
+        flow = counted.meter._flows[cast("OpenTcp", tcp)][-1]
+        flow.handed(1000)
+        flow.finish()
+    tcp.is_left = True
+    assert not counted.settle(1.0)
+    assert not counted.settle(1.0 + FAREWELL - 0.01)
+    assert counted.settle(1.0 + FAREWELL)
 
 
 def test_what_is_not_handed_over_yet_is_waited_for(connections: Connections) -> None:

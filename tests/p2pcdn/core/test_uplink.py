@@ -190,9 +190,9 @@ def test_what_went_while_nobody_listened_says_nothing() -> None:
     uplink = Uplink()
     uplink.sent(1, 4 * FRAME, NOW)
     uplink.overslept(NOW + 2.0)
-    uplink.drained(1, 2 * FRAME, NOW + 2.0)
+    uplink.drained(1, 2 * FRAME, NOW + 2.05)
     assert not uplink.measured
-    uplink.drained(1, 0, NOW + 2.1)
+    uplink.drained(1, 0, NOW + 2.15)
     assert uplink.rate == pytest.approx(2 * FRAME / 0.1)
 
 
