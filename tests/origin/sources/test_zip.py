@@ -159,7 +159,7 @@ def descriptors(path: Path) -> int:
     found = 0
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # the one that lists them
-            found += link.readlink().name.startswith(path.name)
+            found += str(link.readlink()).startswith(str(path))
     return found
 
 

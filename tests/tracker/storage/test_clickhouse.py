@@ -356,7 +356,7 @@ async def test_what_somebody_has_to_mend_is_a_sentence_without_the_password(
 
 def test_without_a_client_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "clickhouse_connect", None)
-    with pytest.raises(ConfigError, match=r"pip install 'p2pcdn\[clickhouse\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[clickhouse\]'"):
         storage_of(Config(ledger=LedgerConfig(clickhouse="http://localhost/p2pcdn")))
 
 
