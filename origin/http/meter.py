@@ -102,8 +102,13 @@ class Flow(Struct, eq=False, gc=False):
             return False
         if is_over or self.counted == self.size:
             return True
-        self.deadline = min(self.deadline, now + (FAREWELL if self.tcp.is_left else PATIENCE))
+        self.wait(now)
         return now >= self.deadline
+
+    def wait(self, now: float) -> None:
+        """The rest is waited for, but not for ever, if no more will be given."""
+        if self.is_finished:
+            self.deadline = min(self.deadline, now + (FAREWELL if self.tcp.is_left else PATIENCE))
 
 
 class Meter:
@@ -190,7 +195,7 @@ class Meter:
             if not flow.is_done(now, is_over=is_over):
                 if tcp.is_left:  # the time of those behind runs as well
                     for behind in flows:
-                        behind.is_done(now, is_over=False)
+                        behind.wait(now)
                 return
             flows.popleft()
         del self._flows[tcp]

@@ -47,7 +47,7 @@ class Tcp:
 
     def acknowledged(self) -> int:
         """Bytes that the other end has acknowledged since the connection was opened."""
-        return self._info()[1]
+        return self._info()[0]
 
     def written(self) -> int:
         """Bytes that were written since then."""
@@ -71,8 +71,7 @@ class Tcp:
             self.is_left = True
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
-        state, acknowledged = self._info()
-        return acknowledged, state == _CLOSED
+        return self._info()
 
     def close(self) -> None:
         """Let the descriptor go."""
@@ -87,10 +86,10 @@ class Tcp:
         # The number may be another file's by now.
         return own.st_ino != os.fstat(self._socket.fileno()).st_ino
 
-    def _info(self) -> tuple[int, int]:
+    def _info(self) -> tuple[int, bool]:
         info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
         state, acknowledged = _INFO.unpack(info)
-        return state, acknowledged
+        return acknowledged, state == _CLOSED
 
 
 class OpenTcp(Tcp):
@@ -128,10 +127,7 @@ class OpenTcp(Tcp):
     def look(self) -> tuple[int, bool]:
         if self._final is not None:
             return self._final, True
-        if self._parted:
-            return super().look()
-        state, acknowledged = self._info()
-        return acknowledged, state == _CLOSED
+        return super().look() if self._parted else self._info()
 
     def part(self) -> None:
         """The loop closes its descriptor in a moment: go on with a copy, if anybody still needs
@@ -142,7 +138,7 @@ class OpenTcp(Tcp):
             try:
                 self._socket = socket.socket(fileno=os.dup(self._descriptor))
             except OSError:  # no descriptors are left
-                self._final = self._info()[1]
+                self._final = self._info()[0]
         lent.detach()
 
     def close(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
-from p2pcdn.core import bits
 from p2pcdn.core.bits import mask_of_spans, spans_in
 from p2pcdn.model import SegmentKey, Span
 from p2pcdn.wire.link import Holding
@@ -35,11 +34,6 @@ NOTHING: Held = {}
 def mask_of(spans: Iterable[Span]) -> int:
     """The bit mask of these chunk numbers."""
     return mask_of_spans(spans, MOST_CHUNKS)
-
-
-def holding_of(segment: SegmentKey, chunks: Iterable[int]) -> Holding:
-    """The announcement of these chunks."""
-    return holding_in(segment, bits.mask_of(chunks))
 
 
 def holding_in(segment: SegmentKey, mask: int) -> Holding:

@@ -388,7 +388,7 @@ class Neighbours:
         """For so many seconds nobody was heard: that is nobody's fault."""
         for link in self._links.values():
             link.overslept(late, now)
-        self._alarm = min((link.alarm for link in self._links.values()), default=inf)
+        self._rearm()
         for number in self._quiet_until:
             self._quiet_until[number] += late
         self.goodput.overslept(late, now)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pcdn.core import bits
 from p2pcdn.core.availability import (
     LOADING_LASTS,
     MOST_CHUNKS,
     MOST_SEGMENTS,
     MOST_SPANS,
     Availability,
-    holding_of,
+    holding_in,
     mask_of,
 )
 from p2pcdn.model import SegmentKey, Span, numbers_of
@@ -22,6 +25,10 @@ ONE, TWO = SegmentKey("v", 1), SegmentKey("v", 2)
 LINKS = range(1, 10)
 
 SPANS = st.lists(st.builds(Span, st.integers(-10, 100), st.integers(-10, 100)), max_size=5)
+
+
+def holding_of(segment: SegmentKey, chunks: Iterable[int]) -> Holding:
+    return holding_in(segment, bits.mask_of(chunks))
 
 
 def announce(known: Availability, kind: str, link: int, holding: Holding) -> None:

@@ -359,13 +359,17 @@ export class Neighbours {
     if (this._pumpAt <= now) this._pump(now);
     if (this._alarm > now) return;
     for (const link of this._links.values()) if (link.alarm <= now) this._lookAt(link, now);
+    this._rearm();
+  }
+
+  private _rearm(): void {
     this._alarm = Math.min(...Array.from(this._links.values(), ({ alarm }) => alarm));
   }
 
   /** For so many seconds nobody was heard: that is nobody's fault. */
   overslept(late: number, now: number): void {
     for (const link of this._links.values()) link.overslept(late, now);
-    this._alarm = Math.min(...Array.from(this._links.values(), ({ alarm }) => alarm));
+    this._rearm();
     for (const [number, until] of this._quietUntil) this._quietUntil.set(number, until + late);
     this.goodput.overslept(late, now);
     this.uplink.overslept(now);
