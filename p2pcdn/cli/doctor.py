@@ -11,6 +11,7 @@ from urllib.parse import SplitResult
 import click
 
 from p2pcdn.cli.options import with_settings
+from p2pcdn.cli.showing import counted
 from p2pcdn.config import Config
 from p2pcdn.settings import Settings
 
@@ -72,4 +73,4 @@ def _summary(findings: Iterable[Finding]) -> str:
     count = sum(finding.verdict.value == "wrong" for finding in findings)
     if not count:
         return "Nothing here keeps peers from connecting."
-    return f"{count} thing{'s' if count > 1 else ''} to mend, the first one first."
+    return f"{counted(count, 'thing')} to mend, the first one first."

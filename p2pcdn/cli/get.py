@@ -18,6 +18,7 @@ import click
 from p2pcdn import logs
 from p2pcdn.cli.options import joins_swarms, with_settings
 from p2pcdn.cli.peer import configured, size_text
+from p2pcdn.cli.showing import counted
 from p2pcdn.config import Config
 from p2pcdn.settings import Settings
 
@@ -161,17 +162,13 @@ async def _shown(download: Download, as_json: bool) -> AsyncIterator[None]:
 
         def tell() -> None:
             told = figures(download)
-            click.echo(f"{told['share']:.0%}: {_sources(told)}, {_links(told['links'])}")
+            click.echo(f"{told['share']:.0%}: {_sources(told)}, {counted(told['links'], 'link')}")
 
         async with _regularly(tell, TOLD_EVERY):
             yield
     else:
         async with _bar(download):
             yield
-
-
-def _links(count: int) -> str:
-    return f"{count} link" + ("" if count == 1 else "s")
 
 
 @contextlib.asynccontextmanager
@@ -199,7 +196,7 @@ async def _bar(download: Download) -> AsyncIterator[None]:
                 bar,
                 completed=download.peer.store.size,
                 total=download.peer.expected_size or None,
-                sources=f"{_sources(told)}, {_links(told['links'])}",
+                sources=f"{_sources(told)}, {counted(told['links'], 'link')}",
             )
 
         async with _regularly(draw, REDRAWN_EVERY):

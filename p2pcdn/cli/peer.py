@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from p2pcdn.cli.options import joins_swarms, size, with_settings
+from p2pcdn.cli.showing import counted
 from p2pcdn.config import Config
 from p2pcdn.errors import ConfigError
 from p2pcdn.settings import Settings
@@ -293,12 +294,11 @@ async def _changed(peer: NativePeer, most: float) -> None:
 def figures(peer: NativePeer) -> str:
     """How far a peer has got, in a line."""
     got, stats = peer.progress, peer.stats
-    links = f"{stats.links} link" + ("" if stats.links == 1 else "s")
     far = f"{got.kept} of {got.wanted} segments" if got.wanted else "looking what there is"
     return (
         f"{'complete' if peer.is_complete() else far}: "
         f"{size_text(stats.origin_bytes)} by the origin, {size_text(stats.peer_bytes)} by peers; "
-        f"{size_text(stats.uploaded_bytes)} shared, {links}"
+        f"{size_text(stats.uploaded_bytes)} shared, {counted(stats.links, 'link')}"
     )
 
 
