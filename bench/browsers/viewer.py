@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,44 +22,20 @@ from playwright.async_api import (
 
 from bench.browsers import processes
 from bench.browsers.contestants import Contestant
-from bench.browsers.servers import BenchError
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    # Only one page of a browser can be in front; all of them are viewers here.
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-]
+from tests.e2e.browser import FLAGS, UNTHROTTLED, find_engine
 
 VIEWPORT: ViewportSize = {"width": 360, "height": 200}
 """Just the video: without a graphics card each pixel of each viewer costs."""
 
 
-def find_chromium() -> str:
-    """The path of an installed Chromium or Chrome; CHROME_PATH beats the search."""
-    named = os.environ.get("CHROME_PATH")
-    for name in (named,) if named else NAMES:
-        path = shutil.which(name)
-        if path:
-            return path
-    raise BenchError("There is no browser: install Chromium, or set CHROME_PATH to where one is.")
-
-
 @contextlib.asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A headless browser."""
+    """A headless browser, the shell of the engine where that is installed: what it draws around
+    pages would take the processor from all of them."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        browser = await playwright.chromium.launch(
+            executable_path=find_engine(), args=[*FLAGS, *UNTHROTTLED]
+        )
         processes.share_niceness()
         try:
             yield browser
