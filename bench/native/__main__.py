@@ -3,7 +3,8 @@
 MB/s, and CPU seconds of the native ends per GB, for each transport: ours (frames, chunks, the
 core's machines for links) beside the bare library with messages of the same size. Both ends are
 processes of their own on this machine, or one is Chromium. A round takes ours and bare in turn;
-figures are the medians of the rounds, the ratio that of the rounds' ratios.
+figures are the medians of the rounds, the ratio that of the rounds' ratios. And what two whole
+peers make of one link.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import NamedTuple, Protocol, cast
 from playwright.async_api import Browser
 
 from bench.browsers.machine import machine
+from bench.native import peers
 from bench.native.page import chromium, page_end
 from bench.native.process import Kind, end
 from p2pcdn.service import run
@@ -104,7 +106,7 @@ async def _cpu(ends: Sequence[End]) -> float:
     return spent
 
 
-async def report(cases: list[Case], rounds: int, seconds: float, python: str) -> int:
+async def report(cases: list[Case], rounds: int, seconds: float, python: str) -> None:
     """Measure everything, and print a table."""
     print(f"{machine()}\n")
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
@@ -118,7 +120,6 @@ async def report(cases: list[Case], rounds: int, seconds: float, python: str) ->
                 for kind in KINDS if number % 2 == 0 else KINDS[::-1]:
                     runs[kind].append(await measure(case, kind, seconds, python, browser))
             print(_row(case, runs["bare"], runs["ours"]), flush=True)
-    return 0
 
 
 def _row(case: Case, bare: list[Figures], ours: list[Figures]) -> str:
@@ -144,8 +145,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0, help="measured in each run")
     parser.add_argument("--links", default="1,4,16", help="how many at once")
     parser.add_argument(
-        "--ways", default="native,to,from", help="between natives, to Chromium, from it"
+        "--ways",
+        default="native,to,from,whole",
+        help="between natives, to Chromium, from it, between whole peers",
     )
+    parser.add_argument("--megabytes", type=int, default=200, help="that a whole peer takes")
     parser.add_argument("--transports", default="aiortc,fast")
     options = parser.parse_args()
     transports = cast(list[Choice], options.transports.split(","))
@@ -153,13 +157,20 @@ def main() -> int:
     if python is None and "fast" in transports:
         print(f"Only aiortc is measured: {fast_python.WHY_NOT}.", file=sys.stderr)
         transports.remove("fast")
+    ways = options.ways.split(",")
     cases = [
         Case(transport, way, int(links))
-        for way in options.ways.split(",")
+        for way in ways
+        if way != "whole"
         for transport in transports
         for links in options.links.split(",")
     ]
-    return run(report(cases, options.rounds, options.seconds, python or sys.executable))
+    python = python or sys.executable
+    if cases:
+        run(report(cases, options.rounds, options.seconds, python))
+    if "whole" in ways:
+        run(peers.report(transports, options.rounds, options.megabytes, python))
+    return 0
 
 
 if __name__ == "__main__":

@@ -20,10 +20,13 @@ from typing import Any, Literal, cast
 
 from bench.native.bare import BareAiortc, BareFast
 from bench.native.ours import Ours
+from bench.native.whole import Whole
+from p2pcdn import logs
 from p2pcdn.service import run
 from peer.native.transport.choice import Choice, transport_of
 
 Kind = Literal["bare", "ours"]
+Role = Kind | Literal["whole"]
 ROOT = Path(__file__).parents[2]
 LINE = 1_048_576
 """Sixteen descriptions take some 20 KB."""
@@ -48,7 +51,7 @@ class Process:
 
 
 @asynccontextmanager
-async def end(python: str, kind: Kind, transport: Choice) -> AsyncIterator[Process]:
+async def end(python: str, kind: Role, transport: Choice) -> AsyncIterator[Process]:
     """An end that this interpreter runs."""
     words = (python, "-m", "bench.native.process", kind, transport)
     pipe = asyncio.subprocess.PIPE
@@ -63,7 +66,7 @@ async def end(python: str, kind: Kind, transport: Choice) -> AsyncIterator[Proce
         await process.wait()
 
 
-async def serve(kind: Kind, transport: Choice) -> int:
+async def serve(kind: Role, transport: Choice) -> int:
     """The child's half."""
     made = _make(kind, transport)
     background: list[asyncio.Task[None]] = []
@@ -71,7 +74,7 @@ async def serve(kind: Kind, transport: Choice) -> int:
         word, *given = json.loads(line)
         if word == "cpu":
             answer: Any = time.process_time()
-        elif word == "send":
+        elif word == "send" and not isinstance(made, Whole):
             background.append(asyncio.create_task(made.send()))
             answer = None
         else:
@@ -80,7 +83,9 @@ async def serve(kind: Kind, transport: Choice) -> int:
     return 0
 
 
-def _make(kind: Kind, transport: Choice) -> Ours | BareAiortc | BareFast:
+def _make(kind: Role, transport: Choice) -> Ours | Whole | BareAiortc | BareFast:
+    if kind == "whole":
+        return Whole(transport)
     if kind == "ours":
         return Ours(transport_of(transport))
     return BareFast() if transport == "fast" else BareAiortc()
@@ -89,10 +94,11 @@ def _make(kind: Kind, transport: Choice) -> Ours | BareAiortc | BareFast:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("bare", "ours"))
+    parser.add_argument("kind", choices=("bare", "ours", "whole"))
     parser.add_argument("transport", choices=("aiortc", "fast"))
     options = parser.parse_args()
-    return run(serve(cast(Kind, options.kind), cast(Choice, options.transport)))
+    logs.configure("warning", sys.stderr)
+    return run(serve(cast(Role, options.kind), cast(Choice, options.transport)))
 
 
 if __name__ == "__main__":

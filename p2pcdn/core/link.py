@@ -48,9 +48,12 @@ PROMPT = 0.1
 """Seconds within which chunks come over a fast line: then more are asked for, so that it is busy
 from one decision to the next,"""
 MOST_IN_FLIGHT = 12
-"""up to so many,"""
+"""up to so many;"""
 CALM = 10.0
-"""unless the other end was busy within so many seconds: it would be again."""
+"""one more with as many chunks as are asked for, where the other end was busy within so many
+seconds: else with each."""
+QUICK = 0.025
+"""Seconds within which a chunk comes whose sender had nothing to do before."""
 FIRST_RATE = 250_000.0
 """Bytes a second that a link is taken to bring before it has brought anything."""
 SMOOTHING = 0.25
@@ -224,10 +227,14 @@ class Link:
         self._broken = 0
         """How many promises in a row it has not kept."""
         self.window = FIRST_WINDOW
-        """Wants that may be open: more with each chunk that comes, as far as they come soon; one
-        after a `busy`."""
+        """Wants that may be open: more as chunks come, as far as they come soon; after a `busy` as
+        many as were taken."""
+        self._since_wider = 0
+        """Chunks that have come since there were more, or fewer."""
         self._busy_at = -inf
-        """When it was busy last."""
+        """When it was busy last,"""
+        self._refused_until = 0.0
+        """and until when it said that it would be."""
         self.rate = FIRST_RATE
         """Bytes a second that the other end brings us when we ask."""
         self.alarm = now + HELLO_TIMEOUT
@@ -256,6 +263,12 @@ class Link:
     def in_flight(self) -> int:
         """How many of our wants are open."""
         return len(self._own)
+
+    @property
+    def runs_dry(self) -> bool:
+        """Whether a fast link has so little left to bring that it will soon have nothing to do."""
+        fast = self.window > USUAL_IN_FLIGHT or self._response < QUICK
+        return fast and 2 * len(self._own) <= self.window
 
     def is_free(self, now: float) -> bool:
         """Whether it may be asked for one more chunk."""
@@ -439,10 +452,11 @@ class Link:
             case Busy(want=number) if number not in self._own:
                 pass  # it was given up: nobody waits for the link to be free again
             case Busy(want=number, wait=wait):
-                self.busy_until = now + min(wait, MOST_PATIENCE)
+                self.busy_until = self._refused_until = now + min(wait, MOST_PATIENCE)
                 self._busy_at = now
-                self.window = 1
                 self._fail(number, SourceReason.BUSY)
+                self._since_wider = 0
+                self.window = max(len(self._own), 1)
             case Missing(want=number):
                 self._fail(number, SourceReason.MISSING)
 
@@ -493,15 +507,26 @@ class Link:
         data = b"".join(payload for _, payload in sorted(want.frames.items()))
         del self._own[number]
         self._response += ((now - want.since) - self._response) / 4
+        if now < want.since + QUICK and self.busy_until == self._refused_until:
+            self.busy_until = now  # it is faster than it thought when it refused what came next
         self._rearm()
         took = max(now - max(want.since, self._arrived_at), 0.001)
         self.rate += SMOOTHING * (want.length / took - self.rate)
         self._arrived_at = now
         self._broken = 0
-        prompt = self._response < PROMPT and now >= self._busy_at + CALM
-        most = MOST_IN_FLIGHT if prompt else max(self.window - 1, USUAL_IN_FLIGHT)
-        self.window = min(self.window + 1, most)
+        self._widen(now)
         self._events.append(ChunkCame(want.key, data))
+
+    def _widen(self, now: float) -> None:
+        """A chunk has come: perhaps more may be under way than before."""
+        prompt = self._response < PROMPT
+        most = MOST_IN_FLIGHT if prompt else max(self.window - 1, USUAL_IN_FLIGHT)
+        careful = self.window >= USUAL_IN_FLIGHT and now < self._busy_at + CALM
+        self._since_wider += 1
+        if self._since_wider >= (self.window if careful else 1):
+            self._since_wider = 0
+            self.window += 1
+        self.window = min(self.window, most)
 
     def _take_late(self, frame: Frame) -> None:
         """A frame of a want that we gave up may still come, as far as its chunk goes."""

@@ -190,6 +190,11 @@ class Neighbours:
         link = self._links.get(number)
         return link is not None and link.is_free(now) and link.held.get(segment, 0) & chunks != 0
 
+    def runs_dry(self, number: int) -> bool:
+        """Whether a fast link has brought most of what it was asked for."""
+        link = self._links.get(number)
+        return link is not None and link.runs_dry
+
     def loading(self, segment: SegmentKey, now: float) -> tuple[int, float]:
         """Which chunks of a segment a neighbour is loading, and until when that is believed."""
         return self._availability.loading(segment, now)

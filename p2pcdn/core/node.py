@@ -88,6 +88,8 @@ from p2pcdn.wire.tracker import Leases as Granted
 
 DECIDE_EVERY = 0.05
 """Seconds between two decisions at least: what arrives in between is decided about together."""
+HURRY = 0.01
+"""The same while a fast link is about to have nothing to do."""
 LATE = 0.1
 """Seconds by which a timer has to be late for us to have overslept: browsers are never exact."""
 STARVED = 1.0
@@ -146,6 +148,8 @@ class Node:
         )
         self._dirty = False
         self._decided_at = now - DECIDE_EVERY
+        self._pause = DECIDE_EVERY
+        """Seconds from then to the next decision, if there is something to decide."""
         self._wake_at: float | None = None
         self._due_at = inf
         """When we asked to be woken; infinity once we were, or are too late."""
@@ -280,7 +284,7 @@ class Node:
             self._others_at = earliest
         earliest = min(self._others_at, self._neighbours.alarm)
         if self._dirty:
-            earliest = min(earliest, self._decided_at + DECIDE_EVERY)
+            earliest = min(earliest, self._decided_at + self._pause)
         self._due_at = earliest
         return None if earliest == inf else earliest
 
@@ -401,8 +405,9 @@ class Node:
     def _settle(self, now: float) -> None:
         """Pass events between the machines, and decide anew if anything changed."""
         self._pass_on(now)
-        if self._dirty and self._decided_at + DECIDE_EVERY <= now:
+        if self._dirty and self._decided_at + self._pause <= now:
             self._dirty = False
+            self._pause = DECIDE_EVERY
             self._decided_at = now
             self._decide(now)
             self._pass_on(now)
@@ -436,6 +441,8 @@ class Node:
                 if not self._transfers.from_link(link, key, data, now):
                     self._neighbours.debit(link, len(data))
                 self._dirty = True
+                if self._neighbours.runs_dry(link):
+                    self._pause = HURRY
             case Asked():
                 ours = event.era == self._transfers.era(event.key.rendition)
                 chunk = self.store.get(event.key) if self._uploads and ours else None

@@ -19,7 +19,8 @@ rate that is thought too high is found out, rather than believed more and more.
 A fast line is done with what little is asked for before that says anything, each time. What goes
 within a second it can do at least, however many pauses there were: so its rate is found step by
 step, as more is promised. What SCTP may still hold of each link has not gone; so that this does not
-hide all that many links carry, they are looked at for as many seconds.
+hide all that many links carry, they are looked at for as many seconds. A rate lower than this has
+to last: else what a busy machine is late to tell would count, and what goes at once would not.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ FIRST_RATE = 625_000.0
 """Bytes a second, until something has been measured: 5 Mbit/s, a usual uplink of a home."""
 LEAST_RATE = 8_000.0
 MOST_RATE = 125_000_000.0
-LEAST_WAIT = 0.1
+LEAST_WAIT = 0.02
 MOST_WAIT = 2.0
 IN_BUFFERS = 0.15
 """Seconds of media in the channels' buffers."""
@@ -44,6 +45,9 @@ MEASURED = 16_384
 """Bytes that have to go before they say something about the rate."""
 MEASURED_FOR = 0.02
 """Seconds below which no rate is taken: what goes is told in lumps."""
+SLOWER_FOR = 0.1
+"""The same of a rate below what was believed: what goes at once is not measured at all."""
+LEAST_WHILE = 0.5
 WHILE = 1.0
 """Seconds for each link: what goes within them, pauses or not, the line can do."""
 HELD = 262_144
@@ -148,9 +152,12 @@ class Uplink:
         # Each tells of its own bytes, and late: so a rate is taken when all have told.
         took = now - self._since
         if took >= MEASURED_FOR and self._gone >= MEASURED and self._have_all_told(now):
-            self._measure(self._gone / took)
-            self._begin(now)
-            self._begin_while(now)
+            rate = self._gone / took
+            if not self.measured or rate >= self.rate or took >= SLOWER_FOR:
+                if rate < self.rate / 2:
+                    self._begin_while(now)  # it is another line than it was
+                self._measure(rate)
+                self._begin(now)
         self._raise(now)
         left = min(self._in_buffers(now), sum(self._buffered.values()))
         self._left, self._as_of = max(left, buffered), now
@@ -183,7 +190,7 @@ class Uplink:
 
     def _raise(self, now: float) -> None:
         """Believe in no less than what this while has shown."""
-        took = max(now - self._while_since, WHILE)
+        took = max(now - self._while_since, LEAST_WHILE)
         went = sum(max(size - HELD, 0) for size in self._went.values())
         least = min(went / took, MOST_RATE)
         if least > self.rate:

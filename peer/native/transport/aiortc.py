@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 
 from aiortc import (
     RTCConfiguration,
@@ -52,9 +53,19 @@ LOOK_EVERY = 0.01
 class AiortcTransport(Shared):
     """Makes links of aiortc's peer connections."""
 
+    def __init__(self, advertise: Iterable[str] = ()) -> None:
+        super().__init__(advertise)
+        self.leaving: set[asyncio.Task[None]] = set()
+        """What leaves relays that are not needed."""
+
     def link(self, number: int, feed: Feed) -> AiortcLink:
         self.resolver.listen()
         return AiortcLink(self, number, feed)
+
+    async def close(self) -> None:
+        await super().close()
+        if self.leaving:
+            await asyncio.wait(self.leaving, timeout=LAST_WORDS)
 
 
 class AiortcLink(SharedLink):
@@ -108,7 +119,7 @@ class AiortcLink(SharedLink):
 
     async def _gather(self) -> None:
         if self._mode == "relay":
-            await ice.gather_relayed(self._ice, self._relays)
+            await ice.gather_relayed(self._ice, self._relays, self._transport.leaving)
             return
         await ice.gather(self._ice, ice.local_addresses(self._transport.local))
 

@@ -26,6 +26,7 @@ from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import Connection, StunProtocol, get_host_addresses
 from aioice.turn import create_turn_endpoint
 
+from p2pcdn.core.signaling import CONNECT_TIMEOUT
 from p2pcdn.model import ROUTES, Route
 from peer.native.transport import Relay
 
@@ -44,8 +45,9 @@ REFRESH = 15.0
 them after 30 s and more."""
 STAGGER = 0.25
 """Seconds after which the next relay is asked as well (RFC 8305, 8)."""
-RELAYS_WITHIN = 5.0
-"""Seconds that all of them have."""
+RELAYS_WITHIN = 3 / 8 * CONNECT_TIMEOUT
+"""Seconds that all of them have: both ends of a link ask theirs, one after the other, and it has to
+come about in what is left."""
 QUIET = 2.0
 """Seconds without a datagram after which the other end is asked whether it is still there."""
 QUIET_TRIES = 2
@@ -115,17 +117,20 @@ async def gather(connection: Connection, addresses: list[str]) -> None:
     connection._local_candidates_end = True
 
 
-async def gather_relayed(connection: Connection, relays: Iterable[Relay]) -> None:
+async def gather_relayed(
+    connection: Connection, relays: Iterable[Relay], leaving: set[asyncio.Task[None]]
+) -> None:
     """Open a socket at one relay, and nowhere else: the first that lets us in.
 
     They are asked in their order. One that cannot be reached from here says nothing, and a link has
-    not the time to wait for that: so each has a start on the next, and no more.
+    not the time to wait for that: so each has a start on the next, and no more. What lets us in
+    when we no longer need it is left again; who does that is in ``leaving``.
     """
     connection._queue = DatagramQueue()
     connection._local_candidates_start = True
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RELAYS_WITHIN):
-            asking = [partial(_let_in, connection, relay) for relay in relays]
+            asking = [partial(_let_in, connection, relay, leaving) for relay in relays]
             protocol, _, _ = await staggered_race(asking, STAGGER)
             if protocol is not None:
                 connection._protocols.append(protocol)
@@ -133,21 +138,46 @@ async def gather_relayed(connection: Connection, relays: Iterable[Relay]) -> Non
     connection._local_candidates_end = True
 
 
-async def _let_in(connection: Connection, relay: Relay) -> StunProtocol:
+async def _let_in(
+    connection: Connection, relay: Relay, leaving: set[asyncio.Task[None]]
+) -> StunProtocol:
     """A socket at a relay; whatever error it is, there is none."""
-    _, protocol = await create_turn_endpoint(
-        lambda: StunProtocol(connection),
-        server_addr=(relay.host, relay.port),
-        username=relay.username,
-        password=relay.credential,
-        ssl=relay.tls,
-        transport=relay.transport,
-    )
+    entering = asyncio.create_task(_enter(connection, relay))
+    try:
+        protocol = await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        # The relay may let us in all the same, and would keep a port for us for ten minutes.
+        task = asyncio.create_task(_leave(entering))
+        leaving.add(task)
+        task.add_done_callback(leaving.discard)
+        raise
     host, port = protocol.transport.get_extra_info("sockname")
     # Where we are ourselves is for nobody to know (RFC 8839, 5.1).
     nowhere = "0.0.0.0" if _version(host) == 4 else "::"
     protocol.local_candidate = _candidate("relay", host, port, (nowhere, DISCARD))
     return protocol
+
+
+async def _enter(connection: Connection, relay: Relay) -> StunProtocol:
+    async with asyncio.timeout(RELAYS_WITHIN):
+        _, protocol = await create_turn_endpoint(
+            lambda: StunProtocol(connection),
+            server_addr=(relay.host, relay.port),
+            username=relay.username,
+            password=relay.credential,
+            ssl=relay.tls,
+            transport=relay.transport,
+        )
+    return protocol
+
+
+async def _leave(entering: asyncio.Task[StunProtocol]) -> None:
+    """Give back what a relay gives us, if it does."""
+    try:
+        protocol = await entering
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - nothing was given
+        return
+    await protocol.close()
 
 
 def route_of(connection: Connection) -> Route | None:

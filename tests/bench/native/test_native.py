@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from pathlib import Path
+from random import Random
 
 import pytest
 
 from bench.native import __main__ as program
+from bench.native import peers
 from bench.native.__main__ import Case, Figures, _row, measure
 from bench.native.process import Kind
+from bench.native.whole import Whole
+from p2pcdn.config import TrackerConfig
+from tests.peer.native.hosting import hosted
 
 
 @pytest.mark.parametrize("kind", ["bare", "ours"])
@@ -28,3 +35,25 @@ def test_a_row_has_the_medians_and_the_ratios_of_the_rounds() -> None:
     assert _row(Case("fast", "to", 4), bare, ours) == (
         "| fast | native | Chromium | 4 | 12.0 | 9.0 | 0.90 | 20 | 20 | 1.10 |"
     )
+
+
+def test_a_row_of_whole_peers_has_the_medians() -> None:
+    runs = [
+        peers.Figures(10e6, 20e-9, 30e-9, 1.0),
+        peers.Figures(12e6, 30e-9, 20e-9, 0.5),
+        peers.Figures(20e6, 10e-9, 40e-9, 1.0),
+    ]
+    assert peers.row("fast", runs) == "| fast | 12.0 | 20 | 30 | 1.00 |"
+
+
+async def test_a_whole_peer_takes_all_from_the_other_one(tmp_path: Path) -> None:
+    content = tmp_path / "content"
+    content.mkdir()
+    (content / "film.bin").write_bytes(Random(3).randbytes(3_000_000))
+    async with hosted(content, tmp_path / "data", TrackerConfig()) as site:
+        holds, takes = Whole("aiortc"), Whole("aiortc")
+        await holds.hold(site.media("film.bin"))
+        size, brought, took = await takes.fetch(site.media("film.bin"))
+        await asyncio.gather(holds.close(), takes.close())
+    assert (size, brought) == (3_000_000, 3_000_000)
+    assert took > 0

@@ -24,6 +24,7 @@ from p2pcdn.core.link import (
     MOST_SILENCES,
     MOST_WANTS,
     PROMPT,
+    QUICK,
     SMOOTHING,
     USUAL_IN_FLIGHT,
     Announced,
@@ -543,18 +544,72 @@ def test_whose_chunks_come_promptly_is_asked_for_more_as_long_as_they_do() -> No
     assert all(later - earlier in (-1, 0, 1) for earlier, later in pairwise(windows))
 
 
-def test_who_was_busy_a_while_ago_is_asked_for_no_more_than_usual() -> None:
+def test_who_was_busy_a_while_ago_is_asked_for_one_more_with_as_many_as_are_asked_for() -> None:
     link, now = link_at(0.0), 0.0
-    windows: list[tuple[float, int]] = []
+    windows: list[int] = []
     link.want(KEY, 1, Need.USUAL, now)
     link.receive(Busy(0, 0.1), now)
-    while now < CALM + 2.0:
+    for number in range(1, 50):
         link.want(KEY, 1, Need.USUAL, now)
         now += PROMPT / 2
-        link.receive(Frame(len(windows) + 1, 0, b"x"), now)
-        windows.append((now, link.window))
-    assert max(window for at, window in windows if at < CALM) == USUAL_IN_FLIGHT
+        link.receive(Frame(number, 0, b"x"), now)
+        windows.append(link.window)
+    assert now < CALM
+    steps = [windows.count(window) for window in range(1, windows[-1])]
+    assert steps == [0, 1, 1, *range(USUAL_IN_FLIGHT, windows[-1])]
+    assert USUAL_IN_FLIGHT < windows[-1] < MOST_IN_FLIGHT
+    for number in range(50, 60):
+        link.want(KEY, 1, Need.USUAL, now + CALM)
+        link.receive(Frame(number, 0, b"x"), now + CALM)
     assert link.window == MOST_IN_FLIGHT
+
+
+def test_who_is_busy_is_asked_for_as_many_as_were_taken_at_least_one() -> None:
+    link = link_at(0.0)
+    for number in range(4):
+        link.want(ChunkKey(KEY.rendition, KEY.sequence, number), 1, Need.SPARE, 0.0)
+    windows = []
+    for number in (3, 1, 2, 0):
+        link.receive(Busy(number, 0.1), 0.0)
+        windows.append(link.window)
+    assert windows == [3, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("took", "free_at"), [(QUICK - 0.001, QUICK - 0.001), (QUICK, QUICK / 2 + 1.0)]
+)
+def test_what_comes_at_once_ends_a_refusal(took: float, free_at: float) -> None:
+    link = link_at(0.0)
+    link.want(KEY, 1, Need.SPARE, 0.0)
+    link.want(KEY, 1, Need.SPARE, 0.0)
+    link.receive(Busy(1, 1.0), QUICK / 2)
+    link.receive(Frame(0, 0, b"x"), took)
+    assert link.busy_until == free_at
+
+
+def test_what_comes_at_once_ends_no_rest() -> None:
+    link = link_at(0.0)
+    link.want(KEY, 1, Need.SPARE, 0.0)
+    link.want(KEY, 1, Need.SPARE, 0.0)
+    link.receive(Busy(1, 1.0), 0.0)
+    link.busy_until = 3.0  # something else timed out
+    link.receive(Frame(0, 0, b"x"), QUICK / 2)
+    assert link.busy_until == 3.0
+
+
+def test_a_fast_link_runs_dry_when_half_of_what_was_asked_for_has_come() -> None:
+    link, dry = link_at(0.0), []
+    for number in range(20):
+        link.want(KEY, 1, Need.USUAL, 0.0)
+        link.want(KEY, 1, Need.USUAL, 0.0)
+        dry.append(link.runs_dry)
+        link.receive(Frame(2 * number, 0, b"x"), PROMPT if number < 10 else 0.0)
+        link.receive(Frame(2 * number + 1, 0, b"x"), PROMPT if number < 10 else 0.0)
+    assert not any(dry[:10])
+    assert dry[-1]
+    for _ in range(link.window // 2 + 1):
+        link.want(KEY, 1, Need.USUAL, 0.0)
+    assert not link.runs_dry
 
 
 def test_what_failed_makes_it_slower() -> None:

@@ -15,11 +15,13 @@ from p2pcdn.core.uplink import (
     LEAST_BUFFERED,
     LEAST_RATE,
     LEAST_WAIT,
+    LEAST_WHILE,
     MEASURED,
     MOST_BUFFERED,
     MOST_RATE,
     MOST_WAIT,
     OVERBOOKED,
+    SLOWER_FOR,
     STUCK,
     WHILE,
     Uplink,
@@ -119,6 +121,35 @@ def test_it_follows_a_line_that_becomes_slower_and_faster_again() -> None:
         line.rate = rate
         line.keep_busy(1, seconds=8.0)
         assert line.uplink.rate == pytest.approx(rate, rel=0.25)
+
+
+def test_a_lower_rate_has_to_last() -> None:
+    """A machine that has no time tells late what has long gone."""
+    uplink = Uplink()
+    uplink.sent(1, 4 * FRAME, NOW)
+    uplink.drained(1, 0, NOW + 0.025)
+    before = uplink.rate
+    uplink.sent(1, FRAME, NOW + 1.0)
+    uplink.drained(1, 0, NOW + 1.0 + SLOWER_FOR - STEP)
+    assert uplink.rate == before > FRAME / SLOWER_FOR
+    uplink.sent(1, FRAME, NOW + 2.0)
+    uplink.drained(1, 0, NOW + 2.0 + SLOWER_FOR)
+    assert uplink.rate < before
+
+
+@pytest.mark.parametrize(("share", "raised"), [(0.6, True), (0.4, False)])
+def test_what_has_gone_counts_unless_it_is_another_line_by_now(share: float, raised: bool) -> None:
+    """Before a rate was measured that is lower, half a second brought more than was believed."""
+    uplink = Uplink()
+    uplink.rate, uplink.measured = 1_000_000.0, True
+    for _ in range(12):
+        uplink.sent(1, CHUNK_SIZE, NOW)
+        uplink.drained(1, 0, NOW)
+    went = (12 * CHUNK_SIZE - HELD) / LEAST_WHILE
+    assert uplink.rate == went > 1_000_000.0
+    uplink.sent(1, 4 * FRAME, NOW)
+    uplink.drained(1, 0, NOW + 4 * FRAME / (share * went))
+    assert (uplink.rate > 0.9 * went) == raised
 
 
 def test_pauses_say_nothing() -> None:

@@ -38,10 +38,15 @@ const USUAL_IN_FLIGHT = 4;
  * from one decision to the next,
  */
 const PROMPT = 0.1;
-/** up to so many, */
+/** up to so many; */
 const MOST_IN_FLIGHT = 12;
-/** unless the other end was busy within so many seconds: it would be again. */
+/**
+ * one more with as many chunks as are asked for, where the other end was busy within so many
+ * seconds: else with each.
+ */
 const CALM = 10;
+/** Seconds within which a chunk comes whose sender had nothing to do before. */
+const QUICK = 0.025;
 /** Bytes a second that a link is taken to bring before it has brought anything. */
 const FIRST_RATE = 250_000;
 const SMOOTHING = 0.25;
@@ -171,10 +176,14 @@ export class Link {
   rate = FIRST_RATE;
   /** How many promises in a row it has not kept. */
   private _broken = 0;
-  /** Wants that may be open: more with each chunk that comes, one after a `busy`. */
+  /** Wants that may be open: more as chunks come, after a `busy` as many as were taken. */
   window = FIRST_WINDOW;
-  /** When it was busy last. */
+  /** Chunks that have come since there were more, or fewer. */
+  private _sinceWider = 0;
+  /** When it was busy last, */
   private _busyAt = -Infinity;
+  /** and until when it said that it would be. */
+  private _refusedUntil = 0;
   /** When to look at the clock, at the latest; infinity if there is no need. */
   alarm: number;
   private readonly _own = new Map<number, OwnWant>();
@@ -217,6 +226,12 @@ export class Link {
   /** How many of our wants are open. */
   get inFlight(): number {
     return this._own.size;
+  }
+
+  /** Whether a fast link has so little left to bring that it will soon have nothing to do. */
+  get runsDry(): boolean {
+    const fast = this.window > USUAL_IN_FLIGHT || this._response < QUICK;
+    return fast && 2 * this._own.size <= this.window;
   }
 
   /** Whether it may be asked for one more chunk. */
@@ -420,10 +435,11 @@ export class Link {
       case "busy":
         // What was given up: nobody waits for the link to be free again.
         if (!this._own.has(message.want)) break;
-        this.busyUntil = now + Math.min(message.wait, MOST_PATIENCE);
+        this.busyUntil = this._refusedUntil = now + Math.min(message.wait, MOST_PATIENCE);
         this._busyAt = now;
-        this.window = 1;
         this._fail(message.want, "busy");
+        this._sinceWider = 0;
+        this.window = Math.max(this._own.size, 1);
         break;
       case "missing":
         this._fail(message.want, "missing");
@@ -480,14 +496,26 @@ export class Link {
     if (!data) throw new RemoteError("bad_frame", `holes in the chunk of want ${number}`);
     this._own.delete(number);
     this._response += (now - since - this._response) / 4;
+    // It is faster than it thought when it refused what came next.
+    if (now < since + QUICK && this.busyUntil === this._refusedUntil) this.busyUntil = now;
     const took = Math.max(now - Math.max(since, this._arrivedAt), 0.001);
     this.rate += SMOOTHING * (length / took - this.rate);
     this._arrivedAt = now;
     this._broken = 0;
-    const prompt = this._response < PROMPT && now >= this._busyAt + CALM;
-    const most = prompt ? MOST_IN_FLIGHT : Math.max(this.window - 1, USUAL_IN_FLIGHT);
-    this.window = Math.min(this.window + 1, most);
+    this._widen(now);
     this._events.push({ type: "ChunkCame", key, data });
+  }
+
+  /** A chunk has come: perhaps more may be under way than before. */
+  private _widen(now: number): void {
+    const prompt = this._response < PROMPT;
+    const most = prompt ? MOST_IN_FLIGHT : Math.max(this.window - 1, USUAL_IN_FLIGHT);
+    const careful = this.window >= USUAL_IN_FLIGHT && now < this._busyAt + CALM;
+    if (++this._sinceWider >= (careful ? this.window : 1)) {
+      this._sinceWider = 0;
+      this.window++;
+    }
+    this.window = Math.min(this.window, most);
   }
 
   /** A frame of a want that we gave up may still come, as far as its chunk goes. */

@@ -180,6 +180,11 @@ export class Neighbours {
     return ((link.held.get(segmentId(segment)) ?? 0n) & chunks) !== 0n;
   }
 
+  /** Whether a fast link has brought most of what it was asked for. */
+  runsDry(number: number): boolean {
+    return this._links.get(number)?.runsDry ?? false;
+  }
+
   /** Which chunks of a segment a neighbour is loading, and until when that is believed. */
   loading(segment: SegmentKey, now: number): Load {
     return this._availability.loading(segment, now);

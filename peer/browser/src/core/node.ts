@@ -33,6 +33,8 @@ import { Trust } from "./trust";
 
 /** Seconds between two decisions at least: what arrives in between is decided about together. */
 const DECIDE_EVERY = 0.05;
+/** The same while a fast link is about to have nothing to do. */
+const HURRY = 0.01;
 /** Seconds by which a timer has to be late for us to have overslept: browsers are never exact. */
 const LATE = 0.1;
 /** Seconds after that in which it may happen again: little is asked for that is not due soon. */
@@ -68,6 +70,8 @@ export class Node {
   private _uploads = true;
   private _dirty = false;
   private _decidedAt: number;
+  /** Seconds from then to the next decision, if there is something to decide. */
+  private _pause = DECIDE_EVERY;
   private _wakeAt: number | null = null;
   /** When we asked to be woken; infinity once we were, or are too late. */
   private _dueAt = Infinity;
@@ -226,7 +230,7 @@ export class Node {
       const times = machines.map((machine) => machine.timerAt());
       this._othersAt = earliest([...times, this._wakeAt]) ?? Infinity;
     }
-    const decideAt = this._dirty ? this._decidedAt + DECIDE_EVERY : Infinity;
+    const decideAt = this._dirty ? this._decidedAt + this._pause : Infinity;
     this._dueAt = Math.min(this._othersAt, this._neighbours.alarm, decideAt);
     return this._dueAt === Infinity ? null : this._dueAt;
   }
@@ -357,8 +361,9 @@ export class Node {
   /** Pass events between the machines, and decide anew if anything changed. */
   private _settle(now: number): void {
     this._passOn(now);
-    if (!this._dirty || this._decidedAt + DECIDE_EVERY > now) return;
+    if (!this._dirty || this._decidedAt + this._pause > now) return;
     this._dirty = false;
+    this._pause = DECIDE_EVERY;
     this._decidedAt = now;
     this._decide(now);
     this._passOn(now);
@@ -394,6 +399,7 @@ export class Node {
           this._neighbours.debit(event.link, event.data.length);
         }
         this._dirty = true;
+        if (this._neighbours.runsDry(event.link)) this._pause = HURRY;
         break;
       case "Asked": {
         const ours = event.era === this._transfers.era(event.key.rendition);

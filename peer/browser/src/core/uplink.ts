@@ -18,7 +18,8 @@
  * A fast line is done with what little is asked for before that says anything, each time. What goes
  * within a second it can do at least, however many pauses there were: so its rate is found step by
  * step, as more is promised. What SCTP may still hold of each link has not gone; so that this does not
- * hide all that many links carry, they are looked at for as many seconds.
+ * hide all that many links carry, they are looked at for as many seconds. A rate lower than this has
+ * to last: else what a busy machine is late to tell would count, and what goes at once would not.
  */
 
 import { CHUNK_SIZE } from "../model";
@@ -27,7 +28,7 @@ import { CHUNK_SIZE } from "../model";
 const FIRST_RATE = 625_000;
 const LEAST_RATE = 8_000;
 const MOST_RATE = 125_000_000;
-const LEAST_WAIT = 0.1;
+const LEAST_WAIT = 0.02;
 const MOST_WAIT = 2;
 /** Those who are told when to come back come so many chunks apart: some find another sender. */
 const OVERBOOKED = 0.25;
@@ -39,6 +40,9 @@ const MOST_BUFFERED = 262_144;
 const MEASURED = 16_384;
 /** Seconds below which no rate is taken: what goes is told in lumps. */
 const MEASURED_FOR = 0.02;
+/** The same of a rate below what was believed: what goes at once is not measured at all. */
+const SLOWER_FOR = 0.1;
+const LEAST_WHILE = 0.5;
 /** Seconds for each link: what goes within them, pauses or not, the line can do. */
 const WHILE = 1;
 /**
@@ -139,10 +143,12 @@ export class Uplink {
     // Each tells of its own bytes, and late: so a rate is taken when all have told.
     const took = now - this._since;
     const all = this._open(now).every((other) => this._told.has(other));
-    if (took >= MEASURED_FOR && this._gone >= MEASURED && all) {
-      this._measure(this._gone / took);
+    const rate = this._gone / took;
+    const believed = !this.measured || rate >= this.rate || took >= SLOWER_FOR;
+    if (took >= MEASURED_FOR && this._gone >= MEASURED && all && believed) {
+      if (rate < this.rate / 2) this._beginWhile(now); // it is another line than it was
+      this._measure(rate);
       this._begin(now);
-      this._beginWhile(now);
     }
     this._raise(now);
     const left = Math.min(this._inBuffers(now), this._bufferedIn(this._buffered.keys()));
@@ -184,7 +190,7 @@ export class Uplink {
 
   /** Believe in no less than what this while has shown. */
   private _raise(now: number): void {
-    const took = Math.max(now - this._whileSince, WHILE);
+    const took = Math.max(now - this._whileSince, LEAST_WHILE);
     let went = 0;
     for (const size of this._went.values()) went += Math.max(size - HELD, 0);
     const least = Math.min(went / took, MOST_RATE);

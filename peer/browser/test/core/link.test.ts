@@ -124,7 +124,7 @@ describe("what we want", () => {
     expect([windows[29], Math.max(...windows), windows[59]]).toStrictEqual([12, 12, 4]);
   });
 
-  it("may be no more than usual for a while after the other end was busy", () => {
+  it("may be one more with as many as are asked for, after the other end was busy", () => {
     link.want(key, CHUNK_SIZE, "usual", 0);
     link.receive({ type: "busy", want: 0, wait: 0 }, 0);
     const windows = Array.from({ length: 40 }, (_, number) => {
@@ -133,7 +133,40 @@ describe("what we want", () => {
       for (const frame of framesOf(number + 1, chunk)) link.receive(frame, at + 0.05);
       return link.window;
     });
-    expect([Math.max(...windows.slice(0, 19)), windows[39]]).toStrictEqual([4, 12]);
+    const steps = [2, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6];
+    expect(windows.slice(0, 12)).toStrictEqual(steps);
+    expect([windows[18], windows[39]]).toStrictEqual([7, 12]);
+  });
+
+  it("is as many as were taken where others were refused", () => {
+    for (let at = 0; at < 4; at++) link.want({ ...key, chunk: at }, CHUNK_SIZE, "spare", 0);
+    const windows = [3, 1, 2, 0].map((want) => {
+      link.receive({ type: "busy", want, wait: 0.1 }, 0);
+      return link.window;
+    });
+    expect(windows).toStrictEqual([3, 2, 1, 1]);
+  });
+
+  it.each([
+    [0.024, 0.024],
+    [0.025, 1.01],
+  ])("is asked again at once if what it took comes within %d s", (took, freeAt) => {
+    for (let at = 0; at < 2; at++) link.want({ ...key, chunk: at }, CHUNK_SIZE, "spare", 0);
+    link.receive({ type: "busy", want: 1, wait: 1 }, 0.01);
+    for (const frame of framesOf(0, chunk)) link.receive(frame, took);
+    expect(link.busyUntil).toBe(freeAt);
+  });
+
+  it("runs dry when half of what was asked for has come, and comes fast", () => {
+    const dry = Array.from({ length: 20 }, (_, at) => {
+      for (let one = 0; one < 2; one++) link.want(key, CHUNK_SIZE, "usual", 0);
+      const { runsDry } = link;
+      for (let one = 0; one < 2; one++) {
+        for (const frame of framesOf(2 * at + one, chunk)) link.receive(frame, at < 10 ? 0.1 : 0);
+      }
+      return runsDry;
+    });
+    expect([dry.slice(0, 10).includes(true), dry[19]]).toStrictEqual([false, true]);
   });
 
   it.each([

@@ -93,6 +93,36 @@ describe("what it measures", () => {
     expect(line.uplink.rate / rate).toBeLessThan(1.25);
   });
 
+  it("is no less than before where that does not last", () => {
+    const uplink = new Uplink();
+    uplink.sent(1, 4 * FRAME, 0);
+    uplink.drained(1, 0, 0.025);
+    const before = uplink.rate;
+    uplink.sent(1, FRAME, 1);
+    uplink.drained(1, 0, 1.099);
+    expect(uplink.rate).toBe(before);
+    uplink.sent(1, FRAME, 2);
+    uplink.drained(1, 0, 2.1);
+    expect(uplink.rate).toBeLessThan(before);
+  });
+
+  it.each([
+    [0.6, true],
+    [0.4, false],
+  ])("is what has gone, unless measured at %d of that: %s", (share, raised) => {
+    const uplink = new Uplink();
+    [uplink.rate, uplink.measured] = [1e6, true];
+    for (let at = 0; at < 12; at++) {
+      uplink.sent(1, 65_536, 0);
+      uplink.drained(1, 0, 0);
+    }
+    const went = (12 * 65_536 - 262_144) / 0.5;
+    expect(uplink.rate).toBe(went);
+    uplink.sent(1, 4 * FRAME, 0);
+    uplink.drained(1, 0, (4 * FRAME) / (share * went));
+    expect(uplink.rate > 0.9 * went).toBe(raised);
+  });
+
   it("is nothing where too few bytes go, or pauses are between them", () => {
     const uplink = new Uplink();
     uplink.sent(1, 16_383, 0);
@@ -204,7 +234,8 @@ describe("who would wait too long", () => {
     [0.4, 0.2, false, 0.3],
     [20, 0.2, false, 2],
     [0.15, 0.1, false, 0.1],
-    [0.1, 0.2, true, 0.1],
+    [0.02, 0.015, false, 0.02],
+    [0.1, 0.2, true, 0.075],
     [0.05, 0.2, true, null],
   ])("%d s (patience %d s, our player first: %s) waits", (backlog, patience, yielding, wait) => {
     const uplink = new Uplink();

@@ -13,8 +13,9 @@ from aioice import stun
 from aioice.ice import Connection
 
 from p2pcdn.core.ports import CandidateFound, LinkOpened, LinkSays
+from p2pcdn.core.signaling import CONNECT_TIMEOUT
 from p2pcdn.wire.link import Cancel
-from peer.native.transport import ice
+from peer.native.transport import Relay, ice
 from peer.native.transport.aiortc import AiortcTransport
 from peer.native.transport.description import take_apart
 from tests.peer.native.transport.ends import End, linked
@@ -49,6 +50,81 @@ async def stun_server() -> AsyncIterator[tuple[StunServer, tuple[str, int]]]:
     )
     yield server, transport.get_extra_info("sockname")
     transport.close()
+
+
+class Turn(asyncio.DatagramProtocol):
+    """A relay that lets everybody in, as soon as it may answer."""
+
+    def __init__(self) -> None:
+        self.may_answer = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.left = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        self.asked.set()
+        task = asyncio.create_task(self._answer(stun.parse_message(data), address))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: stun.Message, address: tuple[str, int]) -> None:
+        await self.may_answer.wait()
+        answer = stun.Message(
+            request.message_method, stun.Class.RESPONSE, transaction_id=request.transaction_id
+        )
+        answer.attributes["LIFETIME"] = request.attributes["LIFETIME"]
+        if request.message_method == stun.Method.ALLOCATE:
+            answer.attributes["XOR-MAPPED-ADDRESS"] = SEEN
+            answer.attributes["XOR-RELAYED-ADDRESS"] = self._transport.get_extra_info("sockname")
+        elif not request.attributes["LIFETIME"]:
+            self.left.set()
+        self._transport.sendto(bytes(answer), address)
+
+
+@asynccontextmanager
+async def turn_server() -> AsyncIterator[tuple[Turn, Relay]]:
+    transport, server = await asyncio.get_running_loop().create_datagram_endpoint(
+        Turn, local_addr=("127.0.0.1", 0)
+    )
+    host, port = transport.get_extra_info("sockname")
+    yield server, Relay(host, port, "user", "secret")
+    transport.close()
+
+
+def test_both_ends_may_ask_their_relays_before_a_link_has_to_be_there() -> None:
+    assert 2 * ice.RELAYS_WITHIN < CONNECT_TIMEOUT
+
+
+async def test_a_relay_that_lets_us_in_too_late_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "STAGGER", 0.01)
+    connection, leaving = Connection(ice_controlling=True), set[asyncio.Task[None]]()
+    async with turn_server() as (late, first), turn_server() as (prompt, second):
+        prompt.may_answer.set()
+        await ice.gather_relayed(connection, [first, second], leaving)
+        (candidate,) = connection.local_candidates
+        assert (candidate.type, candidate.port) == ("relay", second.port)
+        assert late.asked.is_set()
+        late.may_answer.set()
+        await asyncio.wait_for(late.left.wait(), 5)
+        await asyncio.wait_for(asyncio.wait(leaving), 5)
+        assert not leaving
+        assert not prompt.left.is_set()
+        await connection.close()
+        await asyncio.wait_for(prompt.left.wait(), 5)
+
+
+async def test_a_relay_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "RELAYS_WITHIN", 0.05)
+    connection, leaving = Connection(ice_controlling=True), set[asyncio.Task[None]]()
+    async with turn_server() as (_, silent):
+        await ice.gather_relayed(connection, [silent], leaving)
+        assert connection.local_candidates == []
+        if leaving:
+            await asyncio.wait_for(asyncio.wait(leaving), 5)
+        await connection.close()
 
 
 def test_the_address_that_the_tracker_knows_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
