@@ -1,4 +1,4 @@
-"""What a tracker carries on one core: ``python -m bench.tracker [--quick]``.
+"""What a tracker carries on one core: ``python -m bench.tracker [--quick] [SCENES...]``.
 
 The server and the load are a process each, on a core each; clients come from addresses all over
 127.0.0.0/8, as all limits are on. WebTorrent's protocol is spoken by `bittorrent-tracker`'s own
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from statistics import median
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from bench.tracker import announces
 from bench.tracker.process import Name
@@ -44,22 +44,34 @@ def middle(results: list[announces.Result], name: str) -> float:
     return float(median(getattr(result, name) for result in results))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of it, for a look")
-    quick = parser.parse_args().quick
-    part = 10 if quick else 1
-    rate = 40 if quick else 400
-    seconds, rounds = (4.0, 1) if quick else (20.0, 3)
+class Size(NamedTuple):
+    """How much of it."""
 
+    part: int
+    """One in so many of the sockets."""
+    rate: float
+    """Announces a second."""
+    seconds: float
+    rounds: int
+
+
+WHOLE, QUICK = Size(1, 400, 20.0, 3), Size(10, 40, 4.0, 1)
+
+
+def in_turns(size: Size) -> None:
     print("Five answered offers of 1 KB an announce, in WebTorrent's protocol:\n")
-    compare([1000 // part, 5000 // part], rate, seconds, rounds)
+    compare([1000 // size.part, 5000 // size.part], size.rate, size.seconds, size.rounds)
 
-    one = apart(announced, "p2pcdn", 500 // part, 5000 // part, rate, seconds)
+
+def beside_idle(size: Size) -> None:
+    active, idle = 500 // size.part, 5000 // size.part
+    one = apart(announced, "p2pcdn", active, idle, size.rate, size.seconds)
     print(f"\n{one.active} active sockets beside {one.idle} idle ones: ", end="")
     print(f"p50 {one.p50:.1f} ms, p99 {one.p99:.1f} ms; {one.per_cpu:,.0f} messages a CPU second.")
 
-    cost = apart(watched, 2000 // part, 5.0, seconds)
+
+def joins(size: Size) -> None:
+    cost = apart(watched, 2000 // size.part, 5.0, size.seconds)
     print(
         f"\n{cost.viewers} viewers of ours who come within 5 s are in after {cost.took:.1f} s "
         f"(p50 {cost.p50:.1f} ms, p99 {cost.p99:.1f} ms each), and make {cost.linked} links. "
@@ -68,11 +80,28 @@ def main() -> None:
         f"{cost.a_core(STAYS):,.0f} viewers a core who stay half an hour."
     )
 
-    back, took = apart(killed, 2000 // part)
+
+def kill(size: Size) -> None:
+    clients = 2000 // size.part
+    back, took = apart(killed, clients)
     print(
-        f"\nThe tracker is killed, and away for 2 s: {back} of {2000 // part} clients are back "
+        f"\nThe tracker is killed, and away for 2 s: {back} of {clients} clients are back "
         f"{took:.1f} s after the kill."
     )
+
+
+SCENES = {"announces": in_turns, "idle": beside_idle, "joins": joins, "kill": kill}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of it, for a look")
+    parser.add_argument("scenes", nargs="*", help=f"of {', '.join(SCENES)}; else all of them")
+    options = parser.parse_args()
+    if unknown := set(options.scenes) - set(SCENES):
+        parser.error(f"no scene is called {', '.join(unknown)}: there are {', '.join(SCENES)}")
+    for name in options.scenes or SCENES:
+        SCENES[name](QUICK if options.quick else WHOLE)
 
 
 if __name__ == "__main__":

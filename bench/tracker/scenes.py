@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from bench.tracker import announces, viewers
@@ -47,6 +49,12 @@ def killed(number: int) -> tuple[int, float]:
 
 
 def apart(call: Callable[..., T], *words: Any) -> T:
-    """In a process of its own: one load leaves nothing to the next."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(call, words)
+    """In a process of its own: one load leaves nothing to the next. `RuntimeError` if that process
+    dies, or its result cannot be read here."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as pool:
+        try:
+            return pool.submit(call, *words).result()
+        except BrokenProcessPool as error:
+            scene = f"{call.__name__}{words}"
+            raise RuntimeError(f"The process of {scene} has died; it says why above.") from error
