@@ -309,6 +309,8 @@ def rules(config: Config, sites: dict[str, Site]) -> Rules:
         pending_offers=limits.pending_offers,
         peers_per_hour=limits.peers_per_hour,
         candidates=limits.candidates,
+        messages_per_second=limits.messages_per_second,
+        burst=limits.burst,
         sdp_bytes=limits.sdp_bytes,
         local_share=limits.local_share,
         prefix_share=limits.prefix_share,

@@ -3,7 +3,7 @@ candidates on, and report every ten seconds; what of it costs how much of a core
 
 ::
 
-    join, 2 offers --> tracker --> joined, taken, offer --> answer, 3 candidates --> linked
+    join, 2 offers --> tracker --> joined, taken, offer --> answer, candidates (3) --> linked
     every 10 s: report, of two neighbours and five segments
 """
 
@@ -25,11 +25,12 @@ from p2pcdn.wire.tracker import (
     Joined,
     Linked,
     Offered,
+    PairingCandidates,
     PairReport,
     PreparedOffer,
     Report,
     SendAnswer,
-    SendCandidate,
+    SendCandidates,
     SendOffer,
     Taken,
     Welcome,
@@ -38,6 +39,7 @@ from p2pcdn.wire.tracker import (
 CONTENT = 50
 """Viewers of a content."""
 CANDIDATES = 3
+"""Of each end, found together, and after it was described."""
 SEGMENTS = 5
 REPORT_EVERY = 10.0
 
@@ -119,8 +121,8 @@ class Viewer(Socket):
 
     def _gather(self, pairing: str) -> None:
         self.pairings.append(pairing)
-        for _ in range(CANDIDATES):
-            self.say(encode_utf8(SendCandidate(pairing, _CANDIDATE)))
+        found = PairingCandidates(pairing, (_CANDIDATE,) * CANDIDATES)
+        self.say(encode_utf8(SendCandidates((found,))))
 
     def report(self) -> None:
         """Tell what has come since the last time."""

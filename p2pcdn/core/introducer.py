@@ -27,7 +27,7 @@ from p2pcdn.core.member import SHUN, KeptOffer, Member, Swarm
 from p2pcdn.core.nearby import Nearby
 from p2pcdn.core.pairing import LINK_TIMEOUT, Pairing, Phase, Role
 from p2pcdn.core.swarm_ports import Outbox, Paired, PairingFailed, Rules
-from p2pcdn.wire.tracker import Candidated, Invite, Offered, Taken, Unpaired
+from p2pcdn.wire.tracker import Invite, Offered, Taken, Unpaired
 
 USUAL_LASTS = 5.0
 """Seconds after which it is looked again what the swarm can send."""
@@ -57,6 +57,7 @@ class Introducer:
         self._few, self._links = rules.few, rules.links
         self._usual_aim, self._usual_many = rules.aim, rules.many
         self._alike = rules.alike
+        self._pending = rules.pending_offers
         self._few_local = self._local(self._few)
         self._rng = rng
         self._outbox = outbox
@@ -167,6 +168,8 @@ class Introducer:
             return distance(here, other.where, costs)
 
         for other in ranked_near(member, others, away, self._rng):
+            if busy and self._are_busy(member, other):
+                continue
             if not self._may_meet(member, other, now) or self._is_crowd(member, other):
                 continue
             if len(member.pairings) >= aim:
@@ -202,18 +205,16 @@ class Introducer:
         """Whether somebody fit had too many offers to answer just now. ``most`` is with how many
         neighbours another gets no more."""
         busy = False
-        free = [
-            other
-            for other in others
-            if len(other.pairings) < most(other) and self._may_meet(member, other, now)
-        ]
+        free = [other for other in others if len(other.pairings) < most(other)]
         crowd: list[Member] = []
         for other in ranked(member, free, self._rng):
             if len(member.pairings) >= aim:
                 break
+            if (busy and self._are_busy(member, other)) or not self._may_meet(member, other, now):
+                continue
             if self._is_crowd(member, other):
                 crowd.append(other)
-            elif self._may_meet(member, other, now):  # the hour's last acquaintance may be made
+            else:
                 busy |= not self._pair(member, other, now)
         if busy:
             return True  # somebody else will have time in a moment
@@ -255,7 +256,12 @@ class Introducer:
         return False
 
     def _may_be_asked(self, answerer: Member) -> bool:
-        return answerer.inbound < self._rules.pending_offers
+        return answerer.inbound < self._pending
+
+    def _are_busy(self, a: Member, b: Member) -> bool:
+        """Whether each has all the offers to answer that it may have: in a crowd that comes
+        together nearly all do."""
+        return a.inbound >= self._pending and b.inbound >= self._pending
 
     def _introduce(
         self, offerer: Member, answerer: Member, offer: KeptOffer | None, now: float
@@ -279,14 +285,12 @@ class Introducer:
         return pairing
 
     def _hand_over(self, pairing: Pairing, offer: KeptOffer) -> None:
-        """A prepared offer becomes the pairing's, with what candidates came after it."""
+        """A prepared offer becomes the pairing's."""
         offerer, answerer = pairing.offerer, pairing.answerer
         del offerer.offers[offer.number]
         pairing.sieves[Role.OFFERER] = offer.sieve
         self._outbox.tell(offerer.socket, Taken(pairing.id, answerer.id, offer.number))
         self._outbox.tell(answerer.socket, Offered(pairing.id, offerer.id, offer.sdp))
-        for candidate, mid in offer.candidates:
-            self._outbox.tell(answerer.socket, Candidated(pairing.id, candidate, mid))
 
     # Separating
 

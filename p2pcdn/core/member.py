@@ -48,10 +48,9 @@ class KeptOffer:
 
     number: int
     sdp: str
+    """With the candidates that followed it."""
     sieve: Sieve
     since: float
-    candidates: list[tuple[str, str]] = field(default_factory=list)
-    """Those that followed it, with their section."""
 
 
 @dataclass(slots=True)
@@ -114,6 +113,10 @@ class Member:
     """When it did not fetch what it had been named first for."""
     near: int = 0
     """How many of its neighbours are near it."""
+    inbound: int = 0
+    """How many offers wait for this peer's answer, or will in a moment."""
+    candidates_due: float = -inf
+    """When it might send its next candidate if it had always sent them as slowly as it may."""
     sought: float = -inf
     """When neighbours were last looked for."""
     seeks_at: float = inf
@@ -186,14 +189,6 @@ class Member:
         """How many links it has."""
         return sum(pairing.phase is Phase.LINKED for pairing in self.pairings.values())
 
-    @property
-    def inbound(self) -> int:
-        """How many offers wait for this peer's answer, or will in a moment."""
-        return sum(
-            pairing.answerer is self and pairing.waits_for_answer
-            for pairing in self.pairings.values()
-        )
-
     def may_meet(self, other: Member, now: float, most_an_hour: int) -> bool:
         """Whether the two may be paired, as far as this one is concerned."""
         if other is self or other.id in self.partners or self._shunned.get(other.id, 0.0) > now:
@@ -212,6 +207,7 @@ class Member:
         self.pairings[pairing.id] = pairing
         self.partners[other.id] = pairing
         self.near += pairing.near
+        self.inbound += pairing.is_owed_by(self)
         if not self._is_at_home(other):
             self._alike[other.network] += 1
 
@@ -226,6 +222,7 @@ class Member:
         del self.pairings[pairing.id]
         del self.partners[other.id]
         self.near -= pairing.near
+        self.inbound -= pairing.is_owed_by(self)
         if not self._is_at_home(other):
             self._alike[other.network] -= 1
             if not self._alike[other.network]:

@@ -92,10 +92,9 @@ class Pairing:
         """The other end."""
         return self.answerer if member is self.offerer else self.offerer
 
-    @property
-    def waits_for_answer(self) -> bool:
-        """Whether the answerer has an offer to answer, or is about to get one."""
-        return self.phase in (Phase.INVITED, Phase.OFFERED)
+    def is_owed_by(self, member: Member) -> bool:
+        """Whether this end has an offer to answer, or is about to get one."""
+        return member is self.answerer and self.phase in (Phase.INVITED, Phase.OFFERED)
 
     def advance(self, member: Member, step: Step) -> None:
         """``member`` makes this step; `RemoteError` if it is not its to make now."""
@@ -106,6 +105,8 @@ class Pairing:
                 f"{step.value} of the {self.role_of(member).value} when {self.phase.value}",
             )
         self.phase = phase
+        if step is Step.ANSWER:
+            self.answerer.inbound -= 1
 
     def has_described(self, member: Member) -> bool:
         """Whether this end's offer or answer has been passed on, so that its candidates mean

@@ -6,6 +6,8 @@ only what `p2pcdn.wire.sdp` and the end's `Sieve` let through.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from p2pcdn.core.member import KeptOffer, Member
 from p2pcdn.core.pairing import Pairing, Step
 from p2pcdn.core.swarm_ports import Outbox, Rules
@@ -15,11 +17,13 @@ from p2pcdn.wire.sdp import clean_description
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    CandidatedTogether,
     Offered,
     PreparedCandidate,
     Refused,
     SendAnswer,
     SendCandidate,
+    SendCandidates,
     SendOffer,
 )
 
@@ -39,17 +43,12 @@ class Relay:
         member.keep(KeptOffer(number, clean, sieve, now))
 
     def prepared_candidate(self, member: Member, message: PreparedCandidate) -> None:
-        """A candidate of a prepared offer: kept with it, or passed on if it was just taken."""
+        """A candidate of a prepared offer: put into it, or passed on if it was just taken."""
         kept = member.offers.get(message.offer)
         if kept is not None:
-            candidate = self._sift(member, kept.sieve, message.candidate)
-            if candidate is not None:
-                kept.candidates.append((candidate, message.mid))
-            return
-        for pairing in member.pairings.values():
-            if pairing.offerer is member and pairing.offer == message.offer:
-                self._pass_on(pairing, member, message.candidate, message.mid)
-                return
+            self._put_in(member, kept, (message.candidate,))
+        elif (pairing := self._made_of(member, message.offer)) is not None:
+            self._pass_on(pairing, member, message.candidate, message.mid)
 
     def offer(self, member: Member, message: SendOffer) -> None:
         """The offer that an invitation asked for."""
@@ -79,6 +78,45 @@ class Relay:
         else:
             self._complain(member, ErrorCode.UNEXPECTED, "a candidate before its description")
 
+    def candidates(self, member: Member, message: SendCandidates, now: float) -> None:
+        """Candidates that come together, of several pairings and prepared offers. Each counts as a
+        message does; `RemoteError` if they are too many."""
+        many = sum(len(at.candidates) for at in message.pairings)
+        self._count(member, many + sum(len(of.candidates) for of in message.offers), now)
+        for of in message.offers:
+            kept = member.offers.get(of.offer)
+            if kept is not None:
+                self._put_in(member, kept, of.candidates)
+            elif (pairing := self._made_of(member, of.offer)) is not None:
+                self._pass_all_on(pairing, member, of.candidates, of.mid)
+        for at in message.pairings:
+            pairing = self._pairing(member, at.pairing)
+            if pairing is None:
+                continue
+            if pairing.has_described(member):
+                self._pass_all_on(pairing, member, at.candidates, at.mid)
+            else:
+                self._complain(member, ErrorCode.UNEXPECTED, "candidates before their description")
+
+    def _count(self, member: Member, candidates: int, now: float) -> None:
+        """Of messages a burst is read at once, and as much again later: so many may be in one."""
+        rate, most = self._rules.messages_per_second, 2 * self._rules.burst
+        member.candidates_due = max(member.candidates_due, now - most / rate) + candidates / rate
+        if member.candidates_due > now:
+            raise RemoteError(ErrorCode.TOO_FAST, f"more than {rate:g} candidates/s")
+
+    def _put_in(self, member: Member, kept: KeptOffer, texts: Sequence[str]) -> None:
+        """Whoever gets the offer gets them with it: its only section is its last."""
+        for candidate in self._sifted(member, kept.sieve, texts):
+            kept.sdp += f"a={candidate}\r\n"
+
+    def _made_of(self, member: Member, offer: int) -> Pairing | None:
+        """The pairing that a prepared offer of the member's has become."""
+        for pairing in member.pairings.values():
+            if pairing.offerer is member and pairing.offer == offer:
+                return pairing
+        return None
+
     def _pairing(self, member: Member, pairing: str) -> Pairing | None:
         """The member's pairing of this id. An honest peer may come too late: it is told so."""
         if pairing not in member.pairings:
@@ -97,6 +135,20 @@ class Relay:
         if candidate is not None:
             other = pairing.other(member)
             self._outbox.tell(other.socket, Candidated(pairing.id, candidate, mid))
+
+    def _pass_all_on(
+        self, pairing: Pairing, member: Member, texts: Sequence[str], mid: str
+    ) -> None:
+        passed = tuple(self._sifted(member, pairing.sieves[pairing.role_of(member)], texts))
+        if passed:
+            other = pairing.other(member)
+            self._outbox.tell(other.socket, CandidatedTogether(pairing.id, passed, mid))
+
+    def _sifted(self, member: Member, sieve: Sieve, texts: Sequence[str]) -> Iterator[str]:
+        for text in texts:
+            candidate = self._sift(member, sieve, text)
+            if candidate is not None:
+                yield candidate
 
     def _sift(self, member: Member, sieve: Sieve, text: str) -> str | None:
         try:

@@ -50,6 +50,7 @@ from p2pcdn.model import PROTOCOL, Mode
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    CandidatedTogether,
     Credentials,
     FromTracker,
     Invite,
@@ -58,16 +59,17 @@ from p2pcdn.wire.tracker import (
     Leave,
     Linked,
     Moved,
+    OfferCandidates,
     Offered,
+    PairingCandidates,
     Position,
     Prepared,
-    PreparedCandidate,
     PreparedOffer,
     Refused,
     Renew,
     Renewed,
     SendAnswer,
-    SendCandidate,
+    SendCandidates,
     SendOffer,
     Taken,
     ToTracker,
@@ -78,6 +80,11 @@ from p2pcdn.wire.tracker import (
 
 CONNECT_TIMEOUT = 4.0
 """From hearing of a pairing to an open channel; most links need under one second."""
+TOGETHER = 0.02
+"""Candidates that are found within so many seconds, of whatever links, are told in one message. The
+first ones are in the description."""
+MOST_CANDIDATES = 16
+"""Of one link in one message; a tracker passes ten on."""
 OFFER_PATIENCE = 0.5
 """How long the join waits for the offer that it should carry."""
 SPARE_LASTS = 55.0
@@ -124,7 +131,12 @@ class _Pending:
     peer: str = ""
     """Who is at the other end, by the tracker's word."""
     candidates: list[CandidateFound] = field(default_factory=list)
-    """Found before there was anything to send them with."""
+    """Found, and not told yet."""
+
+    @property
+    def is_described(self) -> bool:
+        """Whether its candidates mean something to the other end."""
+        return self.stage in (Stage.SPARE, Stage.CONNECTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +182,7 @@ class Signaling:
         self._hops = 0
         """How often we were sent to another node since one let us in."""
         self._join_at: float | None = None
+        self._candidates_at: float | None = None
         self._renew_at: float | None = None
         self._credentials: Credentials | None = None
         self._timer: float | None = None
@@ -223,7 +236,7 @@ class Signaling:
             case Described(link=number, sdp=sdp):
                 self._described(number, sdp, now)
             case CandidateFound():
-                self._found(message)
+                self._found(message, now)
             case LinkOpened(link=number):
                 self._opened(number, now)
             case LinkClosed(link=number, reason=reason):
@@ -272,7 +285,8 @@ class Signaling:
         links = self._links.values()
         self._connecting = any(link.stage in waiting and link.pairing for link in links)
         times = [at for at in map(self._deadline, links) if at is not None]
-        times += [at for at in (self._join_at, self._renew_at) if at is not None]
+        own = (self._join_at, self._candidates_at, self._renew_at)
+        times += [at for at in own if at is not None]
         self._timer = min(times, default=None)
 
     def on_timer(self, now: float) -> None:
@@ -282,6 +296,8 @@ class Signaling:
         self._is_looked_at = False
         if self._join_at is not None and self._join_at <= now:
             self._join(())
+        if self._candidates_at is not None and self._candidates_at <= now:
+            self._tell_candidates()
         if self._renew_at is not None and self._renew_at <= now:
             self._prove(fresh=True)
             self._renew_at = now + RENEW_AGAIN
@@ -348,6 +364,9 @@ class Signaling:
             case Candidated(pairing=pairing, candidate=candidate, mid=mid):
                 if (paired := self._paired(pairing)) is not None:
                     self._events.append(AddCandidate(paired.number, candidate, mid))
+            case CandidatedTogether(pairing=pairing, candidates=candidates, mid=mid):
+                if (paired := self._paired(pairing)) is not None:
+                    self._events += [AddCandidate(paired.number, each, mid) for each in candidates]
             case Unpaired(pairing=pairing):
                 paired = self._paired(pairing)
                 if paired is not None and paired.stage is not Stage.OPEN:
@@ -425,25 +444,42 @@ class Signaling:
                 self._join((PreparedOffer(number, sdp),))
             else:
                 self._send(Prepared(number, sdp))
-        found, link.candidates = link.candidates, []
-        for candidate in found:
-            self._found(candidate)
+        if link.candidates:
+            self._tell_candidates()
 
-    def _found(self, found: CandidateFound) -> None:
+    def _found(self, found: CandidateFound, now: float) -> None:
         link = self._links.get(found.link)
-        if link is None:
+        if link is None or link.stage is Stage.OPEN or not _is_passed_on(found.candidate):
             return
-        if link.stage in (Stage.OFFERING, Stage.ANSWERING):
-            link.candidates.append(found)
-        elif link.pairing is not None:
-            self._send(SendCandidate(link.pairing, found.candidate, found.mid))
-        else:
-            self._send(PreparedCandidate(link.number, found.candidate, found.mid))
+        if len(link.candidates) >= MOST_CANDIDATES:
+            return
+        link.candidates.append(found)
+        if self._candidates_at is None and link.is_described:
+            self._candidates_at = now + TOGETHER
+
+    def _tell_candidates(self) -> None:
+        """Tell what was found of all links that have been described."""
+        self._candidates_at = None
+        pairings: list[PairingCandidates] = []
+        offers: list[OfferCandidates] = []
+        for link in self._links.values():
+            if not link.candidates or not link.is_described:
+                continue
+            mid = link.candidates[0].mid  # a link has one section
+            candidates = tuple(found.candidate for found in link.candidates)
+            link.candidates = []
+            if link.pairing is not None:
+                pairings.append(PairingCandidates(link.pairing, candidates, mid))
+            else:
+                offers.append(OfferCandidates(link.number, candidates, mid))
+        if pairings or offers:
+            self._send(SendCandidates(tuple(pairings), tuple(offers)))
 
     def _opened(self, number: int, now: float) -> None:
         link = self._links.get(number)
         if link is not None and link.pairing is not None:
             link.stage = Stage.OPEN
+            link.candidates = []  # it has found its way
             self.tell(Linked(link.pairing, int((now - link.since) * 10_000 + 0.5) / 10))
 
     def _join(self, offers: tuple[PreparedOffer, ...]) -> None:
@@ -502,7 +538,7 @@ class Signaling:
     def _out(self) -> None:
         """What was said on this socket is void; links stay."""
         self.state = State.OUT
-        self._join_at = self._renew_at = self._credentials = None
+        self._join_at = self._candidates_at = self._renew_at = self._credentials = None
         self._drop_unopened()
 
     def _drop_unopened(self) -> None:
@@ -511,3 +547,8 @@ class Signaling:
             del self._links[link.number]
         for link in (*self._links.values(), *self._over.values()):
             link.pairing = None  # the next socket knows nothing of it
+
+
+def _is_passed_on(candidate: str) -> bool:
+    """Whether a tracker may pass it on: not that there are no more, and nothing over TCP."""
+    return candidate != "" and candidate.split(" ", 3)[2:3] not in (["tcp"], ["TCP"])

@@ -73,6 +73,7 @@ from p2pcdn.wire.tracker import (
     Report,
     SendAnswer,
     SendCandidate,
+    SendCandidates,
     SendOffer,
     ToTracker,
     Unlinked,
@@ -167,7 +168,9 @@ class Swarms:
             raise RemoteError(ErrorCode.UNEXPECTED, "the first message is a join")
         self._tell_nat(member, now)
         match message:
-            case SendCandidate():  # of all messages most are
+            case SendCandidates():  # of all messages most are
+                self._relay.candidates(member, message, now)
+            case SendCandidate():
                 self._relay.candidate(member, message)
             case Prepared(offer=number, sdp=sdp):
                 self._relay.keep(member, number, sdp, now)

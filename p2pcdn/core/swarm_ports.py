@@ -41,6 +41,10 @@ class Rules:
     pending_offers: int = 2
     peers_per_hour: int = 60
     candidates: int = 10
+    messages_per_second: float = 20.0
+    """Of one peer, on average."""
+    burst: int = 40
+    """Messages of one peer at once."""
     sdp_bytes: int = 8192
     stun: bool = False
     """Whether peers are told of a STUN server."""

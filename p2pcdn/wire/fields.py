@@ -35,6 +35,9 @@ Sdp = Annotated[str, Meta(max_length=8192)]
 Candidate = Annotated[str, Meta(max_length=512)]
 """An ICE candidate attribute (RFC 8839, 5.1)."""
 
+Candidates = Annotated[tuple[Candidate, ...], Meta(max_length=16)]
+"""Of one connection, in the order in which they were found. A tracker passes ten on."""
+
 Mid = Annotated[str, Meta(max_length=32)]
 """The media section that a candidate belongs to; a data-channel session has only one."""
 

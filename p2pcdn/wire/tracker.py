@@ -7,7 +7,7 @@
        | <-- join (with an offer) --- |                                         |
        | -- joined -----------------> |                                         |
        | -- taken ------------------> |            -- offer ------------------> |
-       | <-- candidate -------------> |            <-> candidate <------------> |
+       | <-- candidates ------------> |            <-> candidates <-----------> |
        | <------------------------------------------------ answer ------------- |
        | -- answer -----------------> |                                         |
        |                              | <============ link ===================> |
@@ -27,6 +27,7 @@ from p2pcdn.errors import ErrorCode
 from p2pcdn.model import Mode, Route
 from p2pcdn.wire.fields import (
     Candidate,
+    Candidates,
     ContentId,
     Coordinate,
     Count,
@@ -147,7 +148,7 @@ class Prepared(Message, frozen=True, tag="prepared"):
 
 
 class PreparedCandidate(Message, frozen=True, tag="prepared_candidate"):
-    """A candidate found after its prepared offer was sent."""
+    """One candidate by itself, found after its prepared offer was sent; see `candidates`."""
 
     offer: Offer
     candidate: Candidate
@@ -169,11 +170,35 @@ class SendAnswer(Message, frozen=True, tag="answer"):
 
 
 class SendCandidate(Message, frozen=True, tag="candidate"):
-    """A candidate of this end of a pairing."""
+    """One candidate by itself, of this end of a pairing; see `candidates`."""
 
     pairing: Id
     candidate: Candidate
     mid: Mid = "0"
+
+
+class PairingCandidates(Part, frozen=True):
+    """Candidates of this end of a pairing."""
+
+    pairing: Id
+    candidates: Candidates
+    mid: Mid = "0"
+
+
+class OfferCandidates(Part, frozen=True):
+    """Candidates of a prepared offer that were found after it was sent."""
+
+    offer: Offer
+    candidates: Candidates
+    mid: Mid = "0"
+
+
+class SendCandidates(Message, frozen=True, tag="candidates"):
+    """Candidates that were found within a moment, of whatever connections: what a message costs
+    does not depend on how many are in it. Those found first are in the descriptions."""
+
+    pairings: Annotated[tuple[PairingCandidates, ...], Meta(max_length=64)] = ()
+    offers: Annotated[tuple[OfferCandidates, ...], Meta(max_length=4)] = ()
 
 
 class Linked(Message, frozen=True, tag="linked"):
@@ -299,6 +324,7 @@ ToTracker = (
     | SendOffer
     | SendAnswer
     | SendCandidate
+    | SendCandidates
     | Linked
     | Unlinked
     | Move
@@ -404,6 +430,14 @@ class Candidated(Message, frozen=True, tag="candidate"):
     mid: Mid = "0"
 
 
+class CandidatedTogether(Message, frozen=True, tag="candidates"):
+    """Candidates of the other end that came together."""
+
+    pairing: Id
+    candidates: Candidates
+    mid: Mid = "0"
+
+
 class Unpaired(Message, frozen=True, tag="unpaired"):
     """The other end went before there was a link, or said that it failed."""
 
@@ -476,6 +510,7 @@ FromTracker = (
     | Offered
     | Answered
     | Candidated
+    | CandidatedTogether
     | Unpaired
     | Leases
     | Importers

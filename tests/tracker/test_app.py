@@ -19,17 +19,20 @@ from p2pcdn.wire.tracker import (
     Answered,
     BeingFetched,
     Candidated,
+    CandidatedTogether,
     Fetching,
     Invite,
     Leases,
     Linked,
     Move,
     Offered,
+    PairingCandidates,
     PreparedCandidate,
     Refused,
     Report,
     SendAnswer,
     SendCandidate,
+    SendCandidates,
     SendOffer,
     Taken,
     Unpaired,
@@ -72,11 +75,14 @@ async def test_two_peers_link_by_a_prepared_offer() -> None:
         taken, offered = await early.expect(Taken), await late.expect(Offered)
         assert (taken.peer, taken.offer) == (late.peer, 1)
         assert (offered.peer, offered.pairing) == (early.peer, taken.pairing)
-        assert (await late.expect(Candidated)).candidate == mdns(1)
+        assert f"a={mdns(1)}\r\n" in offered.sdp
         await late.send(SendAnswer(taken.pairing, sdp("active")))
         assert (await early.expect(Answered)).pairing == taken.pairing
         await late.send(SendCandidate(taken.pairing, mdns(2)))
         assert (await early.expect(Candidated)).candidate == mdns(2)
+        found = PairingCandidates(taken.pairing, (mdns(3), mdns(4)))
+        await early.send(SendCandidates((found,)))
+        assert (await late.expect(CandidatedTogether)).candidates == found.candidates
         await early.send(Linked(taken.pairing, 120.0))
         assert await early.lives()
 

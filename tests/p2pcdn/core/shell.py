@@ -149,7 +149,7 @@ class Shell:
             assert world.ledger.report(self.peer, message, world.now), "it is honest"
         elif isinstance(message, say.Leave):
             world.ledger.left(self.peer, world.now)
-        elif isinstance(message, say.SendOffer | say.SendAnswer | say.SendCandidate):
+        elif isinstance(message, say.SendOffer | say.SendAnswer):
             a, b = world.pairings[message.pairing]
             other = b if self is a else a
             if isinstance(message, say.SendOffer):

@@ -16,7 +16,7 @@ from p2pcdn.core.member import (
     Member,
     Swarm,
 )
-from p2pcdn.core.pairing import Pairing, Phase
+from p2pcdn.core.pairing import Pairing, Phase, Step
 from p2pcdn.wire.candidate import Sieve, Vantage
 from p2pcdn.wire.tracker import Move
 from tests.p2pcdn.core.swarming import at
@@ -196,9 +196,17 @@ def test_offers_that_wait_for_an_answer_are_counted() -> None:
     a, b, c = member(1), member(2), member(3)
     first, second = introduce(a, c), introduce(b, c)
     assert (a.inbound, c.inbound) == (0, 2)
-    first.phase = Phase.ANSWERED
-    second.phase = Phase.OFFERED
+    for pairing, offerer in ((first, a), (second, b)):
+        pairing.advance(offerer, Step.OFFER)
+    assert c.inbound == 2
+    first.advance(c, Step.ANSWER)
     assert c.inbound == 1
+    a.part(first)
+    c.part(first)
+    assert c.inbound == 1, "that one was answered"
+    b.part(second)
+    c.part(second)
+    assert (a.inbound, b.inbound, c.inbound) == (0, 0, 0)
 
 
 def test_links_are_pairings_that_came_to_be_one() -> None:

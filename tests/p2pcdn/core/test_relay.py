@@ -15,12 +15,16 @@ from p2pcdn.wire.candidate import parse_address
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    CandidatedTogether,
     Invite,
+    OfferCandidates,
     Offered,
+    PairingCandidates,
     Prepared,
     PreparedCandidate,
     SendAnswer,
     SendCandidate,
+    SendCandidates,
     SendOffer,
     Taken,
     Unpaired,
@@ -126,9 +130,58 @@ def test_candidates_of_a_prepared_offer_count_before_and_after_it_is_taken(world
     early = world.join(1)
     world.say(early, *(PreparedCandidate(1, mdns(number)) for number in range(6)))
     late = world.join()
-    assert len(world.all(late, Candidated)) == 6
+    assert world.last(late, Offered).sdp.count("a=candidate:") == 6
     world.say(early, *(PreparedCandidate(1, mdns(number)) for number in range(6, 20)))
-    assert len(world.all(late, Candidated)) == 10
+    assert len(world.all(late, Candidated)) == 4
+
+
+def test_candidates_that_come_together_go_each_to_its_own(world: World) -> None:
+    """Of a pairing that was offered, of an offer just taken, and of one that lies ready."""
+    first, second = world.join(1, 2), world.join()
+    third = world.join()
+    taken = [message.pairing for message in world.all(first, Taken)]
+    at = PairingCandidates(taken[0], (mdns(1), "", mdns(2)))
+    of = OfferCandidates(2, (mdns(3), mdns(4), "rubbish"))
+    world.say(first, SendCandidates((at,), (of, OfferCandidates(9, (mdns(5),)))))
+    assert world.all(second, CandidatedTogether) == [
+        CandidatedTogether(taken[0], (mdns(1), mdns(2)))
+    ]
+    assert world.all(third, CandidatedTogether) == [
+        CandidatedTogether(taken[1], (mdns(3), mdns(4)))
+    ]
+    assert world.refusals(first) == [("bad_candidate", False)]
+
+
+def test_candidates_of_what_is_over_or_not_described_take_no_others_with_them(
+    world: World,
+) -> None:
+    answerer, offerer, pairing = invited(world)
+    strange = PairingCandidates("0" * 16, (mdns(1),))
+    world.say(answerer, SendCandidates((strange, PairingCandidates(pairing, (mdns(2),)))))
+    assert world.refusals(answerer) == [("unknown_pairing", False), ("unexpected", False)]
+    world.offer(offerer, pairing)
+    world.say(offerer, SendCandidates((strange, PairingCandidates(pairing, (mdns(3),)))))
+    assert world.all(answerer, CandidatedTogether) == [CandidatedTogether(pairing, (mdns(3),))]
+
+
+@pytest.mark.parametrize(("many", "refused"), [(80, False), (81, True)])
+def test_candidates_that_come_together_count_each_as_a_message(
+    world: World, many: int, refused: bool
+) -> None:
+    """Of messages 40 may come at once, and 40 more before anybody is sent away."""
+    peer = world.join()
+    pairings = tuple(
+        PairingCandidates(f"{number:016x}", (mdns(),) * min(16, many - 16 * number))
+        for number in range((many + 15) // 16)
+    )
+    world.say(peer, SendCandidates(pairings))
+    assert (("too_fast", True) in world.refusals(peer)) is refused
+    if not refused:
+        world.wait(1.0)
+        world.say(peer, SendCandidates((PairingCandidates("0" * 16, (mdns(),) * 16),)))
+        assert ("too_fast", True) not in world.refusals(peer), "20 a second"
+        world.say(peer, SendCandidates((PairingCandidates("0" * 16, (mdns(),) * 16),)))
+        assert ("too_fast", True) in world.refusals(peer)
 
 
 def test_a_candidate_of_an_offer_just_taken_finds_its_pairing(world: World) -> None:

@@ -24,10 +24,12 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.core.signaling import (
     CONNECT_TIMEOUT,
+    MOST_CANDIDATES,
     MOST_LIARS,
     MOST_OVER,
     OFFER_PATIENCE,
     SPARE_LASTS,
+    TOGETHER,
     Signaling,
     State,
 )
@@ -35,6 +37,7 @@ from p2pcdn.wire.fields import Message
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    CandidatedTogether,
     FromTracker,
     Invite,
     Join,
@@ -44,10 +47,11 @@ from p2pcdn.wire.tracker import (
     Linked,
     Move,
     Offered,
+    PairingCandidates,
     Position,
     Prepared,
     SendAnswer,
-    SendCandidate,
+    SendCandidates,
     SendOffer,
     Taken,
     Unlinked,
@@ -79,6 +83,11 @@ def signaling_that_is_in() -> Signaling:
     signaling.take_messages()
     signaling.take_events()
     return signaling
+
+
+def found(pairing: str, *candidates: str) -> SendCandidates:
+    """What is told of candidates that were found for a pairing."""
+    return SendCandidates((PairingCandidates(pairing, candidates or ("candidate",)),))
 
 
 def link_that_connects(signaling: Signaling) -> int:
@@ -225,11 +234,15 @@ def test_what_concerns_one_pairing_reaches_one_link() -> None:
         Answered("c" * 16, "answer"),
         Candidated(PAIRING, "candidate", "0"),
         Candidated("d" * 16, "candidate", "0"),
+        CandidatedTogether(PAIRING, ("another", "and another")),
+        CandidatedTogether("d" * 16, ("another",)),
         Answered("d" * 16, "answer"),
     )
     assert signaling.take_events() == [
         TakeAnswer(offer.link, "answer"),
         AddCandidate(first, "candidate", "0"),
+        AddCandidate(first, "another", "0"),
+        AddCandidate(first, "and another", "0"),
     ]
 
 
@@ -241,14 +254,48 @@ def test_an_offer_for_a_pairing_is_sent_once_and_candidates_after_it() -> None:
     for _ in range(2):
         signaling.receive(Described(offer.link, "offer"), NOW)
     signaling.receive(CandidateFound(offer.link, "candidate", "0"), NOW)
-    assert told(signaling) == [SendOffer(PAIRING, "offer"), SendCandidate(PAIRING, "candidate")]
+    signaling.on_timer(NOW + TOGETHER)
+    assert told(signaling) == [SendOffer(PAIRING, "offer"), found(PAIRING)]
+
+
+def test_candidates_beyond_what_one_message_takes_are_dropped() -> None:
+    signaling = signaling_that_is_in()
+    link = link_that_connects(signaling)
+    for number in range(MOST_CANDIDATES + 1):
+        signaling.receive(CandidateFound(link, f"{number}", "0"), NOW)
+    signaling.on_timer(NOW + TOGETHER)
+    assert told(signaling) == [found(PAIRING, *map(str, range(MOST_CANDIDATES)))]
+    signaling.receive(CandidateFound(link, "candidate", "0"), NOW + 1)
+    signaling.on_timer(NOW + 1 + TOGETHER)
+    assert told(signaling) == [found(PAIRING)]
+
+
+@pytest.mark.parametrize(
+    "candidate", ["", "candidate:1 1 tcp 1", "candidate:1 1 TCP 1 192.0.2.1 9"]
+)
+def test_candidates_that_no_tracker_passes_on_are_not_sent(candidate: str) -> None:
+    signaling = signaling_that_is_in()
+    link = link_that_connects(signaling)
+    signaling.receive(CandidateFound(link, candidate, "0"), NOW)
+    signaling.on_timer(NOW + TOGETHER)
+    assert told(signaling) == []
+
+
+def test_candidates_that_wait_are_void_when_the_socket_is_lost() -> None:
+    signaling = signaling_that_is_in()
+    signaling.receive(CandidateFound(link_that_connects(signaling), "candidate", "0"), NOW)
+    signaling.receive(TrackerDown(), NOW)
+    assert signaling.timer_at() is None
+    assert told(signaling) == []
 
 
 def test_candidates_of_links_that_are_over_go_nowhere() -> None:
     signaling = signaling_that_is_in()
     link = link_that_connects(signaling)
     signaling.receive(CandidateFound(link, "candidate", "0"), NOW)
-    assert told(signaling) == [SendCandidate(PAIRING, "candidate", "0")]
+    signaling.on_timer(NOW + TOGETHER)
+    assert told(signaling) == [found(PAIRING)]
+    signaling.receive(CandidateFound(link, "candidate", "0"), NOW)
     signaling.receive(LinkClosed(link, "failed"), NOW)
     assert told(signaling) == [Unlinked(PAIRING, "failed")]
     signaling.receive(CandidateFound(link, "candidate", "0"), NOW)

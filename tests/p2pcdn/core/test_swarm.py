@@ -35,6 +35,7 @@ from p2pcdn.wire.manifest import Records
 from p2pcdn.wire.tracker import (
     Answered,
     Candidated,
+    CandidatedTogether,
     Fetching,
     FromTracker,
     Invite,
@@ -44,7 +45,9 @@ from p2pcdn.wire.tracker import (
     Leave,
     Linked,
     Move,
+    OfferCandidates,
     Offered,
+    PairingCandidates,
     Position,
     Prepared,
     PreparedCandidate,
@@ -53,6 +56,7 @@ from p2pcdn.wire.tracker import (
     Report,
     SendAnswer,
     SendCandidate,
+    SendCandidates,
     SendOffer,
     Taken,
     Unlinked,
@@ -94,6 +98,10 @@ def test_the_owner_hears_of_everybody_who_comes_and_goes() -> None:
         *world.happened(PairingFailed),
         Left(world.ids[viewer]),
     ]
+
+
+def candidates_of(message: Candidated | CandidatedTogether) -> tuple[str, ...]:
+    return message.candidates if isinstance(message, CandidatedTogether) else (message.candidate,)
 
 
 def mapped(port: int) -> str:
@@ -388,7 +396,16 @@ class AnythingGoes(RuleBasedStateMachine):
     @rule(
         socket=sockets,
         what=st.sampled_from(
-            ["offer", "answer", "candidate", "linked", "failed", "integrity", "closed"]
+            [
+                "offer",
+                "answer",
+                "candidate",
+                "candidates",
+                "linked",
+                "failed",
+                "integrity",
+                "closed",
+            ]
         ),
         data=st.data(),
     )
@@ -404,6 +421,12 @@ class AnythingGoes(RuleBasedStateMachine):
             "offer": SendOffer(pairing, sdp()),
             "answer": SendAnswer(pairing, sdp("active")),
             "candidate": SendCandidate(pairing, mdns(socket)),
+            "candidates": SendCandidates(
+                tuple(
+                    PairingCandidates(each, (mdns(socket), mdns(9))) for each in (pairing, *mine)
+                ),
+                (OfferCandidates(1, (mdns(6), "rubbish")),),
+            ),
             "linked": Linked(pairing, 50.0),
         }
         self.world.say(socket, messages.get(what) or Unlinked(pairing, what))  # type: ignore[arg-type]
@@ -446,7 +469,7 @@ class AnythingGoes(RuleBasedStateMachine):
                 ends = {world.socket_of(paired.a), world.socket_of(paired.b)}
                 assert len(ends) == 2
                 self.issued[paired.pairing] = ends
-        named = Invite | Taken | Offered | Answered | Candidated | Unpaired
+        named = Invite | Taken | Offered | Answered | Candidated | CandidatedTogether | Unpaired
         for socket, heard in world.heard.items():
             for message in heard[self.checked.get(socket, 0) :]:
                 if isinstance(message, named):
@@ -458,7 +481,8 @@ class AnythingGoes(RuleBasedStateMachine):
         for member in self.world.swarms._members.values():
             assert len(member.pairings) <= self.RULES.links
             assert len(member.pairings) == len(member.partners)
-            assert member.inbound <= self.RULES.pending_offers
+            owed = [pairing.is_owed_by(member) for pairing in member.pairings.values()]
+            assert member.inbound == sum(owed) <= self.RULES.pending_offers
             assert len(member.offers) <= 2
             assert member.present
             for pairing in member.pairings.values():
@@ -499,11 +523,15 @@ class AnythingGoes(RuleBasedStateMachine):
         for heard in self.world.heard.values():
             seen: dict[tuple[str, str], int] = {}
             for message in heard:
-                if isinstance(message, Offered | Answered | Candidated):
-                    key = (type(message).__name__, message.pairing)
-                    seen[key] = seen.get(key, 0) + 1
+                if isinstance(message, Offered | Answered):
+                    key, many = (type(message).__name__, message.pairing), 1
+                elif isinstance(message, Candidated | CandidatedTogether):
+                    key, many = ("", message.pairing), len(candidates_of(message))
+                else:
+                    continue
+                seen[key] = seen.get(key, 0) + many
             for (kind, _), times in seen.items():
-                assert times <= (self.RULES.candidates if kind == "Candidated" else 1)
+                assert times <= (1 if kind else self.RULES.candidates)
 
     @invariant()
     def an_error_that_ends_is_the_last_word(self) -> None:

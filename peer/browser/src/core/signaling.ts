@@ -20,6 +20,8 @@ import { PROTOCOL, forgetOldest } from "../model";
 import type {
   Credentials,
   FromTracker,
+  OfferCandidates,
+  PairingCandidates,
   Position,
   PreparedOffer,
   Taken,
@@ -43,6 +45,11 @@ import type {
 
 /** From hearing of a pairing to an open channel; most links need under one second. */
 export const CONNECT_TIMEOUT = 4;
+/** Candidates that are found within so many seconds, of whatever links, are told in one message. The
+ * first ones are in the description. */
+const TOGETHER = 0.02;
+/** Of one link in one message; a tracker passes ten on. */
+const MOST_CANDIDATES = 16;
 /** How long the join waits for the offer that it should carry. */
 const OFFER_PATIENCE = 0.5;
 /** A spare offer's addresses may go stale when a NAT forgets them; the tracker keeps it for 60 s. */
@@ -71,7 +78,7 @@ interface Pending {
   pairing: string | null;
   /** Who is at the other end, by the tracker's word. */
   peer: string;
-  /** Found before there was anything to send them with. */
+  /** Found, and not told yet. */
   candidates: CandidateFound[];
 }
 
@@ -111,6 +118,7 @@ export class Signaling {
   /** How often we were sent to another node since one let us in. */
   private _hops = 0;
   private _joinAt: number | null = null;
+  private _candidatesAt: number | null = null;
   private _renewAt: number | null = null;
   private _credentials: Credentials | null = null;
   private readonly _messages: Outgoing[] = [];
@@ -170,7 +178,7 @@ export class Signaling {
         this._described(message.link, message.sdp, now);
         break;
       case "CandidateFound":
-        this._found(message);
+        this._found(message, now);
         break;
       case "LinkOpened":
         this._opened(message.link, now);
@@ -203,11 +211,13 @@ export class Signaling {
   }
 
   timerAt(): number | null {
-    return earliest([this._joinAt, this._renewAt, ...Array.from(this._links.values(), deadline)]);
+    const own = [this._joinAt, this._candidatesAt, this._renewAt];
+    return earliest([...own, ...Array.from(this._links.values(), deadline)]);
   }
 
   onTimer(now: number): void {
     if (this._joinAt !== null && this._joinAt <= now) this._join([]);
+    if (this._candidatesAt !== null && this._candidatesAt <= now) this._tellCandidates();
     if (this._renewAt !== null && this._renewAt <= now) {
       this._prove(true);
       this._renewAt = now + RENEW_AGAIN;
@@ -286,6 +296,14 @@ export class Signaling {
         const { candidate, mid } = message;
         const link = this._paired(message.pairing)?.number;
         if (link !== undefined) this._events.push({ type: "AddCandidate", link, candidate, mid });
+        break;
+      }
+      case "candidates": {
+        const { candidates, mid } = message;
+        const link = this._paired(message.pairing)?.number;
+        if (link === undefined) break;
+        for (const candidate of candidates)
+          this._events.push({ type: "AddCandidate", link, candidate, mid });
         break;
       }
       case "unpaired": {
@@ -379,19 +397,32 @@ export class Signaling {
         else this._send({ type: "prepared", offer: number, sdp });
       }
     }
-    const found = link.candidates;
-    link.candidates = [];
-    for (const candidate of found) this._found(candidate);
+    if (link.candidates.length) this._tellCandidates();
   }
 
-  private _found(found: CandidateFound): void {
+  private _found(found: CandidateFound, now: number): void {
     const link = this._links.get(found.link);
-    if (!link) return;
-    const { candidate, mid } = found;
-    const { stage, pairing, number: offer } = link;
-    if (stage === "offering" || stage === "answering") link.candidates.push(found);
-    else if (pairing !== null) this._send({ type: "candidate", pairing, candidate, mid });
-    else this._send({ type: "prepared_candidate", offer, candidate, mid });
+    if (!link || link.stage === "open" || !isPassedOn(found.candidate)) return;
+    if (link.candidates.length >= MOST_CANDIDATES) return;
+    link.candidates.push(found);
+    if (isDescribed(link)) this._candidatesAt ??= now + TOGETHER;
+  }
+
+  /** Tells what was found of all links that have been described. */
+  private _tellCandidates(): void {
+    this._candidatesAt = null;
+    const pairings: PairingCandidates[] = [];
+    const offers: OfferCandidates[] = [];
+    for (const link of this._links.values()) {
+      const [first] = link.candidates;
+      if (!first || !isDescribed(link)) continue;
+      // A link has one section.
+      const told = { candidates: link.candidates.map((found) => found.candidate), mid: first.mid };
+      link.candidates = [];
+      if (link.pairing !== null) pairings.push({ pairing: link.pairing, ...told });
+      else offers.push({ offer: link.number, ...told });
+    }
+    if (pairings.length + offers.length) this._send({ type: "candidates", pairings, offers });
   }
 
   private _opened(number: number, now: number): void {
@@ -399,6 +430,7 @@ export class Signaling {
     const pairing = this.pairingOf(number);
     if (!link || pairing === null) return;
     link.stage = "open";
+    link.candidates = []; // it has found its way
     const took = Math.floor((now - link.since) * 10_000 + 0.5) / 10;
     this.tell({ type: "linked", pairing, took });
   }
@@ -453,7 +485,7 @@ export class Signaling {
   /** What was said on this socket is void; links stay. */
   private _out(): void {
     this.state = "out";
-    this._joinAt = this._renewAt = this._credentials = null;
+    this._joinAt = this._candidatesAt = this._renewAt = this._credentials = null;
     this._dropUnopened();
   }
 
@@ -469,4 +501,14 @@ export class Signaling {
 function deadline({ stage, pairing, since }: Pending): number | null {
   if (stage === "open") return null;
   return since + (pairing === null ? SPARE_LASTS : CONNECT_TIMEOUT);
+}
+
+/** Whether its candidates mean something to the other end. */
+function isDescribed({ stage }: Pending): boolean {
+  return stage === "spare" || stage === "connecting";
+}
+
+/** Whether a tracker may pass it on: not that there are no more, and nothing over TCP. */
+function isPassedOn(candidate: string): boolean {
+  return candidate !== "" && !/^\S+ \S+ tcp /i.test(candidate);
 }

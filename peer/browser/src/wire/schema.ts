@@ -23,6 +23,7 @@ export type ToTracker =
   | SendOffer
   | SendAnswer
   | SendCandidate
+  | SendCandidates
   | Linked
   | Unlinked
   | Move
@@ -105,7 +106,7 @@ export interface Prepared {
   readonly sdp: string;
 }
 
-/** A candidate found after its prepared offer was sent. */
+/** One candidate by itself, found after its prepared offer was sent; see `candidates`. */
 export interface PreparedCandidate {
   readonly type: "prepared_candidate";
   readonly offer: number;
@@ -127,11 +128,35 @@ export interface SendAnswer {
   readonly sdp: string;
 }
 
-/** A candidate of this end of a pairing. */
+/** One candidate by itself, of this end of a pairing; see `candidates`. */
 export interface SendCandidate {
   readonly type: "candidate";
   readonly pairing: string;
   readonly candidate: string;
+  readonly mid?: string;
+}
+
+/**
+ * Candidates that were found within a moment, of whatever connections: what a message costs
+ * does not depend on how many are in it. Those found first are in the descriptions.
+ */
+export interface SendCandidates {
+  readonly type: "candidates";
+  readonly pairings?: readonly PairingCandidates[];
+  readonly offers?: readonly OfferCandidates[];
+}
+
+/** Candidates of this end of a pairing. */
+export interface PairingCandidates {
+  readonly pairing: string;
+  readonly candidates: readonly string[];
+  readonly mid?: string;
+}
+
+/** Candidates of a prepared offer that were found after it was sent. */
+export interface OfferCandidates {
+  readonly offer: number;
+  readonly candidates: readonly string[];
   readonly mid?: string;
 }
 
@@ -223,6 +248,7 @@ export type FromTracker =
   | Offered
   | Answered
   | Candidated
+  | CandidatedTogether
   | Unpaired
   | Leases
   | Importers
@@ -323,6 +349,14 @@ export interface Candidated {
   readonly type: "candidate";
   readonly pairing: string;
   readonly candidate: string;
+  readonly mid: string;
+}
+
+/** Candidates of the other end that came together. */
+export interface CandidatedTogether {
+  readonly type: "candidates";
+  readonly pairing: string;
+  readonly candidates: readonly string[];
   readonly mid: string;
 }
 
@@ -565,6 +599,7 @@ const ContentId = text(undefined, /^[0-9a-f]{32}$(?!\n)/u);
 const Digest = text(undefined, /^[0-9a-f]{64}$(?!\n)/u);
 const SiteId = text(undefined, /^[A-Za-z0-9_.-]{1,64}$(?!\n)/u);
 const Sdp = text(8192);
+const Candidates = list(text(512), 16);
 const Mid = text(32);
 const Offer = integer(0, 2147483647);
 const ChunkNumber = integer(0, 65535);
@@ -584,6 +619,7 @@ const Taken = record({ pairing: Id, peer: Id, offer: Offer });
 const Offered = record({ pairing: Id, peer: Id, sdp: Sdp });
 const Answered = record({ pairing: Id, sdp: Sdp });
 const Candidated = record({ pairing: Id, candidate: text(512), mid: optional(Mid, "0") });
+const CandidatedTogether = record({ pairing: Id, candidates: Candidates, mid: optional(Mid, "0") });
 const Unpaired = record({ pairing: Id });
 const Lease = record({ rendition: text(512), sequence: Count, stripe: StripeNumber, stripes: integer(1, 8), delay: Seconds, imports: optional(boolean, false) });
 const Leases = record({ leases: list(Lease, 256) });
@@ -597,7 +633,7 @@ const Records = record({ page: RenditionManifest, hashes: Base64 });
 const Moved = record({ url: SocketUrl, retry_after: optional(orNull(Seconds), null) });
 const ErrorCode = literal("bad_candidate", "bad_frame", "bad_sdp", "bad_token", "banned", "draining", "expired", "internal", "malformed", "no_peers", "revoked", "site_off", "slow", "timeout", "too_fast", "too_large", "too_many", "unexpected", "unknown_pairing", "unknown_site", "unsupported_protocol", "wrong_content", "wrong_origin");
 const Refused = record({ code: ErrorCode, detail: optional(text(512), ""), fatal: optional(boolean, true), retry_after: optional(orNull(Seconds), null) });
-export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, unpaired: Unpaired, leases: Leases, importers: Importers, fetching: BeingFetched, records: Records, moved: Moved, error: Refused });
+export const FromTracker: Check<FromTracker> = union({ welcome: Welcome, joined: Joined, renewed: Renewed, invite: Invite, taken: Taken, offer: Offered, answer: Answered, candidate: Candidated, candidates: CandidatedTogether, unpaired: Unpaired, leases: Leases, importers: Importers, fetching: BeingFetched, records: Records, moved: Moved, error: Refused });
 const Hello = record({ protocol: Count, content: ContentId, peer: Id, upload: boolean });
 const Span = tuple(integer(), integer());
 const Holding = record({ rendition: text(512), sequence: Count, chunks: list(Span, 128) });

@@ -88,9 +88,15 @@ describe("a prepared offer", () => {
     expect([signaling.pairingOf(1), signaling.connecting()]).toStrictEqual([pairing, true]);
     hear({ type: "answer", pairing, sdp: "theirs" });
     hear({ type: "candidate", pairing, candidate: "c", mid: "0" });
+    hear({ type: "candidates", pairing, candidates: ["d", "e"], mid: "0" });
     expect(signaling.takeEvents()).toStrictEqual([
       { type: "TakeAnswer", link: 1, sdp: "theirs" },
-      { type: "AddCandidate", link: 1, candidate: "c", mid: "0" },
+      ...["c", "d", "e"].map((candidate) => ({
+        type: "AddCandidate",
+        link: 1,
+        candidate,
+        mid: "0",
+      })),
     ]);
     signaling.receive({ type: "LinkOpened", link: 1 }, 1.25);
     expect(told()).toStrictEqual([{ type: "linked", pairing, took: 250 }]);
@@ -107,9 +113,10 @@ describe("a prepared offer", () => {
 
   it("has candidates that come late", () => {
     found(1);
-    expect(told()).toStrictEqual([
-      { type: "prepared_candidate", offer: 1, candidate: "c", mid: "0" },
-    ]);
+    expect(signaling.timerAt()).toBe(0.02);
+    signaling.onTimer(0.02);
+    const offers = [{ offer: 1, candidates: ["c"], mid: "0" }];
+    expect(told()).toStrictEqual([{ type: "candidates", pairings: [], offers }]);
   });
 });
 
@@ -125,12 +132,14 @@ describe("a pairing", () => {
     found(2);
     expect(told()).toStrictEqual([]);
     described(2);
-    found(2);
+    const pairings = [{ pairing, candidates: ["c"], mid: "0" }];
     expect(told()).toStrictEqual([
       { type: tag, pairing, sdp: "sdp 2" },
-      { type: "candidate", pairing, candidate: "c", mid: "0" },
-      { type: "candidate", pairing, candidate: "c", mid: "0" },
+      { type: "candidates", pairings, offers: [] },
     ]);
+    found(2);
+    signaling.onTimer(0.02);
+    expect(told()).toStrictEqual([{ type: "candidates", pairings, offers: [] }]);
   });
 
   it("has 4 s to become a link", () => {
