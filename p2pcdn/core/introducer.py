@@ -130,7 +130,9 @@ class Introducer:
 
     def _scaled(self, usually: int, member: Member) -> int:
         usual, few, links = member.swarm.usual, self._few, self._links
-        scaled = round(usually * member.sends / usual) if usual else usually
+        if not usual or member.sends == usual:  # of most it is not known
+            return usually
+        scaled = round(usually * member.sends / usual)
         return few if scaled < few else min(scaled, links)
 
     def _local(self, neighbours: int) -> int:

@@ -77,13 +77,14 @@ def ranked(seeker: Standing, others: Iterable[S], rng: Random) -> list[S]:
 
     Those who can only take come last: a seeker is somebody's supplier, too.
     """
-    scored: list[tuple[int, int, float, S]] = []
-    for other in others:
+    scored: list[tuple[int, int, float, int, S]] = []
+    for place, other in enumerate(others):  # no two have the same, so that it is never compared
         gives, takes = use_of(other, seeker), use_of(seeker, other)
         if gives or takes:
-            scored.append((gives, takes, -rng.expovariate(max(other.spare, 1.0)), other))
-    scored.sort(key=lambda entry: entry[:3], reverse=True)
-    return [entry[3] for entry in scored]
+            chance = -rng.expovariate(max(other.spare, 1.0))
+            scored.append((gives, takes, chance, place, other))
+    scored.sort(reverse=True)
+    return [entry[4] for entry in scored]
 
 
 def ranked_near(
@@ -94,14 +95,14 @@ def ranked_near(
     Whoever holds what is played next comes before whoever is nearer, or playback would suffer; but
     whoever is nearer comes before those for whom ``seeker`` can do more.
     """
-    scored: list[tuple[int, Distance, int, float, S]] = []
-    for other in others:
+    scored: list[tuple[int, Distance, int, float, int, S]] = []
+    for place, other in enumerate(others):
         gives = use_of(other, seeker)
         if gives:
             takes, chance = use_of(seeker, other), rng.expovariate(max(other.spare, 1.0))
-            scored.append((-gives, away(other), -takes, chance, other))
-    scored.sort(key=lambda entry: entry[:4])
-    return [entry[4] for entry in scored]
+            scored.append((-gives, away(other), -takes, chance, place, other))
+    scored.sort()
+    return [entry[5] for entry in scored]
 
 
 class Crowd(Generic[T]):

@@ -135,7 +135,11 @@ class Member:
     _alike: Counter[bytes] = field(default_factory=Counter)
     """The networks of partners beyond its local network."""
 
+    sends: int = field(init=False)
+    """Bytes a second that it is taken to send."""
+
     def __post_init__(self) -> None:
+        self._learn_uplink(self.uplink)
         self.home = home_of(self.vantage.source)
         self.where = where_is(self.vantage)
 
@@ -151,8 +155,12 @@ class Member:
 
     def move(self, message: Move, now: float) -> None:
         """It is elsewhere, or sends more or less than before."""
-        self.upload, self.uplink = message.upload, message.uplink
+        self.upload = message.upload
+        self._learn_uplink(message.uplink)
         self.position, self.told = message.position, now
+
+    def _learn_uplink(self, uplink: int) -> None:
+        self.uplink, self.sends = uplink, min(uplink or UNKNOWN_UPLINK, MOST_UPLINK)
 
     def see(self, sieve: Sieve) -> None:
         """Note what its candidates have told."""
@@ -173,11 +181,6 @@ class Member:
                 return offer
             del self.offers[number]
         return None
-
-    @property
-    def sends(self) -> int:
-        """Bytes a second that it is taken to send."""
-        return min(self.uplink or UNKNOWN_UPLINK, MOST_UPLINK)
 
     @property
     def spare(self) -> float:

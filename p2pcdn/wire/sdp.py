@@ -44,9 +44,11 @@ _ATTRIBUTES = {
 }
 """Every attribute that is copied, with what its value has to look like."""
 
-_PATTERNS = {name: re.compile(f"{name}:(?:{value})") for name, value in _ATTRIBUTES.items()}
+_PATTERNS = {
+    f"a={name}": re.compile(f"a={name}:(?:{value})") for name, value in _ATTRIBUTES.items()
+}
 
-_ONCE = ("ice-ufrag", "ice-pwd", "setup")
+_ONCE = ("a=ice-ufrag", "a=ice-pwd", "a=setup")
 """A data channel cannot come about without exactly one of each; and a fingerprint or more."""
 
 
@@ -74,36 +76,36 @@ def clean_description(sdp: str, sieve: Sieve, most_bytes: int) -> str:
         "c=IN IP4 0.0.0.0",
         *_attributes(section, counts),
     ]
-    if any(counts.get(name) != 1 for name in _ONCE) or not counts.get("fingerprint"):
+    if any(counts.get(name) != 1 for name in _ONCE) or not counts.get("a=fingerprint"):
         _refuse("it needs one each of ice-ufrag, ice-pwd and setup, and a fingerprint")
     return "\r\n".join([*head, *_candidates(section, sieve)]) + "\r\n"
 
 
 def _split(lines: list[str]) -> tuple[list[str], list[str]]:
     """The lines of the session, and those of its only section."""
-    sections = [number for number, line in enumerate(lines) if line.startswith("m=")]
+    sections = [number for number, line in enumerate(lines) if line[:2] == "m="]
     if len(sections) != 1 or not _SECTION.fullmatch(lines[sections[0]]):
         _refuse("it needs one m=application section for a data channel, and no other")
     return lines[: sections[0]], lines[sections[0] + 1 :]
 
 
-def _attributes(lines: list[str], counts: dict[str, int]) -> Iterator[str]:
+def _attributes(lines: list[str], counts: dict[str, int]) -> list[str]:
+    kept = []
     for line in lines:
-        if not line.startswith("a="):
-            continue
-        name = line[2:].partition(":")[0]
+        name = line.partition(":")[0]
         pattern = _PATTERNS.get(name)
         if pattern is None:
             continue
-        if not pattern.fullmatch(line, 2):
-            _refuse(f"its attribute {name} cannot be read")
+        if not pattern.fullmatch(line):
+            _refuse(f"its attribute {name[2:]} cannot be read")
         counts[name] = counts.get(name, 0) + 1
-        yield line
+        kept.append(line)
+    return kept
 
 
 def _candidates(lines: list[str], sieve: Sieve) -> Iterator[str]:
     for line in lines:
-        if not line.startswith("a=candidate:"):
+        if line[:12] != "a=candidate:":
             continue
         try:
             candidate = sieve.sift(line[2:])

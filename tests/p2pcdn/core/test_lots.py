@@ -21,6 +21,7 @@ from p2pcdn.core.lots import (
 from p2pcdn.core.member import MOST_UPLINK, UNKNOWN_UPLINK, Member, Swarm
 from p2pcdn.core.pairing import Pairing, Phase
 from p2pcdn.wire.candidate import Vantage
+from p2pcdn.wire.tracker import Move
 
 VANTAGE = Vantage(ipaddress.ip_address("198.51.100.7"))
 
@@ -120,8 +121,8 @@ def test_who_would_keep_others_waiting_is_not_taken() -> None:
             if other is not another and another.id not in other.partners:
                 linked(other, another)
     assert eligible(those, 4, 60.0) == those[2:]
-    those[2].uplink = 200_000  # now that is what is usual
-    those[3].uplink = 220_000
+    those[2].move(Move(True, those[2].position, 200_000), 0.0)  # now that is what is usual
+    those[3].move(Move(True, those[3].position, 220_000), 0.0)
     assert eligible(those, 4, 60.0) == those[1:]
 
 
