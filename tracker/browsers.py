@@ -3,6 +3,8 @@ more is read in what it says of itself."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 OTHER = "other"
 UNKNOWN = "unknown"
 
@@ -19,6 +21,7 @@ _ACCESS = ("wifi", "ethernet", "cellular", "bluetooth", "wimax")
 of the others it has, ``none`` and ``unknown`` say nothing, and ``mixed`` and ``other`` little."""
 
 
+@lru_cache(maxsize=256)  # of a hundred viewers few have one that is their own
 def family_of(user_agent: str | None) -> str:
     """``Chromium``, ``Firefox``, ``Safari`` or ``other``."""
     said = user_agent or ""

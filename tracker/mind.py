@@ -67,6 +67,8 @@ from tracker.networks import Networks
 from tracker.relays import Relays
 from tracker.sites import verifies
 
+_INTRODUCED, _LINKED, _FAILED = map(metrics.PAIRINGS.labels, ("introduced", "linked", "failed"))
+
 log = structlog.get_logger("p2pcdn.tracker")
 
 
@@ -232,14 +234,14 @@ class Mind:
                 metrics.PEERS.dec()
                 self._ledger.left(peer, now)
             case Paired(pairing=pairing, a=a, b=b, relayed=relayed):
-                metrics.PAIRINGS.labels("introduced").inc()
+                _INTRODUCED.inc()
                 self._ledger.paired(pairing, a, b, relayed=relayed)
             case PairingLinked(pairing=pairing, took=took):
-                metrics.PAIRINGS.labels("linked").inc()
+                _LINKED.inc()
                 metrics.LINK_TIME.inc(took / 1000)
                 self._ledger.linked(pairing, took)
             case PairingFailed(pairing=pairing, reason=reason):
-                metrics.PAIRINGS.labels("failed").inc()
+                _FAILED.inc()
                 self._ledger.failed(pairing, reason)
             case LeasesGiven(leases=leases):
                 metrics.LEASES.labels("given").inc(leases)

@@ -29,7 +29,7 @@ MOST_LINES = 128
 """A browser's description has about 20 lines, with many candidates 40."""
 
 _SECTION = re.compile(r"m=application \d{1,5} UDP/DTLS/SCTP webrtc-datachannel")
-_ORIGIN = re.compile(r"o=\S+ (?P<id>\d{1,20}) (?P<version>\d{1,20}) IN IP[46] \S+")
+_ORIGIN = re.compile(r"o=\S+ (\d{1,20}) (\d{1,20}) IN IP[46] \S+")
 
 _ATTRIBUTES = {
     "group": r"BUNDLE [!-~]{1,32}",
@@ -48,9 +48,6 @@ _PATTERNS = {
     f"a={name}": re.compile(f"a={name}:(?:{value})") for name, value in _ATTRIBUTES.items()
 }
 
-_ONCE = ("a=ice-ufrag", "a=ice-pwd", "a=setup")
-"""A data channel cannot come about without exactly one of each; and a fingerprint or more."""
-
 
 def clean_description(sdp: str, sieve: Sieve, most_bytes: int) -> str:
     """The description as it is to be passed on; `RemoteError` if it is not just a data channel."""
@@ -63,12 +60,9 @@ def clean_description(sdp: str, sieve: Sieve, most_bytes: int) -> str:
         _refuse("it does not begin with v=0, or has too many lines")
     session, section = _split(lines)
     counts: dict[str, int] = {}
-    origin = next((match for line in session if (match := _ORIGIN.fullmatch(line))), None)
-    if origin is None:
-        _refuse("it has no o= line")
     head = [
         "v=0",
-        f"o=- {origin['id']} {origin['version']} IN IP4 0.0.0.0",
+        _origin(session),
         "s=-",
         "t=0 0",
         *_attributes(session, counts),
@@ -76,7 +70,8 @@ def clean_description(sdp: str, sieve: Sieve, most_bytes: int) -> str:
         "c=IN IP4 0.0.0.0",
         *_attributes(section, counts),
     ]
-    if any(counts.get(name) != 1 for name in _ONCE) or not counts.get("a=fingerprint"):
+    once = counts.get("a=ice-ufrag") == counts.get("a=ice-pwd") == counts.get("a=setup") == 1
+    if not once or "a=fingerprint" not in counts:  # without these there is no data channel
         _refuse("it needs one each of ice-ufrag, ice-pwd and setup, and a fingerprint")
     return "\r\n".join([*head, *_candidates(section, sieve)]) + "\r\n"
 
@@ -87,6 +82,15 @@ def _split(lines: list[str]) -> tuple[list[str], list[str]]:
     if len(sections) != 1 or not _SECTION.fullmatch(lines[sections[0]]):
         _refuse("it needs one m=application section for a data channel, and no other")
     return lines[: sections[0]], lines[sections[0] + 1 :]
+
+
+def _origin(session: list[str]) -> str:
+    """Who made it, without the address."""
+    for line in session:
+        if line[:2] == "o=" and (origin := _ORIGIN.fullmatch(line)):
+            id_, version = origin.groups()
+            return f"o=- {id_} {version} IN IP4 0.0.0.0"
+    return _refuse("it has no o= line")
 
 
 def _attributes(lines: list[str], counts: dict[str, int]) -> list[str]:

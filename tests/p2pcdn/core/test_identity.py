@@ -129,7 +129,7 @@ def state(world: World, socket: int) -> Any:
             (p.id, p.phase, p.deadline, p.offer, p.offerer.id, p.answerer.id)
             for p in member.pairings.values()
         ],
-        [(kept.number, kept.sdp, list(kept.candidates)) for kept in member.offers.values()],
+        [(kept.number, kept.sdp) for kept in member.offers.values()],
         member in member.swarm.members,
         member in member.swarm.open,
     )
