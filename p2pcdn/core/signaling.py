@@ -449,10 +449,10 @@ class Signaling:
 
     def _found(self, found: CandidateFound, now: float) -> None:
         link = self._links.get(found.link)
-        if link is None or link.stage is Stage.OPEN or not _is_passed_on(found.candidate):
+        if link is None or link.stage is Stage.OPEN or len(link.candidates) >= MOST_CANDIDATES:
             return
-        if len(link.candidates) >= MOST_CANDIDATES:
-            return
+        if " tcp " in found.candidate.lower():
+            return  # no tracker passes it on
         link.candidates.append(found)
         if self._candidates_at is None and link.is_described:
             self._candidates_at = now + TOGETHER
@@ -547,8 +547,3 @@ class Signaling:
             del self._links[link.number]
         for link in (*self._links.values(), *self._over.values()):
             link.pairing = None  # the next socket knows nothing of it
-
-
-def _is_passed_on(candidate: str) -> bool:
-    """Whether a tracker may pass it on: not that there are no more, and nothing over TCP."""
-    return candidate != "" and candidate.split(" ", 3)[2:3] not in (["tcp"], ["TCP"])

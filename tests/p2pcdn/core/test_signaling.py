@@ -271,7 +271,7 @@ def test_candidates_beyond_what_one_message_takes_are_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    "candidate", ["", "candidate:1 1 tcp 1", "candidate:1 1 TCP 1 192.0.2.1 9"]
+    "candidate", ["candidate:1 1 tcp 1 192.0.2.1 9", "candidate:1 1 TCP 1 192.0.2.1 9"]
 )
 def test_candidates_that_no_tracker_passes_on_are_not_sent(candidate: str) -> None:
     signaling = signaling_that_is_in()

@@ -402,8 +402,8 @@ export class Signaling {
 
   private _found(found: CandidateFound, now: number): void {
     const link = this._links.get(found.link);
-    if (!link || link.stage === "open" || !isPassedOn(found.candidate)) return;
-    if (link.candidates.length >= MOST_CANDIDATES) return;
+    if (!link || link.stage === "open" || link.candidates.length >= MOST_CANDIDATES) return;
+    if (/ tcp /i.test(found.candidate)) return; // no tracker passes it on
     link.candidates.push(found);
     if (isDescribed(link)) this._candidatesAt ??= now + TOGETHER;
   }
@@ -506,9 +506,4 @@ function deadline({ stage, pairing, since }: Pending): number | null {
 /** Whether its candidates mean something to the other end. */
 function isDescribed({ stage }: Pending): boolean {
   return stage === "spare" || stage === "connecting";
-}
-
-/** Whether a tracker may pass it on: not that there are no more, and nothing over TCP. */
-function isPassedOn(candidate: string): boolean {
-  return candidate !== "" && !/^\S+ \S+ tcp /i.test(candidate);
 }
