@@ -1,19 +1,25 @@
-"""What a tracker carries on one core: ``python -m bench.tracker [--quick] [SCENES...]``.
+"""What a tracker carries on one core: ``python -m bench.tracker [--quick] [--python PATH]
+[SCENES...]``.
 
 The server and the load are a process each, on a core each; clients come from addresses all over
 127.0.0.0/8, as all limits are on. WebTorrent's protocol is spoken by `bittorrent-tracker`'s own
 server, too, under the same load and in turns with ours (it is there after ``npm ci`` in
 bench/browsers). Linux only: what a process uses is read from /proc.
+
+Node is compiled with all optimisations, and so are the Pythons of distributions and of the official
+images. One that was built without (pyenv's, by default) is a tenth slower: with ``--python`` our
+server has another than the load.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from statistics import median
 from typing import NamedTuple, get_args
 
 from bench.tracker import announces
-from bench.tracker.process import Name
+from bench.tracker.process import PYTHON, Name
 from bench.tracker.scenes import announced, apart, killed, watched
 
 STAYS = 1800.0
@@ -97,9 +103,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of it, for a look")
     parser.add_argument("scenes", nargs="*", help=f"of {', '.join(SCENES)}; else all of them")
+    parser.add_argument("--python", metavar="PATH", help="the interpreter of our server")
     options = parser.parse_args()
     if unknown := set(options.scenes) - set(SCENES):
         parser.error(f"no scene is called {', '.join(unknown)}: there are {', '.join(SCENES)}")
+    if options.python:
+        os.environ[PYTHON] = options.python
     for name in options.scenes or SCENES:
         SCENES[name](QUICK if options.quick else WHOLE)
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ from typing import Literal
 ROOT = Path(__file__).parents[2]
 
 Name = Literal["p2pcdn", "bittorrent-tracker"]
+
+PYTHON = "BENCH_TRACKER_PYTHON"
+"""A variable: which interpreter our server has, if it is not this one. It is given the same
+packages, so it has to be of the same version."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def server(name: Name, port: int = 0) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as directory:
         if name == "p2pcdn":
             port = port or free_port()
-            command = [sys.executable, "-m", "tracker"]
+            command = [os.environ.get(PYTHON, sys.executable), "-m", "tracker"]
         else:
             node = shutil.which("node")
             if node is None:
@@ -69,6 +74,8 @@ def server(name: Name, port: int = 0) -> Iterator[Server]:
             "P2PCDN_TRACKER_STUN": "false",
             "P2PCDN_TRACKER_WEBTORRENT_ORIGINS": "*",
         }
+        if PYTHON in os.environ:
+            variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
         process = subprocess.Popen(
             command,
             cwd=ROOT,

@@ -108,20 +108,20 @@ class Nearby(Generic[L]):
     def around(self, where: Where, most: int, rng: Random, costs: Costs = NO_COSTS) -> list[L]:
         """Up to ``most`` random members near a place, more of them from where it is nearer."""
         found: dict[L, None] = {}  # a set, but in order
-        for kind, name in self._names_around(where, costs):
-            left = most - len(found)
-            if left <= 0:
-                break
-            found.update(dict.fromkeys(kind.draw(name, (left + 1) // 2, rng)))
-        return list(found)
-
-    def _names_around(self, where: Where, costs: Costs) -> Iterator[tuple[_Kind[L], Name]]:
         regions = self._kinds[Near.REGION]
-        for kind, name in self._named(where):
-            yield kind, name
+        given: tuple[Name, ...] = where
+        for kind, name in zip(self._kinds, given, strict=True):
+            if not name:
+                continue
+            names: tuple[Name, ...] = (name,)
             if kind is regions:
-                for region in costs.near(where.region):
-                    yield regions, region
+                names += tuple(costs.near(where.region))
+            for each in names:
+                left = most - len(found)
+                if left <= 0:
+                    return list(found)
+                found.update(dict.fromkeys(kind.draw(each, (left + 1) // 2, rng)))
+        return list(found)
 
     def _named(self, where: Where) -> Iterator[tuple[_Kind[L], Name]]:
         """What is known of a place, and the members by that."""

@@ -21,7 +21,7 @@ from operator import itemgetter
 from random import Random
 
 from p2pcdn.core.acquaintances import Acquaintances
-from p2pcdn.core.locality import NO_COSTS
+from p2pcdn.core.locality import NO_COSTS, Where
 from p2pcdn.core.torrent import SILENT_AFTER, Peer
 from p2pcdn.core.torrent_ports import TorrentRules
 
@@ -54,17 +54,17 @@ class Partners:
         alike: dict[bytes, int] = {}
         second: list[tuple[int, Peer]] = []
 
+        def is_crowd(where: Where) -> bool:
+            return alike.get(where.prefix, 0) >= limit and where.lan != here.lan
+
         def take(others: Iterable[Peer], enough: int) -> None:
             for other in others:
-                where = other.where
-                against = 0
-                if other.asked < silent:
-                    against += _SILENT
+                against = _SILENT if other.asked < silent else 0
                 if other.id in met:
                     against += _MET
                 if sated and other.complete:
                     against += _SATED
-                if alike.get(where.prefix, 0) >= limit and where.lan != here.lan:
+                if alike and is_crowd(other.where):
                     against += _CROWD
                 if against:
                     second.append((against, other))
@@ -72,7 +72,8 @@ class Partners:
                     picked.append(other)
                     if len(picked) >= enough:
                         return
-                    alike[where.prefix] = alike.get(where.prefix, 0) + 1
+                    prefix = other.where.prefix
+                    alike[prefix] = alike.get(prefix, 0) + 1
 
         if len(crowd) > most:
             near = crowd.nearby.around(here, 2 * most, rng, self.costs)
