@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from math import log
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
@@ -78,10 +79,11 @@ def ranked(seeker: Standing, others: Iterable[S], rng: Random) -> list[S]:
     Those who can only take come last: a seeker is somebody's supplier, too.
     """
     scored: list[tuple[int, int, float, int, S]] = []
+    random = rng.random
     for place, other in enumerate(others):  # no two have the same, so that it is never compared
         gives, takes = use_of(other, seeker), use_of(seeker, other)
         if gives or takes:
-            chance = -rng.expovariate(max(other.spare, 1.0))
+            chance = log(1.0 - random()) / max(other.spare, 1.0)
             scored.append((gives, takes, chance, place, other))
     scored.sort(reverse=True)
     return [entry[4] for entry in scored]
