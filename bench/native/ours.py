@@ -10,9 +10,11 @@ from collections.abc import Callable
 from math import inf
 
 from p2pcdn.core.link import Need
-from p2pcdn.core.neighbours import Asked, Delivered, Neighbours, Up
+from p2pcdn.core.neighbours import Asked, Delivered, Down, Neighbours, Up
 from p2pcdn.core.ports import (
     Input,
+    LinkBroke,
+    LinkClosed,
     LinkDrained,
     LinkOpened,
     LinkSays,
@@ -29,6 +31,9 @@ RENDITION = "film/index.m3u8"
 CHUNK = bytes(range(256)) * (CHUNK_SIZE // 256)
 CHUNKS = 64
 """Of a segment."""
+OPEN_WITHIN = 30.0
+"""Seconds that all links have to come about. A peer's link has four (`signaling.CONNECT_TIMEOUT`),
+but not fifteen others at the same time."""
 
 
 class Ours:
@@ -44,7 +49,9 @@ class Ours:
         self._busy_until = inf
         """When the first of the links that are busy may be asked again."""
         self._news = asyncio.Event()
-        self._up = 0
+        self._up: set[int] = set()
+        self._over: RuntimeError | None = None
+        """Of a link that has ended."""
         self._takes = False
         self._asked = 0
         self._taken = 0
@@ -61,7 +68,13 @@ class Ours:
             await link.take_answer(answer)
 
     async def opened(self) -> None:
-        await self._until(lambda: self._up == len(self._links))
+        """Wait until all links are up; `RuntimeError` if one is over, or it takes too long."""
+        try:
+            async with asyncio.timeout(OPEN_WITHIN):
+                await self._until(lambda: len(self._up) == len(self._links))
+        except TimeoutError:
+            down = [number for number in range(len(self._links)) if number not in self._up]
+            raise RuntimeError(f"links {down} were not up within {OPEN_WITHIN} s") from None
 
     async def take(self, seconds: float) -> int:
         """Take what comes in this time; how many bytes it was."""
@@ -88,19 +101,28 @@ class Ours:
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
+            if self._over is not None:
+                raise self._over
             self._news.clear()
             await self._news.wait()
 
     def _feed(self, given: Input) -> None:
         now = self._loop.time()
+        if isinstance(given, LinkSends):
+            self._neighbours.receive(given, now)
+            if self._neighbours.has_events:
+                self._settle(now)
+            return
         match given:
-            case LinkSends() | LinkSays():
+            case LinkSays():
                 self._neighbours.receive(given, now)
             case LinkDrained(link, buffered):
                 self._neighbours.drained(link, buffered, now)
             case LinkOpened(link):
                 hello = Hello(PROTOCOL, CONTENT, f"{link:016x}", upload=True)
                 self._neighbours.opened(link, hello, now)
+            case LinkClosed(link, reason) | LinkBroke(link, reason):
+                self._end(link, reason)
         self._settle(now)
 
     def _wake(self) -> None:
@@ -111,7 +133,7 @@ class Ours:
         self._settle(now)
 
     def _settle(self, now: float) -> None:
-        """Do what the core says; of most frames, which are but a part of a chunk, nothing."""
+        """Do what the core says."""
         if self._neighbours.has_events:
             for event in self._neighbours.take_events():
                 self._hear(event, now)
@@ -131,8 +153,15 @@ class Ours:
             case Delivered(link, key, data):
                 self._neighbours.credit(link, key, len(data))
                 self._taken += len(data)
-            case Up():
-                self._up += 1
+            case Up(link):
+                self._up.add(link)
+            case Down(link, reason):
+                self._end(link, reason)
+
+    def _end(self, link: int, reason: str) -> None:
+        up = f"{len(self._up)} of {len(self._links)} had been up"
+        self._over = RuntimeError(f"link {link} is over: {reason}; {up}")
+        self._news.set()
 
     def _ask(self, now: float) -> None:
         """Keep all links busy, as long as something is to be taken."""
@@ -143,6 +172,8 @@ class Ours:
             if link.busy_until > now:
                 self._busy_until = min(self._busy_until, link.busy_until)
                 continue
+            if 2 * link.in_flight > link.window:
+                continue  # a node decides anew when a link is about to run dry
             while link.in_flight < link.window:
                 key = ChunkKey(RENDITION, self._asked // CHUNKS, self._asked % CHUNKS)
                 self._asked += 1

@@ -423,6 +423,11 @@ class Link:
         messages, self._messages = self._messages, []
         return messages
 
+    @property
+    def has_events(self) -> bool:
+        """Whether `take_events` would bring any."""
+        return bool(self._events)
+
     def take_events(self) -> list[LinkEvent]:
         events, self._events = self._events, []
         return events

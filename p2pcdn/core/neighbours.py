@@ -430,8 +430,9 @@ class Neighbours:
     # What the links say
 
     def _gather(self, link: Link, now: float) -> None:
-        for event in link.take_events():
-            self._hear(link, event, now)
+        if link.has_events:
+            for event in link.take_events():
+                self._hear(link, event, now)
 
     def _hear(self, link: Link, event: LinkEvent, now: float) -> None:
         match event:
@@ -498,7 +499,9 @@ class Neighbours:
         if not owing:
             return
         # A chunk can be passed on once it is whole: so they go one after the other.
-        owing.sort(key=lambda link: (not link.has_begun, link.number <= self._turn, link.number))
+        if len(owing) > 1:
+            turn = self._turn
+            owing.sort(key=lambda link: (not link.has_begun, link.number <= turn, link.number))
         while owing and not self.uplink.is_full(now):
             owing = [link for link in owing if self._send_chunk(link, now)]
         if any(link.owed for link in self._links.values()):
@@ -507,17 +510,23 @@ class Neighbours:
     def _send_chunk(self, link: Link, now: float) -> bool:
         """Send what is left of a link's next chunk; whether there was room for it."""
         governor, uplink, number = self.governor, self.uplink, link.number
-        while governor.has_room(now) and uplink.has_room(number, now):
-            frame = link.next_frame()
-            if frame is None:
+        while link.owed and governor.has_room(now):
+            room, given, whole = uplink.room(number, now), 0, False
+            while given < room and not whole and governor.has_room(now):
+                frame = link.next_frame()
+                if frame is None:
+                    break
+                size = len(frame.payload)
+                given += size
+                governor.sent(size, now)
+                self._messages.append(SendFrame(number, frame))
+                whole = not link.has_begun
+            if not given:
                 break
-            size = len(frame.payload)
             self._turn = number
-            self.sent += size
-            uplink.sent(number, size, now)
-            governor.sent(size, now)
-            self._messages.append(SendFrame(number, frame))
-            if not link.has_begun:
+            self.sent += given
+            uplink.sent(number, given, now)
+            if whole:
                 return True
         return False
 

@@ -79,6 +79,9 @@ class Uplink:
         self._left = 0.0
         """In all buffers, as of ``_as_of``."""
         self._as_of = 0.0
+        self._looked_at = -inf
+        self._found = 0.0
+        """In all buffers, as it was found then."""
         self._since = 0.0
         """Since when bytes have been waiting without a pause, how many have gone since, and which
         links told us."""
@@ -112,18 +115,26 @@ class Uplink:
 
     def has_room(self, link: int, now: float) -> bool:
         """Whether a link's channel may be given a frame: one slow link must not fill it all."""
+        return self.room(link, now) > 0
+
+    def room(self, link: int, now: float) -> float:
+        """Bytes that a link's channel has room for: it is given frames until there is none."""
         high, there = self._high(), self._buffered.get(link, 0)
-        if link in self._untold:
-            return there < high / 2 and self._in_buffers(now) < high
+        untold = link in self._untold
+        if untold and there >= high / 2:
+            return 0.0
         left = self._in_buffers(now)
-        return left < high and min(there, left) < high / 2
+        if untold or not there:
+            return min(high - left, high / 2 - there)
+        # What it has told of may have gone since; a frame more, and it counts until it tells again.
+        return min(high - left, high / 2 - min(there, left), 1.0)
 
     def room_at(self, now: float) -> float:
         """When there will be room, if no channel tells us earlier."""
         return now + max(self._in_buffers(now) - self._high() / 2, 0.0) / self.rate + 0.01
 
     def sent(self, link: int, size: int, now: float) -> None:
-        """A frame of a queued chunk has been given to a link's channel."""
+        """Frames of a queued chunk have been given to a link's channel."""
         left = self._in_buffers(now)
         if left <= 0.0:
             self._begin(now)
@@ -132,12 +143,16 @@ class Uplink:
             self._unheard.clear()
         if now >= self._while_since + WHILE * max(len(self._went), 1):
             self._begin_while(now)
-        self._buffered[link] = self._buffered.get(link, 0) + size
+        before = self._buffered.get(link, 0)
+        counted = not before or now - self._untold.get(link, -inf) < STUCK
+        self._buffered[link] = before + size
         self._untold[link] = now
         self._left, self._as_of = left + size, now
+        self._looked_at, self._found = (now if counted else -inf), left + size
 
     def drained(self, link: int, buffered: int, now: float) -> None:
         """So many bytes are left in a link's channel."""
+        self._looked_at = -inf
         gone = max(self._buffered.get(link, 0) - buffered, 0)
         if link in self._unheard:
             self._unheard.discard(link)
@@ -161,6 +176,7 @@ class Uplink:
         self._raise(now)
         left = min(self._in_buffers(now), sum(self._buffered.values()))
         self._left, self._as_of = max(left, buffered), now
+        self._looked_at = -inf
 
     def overslept(self, now: float) -> None:
         """Nobody listened for a while: what went meanwhile says nothing about the rate."""
@@ -169,6 +185,7 @@ class Uplink:
 
     def forget(self, link: int) -> None:
         """The link is over."""
+        self._looked_at = -inf
         self._unheard.discard(link)
         self._buffered.pop(link, None)
         self._untold.pop(link, None)
@@ -201,6 +218,11 @@ class Uplink:
         return LEAST_BUFFERED if high < LEAST_BUFFERED else min(high, MOST_BUFFERED)
 
     def _in_buffers(self, now: float) -> float:
+        if now != self._looked_at:
+            self._looked_at, self._found = now, self._look(now)
+        return self._found
+
+    def _look(self, now: float) -> float:
         there = 0
         for link, since in self._untold.items():
             if now - since < STUCK:

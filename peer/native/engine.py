@@ -176,15 +176,17 @@ class Engine:
             return
         self._busy = True
         try:
-            self._empty_inbox()
+            something = self._empty_inbox()
         except Exception as error:
             self.fail(error)
             raise
         finally:
             self._busy = False
-        self._arm()
+        if something:
+            self._arm()
 
-    def _empty_inbox(self) -> None:
+    def _empty_inbox(self) -> bool:
+        """Whether anybody may want to be woken sooner than before."""
         something = False
         while self._inbox:
             while self._inbox:
@@ -196,6 +198,7 @@ class Engine:
                 self._inbox.extend(self._wishes(self._loop.time()))
         if something:
             self._news.set()
+        return something
 
     def _wishes(self, now: float) -> Iterator[Input]:
         """What readers want; if there are none, what the keeper does."""

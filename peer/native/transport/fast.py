@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import quote
 
 from p2pcdn.core.ports import CandidateFound, LinkOpened, LinkRouted
-from p2pcdn.core.uplink import MEASURED_FOR
 from p2pcdn.errors import ErrorCode
 from p2pcdn.wire.candidate import Candidate
 from p2pcdn.wire.chunk import FRAME_BYTES, Frame
@@ -50,10 +49,6 @@ from peer.native.transport.shared import (
 AHEAD = 2 * FRAME_BYTES
 """Bytes of media handed to libdatachannel beyond what its SCTP takes: it has one queue for both
 channels, so this is what a control message may have to wait for."""
-LATE = 1.25 * MEASURED_FOR
-"""Seconds after which it is told now and then that media has gone, though it went at once,"""
-LATE_EVERY = 1.0
-"""and how often."""
 LARGEST = max(CONTROL_BYTES, FRAME_BYTES) + 1
 """A longer message is cut off there, which shows that it was too long."""
 
@@ -137,10 +132,8 @@ class FastLink(SharedLink):
         tell when there are none: SCTP has some left to send then, so nothing stands still."""
         self._known: set[str] | None = None
         """Our candidates that the other end knows of; None before we have described ourselves."""
-        self._looks = False
-        """Whether we are about to see how much is left."""
-        self._late_at = -LATE_EVERY
-        """When that was last put off."""
+        self._flushes = False
+        """Whether what was given is about to be handed over."""
 
     # Coming about
 
@@ -186,10 +179,10 @@ class FastLink(SharedLink):
             self._inbox.closed("failed")
 
     def send(self, frame: Frame) -> None:
-        if self._put(frame) == 0 and not self._looks:
-            # SCTP has taken all of it at once, of which libdatachannel says nothing.
-            self._looks = True
-            self._look_soon()
+        self._put(frame)
+        if not self._flushes:  # with all that follows in the same turn
+            self._flushes = True
+            self._loop.call_soon(self._hand_over)
 
     def _is_open(self) -> bool:
         return self._open and not self._gone
@@ -199,34 +192,29 @@ class FastLink(SharedLink):
             return 0
         try:
             while self._frames and self._buffered < AHEAD:
-                data = self._frames.popleft()
-                self._waiting -= len(data)
-                self._data.send_bytes(data)
+                room = AHEAD - self._buffered
+                while self._frames and room > 0:
+                    data = self._frames.popleft()
+                    self._waiting -= len(data)
+                    self._data.send_bytes(data)
+                    room -= len(data)
                 self._buffered = self._data.buffered_amount()
         except RuntimeError:
             self._inbox.closed("failed")
             return 0
         return self._buffered
 
+    def _hand_over(self) -> None:
+        self._flushes = False
+        if self._flush() == 0:
+            # SCTP has taken all of it at once, of which libdatachannel says nothing.
+            self._drained()
+
     def _emptied(self) -> None:
-        """SCTP has taken all that there was, or it is time to look whether it has."""
+        """SCTP has taken all that there was."""
         if self._is_open():
             self._buffered = self._data.buffered_amount()
         self._drained()
-
-    def _look_soon(self) -> None:
-        """That is told late now and then, or nothing would ever take long enough for the core to
-        measure: who is asked for a chunk at a time would learn little of how fast the line is."""
-        now = self._loop.time()
-        if now < self._late_at + LATE_EVERY:
-            self._loop.call_soon(self._look)
-        else:
-            self._late_at = now
-            self._loop.call_later(LATE, self._look)
-
-    def _look(self) -> None:
-        self._looks = False
-        self._emptied()
 
     # Its end
 

@@ -38,6 +38,8 @@ class LoopQueue(Generic[Item]):
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Item] = deque()
         self._room = Event()
+        self._woken = False
+        """Whether the loop will look, after anything that is put now."""
         self._over = False
 
     def put(self, item: Item) -> None:
@@ -46,10 +48,12 @@ class LoopQueue(Generic[Item]):
             return
         waiting = self._waiting
         waiting.append(item)
-        # Whoever put what is before it has woken the loop, which goes on until nothing is left.
-        if len(waiting) == 1:
+        # The loop goes on until nothing is left. How much there is says nothing about that: another
+        # thread may have put something as well by now.
+        if not self._woken:
+            self._woken = True
             self._wake()
-        elif len(waiting) >= MOST_WAITING:
+        if len(waiting) >= MOST_WAITING:
             self._room.clear()
             if len(waiting) >= MOST_WAITING and not self._over:
                 self._room.wait(PATIENCE)
@@ -70,14 +74,11 @@ class LoopQueue(Generic[Item]):
             for _ in range(AT_ONCE):
                 if not waiting:
                     break
-                try:
-                    take(waiting[0])
-                finally:
-                    # Not earlier, or the thread would wake us for the next one. It may be the end
-                    # by now.
-                    if waiting:
-                        waiting.popleft()
+                take(waiting.popleft())
         finally:
             self._room.set()
-            if waiting:
+            if not waiting:
+                self._woken = False
+            if waiting:  # perhaps only by now
+                self._woken = True
                 self._loop.call_soon(self._empty)

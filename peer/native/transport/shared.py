@@ -150,12 +150,15 @@ class SharedLink(ABC):
 
     def send(self, frame: Frame) -> None:
         self._put(frame)
+        self._flush()
 
-    def _put(self, frame: Frame) -> int:
-        """Have a frame sent; bytes that wait then, here and in the library."""
+    def _put(self, frame: Frame) -> None:
         data = encode_frame(frame)
         self._frames.append(data)
         self._waiting += len(data)
+
+    def _flush(self) -> int:
+        """Hand over what there is room for; bytes that wait then, here and in the library."""
         left = self._pump() + self._waiting
         self._half = left // 2
         return left

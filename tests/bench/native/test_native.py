@@ -10,11 +10,13 @@ from random import Random
 import pytest
 
 from bench.native import __main__ as program
-from bench.native import peers
+from bench.native import ours, peers
 from bench.native.__main__ import Case, Figures, _row, measure
 from bench.native.process import Kind
 from bench.native.whole import Whole
 from p2pcdn.config import TrackerConfig
+from p2pcdn.core.ports import LinkClosed
+from peer.native.transport.choice import transport_of
 from tests.peer.native.hosting import hosted
 
 
@@ -57,3 +59,15 @@ async def test_a_whole_peer_takes_all_from_the_other_one(tmp_path: Path) -> None
         await asyncio.gather(holds.close(), takes.close())
     assert (size, brought) == (3_000_000, 3_000_000)
     assert took > 0
+
+
+async def test_a_link_that_does_not_come_about_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "OPEN_WITHIN", 0.01)
+    end = ours.Ours(transport_of("aiortc"))
+    await end.offers(2)
+    with pytest.raises(RuntimeError, match=r"links \[0, 1\] were not up within 0.01 s"):
+        await end.opened()
+    end._feed(LinkClosed(1, "failed"))
+    with pytest.raises(RuntimeError, match="link 1 is over: failed; 0 of 2 had been up"):
+        await end.opened()
+    await end.close()

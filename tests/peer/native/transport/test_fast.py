@@ -14,6 +14,7 @@ from p2pcdn.core.ports import (
     LinkDrained,
     LinkOpened,
     LinkSays,
+    LinkSends,
 )
 from p2pcdn.core.uplink import Uplink
 from p2pcdn.model import FRAME_PAYLOAD
@@ -52,12 +53,23 @@ async def test_the_core_finds_out_how_fast_a_line_is_that_takes_all_at_once() ->
     frame = Frame(0, 0, bytes(FRAME_PAYLOAD))
     async with linked("fast", "fast") as (caller, _):
         uplink, loop = Uplink(), asyncio.get_running_loop()
+        uplink.rate = 625_000.0
         for want in range(200):
             uplink.sent(1, FRAME_PAYLOAD, loop.time())
             caller.link.send(frame._replace(want=want))
             for drained in (await caller.until(LinkDrained, want + 1))[want:]:
                 uplink.drained(1, drained.buffered, loop.time())
         assert uplink.measured
+
+
+async def test_frames_that_are_given_together_are_handed_over_together() -> None:
+    frame = Frame(0, 0, bytes(FRAME_PAYLOAD))
+    async with linked("fast", "fast") as (caller, called):
+        for want in range(4):
+            caller.link.send(frame._replace(want=want))
+        assert [drained.buffered for drained in await caller.until(LinkDrained)] == [0]
+        assert len(await called.until(LinkSends, 4)) == 4
+        assert len(caller.all(LinkDrained)) == 1
 
 
 # The other end is gone

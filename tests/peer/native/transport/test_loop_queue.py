@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from threading import Thread
 
@@ -41,6 +42,25 @@ async def test_everything_is_taken_in_order() -> None:
     await asyncio.wait_for(done.wait(), 10)
     await asyncio.to_thread(thread.join)
     assert taken == list(range(1_000))
+
+
+async def test_two_threads_at_the_same_moment_do_not_leave_the_waking_to_each_other() -> None:
+    """The second one puts something while the first one has just done so."""
+    taken: list[int] = []
+    queue = LoopQueue(taken.append)
+
+    class Interrupted(deque[int]):
+        def append(self, item: int) -> None:
+            super().append(item)
+            if item == 1:
+                second = Thread(target=queue.put, args=(2,))
+                second.start()
+                second.join()
+
+    queue._waiting = Interrupted()
+    queue.put(1)
+    await until(lambda: len(taken) == 2)
+    assert taken == [1, 2]
 
 
 async def test_a_thread_waits_for_a_loop_that_is_behind() -> None:
