@@ -20,9 +20,11 @@ start by the neighbours in turn, by their rank for the segment; where no tracker
 there is no time for all their turns, in turn from the beginning.
 
 Of peers, what is due soon is asked for first, then what is rare, and of either the rare first: a
-chunk that a single neighbour holds before those that several do. Among equals chance decides, and
-each is as likely as any other: so no two neighbours want the same, and whoever has just fetched a
-run of chunks for all sends each of them to somebody else.
+chunk that a single neighbour holds before those that several do. Of a live stream these come even
+before what is due soon, the newest first, unless it is about to be late: they are what everybody
+is to send next, and who has nothing to send is of no use to those who wait. Among equals chance
+decides, and each is as likely as any other: so no two neighbours want the same, and whoever has
+just fetched a run of chunks for all sends each of them to somebody else.
 """
 
 from __future__ import annotations
@@ -57,6 +59,14 @@ AT_ONCE = 2
 once; together each would be slow, and the origin look like one that may not be relied upon."""
 SOON = 2.0
 """Seconds before their latest start chunks are asked for before any others."""
+TO_SPREAD = 4
+"""While something is due soon so many may be asked for before it that are to be spread,"""
+UNDISTURBED = 0.7
+"""and none in so many seconds before its latest start."""
+FEW = 3
+"""With fewer links that a single one holds something does not say that it is rare."""
+SPREADS = 0.5
+"""Who sends less than so much of what is played is not to be one of the first to have a chunk."""
 PROOF = 1.0
 """Seconds that peers have for showing what they can do."""
 SURPLUS = 2.0
@@ -214,6 +224,8 @@ class View:
     links: Sequence[LinkView]
     salt: int = 0
     """Which to choose among equals."""
+    uplink: float = inf
+    """Bytes a second that we can send."""
     sheltered: bool = False
     """Whether peers are named to bring what comes out into our network."""
     starved_until: float = 0.0
@@ -555,7 +567,9 @@ class _Room:
         self.left = min(min(most, IN_ALL) - proven, IN_ALL - open_in_all)
 
     def ask(self) -> Iterator[AskPeer]:
-        """Ask for what is due soon, then for what is rare, then for the rest."""
+        """Ask for what is to be spread and what is due soon, then for what is rare, then for the
+        rest."""
+        yield from self._spread()
         later: list[SegmentView] = []
         for segment in self.view.segments:
             if self.left <= 0 or not self.free:
@@ -579,6 +593,22 @@ class _Room:
         for segment in later:
             if self.left > 0:
                 yield from self._take(segment, segment.missing | segment.late)
+
+    def _spread(self) -> Iterator[AskPeer]:
+        """Ask for what a single neighbour holds of a live stream, if we can pass it on."""
+        view, now = self.view, self.now
+        if not view.live or len(view.links) < FEW or view.uplink < SPREADS * view.bitrate:
+            return
+        demanded = [segment for segment in view.segments if segment.demanded]
+        first = min((latest_start(s, view.http) for s in demanded if s.missing), default=inf)
+        if first - UNDISTURBED <= now or any(has_line(s, view.http, now) for s in demanded):
+            return
+        kept = max(self.left - TO_SPREAD, 0) if first - SOON <= now else 0
+        self.left -= kept
+        for segment in reversed(view.segments):
+            if self.left > 0 and segment.missing and not segment.old:
+                yield from self._take(segment, segment.missing & self._rare(segment.key), Need.SOON)
+        self.left += kept
 
     def _rare(self, key: SegmentKey) -> int:
         """The chunks that exactly one neighbour holds, busy or not."""

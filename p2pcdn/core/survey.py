@@ -206,6 +206,7 @@ class Survey:
         links = self._neighbours.views(now)
         goodput = self._neighbours.goodput
         floor = self._trust.floor(playhead.target, self._transfers.http.is_shaky(bitrate), now)
+        uplink = self._neighbours.uplink
         self._salt = (self._salt * 1_664_525 + 1_013_904_223) & 0xFFFF_FFFF
         view = View(
             starting=playhead.starting(now),
@@ -214,6 +215,7 @@ class Survey:
             target=playhead.target,
             floor=floor,
             patience=self._trust.patience(now),
+            uplink=min(uplink.rate, uplink.cap) if self.upload else 0.0,
             sheltered=self._leases.importers,
             starved_until=self.starved_until,
             guided=self._signaling.state is State.IN and bool(links),
@@ -226,7 +228,7 @@ class Survey:
             links=links,
             salt=(self._salt ^ self._own_salt()) >> 8 if links else 0,
         )
-        self._neighbours.uplink.yielding = view.starting or view.buffer < floor
+        uplink.yielding = view.starting or view.buffer < floor
         return view
 
     def _own_salt(self) -> int:

@@ -31,10 +31,12 @@ from p2pcdn.core.scheduler import (
     PROMPT,
     PROOF,
     SOON,
+    SPREADS,
     STARVED_IN_ALL,
     STEP_IN,
     SURPLUS,
     TURN,
+    UNDISTURBED,
     AskOrigin,
     AskPeer,
     LeaseView,
@@ -527,6 +529,56 @@ def test_what_is_due_soon_comes_before_what_is_rare() -> None:
     asks = [ask for ask in decide(given).asks if isinstance(ask, AskPeer)]
     assert [(ask.key, ask.need) for ask in asks[:2]] == [(KEY, Need.SOON)] * 2
     assert [(ask.key, ask.chunk) for ask in asks[2:]] == [(behind, 1), (behind, 0)]
+
+
+NEXT, LAST = SegmentKey("v", 8), SegmentKey("v", 9)
+
+
+def crowd(first: float, **others: object) -> View:
+    """A live viewer who has to ask the origin in so many seconds for eight chunks that all three
+    neighbours hold; of the next two segments a single one holds something."""
+    due = segment(deadline=NOW + HTTP.takes(8 * CHUNK_SIZE) + first)
+    everybody = {KEY: run(0, 7), NEXT: 0b1}
+    links = (link(held=everybody), link(2, held=everybody | {NEXT: 0b111111, LAST: 0b1}))
+    links += (link(3, held=everybody),)
+    behind = [segment(key=key, demanded=False, deadline=60.0) for key in (NEXT, LAST)]
+    given = view(due, *behind, links=links, live=True, patience=1.0, goodput=8 * CHUNK_SIZE)
+    return replace(given, **others)  # type: ignore[arg-type]
+
+
+def of_whom(given: View) -> list[tuple[int, Need]]:
+    """The segments that peers are asked for, and how much each matters."""
+    asks = [ask for ask in decide(given).asks if isinstance(ask, AskPeer)]
+    return [(ask.key.sequence, ask.need) for ask in asks]
+
+
+def test_what_is_to_be_spread_comes_before_what_is_due_soon() -> None:
+    spread = [(9, Need.SOON), (8, Need.SOON), (8, Need.SOON), (8, Need.SOON)]
+    links = crowd(1.0).links
+    wide = (links[0], replace(links[1], window=9), links[2])
+    assert of_whom(crowd(1.0, links=wide)) == spread + [(7, Need.SOON)] * 4, "no more than four"
+    at_ease = of_whom(crowd(SOON + 0.1, links=wide))
+    assert at_ease[: len(spread) + 2] == [*spread, (8, Need.SOON), (8, Need.SOON)]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        {"live": False},
+        {"uplink": SPREADS * BITRATE - 1},
+        {"links": crowd(1.0).links[1:]},
+        {"segments": crowd(UNDISTURBED - 0.01).segments},
+    ],
+)
+def test_what_is_due_soon_comes_first_all_the_same(why: dict[str, object]) -> None:
+    assert of_whom(crowd(1.0, uplink=SPREADS * BITRATE))[0] == (9, Need.SOON)
+    assert of_whom(crowd(1.0, **why))[0] == (7, Need.SOON)
+
+
+def test_what_was_out_before_we_came_need_not_be_spread() -> None:
+    due, *behind = crowd(1.0).segments
+    old = [replace(other, old=True) for other in behind]
+    assert of_whom(crowd(1.0, segments=(due, *old)))[0] == (7, Need.SOON)
 
 
 def test_what_is_rare_comes_first() -> None:

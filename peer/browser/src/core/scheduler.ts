@@ -20,9 +20,11 @@
  * leases, or there is no time for all their turns, in turn from the beginning.
  *
  * Of peers, what is due soon is asked for first, then what is rare, and of either the rare first: a
- * chunk that a single neighbour holds before those that several do. Among equals chance decides, and each is as likely as any
- * other: so no two neighbours want the same, and whoever has just fetched a run of chunks for all
- * sends each of them to somebody else.
+ * chunk that a single neighbour holds before those that several do. Of a live stream these come even
+ * before what is due soon, the newest first, unless it is about to be late: they are what everybody
+ * is to send next, and who has nothing to send is of no use to those who wait. Among equals chance
+ * decides, and each is as likely as any other: so no two neighbours want the same, and whoever has
+ * just fetched a run of chunks for all sends each of them to somebody else.
  */
 
 import { CHUNK_SIZE, segmentId, type SegmentKey, type Span } from "../model";
@@ -52,6 +54,14 @@ const LEISURELY = 2;
 const AT_ONCE = 2;
 /** Seconds before their latest start chunks are asked for before any others. */
 const SOON = 2;
+/** While something is due soon so many may be asked for before it that are to be spread, */
+const TO_SPREAD = 4;
+/** and none in so many seconds before its latest start. */
+const UNDISTURBED = 0.7;
+/** With fewer links that a single one holds something does not say that it is rare. */
+const FEW = 3;
+/** Who sends less than so much of what is played is not to be one of the first to have a chunk. */
+const SPREADS = 0.5;
 /** Seconds that peers have for showing what they can do. */
 const PROOF = 1;
 /** Peers that fill the buffer bring so many times what is played, or the origin joins. */
@@ -153,6 +163,8 @@ export interface View {
   readonly patience: number;
   /** Whether a tracker gives leases to us and our neighbours. */
   readonly guided: boolean;
+  /** Bytes a second that we can send. */
+  readonly uplink: number;
   /** Whether peers are named to bring what comes out into our network. */
   readonly sheltered: boolean;
   /** Until when our machine counts as one that has no time for us. */
@@ -434,9 +446,9 @@ class Room {
     }
   }
 
-  /** Ask for what is due soon, then for what is rare, then for the rest. */
+  /** Ask for what is to be spread and what is due soon, then for what is rare, then for the rest. */
   ask(): AskPeer[] {
-    const asks: AskPeer[] = [];
+    const asks = this._spread();
     const later: SegmentView[] = [];
     for (const segment of this._view.segments) {
       if (this._left <= 0 || !this._free.length) return asks;
@@ -460,6 +472,25 @@ class Room {
     for (const segment of later) {
       asks.push(...this._take(segment, segment.missing | segment.late));
     }
+    return asks;
+  }
+
+  /** Ask for what a single neighbour holds of a live stream, if we can pass it on. */
+  private _spread(): AskPeer[] {
+    const { live, uplink, bitrate, links, segments, http } = this._view;
+    if (!live || links.length < FEW || uplink < SPREADS * bitrate) return [];
+    const demanded = segments.filter((segment) => segment.demanded);
+    const starts = demanded.flatMap((segment) => (segment.missing ? [latestStart(segment, http)] : []));
+    const first = Math.min(...starts);
+    const late = first - UNDISTURBED <= this._now;
+    if (late || demanded.some((segment) => hasLine(segment, http, this._now))) return [];
+    const kept = first - SOON <= this._now ? Math.max(this._left - TO_SPREAD, 0) : 0;
+    this._left -= kept;
+    const asks = [...segments].reverse().flatMap((segment) => {
+      const rare = segment.old ? 0n : segment.missing & this._rare(segment.key);
+      return this._take(segment, rare, "soon");
+    });
+    this._left += kept;
     return asks;
   }
 

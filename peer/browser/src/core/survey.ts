@@ -219,6 +219,7 @@ export class Survey {
       target: playhead.target,
       floor,
       patience: this._trust.patience(now),
+      uplink: this.upload ? Math.min(uplink.rate, uplink.cap) : 0,
       sheltered: this._leases.importers,
       starvedUntil: this.starvedUntil,
       guided: this._signaling.state === "in" && links.length > 0,

@@ -61,6 +61,7 @@ function viewOf(segments: SegmentView[], more: Partial<View> = {}): View {
     floor: 0,
     patience: 0.5,
     guided: true,
+    uplink: 625_000,
     sheltered: false,
     starvedUntil: 0,
     hopefulUntil: 0,
@@ -390,6 +391,44 @@ describe("peers", () => {
     ).flat();
     const times = [16, 17, 18, 19].map((chunk) => firsts.filter((first) => first === chunk).length);
     expect(times).toStrictEqual([20, 20, 20, 20]);
+  });
+
+  describe("of a live stream", () => {
+    const next = { ...key, sequence: 2 };
+    const held = new Map([[segmentId(key), 0b1111n]]);
+    const links = [
+      linkView(1, 0b1111n),
+      linkView(2, 0b1111n, { window: 9, held: new Map([...held, [segmentId(next), 0b111111n]]) }),
+      linkView(3, 0b1111n),
+    ];
+    const behind = { key: next, demanded: false, deadline: 60, chunks: 6, missing: 0b111111n };
+    const asked = (first: number, more: Partial<View> = {}, other: Partial<SegmentView> = {}) => {
+      const segments = [segmentView(), segmentView({ ...behind, ...other })];
+      const goodput = 8 * CHUNK_SIZE;
+      const view = viewOf(segments, { live: true, patience: 1, goodput, links, ...more });
+      return wants(view, LATEST - first).map(({ key: { sequence } }) => sequence);
+    };
+
+    it("are asked for a little of what is to be spread before what is due soon", () => {
+      expect(asked(1)).toStrictEqual([2, 2, 2, 2, 1, 1, 1, 1]);
+      expect(asked(2.1).slice(0, 6)).toStrictEqual([2, 2, 2, 2, 2, 2]);
+      const view = viewOf([segmentView(behind)], { live: true, links });
+      expect(wants(view).every(({ need }) => need === "soon")).toBe(true);
+    });
+
+    it.each([
+      ["in a recording", 1, { live: false }],
+      ["by who sends too little to pass it on", 1, { uplink: 62_000 }],
+      ["if there are too few to tell", 1, { links: links.slice(1) }],
+      ["if that is about to be late", 0.6, {}],
+    ])("are not asked for that first %s", (_, first, more) => {
+      expect(asked(1, { uplink: 62_500 })[0]).toBe(2);
+      expect(asked(first, more)[0]).toBe(1);
+    });
+
+    it("are not asked first for what was out before we came", () => {
+      expect(asked(1, {}, { old: true })[0]).toBe(1);
+    });
   });
 
   it("are asked first for what only one of them holds", () => {
