@@ -534,15 +534,20 @@ def test_what_is_due_soon_comes_before_what_is_rare() -> None:
 NEXT, LAST = SegmentKey("v", 8), SegmentKey("v", 9)
 
 
+EVERYBODYS = {KEY: run(0, 7), NEXT: 0b1}
+CROWD = (
+    link(held=EVERYBODYS),
+    link(2, held=EVERYBODYS | {NEXT: 0b111111, LAST: 0b1}, window=9),
+    link(3, held=EVERYBODYS),
+)
+
+
 def crowd(first: float, **others: object) -> View:
     """A live viewer who has to ask the origin in so many seconds for eight chunks that all three
     neighbours hold; of the next two segments a single one holds something."""
     due = segment(deadline=NOW + HTTP.takes(8 * CHUNK_SIZE) + first)
-    everybody = {KEY: run(0, 7), NEXT: 0b1}
-    links = (link(held=everybody), link(2, held=everybody | {NEXT: 0b111111, LAST: 0b1}))
-    links += (link(3, held=everybody),)
     behind = [segment(key=key, demanded=False, deadline=60.0) for key in (NEXT, LAST)]
-    given = view(due, *behind, links=links, live=True, patience=1.0, goodput=8 * CHUNK_SIZE)
+    given = view(due, *behind, links=CROWD, live=True, patience=1.0, goodput=8 * CHUNK_SIZE)
     return replace(given, **others)  # type: ignore[arg-type]
 
 
@@ -554,10 +559,8 @@ def of_whom(given: View) -> list[tuple[int, Need]]:
 
 def test_what_is_to_be_spread_comes_before_what_is_due_soon() -> None:
     spread = [(9, Need.SOON), (8, Need.SOON), (8, Need.SOON), (8, Need.SOON)]
-    links = crowd(1.0).links
-    wide = (links[0], replace(links[1], window=9), links[2])
-    assert of_whom(crowd(1.0, links=wide)) == spread + [(7, Need.SOON)] * 4, "no more than four"
-    at_ease = of_whom(crowd(SOON + 0.1, links=wide))
+    assert of_whom(crowd(1.0)) == spread + [(7, Need.SOON)] * 4, "no more than four"
+    at_ease = of_whom(crowd(SOON + 0.1))
     assert at_ease[: len(spread) + 2] == [*spread, (8, Need.SOON), (8, Need.SOON)]
 
 
@@ -566,7 +569,7 @@ def test_what_is_to_be_spread_comes_before_what_is_due_soon() -> None:
     [
         {"live": False},
         {"uplink": SPREADS * BITRATE - 1},
-        {"links": crowd(1.0).links[1:]},
+        {"links": CROWD[1:]},
         {"segments": crowd(UNDISTURBED - 0.01).segments},
     ],
 )
