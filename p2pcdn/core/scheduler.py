@@ -595,9 +595,12 @@ class _Room:
                 yield from self._take(segment, segment.missing | segment.late)
 
     def _spread(self) -> Iterator[AskPeer]:
-        """Ask for what a single neighbour holds of a live stream, if we can pass it on."""
+        """Ask for what a single neighbour holds of a live stream, if we can pass it on. Where there
+        are importers they see to it."""
         view, now = self.view, self.now
-        if not view.live or len(view.links) < FEW or view.uplink < SPREADS * view.bitrate:
+        if not view.live or view.sheltered or len(view.links) < FEW:
+            return
+        if view.uplink < SPREADS * view.bitrate:
             return
         demanded = [segment for segment in view.segments if segment.demanded]
         first = min((latest_start(s, view.http) for s in demanded if s.missing), default=inf)

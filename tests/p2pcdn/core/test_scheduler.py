@@ -568,6 +568,7 @@ def test_what_is_to_be_spread_comes_before_what_is_due_soon() -> None:
     "why",
     [
         {"live": False},
+        {"sheltered": True},
         {"uplink": SPREADS * BITRATE - 1},
         {"links": CROWD[1:]},
         {"segments": crowd(UNDISTURBED - 0.01).segments},

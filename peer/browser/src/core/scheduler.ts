@@ -475,10 +475,13 @@ class Room {
     return asks;
   }
 
-  /** Ask for what a single neighbour holds of a live stream, if we can pass it on. */
+  /**
+   * Ask for what a single neighbour holds of a live stream, if we can pass it on. Where there are
+   * importers they see to it.
+   */
   private _spread(): AskPeer[] {
-    const { live, uplink, bitrate, links, segments, http } = this._view;
-    if (!live || links.length < FEW || uplink < SPREADS * bitrate) return [];
+    const { live, sheltered, uplink, bitrate, links, segments, http } = this._view;
+    if (!live || sheltered || links.length < FEW || uplink < SPREADS * bitrate) return [];
     const demanded = segments.filter((segment) => segment.demanded);
     const starts = demanded.flatMap((segment) => (segment.missing ? [latestStart(segment, http)] : []));
     const first = Math.min(...starts);

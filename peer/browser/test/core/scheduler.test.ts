@@ -418,6 +418,7 @@ describe("peers", () => {
 
     it.each([
       ["in a recording", 1, { live: false }],
+      ["where there are importers", 1, { sheltered: true }],
       ["by who sends too little to pass it on", 1, { uplink: 62_000 }],
       ["if there are too few to tell", 1, { links: links.slice(1) }],
       ["if that is about to be late", 0.6, {}],
