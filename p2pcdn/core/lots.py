@@ -58,6 +58,9 @@ def eligible(members: Iterable[Member], others: int, now: float) -> list[Member]
     newcomers, and one in which most pairs cannot connect nobody with many links.
     """
     able = [(member, links) for member in members if member.upload and (links := member.links)]
+    told = [(member, links) for member, links in able if member.uplink]
+    if 2 * len(told) >= len(able):
+        able = told  # of the others some are slow
     if able:
         sends = sorted(member.sends for member, _ in able)
         least = SLOW * sends[len(sends) // 2]

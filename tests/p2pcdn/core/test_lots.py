@@ -126,6 +126,16 @@ def test_who_would_keep_others_waiting_is_not_taken() -> None:
     assert eligible(those, 4, 60.0) == those[1:]
 
 
+def test_whose_uplink_nobody_knows_is_taken_where_few_have_told_theirs() -> None:
+    those = members(0, 0, 500_000, 500_000)
+    for a in range(4):
+        for b in range(a + 1, 4):
+            linked(those[a], those[b])
+    assert eligible(those, 3, 60.0) == those[2:], "of the others some are slow"
+    those[2].uplink = 0
+    assert eligible(those, 3, 60.0) == those
+
+
 # Lots
 
 
