@@ -267,7 +267,7 @@ SERVERS_ONLY = {
     "credits", "desk", "fading", "firsts", "homes", "importers", "introducer", "ladder", "ledger",
     "ledger_ports", "lessor", "locality", "lots", "matching", "member", "modes", "nearby",
     "pairing", "partners", "passes", "relay", "rollup", "runs", "swarm", "swarm_ports",
-    "torrent", "torrent_ports", "torrents", "wheel",
+    "torrent", "torrent_ports", "torrents", "ways", "wheel",
 }  # fmt: skip
 """Machines of the tracker; a browser has no use for them."""
 

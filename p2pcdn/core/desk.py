@@ -24,10 +24,6 @@ HOLDERS = 8
 """Of a stripe: if all of them fail, the peers see to it themselves."""
 DELAY = 0.4
 """Seconds by which each holder waits longer than the one before it: two round trips and a half."""
-IMPORTERS = 2
-"""Of a stripe in each network."""
-STAND_IN = 2.5
-"""Seconds by which the second of these waits longer than the first."""
 FRONT = 2
 """Holders that matter from the start: they get the records, and are replaced when they leave."""
 
@@ -48,8 +44,10 @@ class Stripe:
     """By rank."""
     fetching: set[Member] = field(default_factory=set)
     """Those who say that they do."""
-    importers: dict[str, list[Member]] = field(default_factory=dict)
-    """Those who bring it into their networks, by network and rank."""
+    importers: dict[str, Member] = field(default_factory=dict)
+    """Those who bring it into their networks, by network."""
+    relays: list[Member] = field(default_factory=list)
+    """Those from whom these are to have it, beside each other and the first holder."""
     missed: bool = False
     """Somebody else had to do it for the first."""
 
@@ -61,8 +59,8 @@ class Stripe:
     def all(self) -> Iterator[Member]:
         """Those who hold a lease of it, some of them twice."""
         yield from self.holders
-        for there in self.importers.values():
-            yield from there
+        yield from self.relays
+        yield from self.importers.values()
 
     def lacks(self, members: Iterable[Member]) -> bool:
         """Whether one of these would be of use, and is no holder yet."""
@@ -115,13 +113,16 @@ class Desk:
         self.held.setdefault(member, set()).add(sequence)
         return self._lease(sequence, number, len(holders) - 1)
 
-    def add_importer(self, sequence: int, number: int, member: Member) -> Lease:
-        """Somebody who is to bring a stripe into its network, from peers elsewhere."""
+    def add_importer(self, sequence: int, number: int, member: Member, enters: bool) -> Lease:
+        """Somebody who is to bring a stripe into its network, from peers elsewhere, or to pass it
+        on to such a one."""
         stripe = self.parts[sequence].stripes[number]
-        there = stripe.importers.setdefault(member.vantage.operator, [])
-        there.append(member)
+        if enters:
+            stripe.importers[member.vantage.operator] = member
+        else:
+            stripe.relays.append(member)
         self.held.setdefault(member, set()).add(sequence)
-        return self._import(sequence, number, len(there) - 1)
+        return replace(self._lease(sequence, number, 0), imports=True)
 
     def release(self, member: Member) -> Given:
         """The member fetches nothing any more. Gives the leases of those who are in front now."""
@@ -132,13 +133,10 @@ class Desk:
                     rank = _take_out(stripe, member)
                     if not stripe.fetching and not self._is_out(sequence):
                         self._move_up(sequence, number, rank, given)
-                there = stripe.importers.get(member.vantage.operator, [])
-                if member in there:
-                    is_first = there[0] is member
-                    there.remove(member)
-                    if is_first and there:
-                        lease = self._import(sequence, number, 0)
-                        given.setdefault(there[0], []).append(lease)
+                if member in stripe.relays:
+                    stripe.relays.remove(member)
+                if stripe.importers.get(member.vantage.operator) is member:
+                    del stripe.importers[member.vantage.operator]
         return given
 
     def forget(self, now: float) -> None:
@@ -158,10 +156,6 @@ class Desk:
     def _lease(self, sequence: int, number: int, rank: int) -> Lease:
         stripes = len(self.parts[sequence].stripes)
         return Lease(self.audience.rendition, sequence, number, stripes, _delay(rank))
-
-    def _import(self, sequence: int, number: int, rank: int) -> Lease:
-        lease = self._lease(sequence, number, 0)
-        return replace(lease, delay=rank * STAND_IN, imports=True)
 
     def _note_end(self, member: Member, sequence: int) -> None:
         self.held[member].discard(sequence)

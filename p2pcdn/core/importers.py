@@ -2,16 +2,15 @@
 
 ::
 
-    first holder --a link--> first importer of A --a link--> first importer of B --> ...
-    a network's members --a few, every ten seconds--> its rota --by turns--> all others
+    first holder --ways (`ways`)--> importer of A --> importer of B --> ...
+    a network's members --a few, every ten seconds--> its rota --by turns--> where there is no way
 
-Of each stripe two of a network import it, the second only if the first has not, or nobody if the
-stripe's first holder is there. The first is a neighbour of somebody who has the stripe before, as
-far as there is one: else a stripe would have to spread in one network until it gets to whoever
-happens to have a link to the next. One member brings no more than one stripe of a segment so, and
-those on a rota take turns: so what they say of their uplinks, and how many links abroad they have,
-gets them no more than that. Members hear that importers are
-named when some are, in the same look: never at the moment at which somebody comes or goes.
+Of each stripe one of a network imports it, or nobody if the stripe's first holder is there. It is
+whoever can have it the soonest over the links that there are; who passes it on before that within
+another network, as a relay, hears of it, too. Where there is no way those on a rota take turns: so
+what they say of their uplinks, and how many links abroad they have, gets them no more than that.
+Members hear that importers are named when some are, in the same look: never at the moment at which
+somebody comes or goes.
 
 A look does no more work than its bounds say, however many networks there are: the largest have
 importers, and what one look has no room for the next one does.
@@ -20,16 +19,16 @@ importers, and what one look has no room for the next one does.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from random import Random
 
-from p2pcdn.core.desk import IMPORTERS, Desk, Given, Stripe
+from p2pcdn.core.desk import Desk, Given, Stripe
 from p2pcdn.core.lots import eligible
 from p2pcdn.core.matching import Crowd
 from p2pcdn.core.member import Member
-from p2pcdn.core.pairing import Phase
+from p2pcdn.core.ways import Links, Step, Ways
 
 MOST_NETWORKS = 64
 """Networks of an audience that have importers, the largest."""
@@ -73,12 +72,12 @@ class Network:
         """How much there is to be spared; one that has importers keeps them against equals."""
         return len(self.members) * (2 if self.told else 1)
 
-    def turn(self, but: Collection[Member]) -> Member | None:
+    def turn(self) -> Member | None:
         """Whose turn it is, of those on the rota who still may."""
         for _ in range(len(self.rota)):
             member = self.rota.pop(0)
             self.rota.append(member)
-            if member.upload and member in self.members and member not in but:
+            if member.upload and member in self.members:
                 return member
         return None
 
@@ -143,53 +142,34 @@ class Networks:
     def _name(self, networks: Collection[Network], sequences: Iterable[int]) -> Given:
         given: Given = {}
         count = 0
+        links = Links(self._desk.audience.swarm.usual)
         for sequence in sequences:
             lacking = [network for network in networks if sequence not in network.covered]
             if count >= MOST_GIVEN or not lacking:
                 continue
-            busy: set[Member] = set()
-            for number, stripe in enumerate(self._desk.stripes(sequence)):
-                for member in self._bring(stripe, lacking, busy):
-                    busy.add(member)
-                    lease = self._desk.add_importer(sequence, number, member)
-                    given.setdefault(member, []).append(lease)
+            ways = Ways(links)
+            stripes = self._desk.stripes(sequence)
+            for stripe in stripes:
+                ways.note(_those_who_have(stripe))
+            for number, stripe in enumerate(stripes):
+                for step in self._bring(stripe, lacking, ways):
+                    lease = self._desk.add_importer(sequence, number, *step)
+                    given.setdefault(step.member, []).append(lease)
                     count += 1
             for network in lacking:
                 network.covered.add(sequence)
         return given
 
-    def _bring(
-        self, stripe: Stripe, networks: Iterable[Network], busy: set[Member]
-    ) -> Iterator[Member]:
-        """Who is to bring a stripe into these networks, each to be noted before the next is asked
-        for; ``busy`` are those who bring another stripe of its segment."""
+    def _bring(self, stripe: Stripe, networks: Iterable[Network], ways: Ways) -> Iterator[Step]:
+        """Who is to bring a stripe into these networks, and who passes it on before, each to be
+        noted before the next is asked for."""
         first = stripe.holders[0] if stripe.holders else None
-        left = {n.name: n for n in networks if first is None or first not in n.members}
-        yield from self._chain(stripe, left, busy)
-        for network in left.values():
-            while len(there := stripe.importers.get(network.name, ())) < IMPORTERS:
-                turn = network.turn(there)
-                if turn is None:
-                    break
-                yield turn
-
-    def _chain(
-        self, stripe: Stripe, networks: Mapping[str, Network], busy: Collection[Member]
-    ) -> Iterator[Member]:
-        """Neighbours, each in another network, of the first holder, their neighbours, and so on."""
-        there = [found[0] for found in stripe.importers.values() if found]
-        chain = [*stripe.holders[:1], *there]
-        left = {name: n for name, n in networks.items() if not stripe.importers.get(name)}
-        for member in chain:  # it grows meanwhile
-            for pairing in member.pairings.values():
-                other = pairing.other(member)
-                network = left.get(other.vantage.operator)
-                if network is None or pairing.phase is not Phase.LINKED or other in busy:
-                    continue
-                if other.upload and other in network.members:
-                    del left[network.name]
-                    chain.append(other)
-                    yield other
+        left = [n for n in networks if n.name not in stripe.importers and first not in n.members]
+        yield from ways.spread(_those_who_have(stripe), {n.name: n.members for n in left})
+        for network in left:
+            if network.name not in stripe.importers and (turn := network.turn()) is not None:
+                ways.note([turn])
+                yield Step(turn, enters=True)
 
     def _news(self, named: Collection[Network]) -> Iterator[tuple[Member, bool]]:
         for network in self._networks.values():
@@ -202,6 +182,11 @@ class Networks:
                 yield from ((member, True) for member in network.untold)
                 network.told |= network.untold
                 network.untold.clear()
+
+
+def _those_who_have(stripe: Stripe) -> list[Member]:
+    """Those who get a stripe by what was decided before: its first holder and importers."""
+    return [*stripe.holders[:1], *stripe.importers.values()]
 
 
 def _abroad(member: Member) -> int:

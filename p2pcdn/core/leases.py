@@ -7,7 +7,8 @@
                                   '-- another holder has begun: later, in case that it fails
 
 A lease that `imports` is of another kind: its stripe is brought into our network from peers
-elsewhere, never from the origin. Who is to do both holds two leases of one stripe.
+elsewhere, or passed on to who does that, and never comes from the origin. Who is to do both holds
+two leases of one stripe.
 
 Leases come before their segments do. Several peers hold one for the same stripe, each with a
 longer delay than the one before, so that a stripe comes out even if the first of them fail.

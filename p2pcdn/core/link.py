@@ -84,12 +84,18 @@ class Need(Enum):
     USUAL = "usual"
     SOON = "soon"
     """It is due soon."""
+    IMPORTS = "imports"
+    """We are to bring it into a network, where others wait for it."""
 
 
 class State(Enum):
     GREETING = "greeting"
     UP = "up"
     OVER = "over"
+
+
+_RANKS = {Need.SPARE: 0, Need.USUAL: 0, Need.SOON: 1, Need.IMPORTS: 2}
+"""What goes before what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ class _Upload:
     key: ChunkKey
     size: int
     left: int
-    soon: bool
+    need: Need
     frames: Iterator[Frame]
     begun: bool = False
 
@@ -289,6 +295,7 @@ class Link:
                 key.chunk,
                 spare=need is Need.SPARE,
                 soon=need is Need.SOON,
+                imports=need is Need.IMPORTS,
                 era=era,
             )
         )
@@ -301,12 +308,13 @@ class Link:
 
     # What they want
 
-    def supply(self, want: int, key: ChunkKey, chunk: bytes, soon: bool) -> None:
-        """Send a chunk that `Wanted` asked for, when its turn comes; ``soon`` puts it before those
-        that may come later and have not begun."""
-        upload = _Upload(want, key, len(chunk), len(chunk), soon, frames_of(want, chunk))
+    def supply(self, want: int, key: ChunkKey, chunk: bytes, need: Need) -> None:
+        """Send a chunk that `Wanted` asked for, when its turn comes: before those that matter less
+        and have not begun."""
+        upload = _Upload(want, key, len(chunk), len(chunk), need, frames_of(want, chunk))
+        rank = _RANKS[need]
         at = len(self._uploads)
-        while soon and at > 1 and not self._uploads[at - 1].soon:
+        while at > self.has_begun and _RANKS[self._uploads[at - 1].need] < rank:
             at -= 1
         self._uploads.insert(at, upload)
         self.owed += len(chunk)
@@ -334,6 +342,11 @@ class Link:
     def has_begun(self) -> bool:
         """Whether a part of a chunk has gone, and the rest has not."""
         return bool(self._uploads) and self._uploads[0].begun
+
+    @property
+    def imports(self) -> bool:
+        """Whether what we owe next is brought into a network."""
+        return bool(self._uploads) and self._uploads[0].need is Need.IMPORTS
 
     def next_frame(self) -> Frame | None:
         """The next frame that we owe; None if there is none."""
@@ -611,6 +624,8 @@ def reason_for(error: ErrorCode) -> LinkReason:
 
 
 def _need_of(want: Want) -> Need:
+    if want.imports:
+        return Need.IMPORTS
     if want.soon:
         return Need.SOON
     return Need.SPARE if want.spare else Need.USUAL

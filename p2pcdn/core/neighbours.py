@@ -46,7 +46,7 @@ ANNOUNCE_EVERY = 0.1
 """Announcements are gathered for so long: ten a second at most."""
 HOLDINGS = 32
 """Holdings a message: however ragged they are, it stays below the limit of a control message."""
-PATIENCE = {Need.SPARE: 0.05, Need.USUAL: 0.35, Need.SOON: 1.0}
+PATIENCE = {Need.SPARE: 0.05, Need.USUAL: 0.35, Need.SOON: 1.0, Need.IMPORTS: 1.0}
 """Seconds of backlog above which the answer to a want is busy."""
 RELAYED = 0.15
 """Seconds for what somebody else is being sent, who has it to give in a moment."""
@@ -235,13 +235,14 @@ class Neighbours:
         wait = self.governor.wait(len(chunk), self.sent, owed, received)
         if wait is None:
             patience = PATIENCE[asked.need]
-            if owed and any(o.owed and o.owes(asked.key) for o in self._links.values()):
+            # Nobody else will have it to give in a moment whom an importer could ask.
+            if asked.need is not Need.IMPORTS and owed and self._owes(asked.key):
                 patience = min(patience, RELAYED)
             wait = self.uplink.busy(owed, patience, now)
         if wait is not None:
             link.refuse(asked.want, wait)
         else:
-            link.supply(asked.want, asked.key, chunk, asked.need is Need.SOON)
+            link.supply(asked.want, asked.key, chunk, asked.need)
             self._pump(now)
 
     def limit(self, caps: Caps) -> None:
@@ -492,6 +493,10 @@ class Neighbours:
         """Bytes promised over all links."""
         return sum(link.owed for link in self._links.values())
 
+    def _owes(self, key: ChunkKey) -> bool:
+        """Whether somebody is being sent this chunk."""
+        return any(link.owed and link.owes(key) for link in self._links.values())
+
     def _pump(self, now: float) -> None:
         """Fill the channels' buffers, a chunk of each link after the other."""
         self._pump_at = inf
@@ -501,7 +506,7 @@ class Neighbours:
         # A chunk can be passed on once it is whole: so they go one after the other.
         if len(owing) > 1:
             turn = self._turn
-            owing.sort(key=lambda link: (not link.has_begun, link.number <= turn, link.number))
+            owing.sort(key=lambda x: (not x.has_begun, not x.imports, x.number <= turn, x.number))
         while owing and not self.uplink.is_full(now):
             owing = [link for link in owing if self._send_chunk(link, now)]
         if any(link.owed for link in self._links.values()):

@@ -81,8 +81,10 @@ PROMPT = 0.3
 """Of links that bring a chunk within so many seconds none is too slow: they share the work."""
 FARTHER = 0.02
 """Seconds of round trip beyond the nearest by which a link counts as far."""
-NEAR_FIRST = 2.5
-"""Seconds that near neighbours have for bringing what far ones hold as well."""
+NEAR_FIRST = 3.0
+"""Seconds in which what far neighbours hold has to get to near ones."""
+NEAR_LAST = 1.0
+"""Seconds more that near ones have for passing it on."""
 MARGIN = 1.2
 """What flows is fast enough if it would bring so many times what is missing."""
 DOUBT = 1.0
@@ -537,7 +539,7 @@ class _Room:
     wakes: list[float] = field(default_factory=list)
     free: list[_Free] = field(default_factory=list)
     near: list[LinkView] = field(default_factory=list)
-    """Those that are near, and can be asked or are sending."""
+    """Those that are near, busy or not."""
     left: int = 0
     asked: int = 0
     """Wants that are open."""
@@ -548,7 +550,7 @@ class _Room:
         proven = open_in_all = 0
         horizon = _horizon(view)
         if view.sheltered:
-            self.near = [x for x in view.links if x.rtt <= horizon and _serves(x, now)]
+            self.near = [x for x in view.links if x.rtt <= horizon and x.is_credible(now)]
         for link in view.links:
             open_, received = link.in_flight, link.received
             open_in_all += open_
@@ -627,13 +629,12 @@ class _Room:
     ) -> Iterator[AskPeer]:
         if self._is_spare(segment):
             need = Need.SPARE
-        abroad = self._abroad(segment)
+        imports = self._imports(segment)
+        abroad = self._abroad(segment, imports)
         if not chunks:
             return
         offers = self._offers(segment.key, abroad)
         chunks &= _all_of(offers)
-        # A network waits for what is imported: it goes before what others want for themselves.
-        imports = need is Need.USUAL and abroad != (1 << segment.chunks) - 1
         while chunks and self.left > 0:
             chunk = pick(chunks, self.view.salt)
             bit = 1 << chunk
@@ -644,8 +645,8 @@ class _Room:
             segment.missing &= ~bit
             segment.late &= ~bit
             chunks &= ~bit
-            hurry = imports and link.far
-            yield AskPeer(link.number, segment.key, chunk, Need.SOON if hurry else need)
+            hurry = need is Need.USUAL and imports & bit
+            yield AskPeer(link.number, segment.key, chunk, Need.IMPORTS if hurry else need)
             if link.open >= link.window:
                 self.free.remove(link)
                 offers = [offer for offer in offers if offer.link is not link]
@@ -657,9 +658,19 @@ class _Room:
             return False
         return segment.deadline - self.now > self.view.target
 
-    def _abroad(self, segment: SegmentView) -> int:
+    def _imports(self, segment: SegmentView) -> int:
+        """The chunks that we are to bring into our network, or as far as whoever is to."""
+        ours = 0
+        for lease in segment.leases:
+            if lease.imports and lease.at <= self.now:
+                ours |= lease.chunks
+            elif lease.imports:
+                self.wakes.append(lease.at)
+        return ours
+
+    def _abroad(self, segment: SegmentView, imports: int) -> int:
         """The chunks that far links may be asked for: all once near ones had time or time runs
-        short, before that what we are to bring into our network and no near one can send."""
+        short, before that what we are to import and no near one holds."""
         everything = (1 << segment.chunks) - 1
         if not self.view.sheltered or (segment.demanded and not self.view.live):
             return everything
@@ -669,16 +680,13 @@ class _Room:
                 return everything
             self.wakes.append(short_at)
         at = segment.since + NEAR_FIRST + min(segment.rank, LATEST_TURN) * TURN
-        if at <= self.now:
+        if at + NEAR_LAST <= self.now:
             return everything
+        if at <= self.now:
+            imports = everything
+            at += NEAR_LAST
         self.wakes.append(at)
-        ours = 0
-        for lease in segment.leases:
-            if lease.imports and lease.at <= self.now:
-                ours |= lease.chunks
-            elif lease.imports:
-                self.wakes.append(lease.at)
-        return ours & ~_held(segment.key, self.near)
+        return imports & ~_held(segment.key, self.near)
 
     def _offers(self, key: SegmentKey, abroad: int) -> list[_Offer]:
         """What each free link may be asked for; of far ones only chunks ``abroad``."""
@@ -708,12 +716,6 @@ def _best(offers: Iterable[_Offer], bit: int) -> _Free:
 
 def _turn(link: _Free) -> tuple[float, bool, float, int]:
     return link.turn
-
-
-def _serves(link: LinkView, now: float) -> bool:
-    """Whether a link is to be believed, and brings something of ours or would if it were asked:
-    what is full or busy with others is not to keep anybody else from being asked."""
-    return link.is_credible(now) and (link.in_flight > 0 or link.busy_until <= now)
 
 
 def _horizon(view: View) -> float:

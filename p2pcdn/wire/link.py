@@ -90,6 +90,8 @@ class Want(Message, frozen=True, tag="want"):
     """It is for later, and only worth upload that nobody else has a use for now."""
     soon: bool = False
     """It is due soon, and worth making others wait."""
+    imports: bool = False
+    """Others wait for it, in whose network it is not: they come before everybody."""
     era: Count = 0
     """Of the rendition, as the asker knows it: in another one the segment is another."""
 

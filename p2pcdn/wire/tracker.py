@@ -459,7 +459,7 @@ class Lease(Part, frozen=True):
     and each further peer a little longer, in case that those before it fail."""
     imports: bool = False
     """Whether the peer is not to fetch the stripe, but to bring it into its network from peers
-    elsewhere. Who is to do both holds two leases."""
+    elsewhere, or to pass it on to such a one. Who is to do both holds two leases."""
 
 
 class Leases(Message, frozen=True, tag="leases"):

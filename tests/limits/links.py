@@ -96,7 +96,7 @@ def wants_of(number: int) -> str:
         link.receive(Want(want, *KEY), 0.0)
         for event in link.take_events():
             if isinstance(event, Wanted):
-                link.supply(event.want, event.key, b"x", soon=False)
+                link.supply(event.want, event.key, b"x", Need.USUAL)
     return ended_by(link)
 
 

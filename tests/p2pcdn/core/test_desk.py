@@ -126,3 +126,17 @@ def test_there_are_never_too_many() -> None:
     made = desk(members(2), *range(MOST_KEPT + 10))
     made.forget(0.0)
     assert list(made.parts) == list(range(10, MOST_KEPT + 10))
+
+
+def test_who_imports_a_stripe_or_passes_it_on_to_one_holds_it_until_it_goes() -> None:
+    holder, relay, importer = members(3)
+    made = desk([holder])
+    assert made.add_importer(7, 0, relay, enters=False) == Lease("v", 7, 0, 2, 0.0, True)
+    assert made.add_importer(7, 0, importer, enters=True) == Lease("v", 7, 0, 2, 0.0, True)
+    stripe = made.stripes(7)[0]
+    assert list(stripe.all()) == [holder, relay, importer]
+    assert {*made.held} == {holder, relay, importer}
+    for gone in (relay, importer):
+        assert not made.release(gone)
+    assert list(stripe.all()) == [holder]
+    assert {*made.held} == {holder}

@@ -10,11 +10,10 @@ from random import Random
 import pytest
 
 from p2pcdn.core.audience import Audience
-from p2pcdn.core.desk import KEPT, STAND_IN, Desk
+from p2pcdn.core.desk import KEPT, Desk
 from p2pcdn.core.importers import MOST_GIVEN, MOST_NETWORKS, MOST_ROTAS, Networks
 from p2pcdn.core.lessor import EVERY
 from p2pcdn.core.member import Member, Swarm
-from p2pcdn.core.pairing import Pairing, Phase
 from p2pcdn.core.swarm_ports import Rules
 from p2pcdn.wire.candidate import Vantage
 from p2pcdn.wire.tracker import Importers, Lease, Leases, Leave, Move
@@ -67,7 +66,7 @@ def firsts(world: World) -> dict[Stripe, int]:
 # Who
 
 
-def test_each_network_has_two_who_bring_each_stripe_in_one_after_the_other() -> None:
+def test_each_network_has_one_who_brings_each_stripe_in() -> None:
     # Sockets 1 to 12 are of one network, 13 to 24 of another, the last of one of its own.
     world = networks(*["AS1"] * 12, *["AS2"] * 12, "AS3")
     world.wait(EVERY)
@@ -76,50 +75,24 @@ def test_each_network_has_two_who_bring_each_stripe_in_one_after_the_other() -> 
     for crowd in (range(1, 13), range(13, 25)):
         found = importers(world, *crowd)
         elsewhere = {stripe for stripe, socket in first.items() if socket not in crowd}
-        assert found.keys() == elsewhere, "where the first holder is there, nobody need"
-        assert all(sorted(those.values()) == [0, STAND_IN] for those in found.values())
+        assert elsewhere
+        assert all(list(found[stripe].values()) == [0.0] for stripe in elsewhere)
+        # Where the first holder is there, at most somebody passes it on to whoever needs it.
+        assert all(set(found[stripe].values()) == {0.0} for stripe in found.keys() - elsewhere)
     assert not importers(world, 25)
 
 
-def test_the_first_of_a_network_is_a_neighbour_of_somebody_who_has_it_before() -> None:
+def test_who_brings_a_stripe_is_a_neighbour_of_somebody_who_has_it_before() -> None:
     names = [f"AS{network}" for network in range(1, 5) for _ in range(12)]
     world = networks(*names)
     world.wait(EVERY)
     first, found = firsts(world), importers(world)
     assert found
     for stripe, those in found.items():
-        chain = {first[stripe]} | {socket for socket, delay in those.items() if not delay}
-        for socket in chain - {first[stripe]}:
+        for socket in those:
             member = world.swarms._members[socket]
-            links = member.pairings.values()
-            assert chain & {pairing.other(member).socket for pairing in links}
-
-
-def test_nobody_brings_two_stripes_of_a_segment_by_its_links() -> None:
-    def member(number: int, operator: str) -> Member:
-        vantage = Vantage(ip_address("198.51.100.7"), operator=operator)
-        return Linked(number, f"{number:016x}", swarm, vantage, True, None)
-
-    swarm = Swarm(("s", "c", ""))
-    desk = Desk(Audience(swarm, "v"))
-    made = Networks(desk)
-    origin, gate = member(0, "AS1"), member(1, "AS2")
-    others = [member(number, "AS2") for number in range(2, 8)]
-    for one in (origin, gate, *others):
-        made.enter(one)
-    link = Pairing("p", origin, gate, Phase.LINKED, 0.0)
-    origin.meet(gate, link, 0.0)
-    gate.meet(origin, link, 0.0)
-    desk.cut(1, 2, 0.0)
-    for stripe in (0, 1):
-        desk.add(1, stripe, origin)
-    given, _ = made.look([1], Random(1), 10.0)
-    firsts = [
-        (lease.stripe, who) for who, those in given.items() for lease in those if not lease.delay
-    ]
-    assert sorted(stripe for stripe, _ in firsts) == [0, 1]
-    assert (0, gate) in firsts
-    assert (1, gate) not in firsts
+            before = {first[stripe], *those} - {socket}
+            assert before & {pairing.other(member).socket for pairing in member.pairings.values()}
 
 
 def test_who_is_alone_or_in_no_known_network_has_no_importers() -> None:
@@ -138,7 +111,7 @@ def test_who_boasts_imports_no_more_than_its_turn() -> None:
         world.wait(10.0)
     found = importers(world, *range(1, 13))
     counts = Counter(socket for those in found.values() for socket in those)
-    assert counts.total() > 100
+    assert counts.total() > 50
     assert counts[1] < 0.25 * counts.total()
 
 
@@ -155,18 +128,17 @@ def test_who_brings_something_in_is_somebody_who_uploads() -> None:
     assert set(later) <= {4, 5, 6}, "those on the rota count only as long as they do"
 
 
-def test_when_an_importer_leaves_the_next_takes_its_place_and_another_comes() -> None:
+def test_when_an_importer_leaves_somebody_else_comes() -> None:
     world = networks(*["AS1"] * 6, *["AS2"] * 6)
     world.wait(EVERY)
     before = importers(world, *range(1, 7))
-    stripe, those = next(iter(before.items()))
-    gone, next_ = sorted(those, key=those.__getitem__)
+    first = firsts(world)
+    stripe = next(stripe for stripe in before if first[stripe] > 6)
+    (gone,) = before[stripe]
     world.close(gone)
-    assert importers(world, next_)[stripe] == {next_: 0.0}
     world.wait(EVERY)
     left = importers(world, *(set(range(1, 7)) - {gone}))
-    assert sorted(left[stripe].values()) == [0, STAND_IN]
-    assert before.keys() <= left.keys()
+    assert len(left[stripe]) == 1
 
 
 def test_when_the_first_holder_leaves_its_network_needs_importers() -> None:
@@ -300,7 +272,7 @@ def test_a_look_does_no_more_than_its_bounds_say_and_the_next_goes_on() -> None:
         assert len(news) <= 2 * MOST_ROTAS
         imported += count
         named |= dict(news)
-    assert imported == MOST_NETWORKS * 5 * 8 * 2
+    assert imported == MOST_NETWORKS * 5 * 8
     assert list(named.values()) == [True] * 2 * MOST_NETWORKS
 
 

@@ -137,7 +137,7 @@ def test_what_is_no_greeting_of_ours_ends_the_link(hello: LinkMessage, code: Err
 
 def test_what_comes_after_the_end_is_not_heard() -> None:
     link = link_at(0.0)
-    link.supply(0, KEY, CHUNK, soon=False)
+    link.supply(0, KEY, CHUNK, need=Need.USUAL)
     link.receive(Bye(), 0.0)
     assert link.take_events() == [Ended("closed")]
     assert link.timer_at() is None
@@ -627,7 +627,7 @@ def test_what_they_want_is_owed_until_it_is_taken_frame_by_frame() -> None:
     for number in range(2):
         link.receive(Want(number, *KEY), 0.0)
         assert link.take_events() == [Wanted(number, KEY, Need.USUAL)]
-        link.supply(number, KEY, CHUNK, soon=False)
+        link.supply(number, KEY, CHUNK, need=Need.USUAL)
     assert (link.owed, link.sent) == (2 * CHUNK_SIZE, 0)
     first = link.next_frame()
     assert first == next(iter(frames_of(0, CHUNK)))
@@ -649,7 +649,7 @@ def test_so_many_wants_may_be_open() -> None:
     link = link_at(0.0)
     for number in range(MOST_WANTS):
         link.receive(Want(number, *KEY), 0.0)
-        link.supply(number, KEY, b"little", soon=False)
+        link.supply(number, KEY, b"little", need=Need.USUAL)
     assert link.state is State.UP
     link.receive(Want(MOST_WANTS, *KEY), 0.0)
     assert ended(link) is ErrorCode.TOO_MANY
@@ -657,12 +657,12 @@ def test_so_many_wants_may_be_open() -> None:
 
 def test_a_want_that_is_waiting_can_be_cancelled_and_wanted_anew() -> None:
     link = link_at(0.0)
-    link.supply(3, KEY, CHUNK, soon=False)
+    link.supply(3, KEY, CHUNK, need=Need.USUAL)
     link.receive(Want(3, *KEY), 0.0)
     assert ended(link) is ErrorCode.UNEXPECTED
     link = link_at(0.0)
-    link.supply(2, KEY, CHUNK, soon=False)
-    link.supply(3, KEY, CHUNK, soon=False)
+    link.supply(2, KEY, CHUNK, need=Need.USUAL)
+    link.supply(3, KEY, CHUNK, need=Need.USUAL)
     link.receive(Cancel(3), 0.0)
     assert link.owed == CHUNK_SIZE
     link.receive(Want(3, *KEY), 0.0)
@@ -682,17 +682,28 @@ def test_how_much_it_matters_is_told(need: Need) -> None:
 
 def test_what_is_due_soon_goes_before_what_has_not_begun() -> None:
     link = link_at(0.0)
-    link.supply(1, KEY, CHUNK, soon=True)
-    link.supply(2, KEY, CHUNK, soon=False)
+    link.supply(1, KEY, CHUNK, need=Need.SOON)
+    link.supply(2, KEY, CHUNK, need=Need.USUAL)
     link.next_frame()
-    link.supply(3, KEY, CHUNK, soon=True)
-    link.supply(4, KEY, CHUNK, soon=True)
+    link.supply(3, KEY, CHUNK, need=Need.SOON)
+    link.supply(4, KEY, CHUNK, need=Need.SOON)
     assert [frame.want for frame in sent(link)] == [1] * 3 + [3] * 4 + [4] * 4 + [2] * 4
+
+
+def test_what_is_brought_into_a_network_goes_before_all_that_has_not_begun() -> None:
+    link = link_at(0.0)
+    for want, need in enumerate((Need.USUAL, Need.SOON, Need.IMPORTS)):
+        assert not link.imports
+        link.supply(want, KEY, CHUNK, need)
+    assert link.imports
+    link.next_frame()
+    link.supply(3, KEY, CHUNK, Need.IMPORTS)
+    assert [frame.want for frame in sent(link)] == [2] * 3 + [3] * 4 + [1] * 4 + [0] * 4
 
 
 def test_what_has_begun_can_be_cancelled_too() -> None:
     link = link_at(0.0)
-    link.supply(2, KEY, CHUNK, soon=False)
+    link.supply(2, KEY, CHUNK, need=Need.USUAL)
     link.next_frame()
     link.receive(Cancel(2), 0.0)
     assert (link.owed, sent(link)) == (0, [])
@@ -760,7 +771,7 @@ def test_two_ends_pass_chunks_both_ways(lengths: list[int], random: object, room
             for event in end.take_events():
                 match event:
                     case Wanted(want, key):
-                        end.supply(want, key, chunks[key], soon=False)
+                        end.supply(want, key, chunks[key], need=Need.USUAL)
                     case ChunkCame(key, data):
                         came[number][key] = data
                     case WantFailed(key):

@@ -373,6 +373,23 @@ def test_what_somebody_else_is_being_sent_is_sent_twice_only_if_there_is_little_
     assert [message.want for _, message in told(neighbours) if isinstance(message, Busy)] == [1]
 
 
+def test_an_importer_is_refused_nothing_for_that_and_comes_before_others() -> None:
+    neighbours = neighbours_with(1, 2, 3, 4)
+    neighbours.uplink.rate = CHUNK_SIZE / 0.1
+    wanted(neighbours, 1, 0)
+    for link in (2, 3):
+        wanted(neighbours, link, 0, key=OTHER._replace(chunk=link))
+    told(neighbours)
+    neighbours.answer(Asked(4, 0, KEY, Need.IMPORTS), CHUNK, 0, NOW)
+    assert not told(neighbours)
+    order = []
+    for step in range(1, 40):
+        for link in (1, 2, 3, 4):
+            neighbours.drained(link, 0, NOW + step / 20)
+        order += [m.link for m in neighbours.take_messages() if isinstance(m, SendFrame)]
+    assert list(dict.fromkeys(order)) == [1, 4, 2, 3], "what has begun is finished first"
+
+
 # What is told
 
 

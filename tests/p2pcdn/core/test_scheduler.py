@@ -25,6 +25,7 @@ from p2pcdn.core.scheduler import (
     LOOK_AGAIN,
     MARGIN,
     NEAR_FIRST,
+    NEAR_LAST,
     OLD_PATIENCE,
     OLD_TURN,
     ORPHAN_LEAD,
@@ -675,23 +676,28 @@ def test_who_only_imports_a_stripe_does_not_ask_the_origin_for_it() -> None:
 
 
 @pytest.mark.parametrize("near", [link(1, 0, 1, rtt=0.01), link(1, 2, 3, rtt=0.01)])
-def test_near_links_that_are_busy_keep_no_far_one_from_being_asked(near: Other) -> None:
+def test_what_a_near_link_that_is_busy_holds_is_waited_for_a_while_longer(near: Other) -> None:
     away = replace(near, busy_until=100.0)
+    held = next(iter(near.held.values()))
+    lacked = [chunk for chunk in range(4) if not held >> chunk & 1]
     mine = [LeaseView(0b1111, NOW, imports=True)]
     given = replace(sheltered(leases=mine), links=(away, FAR))
-    assert asked(decide(given)) == {2: [0, 1, 2, 3]}, "it imports what nobody near can send"
+    assert asked(decide(given)) == {2: lacked}, "it is in the network"
     given = replace(sheltered(), links=(away, FAR))
     assert asked(decide(given)) == {}
-    assert asked(decide(given, NEAR_FIRST + TURN)) == {2: [0, 1, 2, 3]}
     ahead = replace(given, segments=(segment(4, demanded=False, rank=1),), live=False)
-    assert asked(decide(ahead, NEAR_FIRST + TURN)) == {2: [0, 1, 2, 3]}
+    at = NEAR_FIRST + TURN
+    for waits in (given, ahead):
+        assert asked(decide(waits, at)) == {2: lacked}
+        assert decide(waits, at).wake_at == pytest.approx(at + NEAR_LAST)
+        assert asked(decide(waits, at + NEAR_LAST)) == {2: [0, 1, 2, 3]}
 
 
-def test_what_a_near_link_is_sending_is_not_asked_of_a_far_one() -> None:
-    sending = link(1, 2, rtt=0.01, in_flight=1, busy_until=100.0)
-    mine = [LeaseView(0b1100, NOW, imports=True)]
-    given = replace(sheltered(leases=mine), links=(sending, FAR))
-    assert asked(decide(given)) == {2: [3]}
+def test_what_is_to_be_imported_is_asked_for_as_such_of_whoever_holds_it() -> None:
+    mine = [LeaseView(0b0101, NOW, imports=True)]
+    asks = decide(sheltered(leases=mine)).asks
+    needs = {ask.chunk: ask.need for ask in asks if isinstance(ask, AskPeer)}
+    assert needs == {0: Need.IMPORTS, 1: Need.USUAL, 2: Need.IMPORTS}
 
 
 def test_far_links_are_waited_for_no_longer_than_the_latest_turn() -> None:

@@ -61,8 +61,14 @@ const LONGEST = 4;
  */
 const MOST_SILENCES = 3;
 
-/** How much a chunk matters to who wants it: it is for later, or it is due soon. */
-export type Need = "spare" | "usual" | "soon";
+/**
+ * How much a chunk matters to who wants it: it is for later, due soon, or to be brought into a
+ * network, where others wait for it.
+ */
+export type Need = "spare" | "usual" | "soon" | "imports";
+
+/** What goes before what. */
+const RANKS = { spare: 0, usual: 0, soon: 1, imports: 2 };
 
 export type Announcement = Have | Gone | Loading;
 
@@ -138,7 +144,7 @@ interface Upload {
   /** The chunk's id. */
   readonly id: string;
   left: number;
-  readonly soon: boolean;
+  readonly need: Need;
   readonly frames: Iterator<Frame, undefined>;
   begun: boolean;
 }
@@ -247,8 +253,8 @@ export class Link {
     this._own.set(want, { key, length, since: now, heard: now, received: 0, frames });
     this.alarm = Math.min(this.alarm, now + this._patience());
     const { rendition, sequence, chunk } = key;
-    const [spare, soon] = [need === "spare", need === "soon"];
-    this.tell({ type: "want", want, rendition, sequence, chunk, spare, soon, era });
+    const [spare, soon, imports] = [need === "spare", need === "soon", need === "imports"];
+    this.tell({ type: "want", want, rendition, sequence, chunk, spare, soon, imports, era });
   }
 
   /** We no longer want the chunk. */
@@ -263,15 +269,16 @@ export class Link {
   // What they want
 
   /**
-   * Send a chunk that `Wanted` asked for, when its turn comes; `soon` puts it before those that may
-   * come later and have not begun.
+   * Send a chunk that `Wanted` asked for, when its turn comes: before those that matter less and
+   * have not begun.
    */
-  supply(want: number, key: ChunkKey, chunk: Bytes, soon: boolean): void {
+  supply(want: number, key: ChunkKey, chunk: Bytes, need: Need): void {
     const { length: size } = chunk;
     const frames = framesOf(want, chunk);
-    const upload = { want, key, size, id: chunkId(key), left: size, soon, frames, begun: false };
+    const upload = { want, key, size, id: chunkId(key), left: size, need, frames, begun: false };
     let at = this._uploads.length;
-    while (soon && at > 1 && !this._uploads[at - 1]?.soon) at--;
+    const matters = (upload: Upload | undefined): number => (upload ? RANKS[upload.need] : Infinity);
+    while (at > +this.hasBegun && matters(this._uploads[at - 1]) < RANKS[need]) at--;
     this._uploads.splice(at, 0, upload);
     this.owed += size;
   }
@@ -301,6 +308,11 @@ export class Link {
   /** Whether a part of a chunk has gone, and the rest has not. */
   get hasBegun(): boolean {
     return this._uploads[0]?.begun === true;
+  }
+
+  /** Whether what we owe next is brought into a network. */
+  get imports(): boolean {
+    return this._uploads[0]?.need === "imports";
   }
 
   /** The next frame that we owe; none if there is none. */
@@ -461,14 +473,14 @@ export class Link {
     this._events.push({ type: "Greeted", hello });
   }
 
-  private _takeWant({ want, rendition, sequence, chunk, spare, soon, era }: Want): void {
+  private _takeWant({ want, rendition, sequence, chunk, spare, soon, imports, era }: Want): void {
     if (this._uploads.length >= MOST_WANTS) {
       throw new RemoteError("too_many", `more than ${MOST_WANTS} wants at once`);
     }
     if (this._uploads.some((upload) => upload.want === want)) {
       throw new RemoteError("unexpected", `want ${want} twice`);
     }
-    const need = soon ? "soon" : spare ? "spare" : "usual";
+    const need = imports ? "imports" : soon ? "soon" : spare ? "spare" : "usual";
     this._events.push({ type: "Wanted", want, key: { rendition, sequence, chunk }, need, era });
   }
 

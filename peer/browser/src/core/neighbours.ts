@@ -38,7 +38,7 @@ const ANNOUNCE_EVERY = 0.1;
 /** Holdings a message: however ragged they are, it stays below the limit of a control message. */
 const HOLDINGS = 32;
 /** Seconds of backlog above which the answer to a want is busy. */
-const PATIENCE = { spare: 0.05, usual: 0.35, soon: 1 };
+const PATIENCE = { spare: 0.05, usual: 0.35, soon: 1, imports: 1 };
 /** The same for what somebody else is being sent, who has it to give in a moment. */
 const RELAYED = 0.15;
 /** The share of what peers bring that may be asked for a second time, elsewhere. */
@@ -225,15 +225,16 @@ export class Neighbours {
       return;
     }
     const owed = this._owed();
-    const isPromised = [...this._links.values()].some((other) => other.owes(key));
-    const patience = Math.min(PATIENCE[need], isPromised ? RELAYED : Infinity);
+    // Nobody else will have it to give in a moment whom an importer could ask.
+    const relayed = need !== "imports" && [...this._links.values()].some((other) => other.owes(key));
+    const patience = Math.min(PATIENCE[need], relayed ? RELAYED : Infinity);
     const wait =
       this.governor.wait(chunk.length, this.sent, owed, received) ??
       this.uplink.busy(owed, patience, now);
     if (wait !== null) {
       link.refuse(want, wait);
     } else {
-      link.supply(want, key, chunk, need === "soon");
+      link.supply(want, key, chunk, need);
       this._pump(now);
     }
   }
@@ -487,8 +488,8 @@ export class Neighbours {
   private _pump(now: number): void {
     this._pumpAt = Infinity;
     // A chunk can be passed on once it is whole: so they go one after the other.
-    const turn = ({ hasBegun, number }: Link): number =>
-      Number(!hasBegun) * 2 + Number(number <= this._turn);
+    const turn = ({ hasBegun, imports, number }: Link): number =>
+      Number(!hasBegun) * 4 + Number(!imports) * 2 + Number(number <= this._turn);
     let owing = [...this._links.values()]
       .filter(({ owed }) => owed)
       .sort((a, b) => turn(a) - turn(b) || a.number - b.number);

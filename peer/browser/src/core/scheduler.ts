@@ -76,8 +76,10 @@ const OLD_TURN = 0.25;
 const PROMPT = 0.3;
 /** Seconds of round trip beyond the nearest by which a link counts as far. */
 const FARTHER = 0.02;
-/** Seconds that near neighbours have for bringing what far ones hold as well. */
-const NEAR_FIRST = 2.5;
+/** Seconds in which what far neighbours hold has to get to near ones. */
+const NEAR_FIRST = 3;
+/** Seconds more that near ones have for passing it on. */
+const NEAR_LAST = 1;
 /** What flows is fast enough if it would bring so many times what is missing. */
 const MARGIN = 1.2;
 /**
@@ -421,7 +423,7 @@ interface Free {
 class Room {
   private _free: Free[] = [];
   private _left: number;
-  /** Those that are near, and can be asked or are sending. */
+  /** Those that are near, busy or not. */
   private readonly _near: readonly LinkView[];
 
   constructor(
@@ -438,7 +440,7 @@ class Room {
       IN_ALL - openIn(links),
     );
     const horizon = horizonOf(_view);
-    this._near = links.filter((link) => link.rtt <= horizon && serves(link, _now));
+    this._near = links.filter((link) => link.rtt <= horizon && link.isCredible(_now));
     for (const link of links) {
       const far = link.rtt > horizon;
       if (link.busyUntil > _now) _wakes.push(link.busyUntil);
@@ -515,9 +517,8 @@ class Room {
     const id = segmentId(key);
     const need = this._isSpare(segment) ? "spare" : usually;
     const asks: AskPeer[] = [];
-    const abroad = this._abroad(segment);
-    // A network waits for what is imported: it goes before what others want for themselves.
-    const imports = need === "usual" && abroad !== run(0, segment.chunks - 1);
+    const imports = this._imports(segment);
+    const abroad = this._abroad(segment, imports);
     let chunks = some & this._offered(id, abroad);
     while (chunks && this._left > 0) {
       const chunk = pick(chunks, this._view.salt);
@@ -530,8 +531,8 @@ class Room {
       segment.missing &= ~bit;
       segment.late &= ~bit;
       chunks &= ~bit;
-      const hurry = imports && best.far;
-      asks.push({ type: "AskPeer", link: link.number, key, chunk, need: hurry ? "soon" : need });
+      const hurry = need === "usual" && imports & bit;
+      asks.push({ type: "AskPeer", link: link.number, key, chunk, need: hurry ? "imports" : need });
       if (best.open >= link.window) {
         this._free = this._free.filter((other) => other !== best);
         chunks &= this._offered(id, abroad);
@@ -546,11 +547,19 @@ class Room {
     return !live && !demanded && deadline - this._now > target;
   }
 
+  /** The chunks that we are to bring into our network, or as far as whoever is to. */
+  private _imports({ leases }: SegmentView): Mask {
+    const imported = leases.filter(({ imports }) => imports);
+    this._wakes.push(...imported.map((lease) => lease.at));
+    const ours = imported.filter((lease) => lease.at <= this._now);
+    return ours.reduce((some, { chunks }) => some | chunks, 0n);
+  }
+
   /**
    * The chunks that far links may be asked for: all once near ones had time or time runs short,
-   * before that what we are to bring into our network and no near one can send.
+   * before that what we are to import and no near one holds.
    */
-  private _abroad(segment: SegmentView): Mask {
+  private _abroad(segment: SegmentView, imports: Mask): Mask {
     const { sheltered, live, http } = this._view;
     const all = run(0, segment.chunks - 1);
     if (!sheltered || (segment.demanded && !live)) return all;
@@ -560,11 +569,10 @@ class Room {
       this._wakes.push(shortAt);
     }
     const at = segment.since + NEAR_FIRST + Math.min(segment.rank, LATEST_TURN) * TURN;
-    if (at <= this._now) return all;
-    const imported = segment.leases.filter(({ imports }) => imports);
-    this._wakes.push(at, ...imported.map((lease) => lease.at));
-    const ours = imported.filter((lease) => lease.at <= this._now);
-    return ours.reduce((some, { chunks }) => some | chunks, 0n) & ~heldBy(this._near, segmentId(segment.key));
+    const lastAt = at + NEAR_LAST;
+    if (lastAt <= this._now) return all;
+    this._wakes.push(at, lastAt);
+    return (at <= this._now ? all : imports) & ~heldBy(this._near, segmentId(segment.key));
   }
 
   /** The chunks that a free link holds; `abroad` are those for which far ones count. */
@@ -592,14 +600,6 @@ function turnOf({ link, open, far }: Free): readonly number[] {
   const takes = ((open + 1) * CHUNK_SIZE) / link.rate;
   if (takes <= PROMPT) return [0, +far, link.received + open * CHUNK_SIZE, link.number];
   return [takes, +far, 0, link.number];
-}
-
-/**
- * Whether a link is to be believed, and brings something of ours or would if it were asked: what is
- * full or busy with others is not to keep anybody else from being asked.
- */
-function serves(link: LinkView, now: number): boolean {
-  return link.isCredible(now) && (link.inFlight > 0 || link.busyUntil <= now);
 }
 
 /**

@@ -546,6 +546,7 @@ export interface Want {
   readonly chunk: number;
   readonly spare: boolean;
   readonly soon: boolean;
+  readonly imports: boolean;
   readonly era: number;
 }
 
@@ -640,7 +641,7 @@ const Holding = record({ rendition: text(512), sequence: Count, chunks: list(Spa
 const Have = record({ holdings: list(Holding, 256) });
 const Gone = record({ holdings: list(Holding, 256) });
 const Loading = record({ holdings: list(Holding, 256) });
-const Want = record({ want: WantNumber, rendition: text(512), sequence: Count, chunk: ChunkNumber, spare: optional(boolean, false), soon: optional(boolean, false), era: optional(Count, 0) });
+const Want = record({ want: WantNumber, rendition: text(512), sequence: Count, chunk: ChunkNumber, spare: optional(boolean, false), soon: optional(boolean, false), imports: optional(boolean, false), era: optional(Count, 0) });
 const Cancel = record({ want: WantNumber });
 const Busy = record({ want: WantNumber, wait: Seconds });
 const Missing = record({ want: WantNumber });

@@ -81,7 +81,8 @@ describe("greetings", () => {
 describe("what we want", () => {
   it("comes in frames, in any order", () => {
     link.want(key, CHUNK_SIZE, "usual", 0);
-    expect(said(link)).toStrictEqual([{ type: "want", want: 0, ...key, spare: false, soon: false, era: 0 }]);
+    const how = { spare: false, soon: false, imports: false };
+    expect(said(link)).toStrictEqual([{ type: "want", want: 0, ...key, ...how, era: 0 }]);
     for (const frame of [...framesOf(0, chunk)].reverse()) link.receive(frame, 0.1);
     expect(link.takeEvents()).toStrictEqual([{ type: "ChunkCame", key, data: chunk }]);
     expect(link.inFlight).toBe(0);
@@ -301,7 +302,7 @@ describe("what we want", () => {
 
 describe("what they want", () => {
   const wanted = (want: number, more = {}): void => {
-    link.receive({ type: "want", want, ...key, spare: false, soon: false, era: 0, ...more }, 0);
+    link.receive({ type: "want", want, ...key, spare: false, soon: false, imports: false, era: 0, ...more }, 0);
   };
 
   it.each([
@@ -309,13 +310,14 @@ describe("what they want", () => {
     [{}, "usual"],
     [{ soon: true }, "soon"],
     [{ spare: true, soon: true }, "soon"],
+    [{ soon: true, imports: true }, "imports"],
   ])("matters so much: %o", (more, need) => {
     wanted(0, more);
     expect(link.takeEvents()).toStrictEqual([{ type: "Wanted", want: 0, key, need, era: 0 }]);
   });
 
   it("waits here until it is taken, frame by frame, and may be cancelled", () => {
-    for (const want of [0, 1]) link.supply(want, key, chunk, false);
+    for (const want of [0, 1]) link.supply(want, key, chunk, "usual");
     expect(link.owed).toBe(2 * CHUNK_SIZE);
     expect(link.nextFrame()?.want).toBe(0);
     expect([link.owed, link.sent]).toStrictEqual([2 * CHUNK_SIZE - FRAME_PAYLOAD, FRAME_PAYLOAD]);
@@ -326,9 +328,20 @@ describe("what they want", () => {
   });
 
   it("goes before what has not begun, if it is due soon", () => {
-    for (const want of [0, 1]) link.supply(want, key, chunk.slice(0, 10), false);
-    for (const want of [2, 3]) link.supply(want, key, chunk.slice(0, 10), true);
-    expect(framesOwed(link).map(({ want }) => want)).toStrictEqual([0, 2, 3, 1]);
+    for (const want of [0, 1]) link.supply(want, key, chunk.slice(0, 10), "usual");
+    for (const want of [2, 3]) link.supply(want, key, chunk.slice(0, 10), "soon");
+    expect(framesOwed(link).map(({ want }) => want)).toStrictEqual([2, 3, 0, 1]);
+  });
+
+  it("goes before all that has not begun, if it is brought into a network", () => {
+    link.supply(0, key, chunk, "soon");
+    link.supply(1, key, chunk, "usual");
+    expect([link.nextFrame()?.want, link.imports]).toStrictEqual([0, false]);
+    link.supply(2, key, chunk.slice(0, 10), "imports");
+    const wants = framesOwed(link).map(({ want }) => want);
+    expect([...new Set(wants)]).toStrictEqual([0, 2, 1]);
+    link.supply(3, key, chunk, "imports");
+    expect(link.imports).toBe(true);
   });
 
   it("is refused for so many seconds", () => {
@@ -348,7 +361,7 @@ describe("what they want", () => {
     for (const want of wants) {
       expect(link.state).toBe("up");
       wanted(want);
-      if (link.state === "up") link.supply(want, key, chunk.slice(0, 10), false);
+      if (link.state === "up") link.supply(want, key, chunk.slice(0, 10), "usual");
     }
     expect(said(link).at(-1)).toMatchObject({ type: "bye", code });
   });

@@ -268,7 +268,7 @@ describe("what others want", () => {
 
   it("is answered, or refused", () => {
     neighbours.takeEvents();
-    say(2, { type: "want", want: 5, ...key, spare: true, soon: false, era: 0 });
+    say(2, { type: "want", want: 5, ...key, spare: true, soon: false, imports: false, era: 0 });
     expect(neighbours.takeEvents()).toStrictEqual([asked(2, 5, "spare")]);
     neighbours.answer(asked(2, 5), undefined, 0, 0);
     neighbours.answer(asked(2, 5), new Uint8Array(3), 0, 0);

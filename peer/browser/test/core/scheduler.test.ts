@@ -477,20 +477,29 @@ describe("peers", () => {
     expect(asked({ leases: [{ ...lease, at: 1.2 }] }, 1.1)).toStrictEqual(["1:0", "1:1"]);
     expect(asked({ leases: [{ ...lease, at: 1.2 }] }, 1.2)).toContain("2:2");
     expect(asked({ leases: [{ ...lease, imports: false }] }, 0)).toStrictEqual(["1:0", "1:1"]);
-    expect(asked({}, 2.9)).toStrictEqual(all);
+    expect(asked({}, 3.4)).toStrictEqual(all);
     expect(asked({}, 0, { sheltered: false })).toHaveLength(4);
     expect(asked({}, 0, { live: false })).toStrictEqual(all);
     expect(asked({ demanded: false }, 0, { live: false })).toStrictEqual(["1:0", "1:1"]);
     expect(asked({}, 0, { links: [near, { ...far, rtt: 0 }] })).toStrictEqual(all);
     expect(asked({ deadline: 4 }, 0.9)).toStrictEqual(all);
-    expect(asked({ rank: 30 }, 2.5 + 4 * 0.4)).toStrictEqual(all);
+    expect(asked({ rank: 30 }, 3 + 4 * 0.4)).toStrictEqual(all);
     const away = { links: [linkView(1, 0b0011n, { rtt: 0.01, busyUntil: 100 }), far] };
     const mine = { leases: [{ ...lease, chunks: 0b1111n }] };
-    expect(asked(mine, 0, away)).toStrictEqual(["2:0", "2:1", "2:2", "2:3"]);
+    expect(asked(mine, 0, away)).toStrictEqual(["2:2", "2:3"]);
     expect(asked({}, 0, away)).toStrictEqual([]);
-    expect(asked({}, 2.9, away)).toStrictEqual(["2:0", "2:1", "2:2", "2:3"]);
-    const sending = { links: [linkView(1, 0b0001n, { rtt: 0.01, busyUntil: 9, inFlight: 1 }), far] };
-    expect(asked(mine, 0, sending)).toStrictEqual(["2:1", "2:2", "2:3"]);
+    expect(asked({}, 3.4, away)).toStrictEqual(["2:2", "2:3"]);
+    expect(asked({}, 4.4, away)).toStrictEqual(["2:0", "2:1", "2:2", "2:3"]);
+  });
+
+  it("are told which of it is to be brought into our network", () => {
+    const links = [linkView(1, 0b0011n, { rtt: 0.01 }), linkView(2, 0b1111n, { rtt: 0.04 })];
+    const lease = { chunks: 0b0101n, at: 0, begun: false, delay: 0, imports: true };
+    const common = { links, live: true, patience: 1, sheltered: true, goodput: 1e6 };
+    const needs = wants(viewOf([segmentView({ leases: [lease] })], common), 0)
+      .map(({ chunk, need }) => `${chunk} ${need}`)
+      .sort();
+    expect(needs).toStrictEqual(["0 imports", "1 usual", "2 imports"]);
   });
 
   it("bring what we only import, and never the origin", () => {
