@@ -81,7 +81,9 @@ class Links:
                 if pairing.phase is not Phase.LINKED or not other.upload or other.sends < least:
                     continue
                 if other.vantage.operator == home:
-                    found.near.append(other)
+                    # Who passes a stripe on learns that the giver is of his network.
+                    if "relay" not in (member.mode, other.mode):
+                        found.near.append(other)
                 else:
                     found.far.append(other)
                     found.abroad.add(other.vantage.operator)

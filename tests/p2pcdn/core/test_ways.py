@@ -51,6 +51,16 @@ def test_who_has_a_link_where_the_holder_has_none_passes_it_on() -> None:
     assert steps == [Step(beside, False), Step(far, True)]
 
 
+def test_those_in_mode_relay_are_nobodys_neighbours_at_home() -> None:
+    first, beside, far = member(0, "H"), member(1, "H"), member(2, "A")
+    linked(first, beside)
+    linked(beside, far)
+    for hidden in (first, beside):
+        hidden.mode = "relay"
+        assert not list(Ways(Links(USUAL)).spread([first], lacking(far)))
+        hidden.mode = "any"
+
+
 def test_where_there_is_no_way_nobody_is_named() -> None:
     first, asked, slow, alone = (member(n, name) for n, name in enumerate("HABC"))
     silent = member(4, "D")
