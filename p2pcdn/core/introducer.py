@@ -174,6 +174,11 @@ class Introducer:
                 continue
             if not self._may_meet(member, other, now) or self._is_crowd(member, other):
                 continue
+            if not is_near(here, other.where, costs):
+                # Of one country alone: better than by chance, but others are to have room.
+                if len(member.pairings) < local and len(other.pairings) < self._most(other):
+                    self._pair(member, other, now)
+                continue
             if len(member.pairings) >= aim:
                 return True, busy
             if len(other.pairings) >= links:

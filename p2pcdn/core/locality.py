@@ -129,5 +129,9 @@ def distance(a: Where, b: Where, costs: Costs = NO_COSTS) -> Distance:
 
 
 def is_near(a: Where, b: Where, costs: Costs = NO_COSTS) -> bool:
-    """Whether the two have anything in common, or it is cheap to go from ``a`` to ``b``."""
-    return near(a, b) is not Near.FAR or bool(b.region and b.region in costs.near(a.region))
+    """Whether the two are of one operator, or it is cheap to go from ``a`` to ``b``; where operators
+    are not known of both, or there is a map, whether they have anything in common."""
+    common = near(a, b)
+    if a.operator and b.operator and not costs:
+        return common <= Near.OPERATOR
+    return common is not Near.FAR or bool(b.region and b.region in costs.near(a.region))

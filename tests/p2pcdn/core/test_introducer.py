@@ -558,6 +558,19 @@ def test_who_is_near_adds_to_those_who_are_not_as_far_as_there_may_be_links() ->
     assert networks_of(world, mover) == {"AS2": 3, "AS1": 2}
 
 
+def test_who_is_of_the_same_country_alone_takes_nobodys_place() -> None:
+    world = World()
+    for number in range(80):
+        world.join(source=source(number), operator=f"AS{number % 10}", country="DE")
+    settled(world)
+    members = list(world.swarms._members.values())
+    assert sum(member.near for member in members) / len(members) > 5
+    for member in members:
+        others = [pairing.other(member) for pairing in member.pairings.values()]
+        home = member.vantage.operator
+        assert member.near == sum(other.vantage.operator == home for other in others)
+
+
 def test_not_even_with_all_near_are_all_near() -> None:
     world = World(Rules(local_share=1.0))
     among(world, 7, "AS1")

@@ -41,7 +41,8 @@ def at(source: str, operator: str = "", country: str = "", region: str = "") -> 
 )
 def test_what_two_have_in_common(one: Where, other: Where, common: Near) -> None:
     assert near(one, other) is near(other, one) is common
-    assert is_near(one, other) is (common is not Near.FAR)
+    operators_known = bool(one.operator and other.operator)
+    assert is_near(one, other) is (common <= (Near.OPERATOR if operators_known else Near.COUNTRY))
 
 
 def test_what_is_unknown_is_not_in_common() -> None:
