@@ -129,8 +129,8 @@ def distance(a: Where, b: Where, costs: Costs = NO_COSTS) -> Distance:
 
 
 def is_near(a: Where, b: Where, costs: Costs = NO_COSTS) -> bool:
-    """Whether the two are of one operator, or it is cheap to go from ``a`` to ``b``; where operators
-    are not known of both, or there is a map, whether they have anything in common."""
+    """Whether the two are of one operator, or it is cheap to go from ``a`` to ``b``; where not both
+    operators are known, or there is a map, whether they have anything in common."""
     common = near(a, b)
     if a.operator and b.operator and not costs:
         return common <= Near.OPERATOR
