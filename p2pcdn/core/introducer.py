@@ -172,12 +172,11 @@ class Introducer:
         for other in ranked_near(member, others, away, self._rng):
             if busy and self._are_busy(member, other):
                 continue
-            if not self._may_meet(member, other, now) or self._is_crowd(member, other):
+            if not is_near(here, other.where, costs):
                 continue
             if not is_near(here, other.where, costs):
-                # Of one country alone: better than by chance, but others are to have room.
-                if len(member.pairings) < local and len(other.pairings) < self._most(other):
-                    self._pair(member, other, now)
+                continue
+            if not self._may_meet(member, other, now) or self._is_crowd(member, other):
                 continue
             if len(member.pairings) >= aim:
                 return True, busy
