@@ -174,8 +174,6 @@ class Introducer:
                 continue
             if not is_near(here, other.where, costs):
                 continue
-            if not is_near(here, other.where, costs):
-                continue
             if not self._may_meet(member, other, now) or self._is_crowd(member, other):
                 continue
             if len(member.pairings) >= aim:

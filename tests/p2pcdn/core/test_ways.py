@@ -62,10 +62,10 @@ def test_those_in_mode_relay_are_nobodys_neighbours_at_home() -> None:
 
 
 def test_where_there_is_no_way_nobody_is_named() -> None:
-    first, asked, slow, alone = (member(n, name) for n, name in enumerate("HABC"))
+    first, asked, alone = member(0, "H"), member(1, "A"), member(3, "C")
+    slow = member(2, "B", USUAL // 4)
     silent = member(4, "D")
     silent.upload = False
-    slow.uplink = USUAL // 4
     linked(first, asked, phase=Phase.OFFERED)
     linked(first, slow, silent)
     assert not list(Ways(Links(USUAL)).spread([first], lacking(asked, slow, alone, silent)))
