@@ -56,7 +56,7 @@ test: $(BUNDLE) $(VENV)/.installed-dev $(BENCH)/dist/p2pml.js
 	wait $$preparing || exit; \
 	run tests/e2e -m crowd; \
 	run tests/e2e -m "browser and not crowd" --numprocesses 3 --dist loadgroup; \
-	run -m "not browser" --ignore tests/e2e --ignore tests/compose $(TIMELESS:%=--ignore %) --numprocesses 6 --dist worksteal; \
+	run -m "not browser" --ignore tests/e2e --ignore tests/compose $(TIMELESS:%=--ignore %) --numprocesses 5 --dist worksteal; \
 	wait $$idle; told $$?; cat $$later; \
 	[ "$$ran" ] && [ -z "$$failed" ]
 
