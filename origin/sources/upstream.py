@@ -154,7 +154,7 @@ class Upstream:
         known = self._memory.get(path)
         if known is None or not self._memory.is_fresh(path):
             with self.turn():
-                known = _result(self._look(path))
+                known = _result(self._look(path, again=False))
         if known.version is None:
             raise missing(path)
         piece = self._kept(path, known.version) if known.version.is_whole else None
@@ -224,12 +224,18 @@ class Upstream:
             with suppress(RefusedError):  # it is there, and yet not for us
                 _result(look)
 
-    def _look(self, path: str) -> Future[Known]:
-        """What is at a path now, asked for once for all who want to know."""
+    def _look(self, path: str, *, again: bool = True) -> Future[Known]:
+        """What is at a path now, asked for once for all who want to know; unless ``again`` not if
+        somebody has just looked."""
         with self._lock:
             look = self._looks.get(path)
             if look is not None:
                 return look
+            known = None if again else self._memory.get(path)
+            if known is not None and self._memory.is_fresh(path):
+                done: Future[Known] = Future()
+                done.set_result(known)
+                return done
             look = self._looks[path] = self._begin(self._look_at(path))
         look.add_done_callback(lambda done: self._looked(path, done))
         return look

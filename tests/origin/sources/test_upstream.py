@@ -153,6 +153,26 @@ async def test_all_who_come_at_once_wait_for_one_request(start: Start) -> None:
     assert stand.gets("a.ts") == 1
 
 
+async def test_who_comes_when_somebody_has_just_looked_does_not_look_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = start()
+    stand.put("a.ts", Kept.of(DATA))
+    source, turn = stand.source, stand.source.turn
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        """Between finding that nothing is known and asking, somebody else asks."""
+        monkeypatch.undo()
+        source.open("a.ts").close()
+        with turn():
+            yield
+
+    monkeypatch.setattr(source, "turn", late)
+    assert await stand.read("a.ts") == DATA
+    assert stand.heads("a.ts") == 1
+
+
 async def test_it_is_read_while_it_arrives(start: Start) -> None:
     stand = start()
     stand.put("a.ts", Kept.of(DATA))
