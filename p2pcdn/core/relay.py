@@ -70,13 +70,9 @@ class Relay:
 
     def candidate(self, member: Member, message: SendCandidate) -> None:
         """A candidate of one end, which has described itself before."""
-        pairing = self._pairing(member, message.pairing)
-        if pairing is None:
-            return
-        if pairing.has_described(member):
+        pairing = self._described(member, message.pairing, "a candidate before its description")
+        if pairing is not None:
             self._pass_on(pairing, member, message.candidate, message.mid)
-        else:
-            self._complain(member, ErrorCode.UNEXPECTED, "a candidate before its description")
 
     def candidates(self, member: Member, message: SendCandidates, now: float) -> None:
         """Candidates that come together, of several pairings and prepared offers. Each counts as a
@@ -90,13 +86,9 @@ class Relay:
             elif (pairing := self._made_of(member, of.offer)) is not None:
                 self._pass_all_on(pairing, member, of.candidates, of.mid)
         for at in message.pairings:
-            pairing = self._pairing(member, at.pairing)
-            if pairing is None:
-                continue
-            if pairing.has_described(member):
+            pairing = self._described(member, at.pairing, "candidates before their description")
+            if pairing is not None:
                 self._pass_all_on(pairing, member, at.candidates, at.mid)
-            else:
-                self._complain(member, ErrorCode.UNEXPECTED, "candidates before their description")
 
     def _count(self, member: Member, candidates: int, now: float) -> None:
         """Of messages a burst is read at once, and as much again later: so many may be in one."""
@@ -115,6 +107,15 @@ class Relay:
         for pairing in member.pairings.values():
             if pairing.offerer is member and pairing.offer == offer:
                 return pairing
+        return None
+
+    def _described(self, member: Member, pairing: str, complaint: str) -> Pairing | None:
+        """The member's pairing of this id, of which it has described its end, or hears that it has
+        not."""
+        found = self._pairing(member, pairing)
+        if found is None or found.has_described(member):
+            return found
+        self._complain(member, ErrorCode.UNEXPECTED, complaint)
         return None
 
     def _pairing(self, member: Member, pairing: str) -> Pairing | None:
