@@ -63,11 +63,6 @@ class Figures(Collector):
                 gauges.append((key, sample.value))
         return Steps(counters, gauges)
 
-    def untold(self, steps: Steps) -> None:
-        """These did not arrive: they are told with the next."""
-        for key, step in steps.counters:
-            self._told[key] -= step
-
     # What we are told
 
     def note(self, name: str, steps: Steps) -> None:

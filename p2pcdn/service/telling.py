@@ -2,12 +2,16 @@
 
 (A tracker's workers have more to say to each other, and tell their figures with it.) They go by the
 Unix socket on which the first answers HTTP for others, with a secret that workers alone know.
+
+Whoever hears no answer cannot know whether it was heard: it says the same once more, and the first
+knows by when it was said that it has heard it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -21,10 +25,22 @@ from p2pcdn.service.worker import Worker
 EVERY = 1.0
 """Seconds between two words."""
 
+PATIENCE = 1.0
+"""Seconds that the first may take to answer one."""
+
 GONE = 5.0
 """Seconds without a word after which a worker's gauges count no more."""
 
 PATH = "/workers/figures"
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker tells at once."""
+
+    name: str
+    said_at: int
+    """By the machine's one clock, which runs on when a worker begins anew."""
+    steps: Steps
 
 
 class Telling:
@@ -33,8 +49,12 @@ class Telling:
     def __init__(self, worker: Worker, figures: Figures = FIGURES) -> None:
         self._worker = worker
         self._figures = figures
+        self._unheard: Word | None = None
+        """What the first may have heard, and may not."""
         self._heard: dict[str, float] = {}
         """When each of the others has told something."""
+        self._latest: dict[str, int] = {}
+        """When each has said what was heard last."""
         self._task: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -57,7 +77,7 @@ class Telling:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        if not self._worker.is_first:
+        if not self._worker.is_first and (self._unheard is None or await self._tell()):
             await self._tell()
         if self._session is not None:
             await self._session.close()
@@ -71,32 +91,37 @@ class Telling:
             await asyncio.sleep(EVERY)
             await self._tell()
 
-    async def _tell(self) -> None:
-        """Tell what is new; what cannot be told is told with the next."""
+    async def _tell(self) -> bool:
+        """Tell what is new, or first what may not have been heard; whether it was heard now."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(str(self._worker.inside)),
-                timeout=aiohttp.ClientTimeout(total=EVERY),
+                timeout=aiohttp.ClientTimeout(total=PATIENCE),
             )
-        steps = self._figures.steps()
+        if self._unheard is None:
+            self._unheard = Word(self._worker.name, time.monotonic_ns(), self._figures.steps())
         try:
             async with self._session.post(
                 f"http://p2pcdn{PATH}",
-                data=msgspec.json.encode((self._worker.name, steps)),
+                data=msgspec.json.encode(self._unheard),
                 headers={hdrs.AUTHORIZATION: self._worker.secret.hex()},
             ) as answer:
                 answer.raise_for_status()
         except (aiohttp.ClientError, TimeoutError):
-            self._figures.untold(steps)
+            return False
+        self._unheard = None
+        return True
 
     async def _hear(self, request: web.Request) -> web.Response:
         given = request.headers.get(hdrs.AUTHORIZATION, "")
         secret = self._worker.secret.hex()
         if not secret or not hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
             raise web.HTTPNotFound
-        name, steps = msgspec.json.decode(await request.read(), type=tuple[str, Steps])
-        self._figures.note(name, steps)
-        self._heard[name] = asyncio.get_running_loop().time()
+        word = msgspec.json.decode(await request.read(), type=Word)
+        if word.said_at > self._latest.get(word.name, 0):
+            self._latest[word.name] = word.said_at
+            self._figures.note(word.name, word.steps)
+        self._heard[word.name] = asyncio.get_running_loop().time()
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _notice_the_gone(self) -> None:
