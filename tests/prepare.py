@@ -50,7 +50,7 @@ NEEDS = (
     Need("nftables", "viewers behind NATs, as root", _program("nft")),
     Need("ffmpeg", "encoders of live streams, and a player at the gateway", _program("ffmpeg")),
     Need("mpv", "another player at the gateway", _program("mpv")),
-    Need("nginx", "media that stay at a CDN, a proxy in front", lambda: nginx.PROGRAM is not None),
+    Need("nginx", "media that stay at a CDN, a proxy in front", lambda: nginx.find() is not None),
     Need("wrk", "the benchmark of the origin", _program("wrk")),
     Need("coturn", "peers behind a TURN server", _program("turnserver")),
     Need("curl", "a line of the how-tos", _program("curl")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,18 @@ def test_a_ci_machine_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert prepare.main() == 0
     assert [words[:2] for words in asked] == [["apt-get", "update"], ["apt-get", "install"]]
     assert asked[1][-1] == "hat"
+
+
+@pytest.mark.parametrize("need", prepare.NEEDS, ids=lambda need: need.package)
+def test_each_need_looks_afresh(monkeypatch: pytest.MonkeyPatch, need: Need) -> None:
+    def found(where: str | None) -> bool:
+        monkeypatch.setattr(shutil, "which", lambda name, **options: where)
+        monkeypatch.setattr(prepare, "find_library", lambda name: where)
+        return need.found()
+
+    monkeypatch.delenv("CHROME_PATH", raising=False)
+    monkeypatch.setattr(Path, "exists", lambda path: False)  # where a Mac has its browsers
+    assert [found(None), found("/somewhere")] == [False, True]
 
 
 def test_an_installation_that_fails_is_no_excuse(monkeypatch: pytest.MonkeyPatch) -> None:
