@@ -38,6 +38,7 @@ from origin.manifests import Manifests
 from origin.measure import Measure
 from origin.media import Media
 from origin.open_files import OpenFiles
+from origin.reaching import tell_who_is_away
 from origin.signing import Signer
 from origin.snippet import Snippet
 from origin.sources import Kept
@@ -107,6 +108,9 @@ class Origin:
         self._contents = Contents(self._catalog, listed=config.origin.list_contents)
         self._snippet = Snippet()
         self._ingest = Ingest(config, self._source, self._catalog) if config.ingest.paths else None
+        self._tells = worker.is_first
+        """Whether it says in the log what is the same for all workers."""
+        self._telling: asyncio.Task[None] | None = None
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Where the origin answers."""
@@ -137,6 +141,8 @@ class Origin:
             ThreadPoolExecutor(READERS, thread_name_prefix="reading")
         )
         self._catalog.start()
+        if self._tells:
+            self._telling = asyncio.create_task(tell_who_is_away(self._source), name="reaching")
         if self._ingest is not None:
             await self._ingest.start()
         if self._elsewhere is not None:
@@ -151,6 +157,8 @@ class Origin:
     async def close(self) -> None:
         """Stop, with everything counted that is known to have arrived."""
         self._meter.close()  # first: whoever keeps the ledger closes meanwhile, and writes it down
+        if self._telling is not None:
+            self._telling.cancel()
         if self._ingest is not None:
             await self._ingest.close()
         if self._news is not None:

@@ -7,7 +7,7 @@ already checked by `origin.paths`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from p2pcdn.errors import SourceError, SourceReason
@@ -116,6 +116,23 @@ class Reachable(Protocol):
     def reach(self) -> None:
         """Ask whether anybody is there, whatever there is; `SourceError` if not, or (status) if
         it will not say what it has."""
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """A source that consists of others."""
+
+    def parts(self) -> Mapping[str, Source]:
+        """Those by the paths of their mounts; at the top it is ``""``."""
+
+
+def far_parts(source: Source, mount: str = "") -> Iterator[tuple[str, Reachable]]:
+    """What of a source is on other machines, with the path of its mount."""
+    if isinstance(source, Reachable):
+        yield mount, source
+    elif isinstance(source, Composed):
+        for path, part in source.parts().items():
+            yield from far_parts(part, path)
 
 
 def since_of(file: File) -> float | None:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -143,6 +143,9 @@ class Following:
 
     def problems(self) -> tuple[str, ...]:
         return self._current().problems()
+
+    def parts(self) -> Mapping[str, Source]:
+        return {"": self._current()}
 
     def close(self) -> None:
         self._source.close()

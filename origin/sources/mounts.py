@@ -97,6 +97,9 @@ class Mounts:
         found = (p for source in self._sources.values() for p in source.problems())
         return tuple(dict.fromkeys(found))  # a disk may be full for several
 
+    def parts(self) -> Mapping[str, Source]:
+        return self._sources
+
     def close(self) -> None:
         for source in self._sources.values():
             source.close()
