@@ -423,6 +423,7 @@ def test_a_disk_that_is_too_small_is_noticed_before(
 
 LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True  # or what Python compiles here is cut off as well, for all who come
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 from p2pcdn.cli import main
 main(["add", *sys.argv[1:]])
