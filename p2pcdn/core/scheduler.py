@@ -142,6 +142,8 @@ class SegmentView:
     """Those that the origin has been asked for and is late with, and that no link was asked for."""
     silent: bool = False
     """Whether the origin is late with all that it is still to bring, whoever else was asked."""
+    comes_until: float = -inf
+    """Until when the origin counts as bringing some of it, late or not, unless more of it comes."""
     fetching: bool = False
     """Whether we are fetching some of it from the origin."""
     old: bool = False
@@ -584,6 +586,8 @@ class _Room:
                 yield from self._take(segment, segment.missing | segment.late, Need.SOON)
             else:
                 later.append(segment)
+        if any(map(self._comes_in_haste, self.view.segments)):
+            return
         if not self.view.live and self.view.starved_until > self.now:
             self.wakes.append(self.view.starved_until)
             self.left = min(self.left, STARVED_IN_ALL - self.asked)
@@ -595,6 +599,16 @@ class _Room:
         for segment in later:
             if self.left > 0:
                 yield from self._take(segment, segment.missing | segment.late)
+
+    def _comes_in_haste(self, segment: SegmentView) -> bool:
+        """Whether the origin is bringing, of a recording, what the player has to have soon: what is
+        for later would fill the line, as fast as peers are, and the origin be late."""
+        if self.view.live or not segment.demanded or segment.comes_until <= self.now:
+            return False
+        if latest_start(segment, self.view.http) - SOON > self.now:
+            return False
+        self.wakes.append(segment.comes_until)
+        return True
 
     def _spread(self) -> Iterator[AskPeer]:
         """Ask for what a single neighbour holds of a live stream, if we can pass it on. Where there

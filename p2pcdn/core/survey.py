@@ -280,6 +280,7 @@ class Survey:
             asked=transfer.peer & ~fetched,
             late=transfer.origin & late,
             silent=bool(coming) and not coming & ~late,
+            comes_until=self._transfers.comes_until(key),
             missing_bytes=transfer.bytes_missing(),
             rank=self._rank(key) if company else 0,
             loading=loading,

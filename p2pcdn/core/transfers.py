@@ -40,7 +40,7 @@ from p2pcdn.core.ports import (
 )
 from p2pcdn.core.stats import Stats
 from p2pcdn.core.store import Store
-from p2pcdn.core.transfer import Copy, Fetch, Transfer
+from p2pcdn.core.transfer import SILENCE, Copy, Fetch, Transfer
 from p2pcdn.errors import SourceReason
 from p2pcdn.model import CHUNK_SIZE, ChunkKey, SegmentKey, Span, bytes_of, chunk_count, chunk_length
 from p2pcdn.wire.manifest import Records
@@ -278,6 +278,10 @@ class Transfers:
             left |= chunks
             late |= chunks if fetch.late_at <= now else 0
         return left, late
+
+    def comes_until(self, key: SegmentKey) -> float:
+        """Until when the origin counts as bringing some of a segment, unless more of it comes."""
+        return max((fetch.heard + SILENCE for fetch in self._fetches_of(key)), default=-inf)
 
     def late_at(self, now: float) -> float:
         """When the next answer of the origin will be late; infinity if none is under way that is

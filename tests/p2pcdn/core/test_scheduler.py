@@ -176,6 +176,27 @@ def test_links_are_asked_for_what_the_origin_is_late_with() -> None:
     assert decide(view(later, links=(link(1, 2, 3),))).asks == (AskPeer(1, KEY, 2),)
 
 
+def test_what_is_for_later_leaves_the_line_to_what_the_origin_brings_in_haste() -> None:
+    soon = NOW + HTTP.takes(4 * CHUNK_SIZE) + SOON / 2
+    comes = segment(4, deadline=soon, missing=0, fetching=True, comes_until=NOW + 0.5)
+    behind = segment(key=SegmentKey("v", 8), demanded=False)
+    given = view(comes, behind, links=(link(held={behind.key: 0b1}),))
+    assert decide(given) == Plan((), NOW + 0.5)
+    later = AskPeer(1, behind.key, 0)
+    silent = replace(comes, comes_until=NOW)
+    in_time = replace(comes, deadline=soon + SOON)
+    ahead_of_it = replace(comes, demanded=False)
+    for other in (silent, in_time, ahead_of_it):
+        assert decide(replace(given, segments=(other, behind))).asks == (later,)
+    assert decide(replace(given, live=True)).asks == (later,)
+
+
+def test_of_what_the_origin_brings_in_haste_peers_bring_the_rest() -> None:
+    soon = NOW + HTTP.takes(4 * CHUNK_SIZE) + SOON / 2
+    joined = segment(4, deadline=soon, missing=0b1000, fetching=True, comes_until=NOW + 0.5)
+    assert decide(view(joined, links=(link(),))).asks == (AskPeer(1, KEY, 3, Need.SOON),)
+
+
 def test_below_the_floor_the_origin_is_asked_for_everything() -> None:
     low = view(segment(), links=(link(),), buffer=3.9, floor=4.0)
     assert decide(low).asks == (AskOrigin(KEY, Span(0, 7), "floor"),)
@@ -799,6 +820,7 @@ def segments_of(draw: st.DrawFn) -> list[SegmentView]:
                 asked=asked,
                 late=late,
                 silent=draw(st.booleans()),
+                comes_until=draw(TIMES),
                 missing_bytes=(missing | asked).bit_count() * CHUNK_SIZE,
                 rank=draw(st.integers(0, 10)),
                 loading=draw(MASKS),

@@ -126,6 +126,8 @@ export interface SegmentView {
   late: Mask;
   /** Whether the origin is late with all that it is still to bring, whoever else was asked. */
   readonly silent: boolean;
+  /** Until when the origin counts as bringing some of it, late or not, unless more of it comes. */
+  readonly comesUntil: number;
   /** Of what has not arrived, whoever was asked for it. */
   readonly missingBytes: number;
   /** Our rank among ourselves and the neighbours for it. */
@@ -463,6 +465,7 @@ class Room {
         later.push(segment);
       }
     }
+    if (this._view.segments.some((segment) => this._comesInHaste(segment))) return asks;
     const { live, links, starvedUntil } = this._view;
     if (!live && starvedUntil > this._now) {
       this._wakes.push(starvedUntil);
@@ -475,6 +478,18 @@ class Room {
       asks.push(...this._take(segment, segment.missing | segment.late));
     }
     return asks;
+  }
+
+  /**
+   * Whether the origin is bringing, of a recording, what the player has to have soon: what is for
+   * later would fill the line, as fast as peers are, and the origin be late.
+   */
+  private _comesInHaste(segment: SegmentView): boolean {
+    const { live, http } = this._view;
+    if (live || !segment.demanded || segment.comesUntil <= this._now) return false;
+    if (latestStart(segment, http) - SOON > this._now) return false;
+    this._wakes.push(segment.comesUntil);
+    return true;
   }
 
   /**

@@ -272,6 +272,7 @@ export class Survey {
       asked: transfer.peer & ~fetched.left,
       late: transfer.origin & fetched.late,
       silent: coming !== 0n && !(coming & ~fetched.late),
+      comesUntil: this._transfers.comesUntil(key),
       missingBytes: transfer.bytesMissing(),
       rank: company ? this._rank(key) : 0,
       loading: loading.mask,

@@ -31,7 +31,7 @@ import type { Check } from "./ports";
 /** Seconds before the origin is asked again for what it did not deliver. */
 const FIRST_PAUSE = 0.25;
 /** Seconds without a byte after which an answer of the origin is late. */
-const SILENCE = 1;
+export const SILENCE = 1;
 /** A verifier that does not answer by then has said no. */
 const CHECK_TIMEOUT = 5;
 

@@ -41,7 +41,7 @@ import type {
 } from "./ports";
 import type { Stats } from "./stats";
 import type { Store } from "./store";
-import { Fetch, Transfer, type Copy } from "./transfer";
+import { Fetch, SILENCE, Transfer, type Copy } from "./transfer";
 
 /** So often the origin may fail a segment before the player is told to try by itself. */
 const MOST_FAILURES = 3;
@@ -302,6 +302,11 @@ export class Transfers {
       if (fetch.lateAt <= now) late |= chunks;
     }
     return { left, late };
+  }
+
+  /** Until when the origin counts as bringing some of a segment, unless more of it comes. */
+  comesUntil(key: SegmentKey): number {
+    return Math.max(...this._fetchesOf(key).map(({ heard }) => heard + SILENCE));
   }
 
   /** When the next answer of the origin will be late; null if none is that is not late already. */

@@ -32,6 +32,7 @@ function segmentView(more: Partial<SegmentView> = {}): SegmentView {
     asked: 0n,
     late: 0n,
     silent: false,
+    comesUntil: -Infinity,
     missingBytes: 4 * CHUNK_SIZE,
     rank: 0,
     loading: 0n,
@@ -84,6 +85,24 @@ const wants = (view: View, now = 0): AskPeer[] =>
 
 /** 20 s less what 256 KiB take at 200 KB/s, and a second. */
 const LATEST = 20 - http.takes(4 * CHUNK_SIZE);
+
+describe("what the origin brings in haste", () => {
+  const next = { rendition: "v", sequence: 2 };
+  const links = [linkView(1, 0n, { held: new Map([[segmentId(next), 1n]]) })];
+  const asks = (more: Partial<SegmentView>, live = false) => {
+    const later = segmentView({ key: next, demanded: false });
+    const comes = { deadline: 3, missing: 0n, fetching: true, comesUntil: 0.5, ...more };
+    return plan(viewOf([segmentView(comes), later], { links, live }), 0);
+  };
+
+  it("has the line for itself as long as something of it comes", () => {
+    expect(asks({})).toStrictEqual({ asks: [], wakeAt: 0.5 });
+    for (const more of [{ comesUntil: 0 }, { deadline: 8 }, { demanded: false }]) {
+      expect(asks(more).asks).toHaveLength(1);
+    }
+    expect(asks({}, true).asks).toHaveLength(1);
+  });
+});
 
 describe("what the origin is late with", () => {
   it("is asked of links, too, however urgent it is", () => {
