@@ -15,11 +15,12 @@ checked, and only then stored, used, announced, passed on and counted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from itertools import count
 from math import inf
 
 from p2pcdn.core.leases import Leases
-from p2pcdn.core.link import reason_for
+from p2pcdn.core.link import Need, reason_for
 from p2pcdn.core.neighbours import (
     Asked,
     Delivered,
@@ -447,6 +448,8 @@ class Node:
                 ours = event.era == self._transfers.era(event.key.rendition)
                 chunk = self.store.get(event.key) if self._uploads and ours else None
                 received = self._stats.origin_bytes + self._stats.peer_bytes
+                if event.need is Need.IMPORTS and not self._leases.importers:
+                    event = replace(event, need=Need.USUAL)  # or who says so is always first
                 self._neighbours.answer(event, chunk, received, now)
                 self._weigh(now)
             case Undelivered(key):

@@ -91,7 +91,8 @@ class Want(Message, frozen=True, tag="want"):
     soon: bool = False
     """It is due soon, and worth making others wait."""
     imports: bool = False
-    """Others wait for it, in whose network it is not: they come before everybody."""
+    """Others wait for it, in whose network it is not: they come before everybody, where importers
+    are named. Elsewhere that is not believed."""
     era: Count = 0
     """Of the rendition, as the asker knows it: in another one the segment is another."""
 

@@ -405,7 +405,9 @@ export class Node {
         const ours = event.era === this._transfers.era(event.key.rendition);
         const chunk = this._uploads && ours ? this.store.get(event.key) : undefined;
         const received = this._stats.originBytes + this._stats.peerBytes;
-        this._neighbours.answer(event, chunk, received, now);
+        // Where nobody names importers whoever says that it is one would always be first.
+        const need = event.need === "imports" && !this._leases.importers ? "usual" : event.need;
+        this._neighbours.answer({ ...event, need }, chunk, received, now);
         this._weigh(now);
         break;
       }
