@@ -16,7 +16,7 @@ import pytest
 
 from p2pcdn.errors import ConfigError
 from p2pcdn.service import run, settle
-from p2pcdn.service.loop import Loop
+from p2pcdn.service.loop import COLLECT_AFTER, Loop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -124,9 +124,11 @@ def test_who_is_told_to_stop_by_two_is_told_once() -> None:
 
 
 def test_what_is_there_is_left_alone_by_the_collector() -> None:
-    frozen = gc.get_freeze_count()
+    frozen, usual = gc.get_freeze_count(), gc.get_threshold()
     try:
         settle()
         assert gc.get_freeze_count() > frozen + 1000
+        assert gc.get_threshold() == COLLECT_AFTER > usual
     finally:
         gc.unfreeze()
+        gc.set_threshold(*usual)
