@@ -49,6 +49,9 @@ _LARGE = 8 * READ_BUFFER
 """Bytes at once from which on the buffer that they have made grow is not kept. One that has grown
 less is kept until the socket is idle: to begin again takes some 26 us."""
 
+_SMALL = READ_BUFFER // 2
+"""The same, when an idle socket answers a ping."""
+
 _CLOSE_CODES = {
     ErrorCode.TOO_LARGE: WSCloseCode.MESSAGE_TOO_BIG,
     ErrorCode.DRAINING: WSCloseCode.SERVICE_RESTART,
@@ -163,10 +166,12 @@ class Connection(WSListener):
         """Send a message, text in UTF-8, as soon as the socket takes it."""
         if self._farewell is not None:
             return
-        if self._stuck_at is None:
-            self._send(text)
-        else:
+        if self._stuck_at is not None:
             self._put_off(text)
+            return
+        if self._count is not None:
+            self._count(len(text))
+        self._socket.send(_TEXT, text)
 
     def refuse(self, text: bytes | None, code: ErrorCode) -> None:
         """Tell the peer what was wrong, if there is a way to, and close."""
@@ -238,14 +243,11 @@ class Connection(WSListener):
             self._receive(kind, frame.get_payload_as_bytes())
         else:
             self._piece(kind, frame)
-        if frame.payload_size + frame.tail_size > self._grown:
-            self._grown = frame.payload_size + frame.tail_size
-        if (
-            self._grown > READ_BUFFER / 2
-            and (kind is _PONG or self._grown > _LARGE)
-            and frame.last_in_buffer
-            and not frame.tail_size
-        ):
+        tail = frame.tail_size
+        came = frame.payload_size + tail
+        if came > self._grown:
+            self._grown = came
+        if not tail and self._grown > (_SMALL if kind is _PONG else _LARGE):
             self._renew()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -265,7 +267,9 @@ class Connection(WSListener):
         while self._queue and self._stuck_at is None:
             text = self._queue.popleft()
             self._queued -= len(text)
-            self._send(text)
+            if self._count is not None:
+                self._count(len(text))
+            self._socket.send(_TEXT, text)
         if not self._queue:
             self._queue = None
             if self._farewell is not None:
@@ -277,7 +281,7 @@ class Connection(WSListener):
         """A message has come, or what counts as one: take it when it is due."""
         if self._farewell is not None:
             return
-        limits, now = self._limits, self._heard_at
+        limits = self._limits
         if len(data) > limits.message_bytes:
             if self._count is not None:
                 self._count(len(data))
@@ -288,7 +292,7 @@ class Connection(WSListener):
                 )
             )
             return
-        rate = limits.messages_per_second
+        now, rate = self._heard_at, limits.messages_per_second
         self._due = max(self._due, now - limits.burst / rate) + 1 / rate
         if self._due <= now and self._waiting is None:
             self._late = 0
@@ -377,11 +381,6 @@ class Connection(WSListener):
         self._frames.sink()
 
     # Writing and closing
-
-    def _send(self, text: bytes) -> None:
-        if self._count is not None:
-            self._count(len(text))
-        self._socket.send(_TEXT, text)
 
     def _fail(self, error: RemoteError) -> None:
         self.refuse(self._complain(error), error.code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -57,7 +58,10 @@ class Facts(Struct, frozen=True):
 
     @property
     def address(self) -> IPAddress:
-        return ip_address(self.source)
+        return _parsed(self.source)  # three times for each that joins
+
+
+_parsed = lru_cache(1024)(ip_address)
 
 
 class Guest(Protocol):

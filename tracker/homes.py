@@ -33,6 +33,8 @@ class Homes:
         """``name`` is our own place's, ``at`` gives the realms at a place by their index, and a
         swarm of more than ``most`` members is too large for one."""
         self.name = name
+        self.is_alone = len(places) == 1
+        """Whether there are no others."""
         self._places = places
         self.at = at
         self._most = most
@@ -43,11 +45,6 @@ class Homes:
     def alone(cls, realms: Sequence[Realm]) -> Homes:
         """Everything is at home here."""
         return cls("", [""], lambda _, index: realms[index], sys.maxsize)
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether there are no others."""
-        return len(self._places) == 1
 
     def home(self, key: bytes) -> str:
         """Where somebody belongs who comes for this."""

@@ -83,6 +83,7 @@ class Nearby(Generic[L]):
     def __init__(self) -> None:
         self._kinds: tuple[_Kind[L], ...] = tuple(_Kind() for _ in Where._fields)
         """In the order of `Near`."""
+        self._regions = self._kinds[Near.REGION]
 
     def __len__(self) -> int:
         """How many names there are."""
@@ -108,19 +109,17 @@ class Nearby(Generic[L]):
     def around(self, where: Where, most: int, rng: Random, costs: Costs = NO_COSTS) -> list[L]:
         """Up to ``most`` random members near a place, more of them from where it is nearer."""
         found: dict[L, None] = {}  # a set, but in order
-        regions = self._kinds[Near.REGION]
         given: tuple[Name, ...] = where
         for kind, name in zip(self._kinds, given, strict=True):
             if not name:
                 continue
-            names: tuple[Name, ...] = (name,)
-            if kind is regions:
-                names += tuple(costs.near(where.region))
+            names = (name, *costs.near(where.region)) if kind is self._regions else (name,)
             for each in names:
                 left = most - len(found)
                 if left <= 0:
                     return list(found)
-                found.update(dict.fromkeys(kind.draw(each, (left + 1) // 2, rng)))
+                for member in kind.draw(each, (left + 1) // 2, rng):
+                    found[member] = None
         return list(found)
 
     def _named(self, where: Where) -> Iterator[tuple[_Kind[L], Name]]:

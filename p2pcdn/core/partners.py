@@ -21,7 +21,7 @@ from operator import itemgetter
 from random import Random
 
 from p2pcdn.core.acquaintances import Acquaintances
-from p2pcdn.core.locality import NO_COSTS, Where
+from p2pcdn.core.locality import NO_COSTS
 from p2pcdn.core.torrent import SILENT_AFTER, Peer
 from p2pcdn.core.torrent_ports import TorrentRules
 
@@ -49,22 +49,21 @@ class Partners:
         have met by that."""
         rules, rng, crowd, here = self._rules, self._rng, peer.torrent.crowd, peer.where
         limit = max(LEAST_ALIKE, int(most * rules.prefix_share))
-        silent, met, sated = now - SILENT_AFTER, peer.met, peer.complete
+        silent, met, sated, lan = now - SILENT_AFTER, peer.met, peer.complete, here.lan
         picked: list[Peer] = []
         alike: dict[bytes, int] = {}
         second: list[tuple[int, Peer]] = []
 
-        def is_crowd(where: Where) -> bool:
-            return alike.get(where.prefix, 0) >= limit and where.lan != here.lan
-
         def take(others: Iterable[Peer], enough: int) -> None:
             for other in others:
+                where = other.where
+                prefix = where.prefix
                 against = _SILENT if other.asked < silent else 0
                 if other.id in met:
                     against += _MET
                 if sated and other.complete:
                     against += _SATED
-                if alike and is_crowd(other.where):
+                if alike.get(prefix, 0) >= limit and where.lan != lan:
                     against += _CROWD
                 if against:
                     second.append((against, other))
@@ -72,7 +71,6 @@ class Partners:
                     picked.append(other)
                     if len(picked) >= enough:
                         return
-                    prefix = other.where.prefix
                     alike[prefix] = alike.get(prefix, 0) + 1
 
         if len(crowd) > most:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from p2pcdn.core.locality import Where
 from p2pcdn.core.nearby import LocalCrowd
@@ -25,7 +26,7 @@ MOST_MET = 64
 """Peers that one remembers to have met; beyond it those met first are forgotten."""
 
 
-class Pending(NamedTuple):
+class Pending(Struct, frozen=True, eq=False):
     """An offer that waits for an answer."""
 
     offerer: Peer
