@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bench.tracker import announces, viewers
+from bench.tracker import announces, inside, viewers
 from bench.tracker.announces import DESCRIPTION, OFFERS, description
 from bench.tracker.process import Server
 from bench.tracker.sockets import percentiles, source
@@ -31,6 +31,10 @@ async def test_viewers_come_in_link_and_report() -> None:
         assert cost.linked > 0
         assert cost.a_core(3600) > cost.a_core(60) > 0
         assert tracker.ledger.summary().viewers == 6
+
+
+async def test_all_that_is_said_is_heard_where_there_is_no_network() -> None:
+    assert all(took > 0 for took in await inside.measure(60, lambda: None, rounds=1))
 
 
 def test_a_description_is_as_long_as_browsers_make_them() -> None:
