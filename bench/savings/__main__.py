@@ -21,7 +21,7 @@ from pathlib import Path
 from origin.synth import TINY, LiveFeed, synthesise
 from tests.e2e import cables
 from tests.e2e.films import SECONDS
-from tests.e2e.savings import LITTLE, Comparison, Run, Scene, play, replay, watch
+from tests.e2e.savings import LITTLE, Comparison, Run, Scene, kill, play, replay, watch
 
 LIVE = 20.0
 """Seconds that the last of the live scene's viewers watches."""
@@ -48,7 +48,7 @@ async def churn(run: Run) -> None:
         await native.printed("True")
         second = await run.watch(2, LITTLE)
         await second.viewer.plays(6)
-        await native.kill()
+        await kill(native)
     third = await run.watch(3, LITTLE)
     await third.viewer.plays(8)
     await second.kill()

@@ -18,14 +18,12 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Playwright, async_playwright
-from playwright.async_api import Error as PlaywrightError
 
 from tests.e2e import cables
 from tests.e2e.browser import FLAGS, UNTHROTTLED, find_chromium
@@ -49,8 +47,6 @@ for url in itertools.cycle(lines(lines(playlist)[0])):
 
 REPORT_EVERY = 3
 """Seconds between two reports of a peer in these runs."""
-LATE = 1.5
-"""And so many more until one has certainly been made."""
 
 WHOLE = {"maxBufferLength": 120}
 """A player that loads all that there is at once; and one that loads some seconds ahead."""
@@ -66,30 +62,48 @@ STOP = """async () => {
 }"""
 """Load no more, once nothing is being loaded: what was on its way would have been sent in vain."""
 
-LOOK = "() => [window.probe?.given ?? 0, window.p2pcdn?.getStats?.().uploadedBytes ?? 0]"
+NOTE_REPORTS = """
+window.reported = [0, 0];
+WebSocket.prototype.send = new Proxy(WebSocket.prototype.send, {
+  apply(send, socket, [text]) {
+    Reflect.apply(send, socket, [text]);
+    if (!/"type":"report"/.test(text)) return;
+    const held = [probe.given, p2pcdn.getStats().uploadedBytes];
+    const leave = () => {
+      if (socket.bufferedAmount) setTimeout(leave, 20);
+      else window.reported = held;
+    };
+    leave();
+  },
+});
+"""
+"""What had been given, and given to others, when a report left the page."""
+
+LOOK = """() => [
+  window.probe?.given ?? 0,
+  window.p2pcdn?.getStats?.().uploadedBytes ?? 0,
+  ...(window.reported ?? [0, 0]),
+]"""
 
 
 @dataclass
 class Held:
-    """How much media somebody had been given, and had given to others, at some times."""
+    """How much media somebody has been given, and has given to others, and of how much of both it
+    has reported."""
 
-    looks: list[tuple[float, int, int]] = field(default_factory=lambda: [(0.0, 0, 0)])
+    given: int = 0
+    uploaded: int = 0
+    reported: tuple[int, int] = (0, 0)
 
-    def note(self, given: int, uploaded: int) -> None:
-        self.looks.append((time.monotonic(), given, uploaded))
-
-    @property
-    def given(self) -> int:
-        return self.looks[-1][1]
+    def note(self, given: int, uploaded: int, *reported: int) -> None:
+        self.given, self.uploaded = given, uploaded
+        self.reported = (reported[0], reported[1])
 
     @property
     def unreported(self) -> int:
         """Bytes of which nobody will hear if it is killed now."""
-        now, given, uploaded = self.looks[-1]
-        long_ago = [look for look in self.looks if look[0] <= now - REPORT_EVERY - LATE]
-        assert len(long_ago) > 1, "killed too early to say: nothing it had may have been reported"
-        _, had_given, had_uploaded = long_ago[-1]
-        return given - had_given + uploaded - had_uploaded
+        given, uploaded = self.reported
+        return self.given - given + self.uploaded - uploaded
 
 
 @dataclass
@@ -100,36 +114,22 @@ class Watcher:
     browser: Browser
     held: Held = field(default_factory=Held)
     killed: bool = False
-    looking: asyncio.Task[None] | None = None
 
     async def note(self) -> None:
         """Look how much media its player has been given."""
         self.held.note(*await self.viewer.page.evaluate(LOOK))
 
-    async def look_on(self) -> None:
-        """Look again and again."""
-        while True:
-            with contextlib.suppress(PlaywrightError):  # it may go in between
-                await self.note()
-            await asyncio.sleep(0.5)
-
-    async def look_no_more(self) -> None:
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
-
     async def leave(self) -> None:
         """Go to another page, with nothing on its way."""
         await self.viewer.page.evaluate(STOP)
-        await self.look_no_more()
         await self.note()
         await self.viewer.page.goto("about:blank")
 
     async def kill(self) -> None:
-        """``kill -9`` of its browser and all that belongs to it."""
+        """``kill -9`` of its browser and all that belongs to it, once it has reported something."""
+        await self.viewer.until("() => window.reported[0] > 0")
         session = await self.browser.new_browser_cdp_session()
         processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
-        await self.look_no_more()
         await self.note()
         self.killed = True
         for process in sorted(processes, key=lambda process: process["type"] != "browser"):
@@ -183,13 +183,11 @@ class Run:
             await self.launch(place)
         browser = self.browsers.pop(place)
         stage = Stage(browser, self.site, self.net.url, self.media)
-        before = f"window.playerConfig = {json.dumps(config or {})}"
+        before = f"window.playerConfig = {json.dumps(config or {})};{NOTE_REPORTS}"
         snippet = f"{self.net.url}/p2pcdn.js" if self.peers else ""
         viewer = await self.stack.enter_async_context(stage.viewer(before=before, snippet=snippet))
         watcher = Watcher(viewer, browser)
         self.watchers.append(watcher)
-        watcher.looking = asyncio.create_task(watcher.look_on())
-        self.stack.push_async_callback(watcher.look_no_more)
         return watcher
 
     @contextlib.asynccontextmanager
@@ -200,10 +198,8 @@ class Run:
         self.natives.append(held)
         async with run(*words) as command:
             yield command
-        for line in command.output:
-            if line.startswith("held "):
-                at, given, uploaded = line.split()[1:4]
-                held.looks.append((float(at), int(given), int(uploaded)))
+        told = [line for line in command.output if line.startswith("held ")]
+        held.note(*map(int, told[-1].split()[1:5]))
         if command.process.returncode == -signal.SIGKILL:
             self.unreported += held.unreported
 
@@ -235,6 +231,14 @@ class Outcome:
     unreported: int
     """What those who were killed had not reported, at most."""
     summary: dict[str, Any]
+
+
+async def kill(native: Command) -> None:
+    """Have a native peer that has reported something say what it holds, and kill itself in the same
+    moment."""
+    await native.printed("reported")
+    native.process.send_signal(signal.SIGUSR1)
+    await native.process.wait()
 
 
 Scene = Callable[[Run], Awaitable[None]]
@@ -291,7 +295,7 @@ def replay(outcome: Outcome) -> Scene:
         for size in outcome.given:
             await run.fetch(1, size)
             held = Held()
-            held.note(size, 0)
+            held.note(size, 0, 0, 0)
             run.natives.append(held)
 
     return fetch
@@ -307,6 +311,8 @@ def _lay_out(directory: Path) -> Path:
 
 
 async def _ready(net: Net, server: Command) -> None:
+    # Whoever asks before starts a program each time, and so takes the server's time to start.
+    await server.printed("Snippet")
     async with asyncio.timeout(30):
         while server.process.returncode is None:
             with contextlib.suppress(ConnectionError):

@@ -66,6 +66,7 @@ async def test_two_viewers_behind_nats_link_through_our_own_stun(
 
 
 async def _healthy(server: Command, outside: tuple[str, ...]) -> None:
+    await server.printed("Snippet")  # each question takes as much of a core as its start
     async with asyncio.timeout(30):
         while server.process.returncode is None:
             check = await asyncio.create_subprocess_exec(

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.e2e import cables
 from tests.e2e.cables import Net
-from tests.e2e.savings import LITTLE, Comparison, Run, Scene, play, replay, watch
+from tests.e2e.savings import LITTLE, Comparison, Run, Scene, kill, play, replay, watch
 
 # Of two at once neither would leave the other a core.
 pytestmark = pytest.mark.xdist_group("savings")
@@ -57,7 +57,7 @@ async def watch_and_die(run: Run) -> None:
         await native.printed("True")
         second = await run.watch(2, LITTLE)
         await second.viewer.plays(5)
-        await native.kill()
+        await kill(native)
     await second.viewer.plays(7)
     await second.kill()
     await first.leave()
