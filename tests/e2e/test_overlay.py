@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,11 @@ from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage, Viewer
 
 WHOLE = f"window.playerConfig = {json.dumps({'maxBufferLength': 120})}"
-LOADED = "() => window.probe.given >= 15e6"
+LOADED = """() => {
+  const all = window.player?.levels[0]?.details?.fragments.length;
+  return all && Object.keys(probe.digests).length === all;
+}"""
+"""All of it: a busy machine may rest for a second before the last, which looks like the end."""
 SPARE = 1e6
 """Bytes that may lie in sockets when an answer is cut short."""
 PANEL = "() => document.getElementById('p2pcdn-overlay')?.textContent ?? ''"
@@ -60,14 +66,16 @@ async def agreed(viewer: Viewer) -> dict[str, Any]:
             await asyncio.sleep(0.2)
 
 
-async def settled(server: Command) -> dict[str, Any]:
-    """The account once all have gone."""
-    async with asyncio.timeout(20):
-        while True:
-            summary: dict[str, Any] = await server.json("/api/v1/summary")
-            if not summary["swarms"]:
-                return summary
-            await asyncio.sleep(0.2)
+async def settled(server: Command, is_whole: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The account once all have gone and it is whole, or what it has come to by then: what a page
+    says as it goes is a request of its own, which may come after the end of its socket."""
+    summary: dict[str, Any] = await server.json("/api/v1/summary")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while summary["swarms"] or not is_whole(summary):
+                await asyncio.sleep(0.2)
+                summary = await server.json("/api/v1/summary")
+    return summary
 
 
 async def test_the_overlay_the_stats_and_the_account_agree(
@@ -89,12 +97,20 @@ async def test_the_overlay_the_stats_and_the_account_agree(
             # What was given to the player counts as saved; it has all been.
             await second.page.goto("about:blank")
             await first.page.goto("about:blank")
-    summary = await settled(fresh_server)
     http, peers, waste = (
         sum(one[name] for one in stats) for name in ("httpBytes", "peerBytes", "wasteBytes")
     )
-    # The origin may have sent what nobody read any more, or what a peer brought as well.
+
+    def unsure(summary: dict[str, Any]) -> int:
+        return int(summary["peer_bytes_claimed"] + summary["peer_bytes_disputed"])
+
+    # A peer may have brought what the origin did as well.
+    least = peers - waste - SPARE
+    summary = await settled(
+        fresh_server,
+        lambda found: found["peer_bytes_confirmed"] >= least and unsure(found) <= waste,
+    )
+    # And the origin may have sent what nobody read any more.
     assert http <= summary["origin_bytes"] <= http + waste + SPARE, (summary, stats)
-    assert peers - waste - SPARE <= summary["peer_bytes_confirmed"] <= peers, (summary, stats)
-    unsure = summary["peer_bytes_claimed"] + summary["peer_bytes_disputed"]
-    assert unsure <= waste, (summary, stats)
+    assert least <= summary["peer_bytes_confirmed"] <= peers, (summary, stats)
+    assert unsure(summary) <= waste, (summary, stats)
