@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from playwright.async_api import Browser
 
-from tests.e2e.servers import p2pcdn, peer
-from tests.e2e.viewer import Stage
+from tests.e2e.servers import Command, p2pcdn, peer
+from tests.e2e.viewer import Stage, Viewer
 
 SHORT_BUFFER = "window.playerConfig = { maxBufferLength: 8, maxMaxBufferLength: 8 }"
 """So that a player needs something new soon after a failure."""
 
 
+@asynccontextmanager
+async def supplied(stage: Stage) -> AsyncIterator[tuple[Command, Viewer]]:
+    """A peer that has all, and a viewer who comes then: to start the peer may take a busy machine
+    as long as the film lasts."""
+    async with peer(stage.media) as supplier:
+        await supplier.printed("complete")
+        async with stage.viewer(before=SHORT_BUFFER) as viewer:
+            yield supplier, viewer
+
+
 async def test_a_supplier_vanishes_in_the_middle_of_a_chunk(stage: Stage, content: Path) -> None:
-    async with peer(stage.media) as supplier, stage.viewer(before=SHORT_BUFFER) as viewer:
+    async with supplied(stage) as (supplier, viewer):
         # It is sending all that lies ahead, some megabytes, when it is gone without a word.
         await viewer.until("() => window.p2pcdn?.getStats().peerBytes > 0")
         await supplier.kill()
@@ -29,7 +41,7 @@ async def test_a_supplier_vanishes_in_the_middle_of_a_chunk(stage: Stage, conten
 
 
 async def test_a_supplier_falls_silent(stage: Stage, content: Path) -> None:
-    async with peer(stage.media) as supplier, stage.viewer(before=SHORT_BUFFER) as viewer:
+    async with supplied(stage) as (supplier, viewer):
         await viewer.until("() => window.p2pcdn?.getStats().peerBytes > 0")
         supplier.process.send_signal(signal.SIGSTOP)  # its connection stays open
         try:
