@@ -20,6 +20,9 @@ from tests.e2e.viewer import Stage
 
 HERE = Path(__file__).parent
 
+SEVERAL = pytest.mark.xdist_group("several")
+"""Three viewers or more, who take half a core or a little more: of such tests one at a time."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from origin import keyring
 from origin.synth import LiveFeed
+from tests.e2e.conftest import SEVERAL
 from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage
 
-pytestmark = pytest.mark.crowd
+pytestmark = SEVERAL
 
 NO_ED25519 = """
   const importKey = crypto.subtle.importKey.bind(crypto.subtle);

@@ -6,13 +6,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from origin.synth import LiveFeed
+from tests.e2e.conftest import SEVERAL
 from tests.e2e.viewer import Stage
 
 
-@pytest.mark.crowd
+@SEVERAL
 async def test_three_viewers_of_a_live_stream(stage: Stage, content: Path) -> None:
     async with AsyncExitStack() as stack:
         feed = await stack.enter_async_context(

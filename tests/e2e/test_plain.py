@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable
 
-import pytest
-
+from tests.e2e.conftest import SEVERAL
 from tests.e2e.viewer import Stage
 
-pytestmark = pytest.mark.crowd
+pytestmark = SEVERAL
 
 THROW = "throw new Error('no')"
 BROKEN = {

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from aioice.ice import get_host_addresses
 from playwright.async_api import Browser
 
 from tests.coturn import NEEDED, coturn
 from tests.e2e import netlog
 from tests.e2e.cdp import chromium
+from tests.e2e.conftest import SEVERAL
 from tests.e2e.servers import BUNDLE, p2pcdn, peer
 from tests.e2e.viewer import Stage, Viewer
 
@@ -38,7 +38,7 @@ def connection(**values: object) -> str:
 # What is sent
 
 
-@pytest.mark.crowd
+@SEVERAL
 async def test_who_has_a_reason_to_gives_nothing_and_a_budget_is_kept(stage: Stage) -> None:
     """One viewer gives, up to its budget; others only take; one has not been asked yet."""
     budget = 2_000_000
@@ -78,7 +78,7 @@ async def test_who_has_a_reason_to_gives_nothing_and_a_budget_is_kept(stage: Sta
         assert sum(stats["peerBytes"] for stats in taken) > 0.9 * budget
 
 
-@pytest.mark.crowd
+@SEVERAL
 async def test_without_a_proof_no_byte_of_a_peer_is_played(stage: Stage) -> None:
     """Whatever is wrong with the verifier, playback goes on to its end."""
     broken = {
@@ -104,7 +104,7 @@ async def test_without_a_proof_no_byte_of_a_peer_is_played(stage: Stage) -> None
 # What a page's policy allows
 
 
-@pytest.mark.crowd
+@SEVERAL
 async def test_under_a_strict_policy(stage: Stage, content: Path) -> None:
     """With Trusted Types and Subresource Integrity; with the tracker away, a storage that throws,
     and without a player: no violation, no error, one global."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import SEVERAL
 from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage
 
@@ -17,7 +18,7 @@ def server(fresh_server: Command) -> Command:
     return fresh_server
 
 
-@pytest.mark.crowd
+@SEVERAL
 async def test_later_viewers_take_most_from_earlier_ones(
     stage: Stage, server: Command, content: Path
 ) -> None:
