@@ -20,11 +20,12 @@ start by the neighbours in turn, by their rank for the segment; where no tracker
 there is no time for all their turns, in turn from the beginning.
 
 Of peers, what is due soon is asked for first, then what is rare, and of either the rare first: a
-chunk that a single neighbour holds before those that several do. Of a live stream these come even
-before what is due soon, the newest first, unless it is about to be late: they are what everybody
-is to send next, and who has nothing to send is of no use to those who wait. Among equals chance
-decides, and each is as likely as any other: so no two neighbours want the same, and whoever has
-just fetched a run of chunks for all sends each of them to somebody else.
+chunk that a single neighbour holds before those that several do. Of a recording what is played
+next has to be there before what lies beyond is asked for at all. Of a live stream the rare come
+even before what is due soon, the newest first, unless it is about to be late: they are what
+everybody is to send next, and who has nothing to send is of no use to those who wait. Among equals
+chance decides, and each is as likely as any other: so no two neighbours want the same, and whoever
+has just fetched a run of chunks for all sends each of them to somebody else.
 """
 
 from __future__ import annotations
@@ -59,6 +60,9 @@ AT_ONCE = 2
 once; together each would be slow, and the origin look like one that may not be relied upon."""
 SOON = 2.0
 """Seconds before their latest start chunks are asked for before any others."""
+REACH = 8.0
+"""Of a recording nothing that is played later than in so many seconds is asked for while anything
+that is played before is to come from peers."""
 TO_SPREAD = 4
 """While something is due soon so many may be asked for before it that are to be spread,"""
 UNDISTURBED = 0.7
@@ -574,22 +578,25 @@ class _Room:
         """Ask for what is to be spread and what is due soon, then for what is rare, then for the
         rest."""
         yield from self._spread()
+        view = self.view
+        reach = self._reach()
         later: list[SegmentView] = []
-        for segment in self.view.segments:
+        for segment in view.segments:
             if self.left <= 0 or not self.free:
                 return
-            if has_line(segment, self.view.http, self.now):
+            if has_line(segment, view.http, self.now):
                 return  # the line is the origin's now
-            if segment.demanded and latest_start(segment, self.view.http) - SOON <= self.now:
+            due = segment.demanded or not view.live
+            if due and latest_start(segment, view.http) - SOON <= self.now:
                 rare = segment.missing & self._rare(segment.key)
                 yield from self._take(segment, rare, Need.SOON)
                 yield from self._take(segment, segment.missing | segment.late, Need.SOON)
-            else:
+            elif segment.deadline <= reach:
                 later.append(segment)
-        if any(map(self._comes_in_haste, self.view.segments)):
+        if any(map(self._comes_in_haste, view.segments)):
             return
-        if not self.view.live and self.view.starved_until > self.now:
-            self.wakes.append(self.view.starved_until)
+        if not view.live and view.starved_until > self.now:
+            self.wakes.append(view.starved_until)
             self.left = min(self.left, STARVED_IN_ALL - self.asked)
         for segment in later:
             if self.left > 0 and segment.missing:
@@ -609,6 +616,21 @@ class _Room:
             return False
         self.wakes.append(segment.comes_until)
         return True
+
+    def _reach(self) -> float:
+        """When what is asked for is played at the latest."""
+        view = self.view
+        if view.live:
+            return inf
+        end = self.now + REACH
+        honest = [link for link in view.links if link.is_credible(self.now)]
+        for segment in view.segments:
+            if segment.deadline > end:
+                break
+            loading = segment.loading if segment.loading_until > self.now else 0
+            if segment.asked or segment.missing & (loading | _held(segment.key, honest)):
+                return end
+        return inf
 
     def _spread(self) -> Iterator[AskPeer]:
         """Ask for what a single neighbour holds of a live stream, if we can pass it on. Where there

@@ -31,6 +31,7 @@ from p2pcdn.core.scheduler import (
     ORPHAN_LEAD,
     PROMPT,
     PROOF,
+    REACH,
     SOON,
     SPREADS,
     STARVED_IN_ALL,
@@ -547,7 +548,7 @@ def test_what_is_due_soon_comes_before_what_is_rare() -> None:
     behind = SegmentKey("v", 8)
     soon = segment(2, deadline=NOW + HTTP.takes(2 * CHUNK_SIZE) + SOON / 2)
     both = link(held={KEY: 0b11, behind: 0b11}), link(2, held={KEY: 0b11, behind: 0b01})
-    given = view(soon, segment(2, key=behind), links=both)
+    given = view(soon, segment(2, key=behind, deadline=NOW + REACH), links=both)
     asks = [ask for ask in decide(given).asks if isinstance(ask, AskPeer)]
     assert [(ask.key, ask.need) for ask in asks[:2]] == [(KEY, Need.SOON)] * 2
     assert [(ask.key, ask.chunk) for ask in asks[2:]] == [(behind, 1), (behind, 0)]
@@ -749,6 +750,40 @@ def test_of_those_who_are_fast_enough_the_near_ones_are_asked_first() -> None:
     assert asked(decide(given, NEAR_FIRST + TURN)) == {1: [0]}
     blind = replace(given, sheltered=False)
     assert asked(decide(blind, NEAR_FIRST + TURN)) == {2: [0]}
+
+
+def test_what_is_played_next_has_to_be_there_before_more_is_asked_for() -> None:
+    beyond = segment(2, key=SegmentKey("v", 9), demanded=False, deadline=NOW + REACH + 1.0)
+    holder = link(held={KEY: 0b1, beyond.key: 0b11})
+
+    def asked(nearest: SegmentView, now: float = NOW, **others: object) -> set[SegmentKey]:
+        given = replace(view(nearest, beyond, links=(holder,)), **others)
+        return {ask.key for ask in decide(given, now).asks if isinstance(ask, AskPeer)}
+
+    near = segment(1, deadline=NOW + REACH)
+    assert asked(near) == {KEY}
+    assert asked(replace(near, missing=0, asked=0b1)) == set()  # it is on its way
+    assert asked(replace(near, missing=0, missing_bytes=0)) == {beyond.key}
+    assert asked(replace(near, deadline=NOW + REACH + 0.1)) == {KEY, beyond.key}
+    assert asked(near, live=True) == {KEY, beyond.key}
+    # What no neighbour can bring holds nothing up, unless it is about to be there.
+    nowhere = replace(near, missing=0b10, chunks=2)
+    assert asked(nowhere) == {beyond.key}
+    assert asked(replace(nowhere, loading=0b10, loading_until=NOW + 1.0)) == set()
+    assert asked(replace(nowhere, loading=0b10, loading_until=NOW)) == {beyond.key}
+    liar = link(2, held={KEY: 0b10}, credible=False)
+    given = view(nowhere, beyond, links=(holder, liar))
+    assert (1, 0) in of_peers(decide(given))
+
+
+def test_of_a_recording_what_is_due_soon_is_so_before_the_player_asks_for_it() -> None:
+    ahead = segment(1, demanded=False, deadline=NOW + HTTP.takes(CHUNK_SIZE) + SOON)
+    [ask] = decide(view(ahead, links=(link(),))).asks
+    assert isinstance(ask, AskPeer)
+    assert ask.need is Need.SOON
+    [ask] = decide(view(ahead, links=(link(),), live=True)).asks
+    assert isinstance(ask, AskPeer)
+    assert ask.need is Need.USUAL
 
 
 def test_earlier_segments_come_first() -> None:

@@ -20,11 +20,12 @@
  * leases, or there is no time for all their turns, in turn from the beginning.
  *
  * Of peers, what is due soon is asked for first, then what is rare, and of either the rare first: a
- * chunk that a single neighbour holds before those that several do. Of a live stream these come even
- * before what is due soon, the newest first, unless it is about to be late: they are what everybody
- * is to send next, and who has nothing to send is of no use to those who wait. Among equals chance
- * decides, and each is as likely as any other: so no two neighbours want the same, and whoever has
- * just fetched a run of chunks for all sends each of them to somebody else.
+ * chunk that a single neighbour holds before those that several do. Of a recording what is played
+ * next has to be there before what lies beyond is asked for at all. Of a live stream the rare come
+ * even before what is due soon, the newest first, unless it is about to be late: they are what
+ * everybody is to send next, and who has nothing to send is of no use to those who wait. Among equals
+ * chance decides, and each is as likely as any other: so no two neighbours want the same, and whoever
+ * has just fetched a run of chunks for all sends each of them to somebody else.
  */
 
 import { CHUNK_SIZE, segmentId, type SegmentKey, type Span } from "../model";
@@ -54,6 +55,11 @@ const LEISURELY = 2;
 const AT_ONCE = 2;
 /** Seconds before their latest start chunks are asked for before any others. */
 const SOON = 2;
+/**
+ * Of a recording nothing that is played later than in so many seconds is asked for while anything
+ * that is played before is to come from peers.
+ */
+const REACH = 8;
 /** While something is due soon so many may be asked for before it that are to be spread, */
 const TO_SPREAD = 4;
 /** and none in so many seconds before its latest start. */
@@ -453,20 +459,21 @@ class Room {
   /** Ask for what is to be spread and what is due soon, then for what is rare, then for the rest. */
   ask(): AskPeer[] {
     const asks = this._spread();
+    const { live, links, segments, starvedUntil, http } = this._view;
+    const reach = this._reach();
     const later: SegmentView[] = [];
-    for (const segment of this._view.segments) {
+    for (const segment of segments) {
       if (this._left <= 0 || !this._free.length) return asks;
-      const latest = segment.demanded ? latestStart(segment, this._view.http) : Infinity;
-      if (hasLine(segment, this._view.http, this._now)) return asks;
+      const latest = segment.demanded || !live ? latestStart(segment, http) : Infinity;
+      if (hasLine(segment, http, this._now)) return asks;
       if (latest - SOON <= this._now) {
         asks.push(...this._take(segment, segment.missing & this._rare(segment.key), "soon"));
         asks.push(...this._take(segment, segment.missing | segment.late, "soon"));
-      } else {
+      } else if (segment.deadline <= reach) {
         later.push(segment);
       }
     }
-    if (this._view.segments.some((segment) => this._comesInHaste(segment))) return asks;
-    const { live, links, starvedUntil } = this._view;
+    if (segments.some((segment) => this._comesInHaste(segment))) return asks;
     if (!live && starvedUntil > this._now) {
       this._wakes.push(starvedUntil);
       this._left = Math.min(this._left, STARVED_IN_ALL - openIn(links) - asks.length);
@@ -478,6 +485,19 @@ class Room {
       asks.push(...this._take(segment, segment.missing | segment.late));
     }
     return asks;
+  }
+
+  /** When what is asked for is played at the latest. */
+  private _reach(): number {
+    const { live, links, segments } = this._view;
+    const end = this._now + REACH;
+    const honest = links.filter((link) => link.isCredible(this._now));
+    const comes = ({ key, deadline, missing, asked, loading, loadingUntil }: SegmentView): boolean => {
+      if (deadline > end) return false;
+      const soon = loadingUntil > this._now ? loading : 0n;
+      return (asked | (missing & (soon | heldBy(honest, segmentId(key))))) !== 0n;
+    };
+    return !live && segments.some(comes) ? end : Infinity;
   }
 
   /**

@@ -139,6 +139,44 @@ describe("a machine that has no time for us", () => {
   });
 });
 
+describe("what is played next", () => {
+  const later = { rendition: "v", sequence: 3 };
+  const beyond = segmentView({ key: later, demanded: false, deadline: 9, missing: 0b1n });
+  const held = new Map([
+    [segmentId(key), 0b1n],
+    [segmentId(later), 0b1n],
+  ]);
+  const asked = (nearest: Partial<SegmentView>, more: Partial<View> = {}): number[] => {
+    const near = segmentView({ deadline: 8, missing: 0b1n, ...nearest });
+    const view = viewOf([near, { ...beyond }], { links: [linkView(1, 0n, { held })], ...more });
+    return wants(view).map((ask) => ask.key.sequence);
+  };
+
+  it("has to be there before more is asked for", () => {
+    expect(asked({})).toStrictEqual([1]);
+    expect(asked({ missing: 0n, asked: 0b1n })).toStrictEqual([]); // it is on its way
+    expect(asked({ missing: 0n })).toStrictEqual([3]);
+    expect(asked({ deadline: 8.1 })).toStrictEqual([1, 3]);
+    expect(asked({}, { live: true })).toStrictEqual([1, 3]);
+  });
+
+  it("holds nothing up if no neighbour can bring it", () => {
+    expect(asked({ missing: 0b10n })).toStrictEqual([3]);
+    expect(asked({ missing: 0b10n, loading: 0b10n, loadingUntil: 1 })).toStrictEqual([]);
+    expect(asked({ missing: 0b10n, loading: 0b10n })).toStrictEqual([3]);
+    const liar = linkView(2, 0b10n, { isCredible: () => false });
+    const links = [linkView(1, 0n, { held }), liar];
+    expect(asked({ missing: 0b10n }, { links })).toContain(3);
+  });
+
+  it("is due soon before the player asks for it, of a recording", () => {
+    const needs = (live: boolean): string[] =>
+      wants(viewOf([segmentView({ demanded: false, deadline: 4 })], { live })).map(({ need }) => need);
+    expect(new Set(needs(false))).toStrictEqual(new Set(["soon"]));
+    expect(new Set(needs(true))).toStrictEqual(new Set(["usual"]));
+  });
+});
+
 describe("all of a segment comes from the origin", () => {
   it.each([
     ["when the buffer is below the floor", viewOf([segmentView()], { floor: 26 }), 0, false],
