@@ -586,15 +586,13 @@ class _Room:
                 return
             if has_line(segment, view.http, self.now):
                 return  # the line is the origin's now
-            due = segment.demanded or not view.live
-            if due and latest_start(segment, view.http) - SOON <= self.now:
+            comes_next = segment.demanded or (not view.live and segment.deadline <= reach)
+            if comes_next and latest_start(segment, view.http) - SOON <= self.now:
                 rare = segment.missing & self._rare(segment.key)
                 yield from self._take(segment, rare, Need.SOON)
                 yield from self._take(segment, segment.missing | segment.late, Need.SOON)
             elif segment.deadline <= reach:
                 later.append(segment)
-        if any(map(self._comes_in_haste, view.segments)):
-            return
         if not view.live and view.starved_until > self.now:
             self.wakes.append(view.starved_until)
             self.left = min(self.left, STARVED_IN_ALL - self.asked)
@@ -610,7 +608,7 @@ class _Room:
     def _comes_in_haste(self, segment: SegmentView) -> bool:
         """Whether the origin is bringing, of a recording, what the player has to have soon: what is
         for later would fill the line, as fast as peers are, and the origin be late."""
-        if self.view.live or not segment.demanded or segment.comes_until <= self.now:
+        if not segment.demanded or segment.comes_until <= self.now:
             return False
         if latest_start(segment, self.view.http) - SOON > self.now:
             return False
@@ -618,10 +616,12 @@ class _Room:
         return True
 
     def _reach(self) -> float:
-        """When what is asked for is played at the latest."""
+        """When what is asked for is played at the latest, but for what is demanded and due soon."""
         view = self.view
         if view.live:
             return inf
+        if any(map(self._comes_in_haste, view.segments)):
+            return -inf
         end = self.now + REACH
         honest = [link for link in view.links if link.is_credible(self.now)]
         for segment in view.segments:

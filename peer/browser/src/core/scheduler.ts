@@ -464,7 +464,8 @@ class Room {
     const later: SegmentView[] = [];
     for (const segment of segments) {
       if (this._left <= 0 || !this._free.length) return asks;
-      const latest = segment.demanded || !live ? latestStart(segment, http) : Infinity;
+      const comesNext = segment.demanded || (!live && segment.deadline <= reach);
+      const latest = comesNext ? latestStart(segment, http) : Infinity;
       if (hasLine(segment, http, this._now)) return asks;
       if (latest - SOON <= this._now) {
         asks.push(...this._take(segment, segment.missing & this._rare(segment.key), "soon"));
@@ -473,7 +474,6 @@ class Room {
         later.push(segment);
       }
     }
-    if (segments.some((segment) => this._comesInHaste(segment))) return asks;
     if (!live && starvedUntil > this._now) {
       this._wakes.push(starvedUntil);
       this._left = Math.min(this._left, STARVED_IN_ALL - openIn(links) - asks.length);
@@ -487,17 +487,19 @@ class Room {
     return asks;
   }
 
-  /** When what is asked for is played at the latest. */
+  /** When what is asked for is played at the latest, but for what is demanded and due soon. */
   private _reach(): number {
     const { live, links, segments } = this._view;
+    if (live) return Infinity;
+    if (segments.some((segment) => this._comesInHaste(segment))) return -Infinity;
     const end = this._now + REACH;
     const honest = links.filter((link) => link.isCredible(this._now));
     const comes = ({ key, deadline, missing, asked, loading, loadingUntil }: SegmentView): boolean => {
-      if (deadline > end) return false;
       const soon = loadingUntil > this._now ? loading : 0n;
-      return (asked | (missing & (soon | heldBy(honest, segmentId(key))))) !== 0n;
+      const held = heldBy(honest, segmentId(key));
+      return deadline <= end && (asked | (missing & (soon | held))) !== 0n;
     };
-    return !live && segments.some(comes) ? end : Infinity;
+    return segments.some(comes) ? end : Infinity;
   }
 
   /**
@@ -505,9 +507,8 @@ class Room {
    * later would fill the line, as fast as peers are, and the origin be late.
    */
   private _comesInHaste(segment: SegmentView): boolean {
-    const { live, http } = this._view;
-    if (live || !segment.demanded || segment.comesUntil <= this._now) return false;
-    if (latestStart(segment, http) - SOON > this._now) return false;
+    if (!segment.demanded || segment.comesUntil <= this._now) return false;
+    if (latestStart(segment, this._view.http) - SOON > this._now) return false;
     this._wakes.push(segment.comesUntil);
     return true;
   }
