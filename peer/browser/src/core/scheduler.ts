@@ -253,7 +253,7 @@ function askOrigin(segment: SegmentView, wakes: number[], now: number, view: Vie
     wakes.push(allAt);
   }
   const asks = segment.demanded && view.live ? makeUp(segment, view, wakes, now) : [];
-  const honest = view.links.filter((link) => link.isCredible(now));
+  const honest = credible(view.links, now);
   let orphans = segment.missing & ~heldBy(honest, segmentId(segment.key));
   if (orphans && segment.loading && segment.loadingUntil > now) {
     orphans &= ~segment.loading;
@@ -340,7 +340,7 @@ function makeUp(segment: SegmentView, view: View, wakes: number[], now: number):
 function patientUntil(segment: SegmentView, view: View, latest: number, now: number): number {
   const { since, old } = segment;
   if (old) return since + OLD_PATIENCE;
-  const doubted = view.links.filter((link) => !link.isCredible(now)).length;
+  const doubted = view.links.length - credible(view.links, now).length;
   const doubtful = doubted / Math.max(view.links.length, 1);
   const patience = view.patience * Math.max(1 - DOUBT * doubtful, 0);
   return since + patience * Math.max(latest - since, 0);
@@ -442,13 +442,13 @@ class Room {
     const { goodput, links } = _view;
     const most = Math.floor(LEAST_IN_ALL + goodput / 2 / CHUNK_SIZE);
     // What is asked of somebody who may be lying keeps nobody else from being asked.
-    const proven = links.filter((link) => link.received && link.isCredible(_now));
+    const proven = credible(links, _now).filter((link) => link.received);
     this._left = Math.min(
       Math.min(most, IN_ALL) - openIn(proven),
       IN_ALL - openIn(links),
     );
     const horizon = horizonOf(_view);
-    this._near = links.filter((link) => link.rtt <= horizon && link.isCredible(_now));
+    this._near = credible(links, _now).filter((link) => link.rtt <= horizon);
     for (const link of links) {
       const far = link.rtt > horizon;
       if (link.busyUntil > _now) _wakes.push(link.busyUntil);
@@ -493,13 +493,13 @@ class Room {
     if (live) return Infinity;
     if (segments.some((segment) => this._comesInHaste(segment))) return -Infinity;
     const end = this._now + REACH;
-    const honest = links.filter((link) => link.isCredible(this._now));
-    const comes = ({ key, deadline, missing, asked, loading, loadingUntil }: SegmentView): boolean => {
-      const soon = loadingUntil > this._now ? loading : 0n;
-      const held = heldBy(honest, segmentId(key));
-      return deadline <= end && (asked | (missing & (soon | held))) !== 0n;
-    };
-    return segments.some(comes) ? end : Infinity;
+    const honest = credible(links, this._now);
+    const comes = segments.some(
+      ({ key, deadline, missing, asked, loading, loadingUntil }) =>
+        deadline <= end &&
+        (asked || missing & heldBy(honest, segmentId(key)) || (loadingUntil > this._now && missing & loading)),
+    );
+    return comes ? end : Infinity;
   }
 
   /**
@@ -507,10 +507,11 @@ class Room {
    * later would fill the line, as fast as peers are, and the origin be late.
    */
   private _comesInHaste(segment: SegmentView): boolean {
-    if (!segment.demanded || segment.comesUntil <= this._now) return false;
-    if (latestStart(segment, this._view.http) - SOON > this._now) return false;
-    this._wakes.push(segment.comesUntil);
-    return true;
+    const { demanded, comesUntil } = segment;
+    const latest = latestStart(segment, this._view.http);
+    const hasty = demanded && latest - SOON <= this._now && comesUntil > this._now;
+    if (hasty) this._wakes.push(comesUntil);
+    return hasty;
   }
 
   /**
@@ -654,6 +655,11 @@ function before(a: readonly number[], b: readonly number[]): number {
 
 function openIn(links: readonly LinkView[]): number {
   return links.reduce((sum, { inFlight }) => sum + inFlight, 0);
+}
+
+/** Those whose word may be waited for. */
+function credible(links: readonly LinkView[], now: number): LinkView[] {
+  return links.filter((link) => link.isCredible(now));
 }
 
 /** What any of these links holds of a segment. */
