@@ -321,7 +321,7 @@ class Link:
 
     def owes(self, key: ChunkKey) -> bool:
         """Whether the chunk is promised, and has not gone."""
-        return any(upload.key == key for upload in self._uploads)
+        return key in [upload.key for upload in self._uploads]
 
     def refuse(self, want: int, wait: float) -> None:
         """Say that we are busy for so many seconds."""
@@ -520,9 +520,9 @@ class Link:
             self._complete(frame.want, want, now)
 
     def _complete(self, number: int, want: _OwnWant, now: float) -> None:
-        if not _is_whole(want.frames):
+        data = _whole(want.frames)
+        if data is None:
             raise RemoteError(ErrorCode.BAD_FRAME, f"holes in the chunk of want {number}")
-        data = b"".join(payload for _, payload in sorted(want.frames.items()))
         del self._own[number]
         self._response += ((now - want.since) - self._response) / 4
         if now < want.since + QUICK and self.busy_until == self._refused_until:
@@ -631,11 +631,14 @@ def _need_of(want: Want) -> Need:
     return Need.SPARE if want.spare else Need.USUAL
 
 
-def _is_whole(frames: dict[int, bytes]) -> bool:
-    """Whether each frame begins where the one before it ends."""
+def _whole(frames: dict[int, bytes]) -> bytes | None:
+    """The frames one after the other; None if one does not begin where the one before it ends."""
     end = 0
-    for offset, payload in sorted(frames.items()):
+    payloads = []
+    for offset in sorted(frames):
         if offset != end:
-            return False
+            return None
+        payload = frames[offset]
+        payloads.append(payload)
         end += len(payload)
-    return True
+    return b"".join(payloads)
