@@ -756,9 +756,9 @@ def test_what_is_played_next_has_to_be_there_before_more_is_asked_for() -> None:
     beyond = segment(2, key=SegmentKey("v", 9), demanded=False, deadline=NOW + REACH + 1.0)
     holder = link(held={KEY: 0b1, beyond.key: 0b11})
 
-    def asked(nearest: SegmentView, now: float = NOW, **others: object) -> set[SegmentKey]:
-        given = replace(view(nearest, beyond, links=(holder,)), **others)
-        return {ask.key for ask in decide(given, now).asks if isinstance(ask, AskPeer)}
+    def asked(nearest: SegmentView, live: bool = False) -> set[SegmentKey]:
+        given = view(nearest, beyond, links=(holder,), live=live)
+        return {ask.key for ask in decide(given).asks if isinstance(ask, AskPeer)}
 
     near = segment(1, deadline=NOW + REACH)
     assert asked(near) == {KEY}
