@@ -166,12 +166,10 @@ class Connection(WSListener):
         """Send a message, text in UTF-8, as soon as the socket takes it."""
         if self._farewell is not None:
             return
-        if self._stuck_at is not None:
+        if self._stuck_at is None:
+            self._send(text)
+        else:
             self._put_off(text)
-            return
-        if self._count is not None:
-            self._count(len(text))
-        self._socket.send(_TEXT, text)
 
     def refuse(self, text: bytes | None, code: ErrorCode) -> None:
         """Tell the peer what was wrong, if there is a way to, and close."""
@@ -267,9 +265,7 @@ class Connection(WSListener):
         while self._queue and self._stuck_at is None:
             text = self._queue.popleft()
             self._queued -= len(text)
-            if self._count is not None:
-                self._count(len(text))
-            self._socket.send(_TEXT, text)
+            self._send(text)
         if not self._queue:
             self._queue = None
             if self._farewell is not None:
@@ -381,6 +377,11 @@ class Connection(WSListener):
         self._frames.sink()
 
     # Writing and closing
+
+    def _send(self, text: bytes) -> None:
+        if self._count is not None:
+            self._count(len(text))
+        self._socket.send(_TEXT, text)
 
     def _fail(self, error: RemoteError) -> None:
         self.refuse(self._complain(error), error.code)
