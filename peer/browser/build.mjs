@@ -26,6 +26,12 @@ import { buildDashboard } from "./build-dashboard.mjs";
 /** What a page may be asked to load (docs/decisions/0005); p2p-media-loader takes 45 KB. */
 const GZIP_LIMIT = 40 * 1024;
 
+/**
+ * Has Chromium compile all of it while it is loaded, on a thread of its own, instead of most of it
+ * function by function while the page brings its first picture (V8's explicit compile hints).
+ */
+const COMPILE_ALL = "//# allFunctionsCalledOnLoad";
+
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
 const output = join(root, "origin", "static");
@@ -85,7 +91,7 @@ async function bundle(entry, format, name) {
     compress: { passes: 3, pure_getters: true, keep_fargs: false, inline: 1 },
     // Private members begin with an underscore: nobody else knows their names.
     mangle: { properties: { regex: /^_[a-z]/ } },
-    format: { preamble: `/*! p2pcdn ${version} | Apache-2.0 */` },
+    format: { preamble: `${COMPILE_ALL}\n/*! p2pcdn ${version} | Apache-2.0 */` },
   });
   writeFileSync(join(output, name), `${code}\n`);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -101,6 +102,29 @@ async def test_the_pages_own_set_up_of_requests_is_honoured(stage: Stage, conten
         await assert_peers(viewer, content)
     assert asked
     assert all(url.endswith("?signed=1") for url in asked), asked
+
+
+async def test_the_first_segment_does_not_wait_for_the_media_source(stage: Stage) -> None:
+    """A browser that opens it only once that segment has been asked for plays all the same."""
+    hold = """
+        window.asked = new Promise((resolve) => { window.ask = resolve });
+        const { addEventListener } = MediaSource.prototype;
+        MediaSource.prototype.addEventListener = function (type, listener) {
+          const later = type === "sourceopen" ? () => void window.asked.then(listener) : listener;
+          addEventListener.call(this, type, later);
+        };
+    """
+    context = await stage.profile()
+    asked = asyncio.Event()
+    context.on("request", lambda request: asked.set() if ".ts" in request.url else None)
+    order = "hls,snippet,player"
+    async with context, stage.viewer(before=hold, context=context, order=order) as viewer:
+        async with asyncio.timeout(30):
+            await asked.wait()
+        await viewer.page.evaluate("() => window.ask()")
+        await viewer.plays(1)
+        await viewer.page.evaluate("() => window.player.detachMedia()")
+        assert not await viewer.page.evaluate("() => window.player.config.startFragPrefetch")
 
 
 async def test_switching_off_and_on_again(stage: Stage) -> None:

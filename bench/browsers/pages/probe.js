@@ -21,6 +21,7 @@ window.probe = {
 
 const STALL = 400; // milliseconds without movement that a viewer sees
 const LOOK_EVERY = 20;
+const FIRST_LOOKS_EVERY = 4; // a start-up of 100 ms is not to be told in steps of 20
 
 window.addEventListener("error", ({ message }) => probe.errors.push(String(message)));
 window.addEventListener("unhandledrejection", ({ reason }) => probe.errors.push(String(reason)));
@@ -73,26 +74,31 @@ function watch(video) {
   let since = born;
   let waiting = false;
   let due = born + LOOK_EVERY;
+  const first = setInterval(() => {
+    const at = video.currentTime;
+    if (video.seeking || video.readyState < 2) {
+      last = at; // live begins with a jump to where it is now
+    } else if (at > last + 0.001) {
+      since = performance.now();
+      probe.startupMs = since - born;
+      probe.openedMs = since;
+      clearInterval(first);
+    }
+  }, FIRST_LOOKS_EVERY);
   setInterval(() => {
     const now = performance.now();
     probe.longestWaitMs = Math.max(probe.longestWaitMs, now - due);
     due = now + LOOK_EVERY;
     const at = video.currentTime;
     probe.ended = video.ended;
-    if (probe.startupMs === null && (video.seeking || video.readyState < 2)) {
-      last = at; // live begins with a jump to where it is now
-    } else if (at > last + 0.001) {
-      if (probe.startupMs === null) {
-        probe.startupMs = now - born;
-        probe.openedMs = now;
-      } else if (waiting) {
-        probe.stalledMs += now - since;
-      }
+    if (probe.startupMs === null) return;
+    if (at > last + 0.001) {
+      if (waiting) probe.stalledMs += now - since;
       probe.played += Math.min(at - last, 1);
       waiting = false;
       last = at;
       since = now;
-    } else if (probe.startupMs !== null && !video.ended && !video.seeking && now - since > STALL) {
+    } else if (!video.ended && !video.seeking && now - since > STALL) {
       if (!waiting) probe.stalls += 1;
       waiting = true;
     }

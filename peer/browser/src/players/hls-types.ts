@@ -125,6 +125,8 @@ export interface HlsConfig {
   readonly fetchSetup?: unknown;
   /** Seconds of media that it loads ahead. */
   readonly maxBufferLength?: number;
+  /** Whether the first fragment is asked for before a media source is open. */
+  startFragPrefetch?: boolean | undefined;
   readonly fragLoadPolicy?: { readonly default: LoadPolicy };
 }
 

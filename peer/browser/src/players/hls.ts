@@ -36,6 +36,7 @@ export class HlsPlayer implements Player {
   private readonly _base: LoaderClass;
   private readonly _theirs: LoaderClass | undefined;
   private _ours: LoaderClass | undefined;
+  private readonly _prefetches: boolean | undefined;
   private readonly _playlists = new Map<string, LevelDetails>();
   private readonly _listeners: readonly [string, Listener][];
   private _media: HTMLMediaElement | undefined;
@@ -49,13 +50,16 @@ export class HlsPlayer implements Player {
     const { config } = _hls;
     this._theirs = config.fLoader;
     this._base = config.fLoader ?? config.loader;
+    this._prefetches = config.startFragPrefetch;
     const listeners: [string, Listener][] = [
       ["hlsManifestLoading", this._onManifestLoading],
       ["hlsLevelLoaded", this._onPlaylist],
       ["hlsAudioTrackLoaded", this._onPlaylist],
       ["hlsFragLoaded", this._onLoaded],
       ["hlsFragBuffered", this._onMoved],
+      ["hlsMediaAttaching", this._onMediaAttaching],
       ["hlsMediaAttached", this._onMedia],
+      ["hlsMediaDetaching", this._onMediaDetaching],
       ["hlsDestroying", this._onDestroying],
     ];
     this._listeners = listeners.map(([event, listener]) => [event, this._guarded(listener)]);
@@ -67,6 +71,7 @@ export class HlsPlayer implements Player {
     this._session = session;
     for (const [event, listener] of this._listeners) hls.on(event, listener);
     hls.config.fLoader = this._ours = loaderFor(this, session, this._base);
+    if (hls.media) this._onMediaAttaching();
     if (!hls.url) return;
     this._load(hls.url);
     const playlist = performance.getEntriesByName(hls.url)[0];
@@ -83,6 +88,7 @@ export class HlsPlayer implements Player {
     const { config } = this._hls;
     for (const [event, listener] of this._listeners) this._hls.off(event, listener);
     this._watch(undefined);
+    this._onMediaDetaching();
     if (config.fLoader === this._ours) config.fLoader = this._theirs;
     this._playlists.clear();
   }
@@ -190,6 +196,20 @@ export class HlsPlayer implements Player {
 
   private readonly _onMoved = (): void => {
     this._session?.moved();
+  };
+
+  /**
+   * There is an element to play in: nothing is gained by waiting until the browser has opened its
+   * media source, as hls.js does by itself. If the playlist is there before that, it next looks
+   * after 100 ms.
+   */
+  private readonly _onMediaAttaching = (): void => {
+    this._hls.config.startFragPrefetch = true;
+  };
+
+  /** Without an element nobody waits for a picture. */
+  private readonly _onMediaDetaching = (): void => {
+    this._hls.config.startFragPrefetch = this._prefetches;
   };
 
   private readonly _onMedia = (): void => {

@@ -162,6 +162,33 @@ describe("joining", () => {
   });
 });
 
+describe("the first segment", () => {
+  it("is asked for as soon as there is an element to play in", () => {
+    join();
+    expect(hls.config.startFragPrefetch).toBeUndefined();
+    hls.tell("hlsMediaAttaching");
+    expect(hls.config.startFragPrefetch).toBe(true);
+    hls.tell("hlsMediaDetaching");
+    expect(hls.config.startFragPrefetch).toBeUndefined();
+  });
+
+  it("is so for an element that was there before us", () => {
+    hls.media = new FakeMedia();
+    join();
+    expect(hls.config.startFragPrefetch).toBe(true);
+    player.release();
+    expect(hls.config.startFragPrefetch).toBeUndefined();
+  });
+
+  it("is asked for without an element if the page says so", () => {
+    hls.config.startFragPrefetch = true;
+    hls.media = new FakeMedia();
+    join();
+    hls.tell("hlsMediaDetaching");
+    expect(hls.config.startFragPrefetch).toBe(true);
+  });
+});
+
 describe("what hls.js tells", () => {
   beforeEach(() => {
     join();
