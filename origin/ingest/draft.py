@@ -42,7 +42,7 @@ class Draft:
     def __init__(self, path: Path) -> None:
         """`TakenError` if somebody else has one of the same file."""
         self._path = path
-        self._aside = path.with_name(f".{path.name}{SUFFIX}")
+        self._aside = _aside(path)
         self._file: BinaryIO = _claim(self._aside)
         self._digests = Digests()
         self._lock = threading.Lock()
@@ -75,12 +75,21 @@ class Draft:
                 self._file.close()  # writes what waits, for which there may be no room
 
 
+def is_under_way(path: Path) -> bool:
+    """Whether somebody is writing the file, in whichever process (this blocks)."""
+    return _aside(path).exists()
+
+
 def sweep(aside: Path) -> None:
     """Remove a file that lies aside, unless somebody is writing it."""
     with contextlib.suppress(TakenError, OSError):
         file = _claim(aside)
         aside.unlink()
         file.close()
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}{SUFFIX}")
 
 
 def _claim(aside: Path) -> BinaryIO:

@@ -32,7 +32,7 @@ from origin.content_types import content_type, is_hls, is_media, is_playlist
 from origin.http_error import HttpError
 from origin.ingest.access import Access, first_token
 from origin.ingest.body import Pace, blocks, check_length
-from origin.ingest.draft import Draft, TakenError
+from origin.ingest.draft import Draft, TakenError, is_under_way
 from origin.ingest.places import Places
 from origin.ingest.playlists import MOST_BYTES, Encoders, Incoming
 from origin.ingest.runs import RECENT, continued
@@ -289,7 +289,15 @@ class Ingest:
                     await changed.wait()
 
     def _missing(self, segments: list[str]) -> set[str]:
-        return set(segments).difference(self._source.identify_all(set(segments)))
+        # Of an encoder that began anew there may be a file of that name, of the run before: the
+        # newest is there once it has been replaced. (Looked at first: it may be just now.)
+        coming = set(filter(self._is_coming, segments[-1:]))
+        return set(segments).difference(self._source.identify_all(set(segments))) | coming
+
+    def _is_coming(self, segment: str) -> bool:
+        with contextlib.suppress(HttpError):  # it is where nobody puts anything
+            return is_under_way(self._places.file(segment, make=False))
+        return False
 
     async def _put_document(
         self, path: str, data: bytes, within: str, *, goes_on: bool = False

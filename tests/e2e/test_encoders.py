@@ -102,8 +102,11 @@ async def test_viewers_play_on_when_the_encoder_is_started_again(
             await plays_on(viewers, MORE)
         for viewer in viewers:
             assert (await viewer.probe())["errors"] == []
-            assert (await viewer.stats())["rejectedChunks"] == 0
-            if way == "directory":  # where no name is used twice
+            stats = await viewer.stats()
+            # Where names are used twice, a viewer's own cache may have what was there before.
+            cached = stats["originMismatches"] if way == "put" else 0
+            assert stats["rejectedChunks"] == cached, stats
+            if way == "directory":
                 await viewer.assert_exact(content)
         assert await from_peers(viewers) > before
         assert second.process.returncode is None, second.text

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from origin.ingest import draft as draft_module
-from origin.ingest.draft import Draft, TakenError, sweep
+from origin.ingest.draft import Draft, TakenError, is_under_way, sweep
 from p2pcdn.model import CHUNK_SIZE
 from tests.origin.media_files import identity_of, noise
 
@@ -61,8 +61,11 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(TakenError):
         Draft(tmp_path / "a.ts")
     Draft(tmp_path / "b.ts").discard()
+    assert is_under_way(tmp_path / "a.ts")
+    assert not is_under_way(tmp_path / "b.ts")
     first.write(b"first")
     first.commit()
+    assert not is_under_way(tmp_path / "a.ts")
     second = Draft(tmp_path / "a.ts")
     second.write(b"second")
     second.commit()

@@ -196,6 +196,28 @@ async def test_an_encoder_that_begins_anew_reuses_its_names(encoder: Encoder) ->
     assert (await encoder.get("/manifest/live/a.m3u8?records=0-0"))[0] == 404
 
 
+async def test_nor_is_the_file_of_the_run_before_taken_for_one_that_is_on_its_way(
+    encoder: Encoder,
+) -> None:
+    for number in range(3):
+        await encoder.put(f"live/{number}.ts", f"first run {number}".encode())
+        await encoder.publish(*range(number + 1))
+    await encoder.put("live/0.ts", b"second run 0")
+    await encoder.publish(0)
+    _, writer = await encoder.connect()
+    writer.write(head("live/1.ts", "Transfer-Encoding: chunked") + b"7\r\nsecond \r\n")
+    await until(lambda: "live/.1.ts.part" in encoder.files())
+    playlist = asyncio.create_task(encoder.publish(0, 1))
+    done, _ = await asyncio.wait({playlist}, timeout=0.3)
+    assert not done
+    writer.write(b"5\r\nrun 1\r\n0\r\n\r\n")
+    assert await playlist == 204
+    writer.close()
+    assert (await encoder.get("/media/live/a.m3u8"))[1].endswith(b"0.ts\n#EXTINF:2.000,\n1.ts\n")
+    hashes = (await encoder.get("/manifest/live/a.m3u8?hashes=4-4"))[1]
+    assert hashes.endswith(hashlib.sha256(b"second run 1").digest())
+
+
 async def test_a_second_encoder_on_the_path_of_another_is_told_so(encoder: Encoder) -> None:
     for number in range(4):
         await encoder.put(f"live/{number}.ts", SEGMENT)
