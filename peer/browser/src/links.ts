@@ -25,7 +25,7 @@ export class Links {
     private readonly _stopwatch: Stopwatch,
     private readonly _tell: (input: Input) => void,
     /** Our offers wait for this, until the processor has time for them; and the join for the first
-     * of them, half a second at most. */
+     * of them, a quarter of a second at most. */
     private readonly _calm: Promise<unknown>,
   ) {}
 

@@ -27,7 +27,7 @@ const TICK = 1_000;
  * Milliseconds from finding the player until connections are made at the latest. To make the first
  * takes the processor as long as a tenth of the way to the first picture, which goes before.
  */
-const OPENING = 500;
+const OPENING = 250;
 
 /** Milliseconds before each attempt to learn of media elsewhere. */
 const SEEKING = [0, 2_000, 8_000];
