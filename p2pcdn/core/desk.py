@@ -113,16 +113,19 @@ class Desk:
         self.held.setdefault(member, set()).add(sequence)
         return self._lease(sequence, number, len(holders) - 1)
 
-    def add_importer(self, sequence: int, number: int, member: Member, enters: bool) -> Lease:
+    def add_importer(
+        self, sequence: int, number: int, member: Member, delay: float, *, enters: bool
+    ) -> Lease:
         """Somebody who is to bring a stripe into its network, from peers elsewhere, or to pass it
-        on to such a one."""
+        on to such a one, and who is not to ask for it before ``delay``."""
         stripe = self.parts[sequence].stripes[number]
         if enters:
             stripe.importers[member.vantage.operator] = member
         else:
             stripe.relays.append(member)
         self.held.setdefault(member, set()).add(sequence)
-        return replace(self._lease(sequence, number, 0), imports=True)
+        lease = self._lease(sequence, number, 0)
+        return replace(lease, delay=round(delay, 1), imports=True)
 
     def release(self, member: Member) -> Given:
         """The member fetches nothing any more. Gives the leases of those who are in front now."""

@@ -101,8 +101,8 @@ class Introducer:
             sample = swarm.open.sample(SAMPLE if until == aim else FEW, self._rng)
             busy |= self._pair_with_best(member, sample, until, self._most, now)
         if len(member.pairings) < self._few and len(swarm.members) > len(swarm.open):
-            sample, links = swarm.members.sample(SAMPLE, self._rng), self._links
-            busy |= self._pair_with_best(member, sample, self._few, lambda _: links, now)
+            sample = swarm.members.sample(SAMPLE, self._rng)
+            busy |= self._pair_with_best(member, sample, self._few, self._most_at_all, now)
         if len(member.pairings) < aim:
             self._seek_at(member, now + SEARCH_EVERY if busy else member.pardons_at(now))
 
@@ -187,11 +187,19 @@ class Introducer:
     def _most(self, member: Member) -> int:
         """With so many neighbours it gets no more by chance: with less than otherwise if enough of
         them are near, since what comes over others comes from elsewhere."""
-        many, near = self._many(member), member.near
+        many, near = min(self._many(member), self._most_at_all(member)), member.near
         if near < self._few_local:
             return many
         aim = self._aim(member)
         return min(many, near + 2 * (aim - self._local(aim)))
+
+    def _most_at_all(self, member: Member) -> int:
+        """With so many neighbours it gets no more by chance, even where only those are left who
+        have enough: of a small network, the next one to come has no other near ones than these."""
+        if not member.where.operator:
+            return self._links
+        most = max(self._links - self._local(self._usual_aim), self._usual_aim)
+        return min(member.near + most, self._links)
 
     def _most_near(self, member: Member) -> int:
         """With so many neighbours it gets no more who are near while there are others."""

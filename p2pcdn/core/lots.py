@@ -22,10 +22,10 @@ from p2pcdn.model import chunk_count
 MOST_STRIPES = 8
 UNKNOWN_STRIPES = 4
 """Of a segment whose size nobody knows."""
-STRIPE_TIME = 0.25
+STRIPE_TIME = 0.15
 """Seconds that a stripe may take to be passed on once, so that the next peer has it soon."""
 
-SLOW = 0.5
+SLOW = 0.75
 """Who sends less than so much of what is usual would keep everybody waiting for its stripe."""
 ENOUGH_LINKS = 3
 SETTLED = 5.0

@@ -9,6 +9,10 @@ Dijkstra's algorithm ("A note on two problems in connexion with graphs", 1959) o
 uplink is shared by all that goes over it: next is whoever could have passed the stripe on the
 earliest. What members say of their uplinks counts within bounds, and who is to bring or pass on one
 stripe of a segment comes later for the next: so boasting gets nobody more than the first of them.
+
+Nobody is told whom to ask, so each asks whoever of its neighbours is the first to hold the stripe.
+Were all to ask at once, the first holder would send it to them one after the other instead of to
+those who are to pass it on: so each is told when its turn is, too.
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ class Step(NamedTuple):
     member: Member
     enters: bool
     """Whether it is the one who brings it into its network; else it passes it on to such a one."""
+    at: float = 0.0
+    """When it should ask for it, in seconds from when its first holder has it."""
 
 
 class _Hop(NamedTuple):
@@ -137,7 +143,11 @@ class Ways:
                 if other not in reached and not left.keys().isdisjoint(links.of(other).abroad):
                     push(_Hop(other, member, at, False))
 
-        relays: dict[Member, Member] = {}
+        def sends_at(hop: _Hop) -> float:
+            """When the giver has sent what others are to have before."""
+            return hop.given_at + copies[hop.giver] * links.takes(hop.giver)
+
+        relays: dict[Member, _Hop] = {}
         for member in sources:
             leave(member, 0.0)
         while queue and left:
@@ -151,14 +161,14 @@ class Ways:
                 continue
             reached.add(member)
             if not hop.far:
-                relays[member] = hop.giver
+                relays[member] = hop
                 leave(member, there_at, far_only=True)
                 continue
             del left[member.vantage.operator]
-            if (source := relays.pop(hop.giver, None)) is not None:
-                copies[source] += 1
-                yield Step(hop.giver, enters=False)
+            if (before := relays.pop(hop.giver, None)) is not None:
+                yield Step(hop.giver, enters=False, at=sends_at(before))
+                copies[before.giver] += 1
+            yield Step(member, enters=True, at=sends_at(hop))
             copies[hop.giver] += 1
             self.note([member])
-            yield Step(member, enters=True)
             leave(member, there_at)

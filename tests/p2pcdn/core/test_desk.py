@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from msgspec.structs import replace
 
 from p2pcdn.core.audience import MOST_AHEAD, Audience
 from p2pcdn.core.desk import DELAY, FRONT, HOLDERS, KEPT, MOST_KEPT, Desk, Stripe
@@ -131,8 +132,9 @@ def test_there_are_never_too_many() -> None:
 def test_who_imports_a_stripe_or_passes_it_on_to_one_holds_it_until_it_goes() -> None:
     holder, relay, importer = members(3)
     made = desk([holder])
-    assert made.add_importer(7, 0, relay, enters=False) == Lease("v", 7, 0, 2, 0.0, True)
-    assert made.add_importer(7, 0, importer, enters=True) == Lease("v", 7, 0, 2, 0.0, True)
+    lease = made.add_importer(7, 0, relay, 0.0, enters=False)
+    assert lease == Lease("v", 7, 0, 2, 0.0, True)
+    assert made.add_importer(7, 0, importer, 0.34, enters=True) == replace(lease, delay=0.3)
     stripe = made.stripes(7)[0]
     assert list(stripe.all()) == [holder, relay, importer]
     assert {*made.held} == {holder, relay, importer}

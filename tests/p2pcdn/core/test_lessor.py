@@ -31,7 +31,7 @@ Stripe = tuple[int, int]
 """The number of a segment, and that of a stripe of it."""
 
 DURATION = 2.0
-STRIPES = 4
+STRIPES = 6
 """Of the segments here, at usual uplinks."""
 
 

@@ -60,10 +60,10 @@ def turns(those: list[Member], rounds: int, every: float = 0.5, since: float = 0
     ("size", "uplinks", "stripes"),
     [
         pytest.param(0, [0, 0], UNKNOWN_STRIPES, id="nobody knows the size"),
-        pytest.param(500_000, [0, 0], 4, id="a usual segment, usual uplinks"),
+        pytest.param(500_000, [0, 0], 6, id="a usual segment, usual uplinks"),
         pytest.param(500_000, [250_000] * 3, 8, id="slow uplinks"),
-        pytest.param(500_000, [2_500_000] * 3, 1, id="fast ones"),
-        pytest.param(500_000, [10_000, 625_000, 9_000_000], 4, id="the median counts"),
+        pytest.param(500_000, [2_500_000] * 3, 2, id="fast ones"),
+        pytest.param(500_000, [10_000, 625_000, 9_000_000], 6, id="the median counts"),
         pytest.param(9_000_000, [10_000] * 3, MOST_STRIPES, id="no more than eight"),
         pytest.param(100_000, [10_000] * 3, 2, id="no more than chunks"),
         pytest.param(1, [0], 1, id="at least one"),

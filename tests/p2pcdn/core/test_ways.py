@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Collection
 from ipaddress import ip_address
 
+import pytest
+
 from p2pcdn.core.member import Member, Swarm
 from p2pcdn.core.pairing import Pairing, Phase
-from p2pcdn.core.ways import Links, Step, Ways
+from p2pcdn.core.ways import HOP, Links, Step, Ways
 from p2pcdn.wire.candidate import Vantage
 
 USUAL = 500_000
@@ -40,7 +42,7 @@ def test_each_network_is_entered_once_and_after_who_has_the_stripe_before() -> N
     linked(a, b, other)
     linked(b, c)
     steps = list(Ways(Links(USUAL)).spread([first], lacking(a, b, other, c)))
-    assert steps == [Step(a, True), Step(b, True), Step(c, True)]
+    assert [(step.member, step.enters) for step in steps] == [(a, True), (b, True), (c, True)]
 
 
 def test_who_has_a_link_where_the_holder_has_none_passes_it_on() -> None:
@@ -48,7 +50,24 @@ def test_who_has_a_link_where_the_holder_has_none_passes_it_on() -> None:
     linked(first, beside)
     linked(beside, far)
     steps = list(Ways(Links(USUAL)).spread([first], lacking(far)))
-    assert steps == [Step(beside, False), Step(far, True)]
+    assert [(step.member, step.enters) for step in steps] == [(beside, False), (far, True)]
+
+
+def test_each_asks_when_those_before_have_been_sent_it() -> None:
+    first = member(0, "H")
+    others = [member(n, f"A{n}") for n in range(1, 4)]
+    linked(first, *others)
+    links = Links(USUAL)
+    once = links.takes(first)
+    steps = list(Ways(links).spread([first], lacking(*others)))
+    assert [step.at for step in steps] == pytest.approx([0.0, once, 2 * once])
+    beside, far = member(5, "H"), member(6, "B")
+    linked(others[0], beside)
+    linked(first, beside)
+    linked(beside, far)
+    relay, behind = Ways(Links(USUAL)).spread([first], lacking(far))
+    assert relay.at == 0.0
+    assert behind.at == pytest.approx(once + HOP)
 
 
 def test_those_in_mode_relay_are_nobodys_neighbours_at_home() -> None:
