@@ -147,7 +147,7 @@ class Ways:
             """When the giver has sent what others are to have before."""
             return hop.given_at + copies[hop.giver] * links.takes(hop.giver)
 
-        relays: dict[Member, _Hop] = {}
+        relays: dict[Member, tuple[Member, float]] = {}
         for member in sources:
             leave(member, 0.0)
         while queue and left:
@@ -161,13 +161,14 @@ class Ways:
                 continue
             reached.add(member)
             if not hop.far:
-                relays[member] = hop
+                relays[member] = hop.giver, sends_at(hop)
                 leave(member, there_at, far_only=True)
                 continue
             del left[member.vantage.operator]
-            if (before := relays.pop(hop.giver, None)) is not None:
-                yield Step(hop.giver, enters=False, at=sends_at(before))
-                copies[before.giver] += 1
+            if (relay := relays.pop(hop.giver, None)) is not None:
+                source, source_at = relay
+                copies[source] += 1
+                yield Step(hop.giver, enters=False, at=source_at)
             yield Step(member, enters=True, at=sends_at(hop))
             copies[hop.giver] += 1
             self.note([member])

@@ -456,7 +456,8 @@ class Lease(Part, frozen=True):
     stripes: Annotated[int, Meta(ge=1, le=8)]
     delay: Seconds
     """From when the peer first knows the segment's record; whoever is named first waits for nobody,
-    and each further peer a little longer, in case that those before it fail."""
+    and each further peer a little longer, in case that those before it fail. With `imports`, those
+    before it are whom the stripe's giver sends it to before."""
     imports: bool = False
     """Whether the peer is not to fetch the stripe, but to bring it into its network from peers
     elsewhere, or to pass it on to such a one. Who is to do both holds two leases."""
