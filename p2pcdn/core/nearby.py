@@ -68,6 +68,9 @@ class _Kind(Generic[L]):
         elif self._alone.get(name) is member:
             del self._alone[name]
 
+    def has_several(self, name: Name) -> bool:
+        return name in self._crowds
+
     def draw(self, name: Name, most: int, rng: Random) -> Iterable[L]:
         """``most`` random members of that name, or all of them if there are no more."""
         crowd = self._crowds.get(name)
@@ -105,6 +108,10 @@ class Nearby(Generic[L]):
             if not kind.has(name, member):
                 return
             kind.discard(name, member)
+
+    def has_several(self, operator: str) -> bool:
+        """Whether there are, or were lately, several members of an operator's network."""
+        return self._kinds[Near.OPERATOR].has_several(operator)
 
     def around(self, where: Where, most: int, rng: Random, costs: Costs = NO_COSTS) -> list[L]:
         """Up to ``most`` random members near a place, more of them from where it is nearer."""

@@ -42,6 +42,17 @@ def test_a_few_of_a_small_operator_are_found_in_a_large_swarm() -> None:
     assert set(swarm.nearby.around(few[0].where, 48, Random(1))) == set(few)
 
 
+def test_whether_an_operator_has_several() -> None:
+    one, two = someone("AS1"), someone("AS1")
+    swarm = crowd(one, someone("AS2"), Someone(Where()), Someone(Where()))
+    assert not any(map(swarm.nearby.has_several, ("AS1", "AS2", "AS3", "")))
+    swarm.add(two)
+    assert swarm.nearby.has_several("AS1")
+    swarm.discard(one)
+    swarm.discard(two)
+    assert not swarm.nearby.has_several("AS1")
+
+
 def test_half_of_what_is_looked_at_is_of_the_narrowest() -> None:
     lan = [someone("AS1", at="203.0.113.7") for _ in range(100)]
     operator = [someone("AS1") for _ in range(1000)]
