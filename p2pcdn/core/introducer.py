@@ -196,7 +196,8 @@ class Introducer:
     def _most_at_all(self, member: Member) -> int:
         """With so many neighbours it gets no more by chance, even where only those are left who
         have enough: of a small network, the next one to come has no other near ones than these."""
-        if not member.swarm.members.nearby.has_several(member.where.operator):
+        members = member.swarm.members
+        if not members.nearby.awaits(member.where.operator, len(members)):
             return self._links
         most = max(self._links - self._local(self._usual_aim), self._usual_aim)
         return min(member.near + most, self._links)

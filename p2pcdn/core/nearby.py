@@ -68,8 +68,14 @@ class _Kind(Generic[L]):
         elif self._alone.get(name) is member:
             del self._alone[name]
 
-    def has_several(self, name: Name) -> bool:
+    def is_shared(self, name: Name) -> bool:
+        """Whether several have that name, or had."""
         return name in self._crowds
+
+    @property
+    def alone(self) -> int:
+        """How many are the only ones of their name."""
+        return len(self._alone)
 
     def draw(self, name: Name, most: int, rng: Random) -> Iterable[L]:
         """``most`` random members of that name, or all of them if there are no more."""
@@ -86,6 +92,7 @@ class Nearby(Generic[L]):
     def __init__(self) -> None:
         self._kinds: tuple[_Kind[L], ...] = tuple(_Kind() for _ in Where._fields)
         """In the order of `Near`."""
+        self._operators = self._kinds[Near.OPERATOR]
         self._regions = self._kinds[Near.REGION]
 
     def __len__(self) -> int:
@@ -109,10 +116,6 @@ class Nearby(Generic[L]):
                 return
             kind.discard(name, member)
 
-    def has_several(self, operator: str) -> bool:
-        """Whether there are, or were lately, several members of an operator's network."""
-        return self._kinds[Near.OPERATOR].has_several(operator)
-
     def around(self, where: Where, most: int, rng: Random, costs: Costs = NO_COSTS) -> list[L]:
         """Up to ``most`` random members near a place, more of them from where it is nearer."""
         found: dict[L, None] = {}  # a set, but in order
@@ -128,6 +131,12 @@ class Nearby(Generic[L]):
                 for member in kind.draw(each, (left + 1) // 2, rng):
                     found[member] = None
         return list(found)
+
+    def awaits(self, operator: str, members: int) -> bool:
+        """Whether somebody else of an operator's network is there, or likely to come: of so many
+        members most have somebody."""
+        operators = self._operators
+        return bool(operator) and (operators.is_shared(operator) or 2 * operators.alone < members)
 
     def _named(self, where: Where) -> Iterator[tuple[_Kind[L], Name]]:
         """What is known of a place, and the members by that."""

@@ -42,15 +42,19 @@ def test_a_few_of_a_small_operator_are_found_in_a_large_swarm() -> None:
     assert set(swarm.nearby.around(few[0].where, 48, Random(1))) == set(few)
 
 
-def test_whether_an_operator_has_several() -> None:
+def test_others_of_an_operator_are_awaited_where_most_have_somebody() -> None:
     one, two = someone("AS1"), someone("AS1")
-    swarm = crowd(one, someone("AS2"), Someone(Where()), Someone(Where()))
-    assert not any(map(swarm.nearby.has_several, ("AS1", "AS2", "AS3", "")))
+    swarm = crowd(one, someone("AS2"), Someone(Where()))
+
+    def awaited(operator: str) -> bool:
+        return swarm.nearby.awaits(operator, len(swarm))
+
+    assert not any(map(awaited, ("AS1", "AS2", "AS3", "")))
     swarm.add(two)
-    assert swarm.nearby.has_several("AS1")
-    swarm.discard(one)
-    swarm.discard(two)
-    assert not swarm.nearby.has_several("AS1")
+    assert [awaited(operator) for operator in ("AS1", "AS2", "")] == [True, True, False]
+    for _ in range(3):
+        swarm.add(someone(f"AS{next(NUMBERS)}"))
+    assert [awaited(operator) for operator in ("AS1", "AS2", "")] == [True, False, False]
 
 
 def test_half_of_what_is_looked_at_is_of_the_narrowest() -> None:
