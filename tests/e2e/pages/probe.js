@@ -19,6 +19,14 @@ function load(url, attributes = {}) {
   });
 }
 
+// Seconds of media that lie ready: a stall with some of them is not for want of bytes.
+function bufferedAfter({ buffered }, at) {
+  for (let n = 0; n < buffered.length; n++) {
+    if (buffered.start(n) <= at && at < buffered.end(n)) return buffered.end(n) - at;
+  }
+  return 0;
+}
+
 function watch(video) {
   const born = performance.now();
   let last = 0;
@@ -35,7 +43,10 @@ function watch(video) {
       last = at;
       since = now;
     } else if (probe.startupMs !== null && !video.paused && !video.ended && !video.seeking && now - since > 400) {
-      if (!waiting) probe.stalls += 1;
+      if (!waiting) {
+        probe.stalls += 1;
+        probe.stalledAt = { at, buffered: bufferedAfter(video, at), waited: now - since };
+      }
       waiting = true;
     }
   }, 50);
