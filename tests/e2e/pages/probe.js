@@ -1,5 +1,7 @@
 // What a test wants to know of a viewer: stalls, start-up, what the player was given.
-window.probe = { stalls: 0, stalledMs: 0, startupMs: null, played: 0, given: 0, digests: {}, errors: [] };
+// A stall is one for want of bytes. With some ready it is the machine that has no time to decode them,
+// as many browsers share it: that is told apart, as `starved`.
+window.probe = { stalls: 0, starved: 0, stalledMs: 0, startupMs: null, played: 0, given: 0, digests: {}, errors: [] };
 
 const sha256 = async (bytes) => crypto.subtle.digest("SHA-256", bytes);
 
@@ -19,7 +21,9 @@ function load(url, attributes = {}) {
   });
 }
 
-// Seconds of media that lie ready: a stall with some of them is not for want of bytes.
+const READY = 1; // seconds of media with which no player waits for more
+
+// Seconds of media that lie ready.
 function bufferedAfter({ buffered }, at) {
   for (let n = 0; n < buffered.length; n++) {
     if (buffered.start(n) <= at && at < buffered.end(n)) return buffered.end(n) - at;
@@ -31,6 +35,7 @@ function watch(video) {
   const born = performance.now();
   let last = 0;
   let since = born;
+  let ready = 0; // as of the last movement
   let waiting = false;
   setInterval(() => {
     const now = performance.now();
@@ -42,11 +47,9 @@ function watch(video) {
       waiting = false;
       last = at;
       since = now;
+      ready = bufferedAfter(video, at);
     } else if (probe.startupMs !== null && !video.paused && !video.ended && !video.seeking && now - since > 400) {
-      if (!waiting) {
-        probe.stalls += 1;
-        probe.stalledAt = { at, buffered: bufferedAfter(video, at), waited: now - since };
-      }
+      if (!waiting) probe[ready < READY ? "stalls" : "starved"] += 1;
       waiting = true;
     }
   }, 50);
