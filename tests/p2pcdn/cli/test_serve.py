@@ -43,7 +43,8 @@ def test_it_serves_and_says_where(tmp_path: Path) -> None:
         assert integrity == f"sha384-{digest}"
         assert get(f"{url}/media/film.bin") == b"film"
         assert json.loads(get(f"{url}/api/v1/summary"))["origin_bytes"] >= 0
-        assert b"/*! p2pcdn " in get(f"{url}/p2pcdn.js")[:100]
+        banner = b"//# allFunctionsCalledOnLoad\n/*! p2pcdn "
+        assert get(f"{url}/p2pcdn.js").startswith(banner)
         assert get(f"{url}/readyz?verbose") == b"ok\n"
         assert command.stop() == 0
 
