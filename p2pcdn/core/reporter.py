@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from p2pcdn.core.account import Account, Moved, Room, Runs
+from p2pcdn.core.account import Account, Moved, Room
 from p2pcdn.core.neighbours import Down, Neighbours
 from p2pcdn.core.playhead import Playhead
 from p2pcdn.core.ports import Watched
@@ -49,6 +49,8 @@ class Reporter:
         """The figures that have been told."""
         self._watched = Watched()
         """What has been told of how it played."""
+        self._ahead: list[tuple[str, list[int]]] = []
+        """What has been told of what lies ahead."""
         self._ended: list[tuple[str, Account]] = []
         """Links that ended since the last report, by their pairings."""
 
@@ -60,7 +62,7 @@ class Reporter:
         if self._report_at is None and signaling.peer and signaling.welcome is not None:
             self._report_at = now + signaling.welcome.report_every
         if signaling.state is State.IN and signaling.peer != self._session:
-            self._session, self._number = signaling.peer, 0
+            self._session, self._number, self._ahead = signaling.peer, 0, []
             self._forget_what_was_before()
 
     def moved(self, upload: bool) -> None:
@@ -161,10 +163,12 @@ class Reporter:
         figures = self._figures()
         new = [now - told for now, told in zip(figures, self._told, strict=True)]
         quality = self._quality()
-        if not (origin or pairs or any(new) or quality):
+        ahead = self._lies_ahead()
+        # What the player has been given of what lay ahead counts from then on.
+        if not (origin or pairs or any(new) or quality or ahead != self._ahead):
             return None
-        ahead = self._ahead(room)
-        self._told = figures
+        self._told, self._ahead = figures, ahead
+        numbered = [(room.number(rendition), bounds) for rendition, bounds in ahead]
         self._number += 1
         return Report(
             self._number,
@@ -173,19 +177,18 @@ class Reporter:
             origin,
             pairs,
             quality,
-            ahead,
+            tuple(sorted((number, *bounds) for number, bounds in numbered if number is not None)),
         )
 
-    def _ahead(self, room: Room) -> tuple[Runs, ...]:
-        """What peers have brought for a viewer and the player has not been given (yet)."""
+    def _lies_ahead(self) -> list[tuple[str, list[int]]]:
+        """What peers have brought for a viewer and the player has not been given (yet), by
+        rendition."""
         if self._seen() is None:  # nobody looks on: all of it is what it is for
-            return ()
-        told: dict[int, list[int]] = {}
+            return []
+        ahead: dict[str, list[int]] = {}
         for rendition, sequence in self._transfers.ahead:
-            number = room.number(rendition)
-            if number is not None:
-                told.setdefault(number, []).append(sequence)
-        return tuple((number, *_bounds(told[number])) for number in sorted(told))
+            ahead.setdefault(rendition, []).append(sequence)
+        return [(rendition, _bounds(sequences)) for rendition, sequences in ahead.items()]
 
     def _pairs(self, room: Room) -> tuple[PairReport, ...]:
         """What went over links, those that ended first."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -125,6 +127,27 @@ async def test_the_first_segment_does_not_wait_for_the_media_source(stage: Stage
         await viewer.plays(1)
         await viewer.page.evaluate("() => window.player.detachMedia()")
         assert not await viewer.page.evaluate("() => window.player.config.startFragPrefetch")
+
+
+async def test_a_snippet_that_comes_later_than_the_picture_counts_the_viewer(stage: Stage) -> None:
+    qualities: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    def hear(frame: bytes | str) -> None:
+        message = json.loads(frame)
+        if message["type"] == "report" and message.get("quality"):
+            qualities.put_nowait(message["quality"])
+
+    async with stage.viewer(order="hls,player") as viewer:
+        await viewer.plays(1)
+        viewer.page.on("websocket", lambda socket: socket.on("framesent", hear))
+        await viewer.page.evaluate("(url) => load(url)", f"{stage.server}/p2pcdn.js")
+        await viewer.until("() => window.p2pcdn?.getStats().startupMs > 0")
+        took, told = (await viewer.probe())["startupMs"], (await viewer.stats())["startupMs"]
+        assert told < took + 500, "the time until the snippet came is a second longer"
+        async with asyncio.timeout(30):  # a report each 10 s
+            quality = await qualities.get()
+        assert quality["startup"] == pytest.approx(told, abs=1)
+        assert quality["played"] > 0
 
 
 async def test_switching_off_and_on_again(stage: Stage) -> None:

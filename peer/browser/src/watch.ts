@@ -32,7 +32,9 @@ export class Watch {
       media?.addEventListener(event, this._hear);
     }
     this._media = media;
-    this._go("");
+    // One that played before we looked says so no more.
+    const plays = media && !media.paused && !media.ended && media.readyState > 2;
+    this._go(plays ? "playing" : "");
   }
 
   /** Begins anew: something else is to be played. */

@@ -6,6 +6,9 @@ import { Watch } from "../src/watch";
 
 class FakeMedia extends EventTarget {
   seeking = false;
+  paused = true;
+  ended = false;
+  readyState = 0;
 }
 
 const started = vi.fn();
@@ -53,6 +56,19 @@ describe("playback", () => {
     expect(watch.figures()).toMatchObject({ played: 3_000, stalls: 0, stalled: 0 });
     vi.advanceTimersByTime(1_000);
     expect(watch.figures()).toMatchObject({ played: 4_000 });
+  });
+
+  it.each([
+    ["plays", { paused: false, readyState: 3 }, 1_000],
+    ["is paused", { paused: true, readyState: 4 }, 0],
+    ["has ended", { paused: false, ended: true, readyState: 4 }, 0],
+    ["waits", { paused: false, readyState: 2 }, 0],
+  ])("is looked at from then on of an element that %s already", (_, state, played) => {
+    watch.on(Object.assign(media, state) as unknown as HTMLMediaElement);
+    vi.advanceTimersByTime(1_000);
+    expect(watch.figures()).toMatchObject({ startup: undefined, played, stalls: 0, stalled: 0 });
+    tell(["playing", 500]);
+    expect(watch.figures()).toMatchObject({ played: played + 500 });
   });
 
   it("stalls, and goes on", () => {

@@ -348,7 +348,7 @@ def test_the_last_figures() -> None:
     assert stage.told() == [], "they were the last"
 
 
-def test_what_lies_ahead_is_told_with_other_news_and_too_many_stretches_become_one() -> None:
+def test_what_lies_ahead_is_told_when_it_changes_and_too_many_stretches_become_one() -> None:
     stage = joined()
     playing = replace(PLAYING, watched=Watched(played=1))
     stage.play(playing)
@@ -361,6 +361,18 @@ def test_what_lies_ahead_is_told_with_other_news_and_too_many_stretches_become_o
     assert report.ahead == ((0, *bounds[:-1], 2 * (count_ - 1)),)
     assert decode_to_tracker(encode(report)) == report
     assert reports(stage.pass_until(NOW + 2 * EVERY)) == []
+    stage.transfers.ahead = {SegmentKey("v", 4): None}
+    (report,) = reports(stage.pass_until(NOW + 3 * EVERY))
+    assert (report.renditions, report.ahead) == (("v",), ((0, 4, 4),))
+    # The same stretches of another rendition are something else.
+    stage.transfers.ahead = {SegmentKey("w", 4): None}
+    (report,) = reports(stage.pass_until(NOW + 4 * EVERY))
+    assert (report.renditions, report.ahead) == (("w",), ((0, 4, 4),))
+    stage.transfers.ahead = {}
+    (report,) = reports(stage.pass_until(NOW + 5 * EVERY))
+    assert report == Report(report.number)
+    assert decode_to_tracker(encode(report)) == report
+    assert reports(stage.pass_until(NOW + 6 * EVERY)) == []
 
 
 def test_of_what_nobody_watches_nothing_lies_ahead() -> None:

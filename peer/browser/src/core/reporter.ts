@@ -30,6 +30,8 @@ export class Reporter {
   private _told: Figures = {};
   /** What has been told of how it played. */
   private _watched: Watched = {};
+  /** What has been told of what lies ahead. */
+  private _ahead: Ahead = [];
   /** Links that ended since the last report, by their pairings. */
   private _ended: (readonly [pairing: string, account: Account])[] = [];
 
@@ -50,6 +52,7 @@ export class Reporter {
     if (state !== "in" || peer === this._session) return;
     this._session = peer;
     this._number = 0;
+    this._ahead = [];
     this._forgetWhatWasBefore();
   }
 
@@ -168,27 +171,39 @@ export class Reporter {
     const pairs = this._pairs(room);
     const figures = this._figures();
     const quality = this._quality();
+    const ahead = this._liesAhead();
     const news = filled({ ...since(figures, this._told), origin, pairs, quality });
     this._told = figures;
-    if (!news) return null;
-    const ahead = this._ahead(room);
-    const { renditions } = room;
-    return { type: "report", number: ++this._number, ...news, ...filled({ renditions, ahead }) };
+    // What the player has been given of what lay ahead counts from then on.
+    if (!news && same(ahead, this._ahead)) return null;
+    this._ahead = ahead;
+    const numbered = ahead.flatMap(([rendition, bounds]): Runs[] => {
+      const number = room.number(rendition);
+      return number === undefined ? [] : [[number, ...bounds]];
+    });
+    numbered.sort(([a = 0], [b = 0]) => a - b);
+    return {
+      type: "report",
+      number: ++this._number,
+      ...news,
+      ...filled({ renditions: room.renditions, ahead: numbered }),
+    };
   }
 
   /** What peers have brought for a viewer and the player has not been given (yet). */
-  private _ahead(room: Room): Runs[] {
-    const told: number[][] = [];
+  private _liesAhead(): Ahead {
+    const ahead = new Map<string, number[]>();
     // If nobody looks on, all of it is what it is for.
-    if (!this._playhead.playing?.watched) return told;
+    if (!this._playhead.playing?.watched) return [];
     for (const { rendition, sequence } of this._transfers.ahead.values()) {
-      const number = room.number(rendition);
-      if (number !== undefined) (told[number] ??= []).push(sequence);
+      const sequences = ahead.get(rendition);
+      if (sequences) sequences.push(sequence);
+      else ahead.set(rendition, [sequence]);
     }
-    return Object.entries(told).map(([number, sequences]) => {
+    return [...ahead].map(([rendition, sequences]) => {
       const bounds = spansOf(sequences).flat();
       bounds.splice(MOST_BOUNDS - 1, bounds.length - MOST_BOUNDS); // too many become one
-      return [Number(number), ...bounds];
+      return [rendition, bounds];
     });
   }
 
@@ -238,6 +253,9 @@ export class Reporter {
     return fresh && { ...fresh, ...filled({ rate }) };
   }
 }
+
+/** First and last of each stretch, by rendition. */
+type Ahead = readonly (readonly [rendition: string, bounds: readonly number[]])[];
 
 type Figures = Readonly<Record<string, number | null | undefined>>;
 

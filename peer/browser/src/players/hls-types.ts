@@ -14,6 +14,8 @@ export interface LoadStats {
   /** Bits a second. */
   bwEstimate: number;
   loading: LoadTiming;
+  /** `end`: when it had been appended; 0 before that. */
+  readonly buffering?: LoadTiming;
 }
 
 export interface Fragment {

@@ -82,6 +82,8 @@ export class HlsPlayer implements Player {
       for (const fragment of details.fragments) this._countEarlier(fragment);
     }
     this._onMedia();
+    const shown = this._shownSince();
+    if (shown) this._onPicture(shown);
   }
 
   release(): void {
@@ -221,8 +223,8 @@ export class HlsPlayer implements Player {
     queueMicrotask(() => this._session?.destroy());
   };
 
-  private _onPicture(): void {
-    const took = performance.now() - this._loadingSince;
+  private _onPicture(since = performance.now()): void {
+    const took = since - this._loadingSince;
     this._watcher.started(took);
     this._session?.started(took);
   }
@@ -254,6 +256,23 @@ export class HlsPlayer implements Player {
     if (!stats.loading.end || this._counted.has(stats)) return;
     this._counted.add(stats);
     if (this.serves({ frag: fragment })) this._session?.earlier(stats.loaded);
+  }
+
+  /** Since when there is a picture, if there was one before us: the fragment that it began with. */
+  private _shownSince(): number | undefined {
+    const { media, levels } = this._hls;
+    if (!media || media.readyState < 2) return undefined;
+    const { currentTime, played } = media;
+    const time = played.length ? played.start(0) : currentTime;
+    for (const { details } of levels ?? []) {
+      const first = details?.fragments.find(
+        (fragment) => fragment && fragment.start + fragment.duration > time,
+      );
+      // Of a live stream it may be gone.
+      if (!first || first.start > time + HOLE || first.hasStats === false) continue;
+      if (first.stats.buffering?.end) return first.stats.buffering.end;
+    }
+    return undefined;
   }
 
   private _watch(media: HTMLMediaElement | undefined): void {

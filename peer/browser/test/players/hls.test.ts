@@ -31,9 +31,10 @@ class PlainLoader {
 class OwnLoader extends PlainLoader {}
 const theirs = OwnLoader as unknown as LoaderClass;
 
-function stats(end = 0): LoadStats {
+function stats(end = 0, appended = 0): LoadStats {
   const loading = { start: 0, first: 0, end };
-  return { aborted: false, loaded: 100, total: 100, bwEstimate: 0, loading };
+  const buffering = { start: 0, first: 0, end: appended };
+  return { aborted: false, loaded: 100, total: 100, bwEstimate: 0, loading, buffering };
 }
 
 function fragment(sn: number, more: Partial<Fragment> = {}): Fragment {
@@ -51,16 +52,24 @@ function details(more: Partial<LevelDetails> = {}): LevelDetails {
 class FakeMedia extends EventTarget {
   currentTime = 0;
   playbackRate = 1;
+  readyState = 0;
   spans: [number, number][] = [];
+  playedSpans: [number, number][] = [];
 
   get buffered(): unknown {
-    const { spans } = this;
-    return {
-      length: spans.length,
-      start: (at: number) => spans[at]?.[0],
-      end: (at: number) => spans[at]?.[1],
-    };
+    return ranges(this.spans);
   }
+  get played(): unknown {
+    return ranges(this.playedSpans);
+  }
+}
+
+function ranges(spans: readonly [number, number][]): unknown {
+  return {
+    length: spans.length,
+    start: (at: number) => spans[at]?.[0],
+    end: (at: number) => spans[at]?.[1],
+  };
 }
 
 type Listener = (event: string, data: unknown) => void;
@@ -159,6 +168,41 @@ describe("joining", () => {
     expect(session.earlier).toHaveBeenCalledExactlyOnceWith(100);
     hls.tell("hlsFragLoaded", { frag: loaded });
     expect(session.earlier).toHaveBeenCalledOnce();
+  });
+});
+
+describe("a picture that was there before us", () => {
+  /** What is told of how long it took: the playlist was asked for at 1,000 ms. */
+  function told(media: Partial<FakeMedia>, fragments: readonly (Fragment | null)[]): number | undefined {
+    vi.spyOn(performance, "getEntriesByName").mockReturnValue([
+      { startTime: 1_000 } as PerformanceEntry,
+    ]);
+    hls.url = `${MEDIA}/index.m3u8`;
+    hls.levels = [{}, { details: details() }, { details: details({ fragments }) }];
+    hls.loadLevel = 2;
+    hls.media = Object.assign(new FakeMedia(), { readyState: 4 }, media);
+    join();
+    return (session.started.mock.calls as number[][])[0]?.[0];
+  }
+  const loaded = [fragment(10, { stats: stats(1_150, 1_180) }), fragment(11)];
+
+  it("began with the segment that was played first", () => {
+    expect(told({ currentTime: 9, playedSpans: [[0, 9]] }, [null, ...loaded])).toBe(180);
+    expect(player.whereabouts()?.watched?.startup).toBe(180);
+  });
+
+  it("is of where the play head is if nothing has been played", () => {
+    const second = fragment(11, { stats: stats(1_250, 1_290) });
+    expect(told({ currentTime: 2.5 }, [fragment(10), second])).toBe(290);
+  });
+
+  it.each([
+    ["there is no picture yet", { readyState: 1 }, loaded],
+    ["the segment has left the playlist", { playedSpans: [[0, 9]] }, [fragment(11, { stats: stats(1, 2) })]],
+    ["it was never loaded", {}, [fragment(10), fragment(11, { stats: stats(1, 2) })]],
+    ["it has no figures", {}, [fragment(10, { hasStats: false, stats: stats(1, 2) })]],
+  ])("is not told of if %s", (_, media, fragments) => {
+    expect(told(media as Partial<FakeMedia>, fragments)).toBeUndefined();
   });
 });
 
