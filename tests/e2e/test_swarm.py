@@ -12,7 +12,6 @@ from tests.e2e.conftest import SEVERAL
 from tests.e2e.servers import Command
 from tests.e2e.viewer import Stage
 
-
 WHOLE = (
     "() => Object.keys(window.probe.digests).length"
     " === window.player.levels[0].details.fragments.length"
@@ -64,8 +63,8 @@ async def test_later_viewers_take_most_from_earlier_ones(
                 summary = await server.json("/api/v1/summary")
         assert summary["startups"] == 3
 
-        # What the players have, and the origin has not sent. (Who loads a segment for others that its
-        # own player had before the snippet was there has it brought for nobody.)
+        # What the players have, and the origin has not sent. (Who loads a segment for others that
+        # its own player had before the snippet was there has it brought for nobody.)
         given = [(await viewer.probe())["given"] for viewer in viewers]
         spared = sum(given) - sum(s["originBytes"] for s in stats)
 
