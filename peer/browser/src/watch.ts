@@ -13,6 +13,9 @@ import { LONGEST } from "./stats";
 /** What a media element tells; all but the first two leave it idle. */
 const EVENTS = ["loadeddata", "waiting", "playing", "pause", "ended", "emptied", "seeking"];
 
+/** `HTMLMediaElement.HAVE_FUTURE_DATA`: enough to play on. */
+const HAVE_FUTURE_DATA = 3;
+
 export class Watch {
   private _media: HTMLMediaElement | undefined;
   /** The event that it came by, or "stalled". */
@@ -33,7 +36,8 @@ export class Watch {
     }
     this._media = media;
     // One that played before we looked says so no more.
-    const plays = media && !media.paused && !media.ended && media.readyState > 2;
+    const plays =
+      media && !media.paused && !media.ended && media.readyState >= HAVE_FUTURE_DATA;
     this._go(plays ? "playing" : "");
   }
 

@@ -27,6 +27,9 @@ type Listener = (event: string, data: never) => void;
 /** A gap in what is buffered, in seconds, that hls.js itself plays across. */
 const HOLE = 0.5;
 
+/** `HTMLMediaElement.HAVE_CURRENT_DATA`: there is a picture. */
+const HAVE_CURRENT_DATA = 2;
+
 /** Segments from the edge of a live stream to where players begin. */
 const BEHIND = 3;
 
@@ -258,10 +261,13 @@ export class HlsPlayer implements Player {
     if (this.serves({ frag: fragment })) this._session?.earlier(stats.loaded);
   }
 
-  /** Since when there is a picture, if there was one before us: the fragment that it began with. */
+  /**
+   * Since when there is a picture, if there was one before us: since the fragment that it began with
+   * was in the buffer.
+   */
   private _shownSince(): number | undefined {
     const { media, levels } = this._hls;
-    if (!media || media.readyState < 2) return undefined;
+    if (!media || media.readyState < HAVE_CURRENT_DATA) return undefined;
     const { currentTime, played } = media;
     const time = played.length ? played.start(0) : currentTime;
     for (const { details } of levels ?? []) {
