@@ -26,7 +26,7 @@ export class Links {
     private readonly _tell: (input: Input) => void,
     /** Our offers wait for this, until the processor has time for them; and the join for the first
      * of them, a quarter of a second at most. */
-    private readonly _calm: Promise<unknown>,
+    private readonly _opening: Promise<unknown>,
   ) {}
 
   act(event: LinkEvent): void {
@@ -77,7 +77,7 @@ export class Links {
 
   private async _offer(number: number): Promise<void> {
     this._waiting.add(number);
-    await this._calm;
+    await this._opening;
     if (this._waiting.delete(number)) this._open(number)?.offer();
   }
 

@@ -103,8 +103,10 @@ export interface RunnerOptions {
   readonly player: Player;
   readonly meters: Meters;
   readonly stopwatch: Stopwatch;
-  /** The first picture is there, or takes its time. */
-  readonly calm: Promise<unknown>;
+  /** What the first picture goes before: to ask anybody anything, */
+  readonly beginning: Promise<unknown>;
+  /** and to make connections. */
+  readonly opening: Promise<unknown>;
   readonly notice: (notice: Notice) => void;
   /** Something of ours threw, and the runner is over. */
   readonly crashed: (error: unknown) => void;
@@ -145,7 +147,7 @@ export class Runner {
       this._receive(input);
     };
     this._socket = new TrackerSocket(endpoint.tracker.href, tell);
-    this._links = new Links(() => this._rtcOptions(), stopwatch, tell, _options.calm);
+    this._links = new Links(() => this._rtcOptions(), stopwatch, tell, _options.opening);
     this._ranges = new Ranges(player, meters, {
       tell,
       locate: (key) => this._locate(key),
@@ -165,8 +167,7 @@ export class Runner {
     this._first = { rendition, sequence };
     if (this._node || this._introducing || this._over || !this._permit.p2p) return;
     this._introducing = true;
-    const { endpoint, pins } = this._options;
-    const page = await fetchPage(endpoint.manifest(rendition, sequence), pins);
+    const page = await this._firstPage(rendition, sequence);
     const fits = page?.rendition === rendition;
     if (fits) await this.meet(page);
     this._introducing = false;
@@ -255,8 +256,12 @@ export class Runner {
     if (moves) this._entered = undefined;
     if (before.p2p && (!p2p || moves)) this.part();
     if (this._node) this._receive(this._allowed());
-    if (p2p) this._socket.open();
-    else this._failAll();
+    if (!p2p) this._failAll();
+    else {
+      void this._options.beginning.then(() => {
+        this.resume();
+      });
+    }
     if (p2p && this._first) void this.introduce(this._first.rendition, this._first.sequence);
   }
 
@@ -274,7 +279,7 @@ export class Runner {
     this._links.drop();
   }
 
-  /** Comes back after `part`. */
+  /** Comes, or comes back after `part`. */
   resume(): void {
     if (this._permit.p2p && !this._over) this._socket.open();
   }
@@ -286,6 +291,15 @@ export class Runner {
   }
 
   // The beginning and the end
+
+  private async _firstPage(
+    rendition: string,
+    sequence: number,
+  ): Promise<RenditionManifest | undefined> {
+    const { beginning, endpoint, pins } = this._options;
+    await beginning;
+    return this._permit.p2p ? fetchPage(endpoint.manifest(rendition, sequence), pins) : undefined;
+  }
 
   private _begin(page: RenditionManifest): void {
     if (this._over) return;

@@ -23,9 +23,12 @@ import type { Throughput } from "./throughput";
 /** Milliseconds between two looks at the player. */
 const TICK = 1_000;
 
+/** Milliseconds from finding the player for which tracker and manifest wait for the first picture. */
+const BEGINNING = 80;
+
 /**
- * Milliseconds from finding the player until connections are made at the latest. To make the first
- * takes the processor as long as a tenth of the way to the first picture, which goes before.
+ * Milliseconds for which connections do. To make the first takes the processor as long as a tenth of
+ * the way to the picture.
  */
 const OPENING = 250;
 
@@ -79,12 +82,12 @@ export class Session extends EventTarget {
   private readonly _plain = noFigures();
   private readonly _peers = new Map<number, string>();
   private _startupMs: number | null = null;
-  private _opened: (() => void) | undefined;
-  private _openingTimer = 0;
-  private readonly _opening = new Promise<void>((resolve) => {
-    this._opened = resolve;
-    this._openingTimer = self.setTimeout(resolve, OPENING);
+  private _shown: (() => void) | undefined;
+  private readonly _picture = new Promise<void>((resolve) => {
+    this._shown = resolve;
   });
+  private readonly _beginning = this._calm(BEGINNING);
+  private readonly _opening = this._calm(OPENING);
   private _over = false;
   /** Whether site and viewer agree to share. */
   private _shares = false;
@@ -124,7 +127,7 @@ export class Session extends EventTarget {
     if (this._over) return;
     this._over = true;
     clearInterval(this._ticker);
-    clearTimeout(this._openingTimer);
+    this._shown?.(); // nobody waits any more
     this._retire();
     this._player.release();
     this._shared.ended(this);
@@ -183,7 +186,7 @@ export class Session extends EventTarget {
   /** The first picture is there, so many milliseconds after the first request. */
   started(milliseconds: number): void {
     this._startupMs ??= Math.round(milliseconds);
-    this._opened?.();
+    this._shown?.();
   }
 
   /** Whether a segment that will be played in `within` seconds may be asked for. */
@@ -287,10 +290,22 @@ export class Session extends EventTarget {
     return this._shares && this._endpoint?.far === false ? this._shared.handover : undefined;
   }
 
+  /** Until the first picture is there, or has taken so many milliseconds. */
+  private _calm(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = self.setTimeout(resolve, milliseconds);
+      void this._picture.then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
   private async _seek(url: string, sequence: number, found: () => void): Promise<void> {
     const { _endpoint: endpoint, _strange: strange, _url: top = url } = this;
     if (!endpoint || strange.has(url) || strange.size >= MOST_STRANGE || !supported()) return;
     strange.add(url);
+    await this._beginning;
     for (const pause of SEEKING) {
       await new Promise((resolve) => self.setTimeout(resolve, pause));
       if (this._strange !== strange || !this._shares) return;
@@ -316,7 +331,8 @@ export class Session extends EventTarget {
       player: this._player,
       meters: this._shared.meters,
       stopwatch: new Stopwatch(this._shared.stopwatch),
-      calm: this._opening,
+      beginning: this._beginning,
+      opening: this._opening,
       notice: (event) => {
         this._notice(event);
       },

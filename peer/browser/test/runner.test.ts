@@ -162,7 +162,7 @@ const crashed = vi.fn<(error: unknown) => void>();
 let player: FakePlayer;
 let runner: Runner;
 
-function made(): Runner {
+function made(options: Partial<RunnerOptions> = {}): Runner {
   return new Runner({
     endpoint: Endpoint.of("https://cdn.example/p2pcdn.js"),
     site: undefined,
@@ -170,9 +170,11 @@ function made(): Runner {
     player,
     meters: new Meters(),
     stopwatch: new Stopwatch(),
-    calm: Promise.resolve(),
+    beginning: Promise.resolve(),
+    opening: Promise.resolve(),
     notice,
     crashed,
+    ...options,
   });
 }
 
@@ -271,6 +273,7 @@ describe("the beginning", () => {
       expect(FakeConnection.made).toStrictEqual([options]);
     });
     permit(true, "any");
+    await Promise.resolve();
     FakeSocket.last?.says(WELCOME);
     await until(() => {
       expect(FakeConnection.made).toHaveLength(2);
@@ -288,7 +291,43 @@ describe("the beginning", () => {
     permit(true, "network");
     expect(before?.sent.at(-1)).toStrictEqual({ type: "leave" });
     expect(before?.closed).toBe(true);
+    await Promise.resolve();
     expect(FakeSocket.last).not.toBe(before);
+  });
+
+  describe("that waits for its time", () => {
+    let begin: () => void;
+
+    beforeEach(() => {
+      runner.close();
+      FakeSocket.last = undefined;
+      origin.mockClear();
+      const beginning = new Promise<void>((resolve) => (begin = resolve));
+      runner = made({ beginning });
+      permit(true);
+    });
+
+    it("asks nobody, and has demands wait that can", async () => {
+      void runner.introduce(RENDITION, 0);
+      expect(runner.takes(2)).toBe(true);
+      runner.demand(key(1), 2, asker);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(FakeSocket.last).toBeUndefined();
+      expect(origin).not.toHaveBeenCalled();
+      begin();
+      await known(3);
+      expect(FakeSocket.last).toBeDefined();
+      expect(asker.failed).not.toHaveBeenCalled();
+    });
+
+    it("asks nobody if it is forbidden by then", async () => {
+      const introduced = runner.introduce(RENDITION, 0);
+      permit(false);
+      begin();
+      await introduced;
+      expect(FakeSocket.last).toBeUndefined();
+      expect(origin).not.toHaveBeenCalled();
+    });
   });
 
   it("learns the content as soon as that is allowed", async () => {
@@ -726,6 +765,8 @@ describe("a site that wants tokens", () => {
     const closed = socket?.closed === true;
     vi.advanceTimersByTime(120_000);
     vi.useRealTimers();
+    // The one timer that was set meanwhile is no more.
+    (runner as unknown as { _ringsAt: number })._ringsAt = Infinity;
     return { closed, again: FakeSocket.last !== socket };
   }
 
@@ -768,6 +809,7 @@ describe("a site that wants tokens", () => {
     expect(refused("bad_token")).toStrictEqual({ closed: true, again: false });
     const first = FakeSocket.last;
     given(TOKEN);
+    await Promise.resolve();
     expect(FakeSocket.last).not.toBe(first);
     FakeSocket.last?.says(WELCOME);
     expect((await sent("join")).credentials).toMatchObject({ token: TOKEN });

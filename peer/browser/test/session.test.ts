@@ -70,6 +70,8 @@ function runner(number = 0): FakeRunner {
   return found;
 }
 
+const pass = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
+
 function heard(type: string): unknown[] {
   const details: unknown[] = [];
   session.addEventListener(type, (event) => details.push((event as CustomEvent).detail));
@@ -233,11 +235,10 @@ describe("media that stay elsewhere", () => {
   const found = vi.fn();
   const asked = (): string[] => vi.mocked(fetchPage).mock.calls.map(([url]) => url.href);
   /** As many milliseconds, and whatever follows from each. */
-  const pass = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
-
-  beforeEach(() => {
+  beforeEach(async () => {
     vi.mocked(fetchPage).mockReset().mockResolvedValue(page);
     session.load(TOP);
+    await pass(80);
   });
 
   it("are asked about, and begin with what the end point says", async () => {
@@ -324,29 +325,30 @@ describe("media that stay elsewhere", () => {
   });
 });
 
-describe("connections", () => {
-  const calm = vi.fn();
+describe.each([
+  { what: "tracker and manifest", gate: "beginning", most: 80 },
+  { what: "connections", gate: "opening", most: 250 },
+] as const)("$what", ({ gate, most }) => {
+  const passed = vi.fn();
 
   beforeEach(() => {
     session.load(FILM);
-    void runner().options.calm.then(calm);
+    void runner().options[gate].then(passed);
   });
 
-  it("are made once there is a picture", async () => {
-    await Promise.resolve();
-    expect(calm).not.toHaveBeenCalled();
+  it("have their turn once there is a picture", async () => {
+    await pass(0);
+    expect(passed).not.toHaveBeenCalled();
     session.started(200);
-    await Promise.resolve();
-    expect(calm).toHaveBeenCalledOnce();
+    await pass(0);
+    expect(passed).toHaveBeenCalledOnce();
   });
 
-  it("are made after a quarter of a second without one", async () => {
-    vi.advanceTimersByTime(249);
-    await Promise.resolve();
-    expect(calm).not.toHaveBeenCalled();
-    vi.advanceTimersByTime(1);
-    await Promise.resolve();
-    expect(calm).toHaveBeenCalledOnce();
+  it(`have it after ${most} ms without one`, async () => {
+    await pass(most - 1);
+    expect(passed).not.toHaveBeenCalled();
+    await pass(1);
+    expect(passed).toHaveBeenCalledOnce();
   });
 });
 
@@ -434,7 +436,7 @@ describe("the page", () => {
     expect(runner().resume).toHaveBeenCalledOnce();
   });
 
-  it("may let go of the session, once and for all", () => {
+  it("may let go of the session, once and for all", async () => {
     session.load(FILM);
     runner().now = { originBytes: 5, links: 3 };
     session.destroy();
@@ -446,6 +448,7 @@ describe("the page", () => {
     session.load(OTHER);
     session.introduce(KEY.rendition, 1);
     expect(FakeRunner.made).toHaveLength(1);
+    await Promise.resolve();
     expect(vi.getTimerCount()).toBe(0);
   });
 });
