@@ -129,6 +129,32 @@ async def test_the_first_segment_does_not_wait_for_the_media_source(stage: Stage
         assert not await viewer.page.evaluate("() => window.player.config.startFragPrefetch")
 
 
+async def test_nobody_is_asked_before_the_first_picture_or_its_time(stage: Stage) -> None:
+    watch = """
+        const { fetch, setTimeout, WebSocket } = window;
+        const note = (whom) => asked.push({ whom, at: performance.now() });
+        window.asked = [];
+        window.fetch = (...all) => { note(String(all[0])); return fetch(...all) };
+        window.WebSocket = class extends WebSocket {
+          constructor(...all) { super(...all); note("tracker") }
+        };
+        window.setTimeout = (call, milliseconds) => {
+          if (milliseconds === 80) window.found ??= performance.now();
+          return setTimeout(call, milliseconds);
+        };
+        const shown = () => { window.shown ??= performance.now() };
+        document.addEventListener("loadeddata", shown, true);
+    """
+    async with stage.viewer(before=watch) as viewer:
+        await viewer.until(PEERS)
+        told = await viewer.page.evaluate("() => ({ asked, found, shown })")
+    begins = min(told["shown"], told["found"] + 80) - 1
+    assert all(one["at"] >= begins for one in told["asked"]), told
+    whom = [one["whom"] for one in told["asked"]]
+    assert "tracker" in whom
+    assert any("/manifest/" in url for url in whom)
+
+
 async def test_a_snippet_that_comes_later_than_the_picture_counts_the_viewer(stage: Stage) -> None:
     qualities: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
