@@ -256,13 +256,14 @@ export class Runner {
     if (moves) this._entered = undefined;
     if (before.p2p && (!p2p || moves)) this.part();
     if (this._node) this._receive(this._allowed());
-    if (!p2p) this._failAll();
-    else {
-      void this._options.beginning.then(() => {
-        this.resume();
-      });
+    if (!p2p) {
+      this._failAll();
+      return;
     }
-    if (p2p && this._first) void this.introduce(this._first.rendition, this._first.sequence);
+    void this._options.beginning.then(() => {
+      this.resume();
+    });
+    if (this._first) void this.introduce(this._first.rendition, this._first.sequence);
   }
 
   /**
@@ -298,7 +299,8 @@ export class Runner {
   ): Promise<RenditionManifest | undefined> {
     const { beginning, endpoint, pins } = this._options;
     await beginning;
-    return this._permit.p2p ? fetchPage(endpoint.manifest(rendition, sequence), pins) : undefined;
+    if (this._over || !this._permit.p2p) return undefined;
+    return fetchPage(endpoint.manifest(rendition, sequence), pins);
   }
 
   private _begin(page: RenditionManifest): void {

@@ -127,7 +127,8 @@ export class Session extends EventTarget {
     if (this._over) return;
     this._over = true;
     clearInterval(this._ticker);
-    this._shown?.(); // nobody waits any more
+    this._shown?.(); // nobody waits any more,
+    this._strange = new Set(); // nor wants to know
     this._retire();
     this._player.release();
     this._shared.ended(this);
@@ -310,7 +311,7 @@ export class Session extends EventTarget {
       await new Promise((resolve) => self.setTimeout(resolve, pause));
       if (this._strange !== strange || !this._shares) return;
       const page = await fetchPage(endpoint.seek(url, top, sequence), pinsOf(this._options.key));
-      if (this._strange !== strange || this._over) return;
+      if (this._strange !== strange) return;
       if (!page) continue;
       strange.delete(url);
       endpoint.learn(new URL(url, endpoint.base).href, page.rendition);

@@ -320,9 +320,10 @@ describe("the beginning", () => {
       expect(asker.failed).not.toHaveBeenCalled();
     });
 
-    it("asks nobody if it is forbidden by then", async () => {
+    it.each(["forbidden", "over"])("asks nobody if it is %s by then", async (what) => {
       const introduced = runner.introduce(RENDITION, 0);
-      permit(false);
+      if (what === "over") runner.close();
+      else permit(false);
       begin();
       await introduced;
       expect(FakeSocket.last).toBeUndefined();

@@ -276,6 +276,13 @@ describe("media that stay elsewhere", () => {
     session.load(OTHER);
     await pass(60_000);
     expect(asked()).toHaveLength(0);
+    const ended = begin();
+    ended.load(TOP);
+    ended.seek(AT, 7, found);
+    ended.destroy();
+    await pass(60_000);
+    expect(asked()).toHaveLength(0);
+    begin().load(TOP);
     vi.mocked(fetchPage).mockImplementation(() => {
       session.destroy();
       return Promise.resolve(page);
