@@ -70,6 +70,7 @@ function runner(number = 0): FakeRunner {
   return found;
 }
 
+/** As many milliseconds, and whatever follows from each. */
 const pass = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
 
 function heard(type: string): unknown[] {
@@ -234,7 +235,7 @@ describe("media that stay elsewhere", () => {
   const page = { rendition: ID, content: "c" } as RenditionManifest;
   const found = vi.fn();
   const asked = (): string[] => vi.mocked(fetchPage).mock.calls.map(([url]) => url.href);
-  /** As many milliseconds, and whatever follows from each. */
+
   beforeEach(async () => {
     vi.mocked(fetchPage).mockReset().mockResolvedValue(page);
     session.load(TOP);
